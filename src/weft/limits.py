@@ -1,0 +1,36 @@
+"""Bounds on what peers and stored bytes may ask of us, each with its unit and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one connection, room or document.
+
+    Attributes:
+        max_message: Bytes in one received message. The first sync of a 100,000-cell document is
+            about 2.5 MB, so the 1 MiB default of ``websockets`` would refuse it.
+        max_depth: Nesting of JSON-like content in a Yjs update. yrs recurses without a limit and
+            overflows a 512 KiB stack at about 1,650 levels; 64 is more than data ever needs.
+        max_string: Bytes in one string on the wire.
+        max_awareness_states: Client ids kept per room. Each costs about 400 bytes for good.
+        max_awareness_states_per_session: Client ids one connection may speak for; a y-websocket
+            client speaks for itself, a relay for a few.
+        max_awareness_state: Bytes of JSON in one awareness state.
+        max_outbound: Bytes waiting to be sent to one connection before it is dropped to a resync.
+    """
+
+    max_message: int = 16 * 1024 * 1024
+    max_depth: int = 64
+    max_string: int = 16 * 1024 * 1024
+    max_awareness_states: int = 1_000
+    max_awareness_states_per_session: int = 64
+    max_awareness_state: int = 4 * 1024
+    max_outbound: int = 16 * 1024 * 1024
+
+
+DEFAULT_LIMITS = Limits()
