@@ -1,0 +1,73 @@
+// Commands on TinyBase Stores, alone or kept in a Yjs document by createYjsPersister.
+import {createStore} from 'tinybase';
+import {createYjsPersister} from 'tinybase/persisters/persister-yjs';
+import {canonical, newPeer} from './documents.mjs';
+import {getPeer, settle, waitUntil} from './peers.mjs';
+import {toWire} from './wire.mjs';
+
+const create = async ({name, clientId, mapName = 'tinybase', persist = true, autoLoad = true, autoSave = true, initial}) => {
+  const peer = newPeer({name, clientId});
+  peer.store = createStore();
+  peer.log = [];
+  peer.ignoredErrors = [];
+  if (persist) {
+    peer.persister = createYjsPersister(peer.store, peer.doc, mapName, (error) => peer.ignoredErrors.push(String(error)));
+    if (autoLoad) await peer.persister.startAutoLoad(initial);
+    if (autoSave) await peer.persister.startAutoSave();
+  }
+  return {clientId: peer.doc.clientID};
+};
+
+const call = (object, method, args) => {
+  if (typeof object[method] !== 'function') throw new Error(`no method named ${method}`);
+  return object[method](...args);
+};
+
+// TinyBase's own fluent returns would serialise the whole Store: only results that are data go back.
+const result = (object, value) => (value === object ? undefined : value);
+
+// Listener arguments start with the Store, which is left out; a function among them (getCellChange) too.
+const listen = (peer, {label, method, args, mutator}) => {
+  const record = (_store, ...rest) =>
+    peer.log.push([label, ...rest.filter((item) => typeof item !== 'function')]);
+  return peer.store[method](...args, record, ...(mutator === undefined ? [] : [mutator]));
+};
+
+export const storeCommands = {
+  'store.create': create,
+  'store.call': ({name, method, args = []}) => {
+    const {store} = getPeer(name);
+    return result(store, call(store, method, args));
+  },
+  // Several calls in one tick, each its own transaction: what a synchronous program does.
+  'store.calls': ({name, calls}) => {
+    const {store} = getPeer(name);
+    return calls.map(([method, ...args]) => result(store, call(store, method, args)));
+  },
+  'store.transaction': ({name, calls}) => {
+    const {store} = getPeer(name);
+    return store.transaction(() => calls.map(([method, ...args]) => result(store, call(store, method, args))));
+  },
+  'store.listen': (args) => listen(getPeer(args.name), args),
+  'store.log': ({name}) => getPeer(name).log.splice(0),
+  'store.ignoredErrors': ({name}) => getPeer(name).ignoredErrors.splice(0),
+  'store.wait': ({name, method, args = [], equals, timeout}) => {
+    const {store} = getPeer(name);
+    const wanted = JSON.stringify(canonical(toWire(equals)));
+    const current = () => JSON.stringify(canonical(toWire(call(store, method, args))));
+    return waitUntil(
+      () => `${method}(${JSON.stringify(args)}) to be ${wanted}; it is ${current()}`,
+      timeout,
+      () => current() === wanted,
+      (check) => {
+        const id = store.addDidFinishTransactionListener(check);
+        return () => store.delListener(id);
+      },
+    );
+  },
+  'persister.call': async ({name, method, args = []}) => {
+    const {persister} = getPeer(name);
+    return result(persister, await call(persister, method, args));
+  },
+  settle,
+};

@@ -1,0 +1,150 @@
+"""The hostile test run: what the runner adds to every test of weft."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck
+
+from support.node import JsPeer, NodeServer, SyncJsPeer, node_missing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+# Time on a shared machine says nothing about the code. A failing example prints how to run it again.
+hypothesis.settings.register_profile(
+    "default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+# The gate gives the same verdict on the same commit; fresh examples are what a developer's runs are for.
+hypothesis.settings.register_profile(
+    "ci", hypothesis.settings.get_profile("default"), derandomize=True, database=None
+)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("default"), max_examples=10_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "default"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests unless they are asked for, and watch the loop of every asyncio test."""
+    if "long" not in config.option.markexpr and not any("::" in argument for argument in config.args):
+        kept = [item for item in items if item.get_closest_marker("long") is None]
+        if len(kept) < len(items):
+            config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+            items[:] = kept
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            # First in, last out: it looks at the loop when everything else of the test is gone.
+            item.fixturenames.insert(0, "_clean_loop")
+
+
+def _no_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    # A gate that skips what it cannot run proves nothing: there, a missing Node is a failure.
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but in CI everything runs: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Turn a skip into a failure in CI."""
+    report = yield
+    _no_skip_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    """Turn the skip of a whole module into a failure in CI."""
+    report = yield
+    _no_skip_in_ci(report)
+    return report
+
+
+class _Errors(logging.Handler):
+    """Keeps what asyncio logs as an error: exceptions nobody retrieved, callbacks that failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(logging.Formatter().format(record))
+
+
+@pytest_asyncio.fixture
+async def _clean_loop() -> AsyncIterator[None]:
+    """Fail a test that leaves a task running, or whose loop reported an error to nobody."""
+    assert asyncio.get_running_loop().get_debug(), "asyncio debug mode is part of the run"
+    errors = _Errors()
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(errors)
+    try:
+        yield
+        leaked = [
+            task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.done()
+        ]
+        # "Task exception was never retrieved" is said when the task is collected.
+        gc.collect()
+    finally:
+        logger.removeHandler(errors)
+    if leaked:
+        pytest.fail("tasks still running after the test:\n" + "\n".join(map(repr, leaked)))
+    if errors.texts:
+        pytest.fail("asyncio reported:\n" + "\n".join(errors.texts))
+
+
+@pytest.fixture(scope="session")
+def _node() -> None:
+    reason = node_missing()
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def _js_session(_node: None) -> Iterator[SyncJsPeer]:
+    with SyncJsPeer() as js:
+        yield js
+
+
+@pytest.fixture
+def sync_js(_js_session: SyncJsPeer) -> Iterator[SyncJsPeer]:
+    """A JavaScript peer process asked one thing at a time; shared by the session, emptied after each test."""
+    yield _js_session
+    _js_session("reset")
+
+
+@pytest_asyncio.fixture
+async def js_peer(_node: None) -> AsyncIterator[JsPeer]:
+    """A JavaScript peer process of the test's own, for asyncio tests."""
+    async with JsPeer() as js:
+        yield js
+
+
+@pytest.fixture
+def y_websocket_server(_node: None) -> Iterator[NodeServer]:
+    """A Node y-websocket server of the test's own."""
+    with NodeServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def new_js_peer(_node: None) -> AsyncIterator[Callable[[], Any]]:
+    """Start further JavaScript processes: ``js = await new_js_peer()``."""
+    peers: list[JsPeer] = []
+
+    async def start() -> JsPeer:
+        peers.append(await JsPeer().__aenter__())
+        return peers[-1]
+
+    yield start
+    for peer in peers:
+        await peer.__aexit__(None, None, None)
