@@ -1,0 +1,203 @@
+"""Imports point down: the layer table of the design, read from the source by ``ast``."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[1] / "src"
+
+# A new module at the top of the package needs a place here; everything inside a listed package has its layer.
+LAYERS = {
+    "weft.errors": 0,
+    "weft.limits": 0,
+    "weft.values": 0,
+    "weft.changes": 0,
+    "weft.jsoncodec": 0,
+    "weft._lib0": 0,
+    "weft._yupdate": 0,
+    "weft.store": 1,
+    "weft.mergeable": 2,
+    "weft.mirrors": 3,
+    "weft.persisters": 4,
+    "weft.protocols": 5,
+    "weft.providers": 6,
+    "weft.server": 7,
+    "weft.cli": 8,
+    "weft.testing": 8,
+    "weft.__main__": 8,
+    "weft": 8,
+}
+
+# Extras, each with the only places that may import it (a prefix ends with a dot).
+EXTRAS = {
+    "pycrdt": ("weft.mirrors.", "weft.server.", "weft.providers.", "weft.testing.", "weft.cli"),
+    "websockets": ("weft.providers._websockets", "weft.server.websocket"),
+}
+
+# Modules with which code could open a socket, read a clock or draw at random. Nothing up to the protocols
+# may: there, time and randomness are arguments.
+IMPURE = frozenset(
+    {
+        "asyncio", "concurrent", "datetime", "http", "multiprocessing", "random", "secrets", "select",
+        "selectors", "signal", "socket", "socketserver", "ssl", "subprocess", "threading", "time", "urllib",
+        "uuid",
+    }
+)  # fmt: skip
+# What the design itself asks for: client ids of documents come from the system's generator.
+IMPURE_ALLOWED = {("weft.mirrors", "secrets")}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import statement of a module."""
+
+    target: str
+    typing_only: bool
+    line: int
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _imports(module: str, path: Path, modules: set[str]) -> list[Import]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found: list[Import] = []
+
+    def visit(node: ast.AST, typing_only: bool) -> None:
+        if isinstance(node, ast.If) and _is_type_checking(node.test):
+            for child in node.body:
+                visit(child, True)
+            for child in node.orelse:
+                visit(child, typing_only)
+            return
+        if isinstance(node, ast.Import):
+            found.extend(Import(alias.name, typing_only, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parent = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parent, *([base] if base else [])])
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                found.append(Import(name if name in modules else base, typing_only, node.lineno))
+        for below in ast.iter_child_nodes(node):
+            visit(below, typing_only)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), False)
+    return found
+
+
+def _read() -> dict[str, list[Import]]:
+    paths = {}
+    for path in sorted((SRC / "weft").rglob("*.py")):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return {module: _imports(module, path, set(paths)) for module, path in paths.items()}
+
+
+MODULES = _read()
+
+
+def _home(module: str) -> str:
+    """The entry of the layer table that a module falls under."""
+    parts = module.split(".")
+    return module if module == "weft" else ".".join(parts[:2])
+
+
+def _is_own(target: str) -> bool:
+    return target == "weft" or target.startswith("weft.")
+
+
+def test_every_module_has_a_layer() -> None:
+    assert len(MODULES) > 8
+    assert [module for module in MODULES if _home(module) not in LAYERS] == []
+
+
+def test_imports_point_down_or_to_siblings() -> None:
+    wrong = [
+        f"{module}:{item.line} imports {item.target}"
+        for module, imports in MODULES.items()
+        for item in imports
+        if _is_own(item.target)
+        and not (
+            LAYERS[_home(item.target)] < LAYERS[_home(module)]
+            # Siblings: one package, or the ground, which is a handful of modules beside each other.
+            or _home(item.target) == _home(module)
+            or LAYERS[_home(item.target)] == LAYERS[_home(module)] == 0
+            # The edges are the only ones who may use the package as its users do.
+            or (LAYERS[_home(module)] == 8 and module != "weft")
+        )
+    ]
+    assert wrong == []
+
+
+def test_there_is_no_import_cycle() -> None:
+    graph = {
+        module: {item.target for item in imports if _is_own(item.target) and not item.typing_only}
+        for module, imports in MODULES.items()
+    }
+    state: dict[str, str] = {}
+    cycles: list[str] = []
+
+    def walk(module: str, trail: list[str]) -> None:
+        state[module] = "open"
+        for target in sorted(graph.get(module, ())):
+            if state.get(target) == "open":
+                cycles.append(" -> ".join([*trail[trail.index(target) :], target]))
+            elif target not in state:
+                walk(target, [*trail, target])
+        state[module] = "done"
+
+    for module in sorted(graph):
+        if module not in state:
+            walk(module, [module])
+    assert cycles == []
+
+
+def test_third_party_packages_are_imported_where_the_table_says() -> None:
+    wrong = [
+        f"{module}:{item.line} imports {item.target}"
+        for module, imports in MODULES.items()
+        for item in imports
+        if not _is_own(item.target)
+        and (top := item.target.partition(".")[0]) not in sys.stdlib_module_names
+        and not any(
+            module.startswith(place) if place.endswith(".") else module == place
+            for place in EXTRAS.get(top, ())
+        )
+    ]
+    assert wrong == []
+
+
+def test_time_randomness_and_sockets_are_arguments_up_to_the_protocols() -> None:
+    wrong = [
+        f"{module}:{item.line} imports {item.target}"
+        for module, imports in MODULES.items()
+        for item in imports
+        if LAYERS[_home(module)] in {0, 1, 2, 3, 5}
+        and (top := item.target.partition(".")[0]) in IMPURE
+        and (_home(module), top) not in IMPURE_ALLOWED
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("statement", ["import weft", "import weft.store", "import weft.protocols"])
+def test_importing_the_core_loads_neither_asyncio_nor_an_extra(statement: str) -> None:
+    unwanted = ["asyncio", "pycrdt", "websockets", "automerge", "cbor2", "asyncpg", "sqlite3", "ssl"]
+    if statement == "import weft.protocols":
+        # Sessions work on documents, so the binding may come with them; the network may not.
+        unwanted.remove("pycrdt")
+    program = f"{statement}\nimport sys\nprint([name for name in {unwanted!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == "[]"

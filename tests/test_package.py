@@ -1,0 +1,58 @@
+"""The package as it is installed: what it exports, and what it ships."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import weft
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLIC = sorted(
+    info.name
+    for info in pkgutil.walk_packages(weft.__path__, "weft.")
+    if not any(part.startswith("_") for part in info.name.split("."))
+)
+
+
+def test_the_public_modules_are_found() -> None:
+    assert {"weft.errors", "weft.limits", "weft.mirrors", "weft.store"} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", ["weft", *PUBLIC])
+def test_every_exported_name_is_there_and_documented(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__, f"{name} has no docstring"
+    exported = getattr(module, "__all__", None)
+    assert exported is not None, f"{name} has no __all__"
+    assert list(exported) == list(dict.fromkeys(exported)), "a name is exported twice"
+    for export in exported:
+        thing = getattr(module, export)
+        if isinstance(thing, type) or callable(thing):
+            assert thing.__doc__, f"{name}.{export} has no docstring"
+
+
+def test_the_types_are_shipped() -> None:
+    assert (Path(weft.__file__).parent / "py.typed").is_file()
+
+
+def test_the_metadata_is_what_pyproject_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = metadata.metadata("weft")
+    assert installed["Version"] == project["version"]
+    assert installed["License-Expression"] == project["license"]
+    assert set(project["optional-dependencies"]) <= set(installed.get_all("Provides-Extra") or [])
+    assert project["dependencies"] == []
+
+
+def test_the_all_extra_names_every_extra_of_users() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    named = extras["all"][0].removeprefix("weft[").removesuffix("]").split(",")
+    assert set(named) == set(extras) - {"all", "dev"}
