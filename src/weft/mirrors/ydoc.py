@@ -19,11 +19,11 @@ from typing import Any, Protocol
 
 from pycrdt import Doc, get_update
 
-from weft._lib0 import Reader
 from weft.errors import MirrorError
+from weft.mirrors._lineage import decode_state_vector
 from weft.mirrors._pycrdt import RawTransactionEvent, create_doc, guarded, observe_transactions
 
-__all__ = ["YDocument", "create_doc"]
+__all__ = ["YDocument", "create_doc", "decode_state_vector"]
 
 _log = logging.getLogger("weft.mirrors")
 
@@ -35,6 +35,9 @@ class Attached(Protocol):
 
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer."""
+
+    def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
+        """A transaction is about to end; nothing may touch the document."""
 
 
 class YDocument:
@@ -58,8 +61,8 @@ class YDocument:
 
         def committed(event: RawTransactionEvent) -> None:
             target = hub()
-            if target is not None and target._applying is None:
-                target._tell(event.update, None)
+            if target is not None:
+                target._committed(event)
 
         self._unobserve = observe_transactions(doc, committed)
 
@@ -84,11 +87,6 @@ class YDocument:
         if doc is None:
             raise MirrorError("the document is gone: keep a reference to the pycrdt.Doc while it is in use")
         return doc
-
-    @property
-    def received(self) -> bytes | None:
-        """The received update that is being applied at this moment, as it came; ``None`` at other times."""
-        return self._applying
 
     def apply(
         self, update: bytes, *, origin: object, ends: Mapping[int, int] | None = None
@@ -172,6 +170,14 @@ class YDocument:
         with guarded():
             return self.doc.get_update(state_vector)
 
+    def _committed(self, event: RawTransactionEvent) -> None:
+        for reference in self._mirrors:
+            mirror = reference()
+            if mirror is not None:
+                mirror._committed(event, self._applying)
+        if self._applying is None:
+            self._tell(event.update, None)
+
     def _tell(self, update: bytes, origin: object | None) -> None:
         for callback in tuple(self._subscribers):
             callback(update, origin)
@@ -182,17 +188,3 @@ class YDocument:
             return get_update(update, self.doc.get_state())[0] != 0
         state = decode_state_vector(self.doc.get_state())
         return any(state.get(client, 0) < end for client, end in ends.items())
-
-
-def decode_state_vector(data: bytes) -> dict[int, int]:
-    """Decode a Yjs state vector (y-protocols: count, then client and clock pairs, all varuints).
-
-    Raises:
-        RemoteProtocolError: The bytes are not one.
-    """
-    reader = Reader(data)
-    state = {}
-    for _ in range(reader.uint()):
-        client = reader.uint()
-        state[client] = reader.uint()
-    return state
