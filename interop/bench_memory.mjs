@@ -1,0 +1,26 @@
+// Resident memory that 100,000 cells take in TinyBase: the growth of the process over several Stores, collected,
+// divided by their number. Prints {"bytes": n}. Run with --expose-gc; the process is this measurement's own.
+import {createStore} from 'tinybase';
+import {check} from './lib/measure.mjs';
+import {tables} from './lib/workload.mjs';
+
+const CELLS = 100_000;
+const STORES = 5;
+
+const settle = async () => {
+  for (let i = 0; i < 5; i++) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+};
+
+const texts = Array.from({length: STORES + 1}, () => JSON.stringify(tables(CELLS)));
+// The first Store warms the code up, and what it takes once is not counted.
+const stores = [createStore().setTables(JSON.parse(texts[0]))];
+await settle();
+const before = process.memoryUsage.rss();
+for (let i = 0; i < STORES; i++) stores.push(createStore().setTables(JSON.parse(texts[i + 1])));
+await settle();
+const after = process.memoryUsage.rss();
+check(stores.length === STORES + 1, 'the Stores are alive');
+process.stdout.write(`${JSON.stringify({bytes: (after - before) / STORES})}\n`);
