@@ -6,13 +6,13 @@ export const TABLE = 't';
 
 const ids = (prefix, count) => Array.from({length: count}, (_, i) => `${prefix}${i}`);
 
-export const rowIds = (cells) => ids('r', cells / CELLS_PER_ROW);
+export const rowIds = (cells, prefix = 'r') => ids(prefix, cells / CELLS_PER_ROW);
 export const cellIds = ids('c', CELLS_PER_ROW);
 
-export const tables = (cells) => {
+export const tables = (cells, prefix) => {
   const table = {};
   let value = 0;
-  for (const rowId of rowIds(cells)) {
+  for (const rowId of rowIds(cells, prefix)) {
     const row = {};
     for (const cellId of cellIds) row[cellId] = value++;
     table[rowId] = row;

@@ -1,0 +1,1 @@
+"""Side-by-side measurements of weft against the peers: ``python -m benchmarks``."""

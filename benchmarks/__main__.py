@@ -1,0 +1,40 @@
+"""``python -m benchmarks [area ...]``: measure, and print one table.
+
+Areas: store, mirror, hop; all of them without an argument. Times are minima over several rounds after warm-up
+on both sides, where the line does not say median. The exit code is 0 however the targets fare: a figure of a
+busy machine is no verdict on the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import platform
+import subprocess
+import sys
+
+from benchmarks._table import print_table, verdict
+
+AREAS = ("store", "mirror", "hop")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("areas", nargs="*", metavar="area", help=f"of {', '.join(AREAS)}; default: all")
+    chosen = parser.parse_args().areas or list(AREAS)
+    unknown = sorted(set(chosen) - set(AREAS))
+    if unknown:
+        parser.error(f"no area named {', '.join(unknown)}")
+    node_version = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    print(f"Python {platform.python_version()}, Node {node_version.strip()}, {platform.machine()}\n")
+    found = []
+    for area in chosen:
+        print(f"measuring {area} ...", file=sys.stderr, flush=True)
+        found += importlib.import_module(f"benchmarks.{area}").lines()
+    print_table(found)
+    print(f"\n{verdict(found)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

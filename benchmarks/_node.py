@@ -1,0 +1,29 @@
+"""The JavaScript half: runs a script of interop/ and reads the one JSON object it prints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks._measure import Times
+
+__all__ = ["INTEROP", "node", "node_times"]
+
+INTEROP = Path(__file__).resolve().parents[1] / "interop"
+
+
+def node(script: str, *args: str) -> dict[str, Any]:
+    """Run one script; its stderr is shown as it comes."""
+    if not (INTEROP / "node_modules").is_dir():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=INTEROP, check=True)
+    done = subprocess.run(
+        ["node", "--expose-gc", script, *args], cwd=INTEROP, stdout=subprocess.PIPE, text=True, check=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def node_times(script: str, *args: str) -> dict[str, Times]:
+    return {case: Times(**times) for case, times in node(script, *args).items()}

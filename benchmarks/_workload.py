@@ -1,0 +1,34 @@
+"""The workload that both sides share: one table, ten cells a row; interop/lib/workload.mjs is the other half.
+
+Ids are made beforehand, so that neither side is charged for building strings.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CELLS", "CELLS_PER_ROW", "CELL_IDS", "SCHEMA", "TABLE", "row_ids", "shuffled", "tables"]
+
+CELLS = 100_000
+CELLS_PER_ROW = 10
+TABLE = "t"
+CELL_IDS = [f"c{i}" for i in range(CELLS_PER_ROW)]
+SCHEMA = {TABLE: {cell: {"type": "number"} for cell in CELL_IDS}}
+
+
+def row_ids(cells: int, prefix: str = "r") -> list[str]:
+    return [f"{prefix}{i}" for i in range(cells // CELLS_PER_ROW)]
+
+
+def tables(cells: int, prefix: str = "r") -> dict[str, dict[str, dict[str, int]]]:
+    rows = enumerate(row_ids(cells, prefix))
+    return {TABLE: {row: {cell: i * CELLS_PER_ROW + j for j, cell in enumerate(CELL_IDS)} for i, row in rows}}
+
+
+def shuffled(count: int) -> list[int]:
+    """A fixed shuffle (Lehmer's generator), the same on both sides."""
+    order = list(range(count))
+    state = 42
+    for i in range(count - 1, 0, -1):
+        state = state * 16807 % 2147483647
+        j = state % (i + 1)
+        order[i], order[j] = order[j], order[i]
+    return order

@@ -1,0 +1,150 @@
+"""The Yjs mirror against raw pycrdt in the same layout, and against yjs with TinyBase on Node."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pycrdt import Doc, Map
+
+from benchmarks._measure import Times, measure, measure_each
+from benchmarks._node import node_times
+from benchmarks._table import Line
+from benchmarks._workload import CELL_IDS, CELLS, CELLS_PER_ROW, TABLE, row_ids, tables
+from weft import Store
+from weft._yupdate import check_update
+from weft.mirrors.ydoc import YDocument
+from weft.mirrors.yjs import YjsMirror
+
+PEER = "TinyBase 10.0.1 + yjs on Node"
+SIZES = (1_000, 10_000, 100_000)
+CONTENT = tables(CELLS)
+ROWS = CELLS // CELLS_PER_ROW
+
+
+def _raw_build(doc: Doc[Any]) -> None:
+    root = doc.get("tinybase", type=Map)
+    with doc.transaction():
+        root["t"] = Map()
+        root["v"] = Map()
+        root["t"][TABLE] = Map({row: Map(cells) for row, cells in CONTENT[TABLE].items()})
+
+
+def _raw_apply(update: bytes) -> Any:
+    doc: Doc[Any] = Doc()
+    doc.apply_update(update)
+    content = doc.get("tinybase", type=Map).to_py()
+    assert content is not None
+    assert len(content["t"][TABLE]) == ROWS
+    return content
+
+
+class _Live:
+    """A Store and a document with a running mirror, and a listener as a program has one."""
+
+    def __init__(self) -> None:
+        self.doc: Doc[Any] = Doc(client_id=0x2000_0001)
+        self.store = Store()
+        self.heard = 0
+        self.store.add_tables_listener(self._hear)
+        self.mirror = YjsMirror(self.store, self.doc)
+        self.mirror.start()
+        self.document = YDocument.of(self.doc)
+
+    def _hear(self, *_: object) -> None:
+        self.heard += 1
+
+    def fill(self) -> None:
+        self.store.set_tables(CONTENT)
+        self.mirror.flush()
+        assert len(self.doc.get("tinybase", type=Map)["t"][TABLE]) == ROWS
+
+    def receive(self, update: bytes) -> None:
+        # What a session does with received bytes: the structural guard, then the document and its mirrors.
+        check_update(update)
+        self.document.apply(update, origin=self)
+        assert self.store.get_row_count(TABLE) == ROWS
+        assert self.heard
+
+
+def _fill_store_only(store: Store) -> None:
+    store.set_tables(CONTENT)
+
+
+def _one_cell(size: int) -> Times:
+    live = _Live()
+    live.store.set_tables(tables(size))
+    live.mirror.flush()
+    rows = row_ids(size)
+    table = live.doc.get("tinybase", type=Map)["t"][TABLE]
+
+    def change(number: int) -> None:
+        live.store.set_cell(
+            TABLE, rows[number * 7 % len(rows)], CELL_IDS[number % CELLS_PER_ROW], -1 - number
+        )
+
+    times = measure_each(change, rounds=500)
+    assert table[rows[519 * 7 % len(rows)]][CELL_IDS[519 % CELLS_PER_ROW]] == -520
+    live.mirror.stop()
+    return times
+
+
+def _one_row(size: int) -> Times:
+    live = _Live()
+    live.store.set_tables(tables(size))
+    live.mirror.flush()
+    table = live.doc.get("tinybase", type=Map)["t"][TABLE]
+    row = {cell: i for i, cell in enumerate(CELL_IDS)}
+    times = measure_each(lambda number: live.store.set_row(TABLE, f"new{number}", row))
+    assert len(table["new219"]) == CELLS_PER_ROW
+    live.mirror.stop()
+    return times
+
+
+def lines() -> list[Line]:
+    """Measure the mirror, raw pycrdt, and TinyBase with createYjsPersister."""
+    raw_doc: Doc[Any] = Doc(client_id=0x2000_0002)
+    _raw_build(raw_doc)
+    update = raw_doc.get_update()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "update.bin"
+        path.write_bytes(update)
+        theirs = node_times("bench_yjs.mjs", str(path))
+
+    store = measure(Store, _fill_store_only)
+    raw = measure(Doc, _raw_build)
+    ours = measure(_Live, _Live.fill)
+    budget = store.min + 1.3 * raw.min
+    found = [
+        Line("set_tables, 100,000 cells, into Store", store.min),
+        Line("the same cells into pycrdt alone", raw.min),
+        Line("set_tables until all is in the document", ours.min, "Store + 1.3 x raw pycrdt", budget, 1.0),
+        Line("", ours.min, PEER, theirs["set_tables_into_document"].min),
+    ]
+    raw = measure(lambda: update, _raw_apply)
+    ours = measure(_Live, lambda live: live.receive(update))
+    found += [
+        Line("received 100,000 cells until listeners ran", ours.min, "pycrdt apply + to_py", raw.min, 0.7),
+        Line("", ours.min, PEER, theirs["apply_update_into_store"].min, 1.0),
+    ]
+    for name, run, case in (
+        ("one changed cell", _one_cell, "one_cell"),
+        ("one added row", _one_row, "one_row"),
+    ):
+        times = {size: run(size) for size in SIZES}
+        target = 0.01 if case == "one_row" else None
+        for size in SIZES:
+            peers = theirs[f"{case}_{size}"].median
+            at_most = target if size == SIZES[-1] else None
+            found.append(Line(f"{name} at {size:,} cells (median)", times[size].median, PEER, peers, at_most))
+        found.append(
+            Line(
+                f"{name}, growth to {SIZES[-1]:,} cells",
+                times[SIZES[-1]].median,
+                f"ours at {SIZES[0]:,} cells",
+                times[SIZES[0]].median,
+                1.5,
+            )
+        )
+    return found
