@@ -110,16 +110,17 @@ def _node() -> None:
 
 
 @pytest.fixture(scope="session")
-def _js_session(_node: None) -> Iterator[SyncJsPeer]:
+def js_session(_node: None) -> Iterator[SyncJsPeer]:
+    """One JavaScript peer process for the session; whoever uses it empties it with ``reset``."""
     with SyncJsPeer() as js:
         yield js
 
 
 @pytest.fixture
-def sync_js(_js_session: SyncJsPeer) -> Iterator[SyncJsPeer]:
-    """A JavaScript peer process asked one thing at a time; shared by the session, emptied after each test."""
-    yield _js_session
-    _js_session("reset")
+def sync_js(js_session: SyncJsPeer) -> Iterator[SyncJsPeer]:
+    """A JavaScript peer process asked one thing at a time; the session's, emptied after each test."""
+    yield js_session
+    js_session("reset")
 
 
 @pytest_asyncio.fixture

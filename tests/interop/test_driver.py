@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.node import JsError, JsPeer, NodeServer, SyncJsPeer
+from support.vectors import tinybase_yjs
 from support.wire import ABSENT
 
 if TYPE_CHECKING:
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.interop
 
-VECTORS = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "tinybase_yjs.json").read_text(encoding="ascii")
-)
+VECTORS = tinybase_yjs()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +82,7 @@ def test_tinybase_loses_edits_of_one_tick(sync_js: SyncJsPeer) -> None:
 async def test_two_node_clients_meet_on_the_node_server(
     js_peer: JsPeer, y_websocket_server: NodeServer
 ) -> None:
-    # Both make containers of their own before they meet; the higher id wins, and a must not write into a loser.
+    # Both make containers before they meet. The higher id wins, and a must not write into a loser.
     for name, client_id in (("a", 2), ("b", 1)):
         await js_peer("store.create", name=name, clientId=client_id)
         await js_peer("socket.connect", name=name, url=y_websocket_server.url, room="room")
