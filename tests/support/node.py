@@ -27,7 +27,15 @@ from support.wire import from_wire, to_wire
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["INTEROP", "JsError", "JsPeer", "NodeServer", "SyncJsPeer", "node_missing", "run_node"]
+__all__ = [
+    "INTEROP",
+    "JsError",
+    "JsPeer",
+    "NodeProgram",
+    "NodeServer",
+    "SyncJsPeer",
+    "node_missing",
+]
 
 INTEROP = Path(__file__).resolve().parents[2] / "interop"
 
@@ -76,23 +84,6 @@ def node_missing() -> str | None:
             return f"npm ci failed: {done.stderr.strip() or done.stdout.strip()}"
         mark.write_text(wanted)
     return None
-
-
-def run_node(script: str | Path, *args: str, timeout: float = 60.0) -> str:
-    """Run a script of interop/ (or JavaScript text) to its end and return what it printed.
-
-    Raises:
-        JsError: The script failed, or wrote to stderr.
-    """
-    command = (
-        ["node", str(script)] if isinstance(script, Path) else ["node", "--input-type=module", "-e", script]
-    )
-    done = subprocess.run(
-        [*command, *args], cwd=INTEROP, capture_output=True, text=True, timeout=timeout, check=False
-    )
-    if done.returncode != 0 or done.stderr.strip():
-        raise JsError(f"node ended with {done.returncode}:\n{done.stderr}")
-    return done.stdout
 
 
 def _unwrap(answer: dict[str, Any], op: str) -> Any:
@@ -327,3 +318,28 @@ class NodeServer(_Child):
     def url(self) -> str:
         """The server's address without a room."""
         return f"ws://127.0.0.1:{self.port}"
+
+
+class NodeProgram(_Child):
+    """JavaScript text run as a program of interop/, which is ended when enough was seen of it."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__("--input-type=module", "-e", source)
+        self._seen: list[str] = []
+
+    def wait_for_line(self, wanted: str, *, timeout: float = _ANSWER_S) -> None:
+        """Read what it prints until this line comes.
+
+        Raises:
+            JsError: It did not come in time, or the program ended before.
+        """
+        deadline = time.monotonic() + timeout
+        while wanted not in self._seen:
+            try:
+                self._seen.append(self._read_line("the program", deadline).decode())
+            except JsError as error:
+                raise JsError(f"{error}\nwanted {wanted!r}, saw {self._seen}") from error
+
+    def close(self) -> None:
+        self.kill()  # it has no reason of its own to end
+        super().close()
