@@ -1,0 +1,67 @@
+"""Where a y-websocket room is: the URL, as the JavaScript client would spell it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+__all__ = ["Given", "check_url", "resolve", "room_url"]
+
+T = TypeVar("T")
+
+Given: TypeAlias = "T | Callable[[], T | Awaitable[T]] | None"
+"""A value, or a function or coroutine function that is asked for it at each connect."""
+
+# What browsers leave alone in a path (WHATWG URL, path percent-encode set), so that one room name reaches one
+# room from both languages: servers take the path as it is. "?" and "#" would end the path, and are encoded.
+_PATH_SAFE = "/%!$&'()*+,;=:@[]|^-._~"
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+
+
+def check_url(url: str, room: str) -> str:
+    """Check the two parts of a room's address and join them, without parameters.
+
+    Args:
+        url: ``ws://`` or ``wss://``, a host, and optionally a path; slashes at the end are dropped.
+        room: Name of the room; may hold slashes.
+
+    Raises:
+        ValueError: One of them cannot be used.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+        raise ValueError(f"url must be ws://host or wss://host, with port and path as needed; got {url!r}")
+    if parts.query or parts.fragment:
+        raise ValueError("url must have no query and no fragment; query parameters go into params")
+    if not room:
+        raise ValueError("room must not be empty")
+    if _DOTS.search(room):
+        raise ValueError(
+            f"room must not hold the path segments '.' and '..': browsers resolve them; got {room!r}"
+        )
+    if "\\" in room or any(ord(char) < 0x20 or ord(char) == 0x7F for char in room):
+        raise ValueError(f"room must hold no backslash and no control character; got {room!r}")
+    try:
+        return f"{url.rstrip('/')}/{quote(room, safe=_PATH_SAFE)}"
+    except UnicodeEncodeError:
+        raise ValueError(f"room must hold no lone surrogate; got {room!r}") from None
+
+
+def room_url(address: str, params: Mapping[str, str]) -> str:
+    """The address with query parameters."""
+    return f"{address}?{urlencode(params)}" if params else address
+
+
+async def resolve(given: Given[T], default: T) -> T:
+    """The value itself, or what the function or coroutine function returns for it now."""
+    if given is None:
+        return default
+    if not callable(given):
+        return given
+    value = given()
+    return await value if inspect.isawaitable(value) else value

@@ -1,0 +1,95 @@
+"""What waits to be sent on one connection: an ordered queue that cannot grow without bound.
+
+Document content is the one thing that may grow large, and the one thing that need not wait here: it is in the
+document. So when more than ``max_bytes`` wait, the content in the queue is forgotten, further content is not
+queued, and when the socket has taken the rest, ``refill`` puts in one update with everything the server may
+lack. Slow sockets cost a larger message later, never a lost write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Never
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Outbox"]
+
+
+class Outbox:
+    """Messages for one connection, in order.
+
+    Args:
+        max_bytes: Bytes that may wait; a single message may exceed it.
+        refill: Called when the queue is empty and something has been forgotten; has to put it in again.
+    """
+
+    def __init__(self, *, max_bytes: int, refill: Callable[[], None]) -> None:
+        self._max_bytes = max_bytes
+        self._refill = refill
+        self._queue: deque[tuple[bytes, bool]] = deque()
+        self._size = 0
+        self._forgot = False
+        self._filled = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def size(self) -> int:
+        """Bytes that have not been sent."""
+        return self._size
+
+    @property
+    def forgot(self) -> bool:
+        """Whether content was forgotten that has not been put in again."""
+        return self._forgot
+
+    def put(self, message: bytes) -> None:
+        """Queue a message that has to leave as it is: a question, an answer."""
+        self._add(message, False)
+
+    def put_content(self, message: bytes) -> bool:
+        """Queue a message that ``refill`` can make up for: document content, awareness.
+
+        Returns:
+            Whether it was queued. If not, content put in earlier may have been forgotten with it, so a
+            question that stands in the queue no longer comes after all that was written before it.
+        """
+        if self._forgot:
+            return False
+        if self._queue and self._size + len(message) > self._max_bytes:
+            kept = [entry for entry in self._queue if not entry[1]]
+            self._size -= sum(len(data) for data, is_content in self._queue if is_content)
+            self._queue = deque(kept)
+            self._forgot = True
+            self._filled.set()  # the queue may be empty now, and a refill is due
+            return False
+        self._add(message, True)
+        return True
+
+    async def drained(self) -> None:
+        """Wait until everything has been given to the connection, what was forgotten included."""
+        await self._empty.wait()
+
+    async def run(self, send: Callable[[bytes], Awaitable[None]]) -> Never:
+        """Send what is put in, in order, until cancelled or until ``send`` raises."""
+        while True:
+            if not self._queue and self._forgot:
+                self._forgot = False
+                self._refill()
+            if not self._queue:
+                self._filled.clear()
+                self._empty.set()
+                await self._filled.wait()
+                continue
+            message, _ = self._queue.popleft()
+            await send(message)
+            self._size -= len(message)
+
+    def _add(self, message: bytes, is_content: bool) -> None:
+        self._queue.append((message, is_content))
+        self._size += len(message)
+        self._empty.clear()
+        self._filled.set()
