@@ -1,0 +1,342 @@
+"""Rooms in one SQLite file: the embedded default of the server.
+
+One row an update, as received; a checksum on each. Appends of one turn of the event loop and all that arrive
+while a write is running share one transaction, so the price of a synced commit is paid by many. All of
+SQLite's work happens on one thread of the storage's own: the event loop never waits for the disk.
+
+File format 1: ``rooms(id, name)`` and ``updates(seq, room, crc, data)``, where ``seq`` grows for ever and
+``crc`` is the CRC-32 of the room's name in UTF-8, a zero byte and the data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from weft.errors import RemoteProtocolError, StorageError
+from weft.server._compact import compact_updates
+from weft.server.storage import RoomStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["SqliteRoomStorage"]
+
+_T = TypeVar("_T")
+
+_APPLICATION_ID = 0x77656674  # "weft"
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE updates (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  room INTEGER NOT NULL REFERENCES rooms,
+  crc INTEGER NOT NULL,
+  data BLOB NOT NULL
+);
+CREATE INDEX updates_of_room ON updates (room);
+"""
+# One transaction's worth. A commit is one unit of loss and of waiting: without a bound, whoever asks for a
+# small update to be durable waits for all the megabytes queued behind it.
+_BATCH_BYTES = 8 * 1024 * 1024
+
+
+class SqliteRoomStorage(RoomStorage):
+    """Rooms in one SQLite file.
+
+    Args:
+        path: The file. It is created if absent; two more files with ``-wal`` and ``-shm`` endings may stand
+            beside it while it is in use.
+        synchronous: ``"FULL"`` syncs every commit, so what is acknowledged survives a loss of power.
+            ``"NORMAL"`` is several times faster on slow disks and survives any end of the process, but a loss
+            of power may take the last acknowledged updates.
+        exclusive: Whether to lock the file against other processes for as long as it is open. Two servers on
+            one file would each keep rooms of their own and never show one's edits to the other's clients.
+            ``False`` allows reading, and thereby backups, while the server runs.
+        busy_timeout: Seconds to wait for another process that holds the file, such as the server this one
+            replaces.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+        exclusive: bool = True,
+        busy_timeout: float = 5.0,
+    ) -> None:
+        if synchronous not in {"FULL", "NORMAL"}:
+            raise ValueError(f"synchronous must be 'FULL' or 'NORMAL', not {synchronous!r}")
+        self.path = os.fspath(path)
+        self._synchronous = synchronous
+        self._exclusive = exclusive
+        self._busy_timeout = busy_timeout
+        # Of the event loop's side:
+        self._executor: ThreadPoolExecutor | None = None
+        self._queue: list[tuple[str, bytes]] = []  # appended, not yet durable
+        self._ticket = 0  # of the last append
+        self._durable = 0  # everything up to this ticket is on disk
+        self._writing: asyncio.Task[None] | None = None
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        # Of the thread's side:
+        self._db: sqlite3.Connection | None = None
+        self._room_ids: dict[str, int] = {}
+
+    # What the server calls
+
+    async def open(self) -> None:
+        """Open or create the file.
+
+        Raises:
+            StorageError: It cannot be opened, is not a file of weft's, is of a newer format, or another
+                process holds it.
+        """
+        if self._executor is not None:
+            raise StorageError(f"{self.path}: already open")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="weft-sqlite")
+        try:
+            await self._run(self._open)
+        except BaseException:
+            self._executor.shutdown(wait=False)
+            self._executor = None
+            raise
+
+    async def load(self, room: str) -> list[bytes]:
+        """Every update of a room.
+
+        Raises:
+            StorageError: A row's checksum does not match, or SQLite cannot read the file. It is as it was.
+        """
+        await self.stored(self._ticket)
+        return [data for _, data in await self._run(partial(self._rows, room))]
+
+    def append(self, room: str, update: bytes) -> int:
+        """Queue one update for the next transaction.
+
+        Raises:
+            ValueError: The room's name cannot be encoded.
+        """
+        room.encode()  # refused here, it cannot spoil the transaction of others
+        self._queue.append((room, bytes(update)))
+        self._ticket += 1
+        self._start_writing()
+        return self._ticket
+
+    async def stored(self, ticket: int) -> None:
+        """Wait until everything up to this ticket has been committed.
+
+        Raises:
+            StorageError: The transaction failed. Its updates are kept and tried again.
+        """
+        if ticket <= self._durable:
+            return
+        if ticket > self._ticket:
+            raise ValueError(f"ticket {ticket} was never given out")
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append((ticket, waiter))
+        self._start_writing()
+        await waiter
+
+    async def compact(self, room: str) -> int | None:
+        """Replace the rows of a room by one snapshot, in one transaction.
+
+        Rows of which a part waits for missing structs stay (a snapshot cannot carry them); rows appended
+        meanwhile are not touched.
+
+        Raises:
+            StorageError: A row is corrupt or is not an update; nothing was changed.
+        """
+        await self.stored(self._ticket)
+        return await self._run(partial(self._compact, room))
+
+    async def close(self) -> None:
+        """Write what is queued and close the file. A second call does nothing.
+
+        Raises:
+            StorageError: The last updates could not be written.
+        """
+        if self._executor is None:
+            return
+        try:
+            await self.stored(self._ticket)
+        finally:
+            executor, self._executor = self._executor, None
+            if self._writing is not None:
+                await asyncio.wait([self._writing])
+            await asyncio.get_running_loop().run_in_executor(executor, self._close)
+            executor.shutdown(wait=False)
+
+    # Group commit, on the event loop
+
+    def _start_writing(self) -> None:
+        # The task begins in the next turn of the loop: all that is appended in this one shares a transaction.
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write_queue())
+
+    async def _write_queue(self) -> None:
+        try:
+            while self._queue:
+                count, size = 0, 0
+                while count < len(self._queue) and size < _BATCH_BYTES:
+                    size += len(self._queue[count][1])
+                    count += 1
+                batch = self._queue[:count]
+                await self._run(partial(self._insert, batch))
+                del self._queue[:count]
+                self._durable += count
+                self._wake(None)
+        except StorageError as error:
+            self._wake(error)
+        except BaseException as error:
+            self._wake(StorageError(f"{self.path}: {error!r}"))  # nobody is left waiting for ever
+            raise
+        finally:
+            self._writing = None
+
+    def _wake(self, error: StorageError | None) -> None:
+        waiting = []
+        for ticket, waiter in self._waiters:
+            if waiter.done():
+                continue
+            if ticket <= self._durable:
+                waiter.set_result(None)
+            elif error is not None:
+                waiter.set_exception(StorageError(*error.args))
+            else:
+                waiting.append((ticket, waiter))
+        self._waiters = waiting
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        if self._executor is None:
+            raise StorageError(f"{self.path}: not open")
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    # On the storage's thread
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise StorageError(f"{self.path}: not open")
+        return self._db
+
+    @contextmanager
+    def _mapped(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._connection
+        except (sqlite3.Error, OSError, OverflowError) as error:
+            raise StorageError(f"{self.path}: {error}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._mapped() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                # After some errors (a full disk among them) SQLite has rolled back by itself.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def _open(self) -> None:
+        try:
+            self._db = sqlite3.connect(self.path, timeout=self._busy_timeout, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StorageError(f"{self.path}: {error}") from error
+        try:
+            self._prepare()
+        except BaseException:
+            self._close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._mapped() as db:
+            if self._exclusive:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            application = db.execute("PRAGMA application_id").fetchone()[0]
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if application != _APPLICATION_ID and (tables or application or version):
+                raise StorageError(f"{self.path}: this database is not weft's")
+            if version > _FORMAT:
+                raise StorageError(
+                    f"{self.path}: written by a newer weft (format {version}, known is {_FORMAT})"
+                )
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            with self._transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
+                if version == 0:
+                    for statement in _SCHEMA.split(";"):
+                        db.execute(statement)
+                    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                    db.execute(f"PRAGMA user_version = {_FORMAT}")
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+            self._room_ids.clear()
+
+    def _insert(self, batch: list[tuple[str, bytes]]) -> None:
+        ids: dict[str, int] = {}
+        with self._transaction() as db:
+            for room in {room for room, _ in batch}:
+                known = self._room_ids.get(room)
+                if known is None:
+                    db.execute("INSERT INTO rooms (name) VALUES (?) ON CONFLICT DO NOTHING", (room,))
+                    known = db.execute("SELECT id FROM rooms WHERE name = ?", (room,)).fetchone()[0]
+                ids[room] = known
+            db.executemany(
+                "INSERT INTO updates (room, crc, data) VALUES (?, ?, ?)",
+                [(ids[room], _checksum(room, data), data) for room, data in batch],
+            )
+        self._room_ids.update(ids)  # only now: a rolled back room has no id
+
+    def _rows(self, room: str) -> list[tuple[int, bytes]]:
+        with self._mapped() as db:
+            rows = db.execute(
+                "SELECT seq, crc, data FROM updates"
+                " WHERE room = (SELECT id FROM rooms WHERE name = ?) ORDER BY seq",
+                (room,),
+            ).fetchall()
+        for seq, crc, data in rows:
+            if not isinstance(data, bytes) or _checksum(room, data) != crc:
+                raise StorageError(
+                    f"{self.path}: room {room!r}, row {seq}: the data does not match its checksum"
+                )
+        return [(seq, data) for seq, _, data in rows]
+
+    def _compact(self, room: str) -> int | None:
+        rows = self._rows(room)
+        if len(rows) < 2:
+            return None
+        try:
+            compacted = compact_updates([data for _, data in rows])
+        except RemoteProtocolError as error:
+            raise StorageError(
+                f"{self.path}: room {room!r} holds a row that is not an update: {error}"
+            ) from error
+        if compacted is None:
+            return None
+        snapshot = compacted.snapshot
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO updates (room, crc, data) SELECT id, ?, ? FROM rooms WHERE name = ?",
+                (_checksum(room, snapshot), snapshot, room),
+            )
+            db.executemany(
+                "DELETE FROM updates WHERE seq = ?",
+                [(seq,) for at, (seq, _) in enumerate(rows) if at not in compacted.kept],
+            )
+        return len(snapshot) + sum(len(rows[at][1]) for at in compacted.kept)
+
+
+def _checksum(room: str, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(room.encode() + b"\0"))

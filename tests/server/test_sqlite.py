@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pycrdt import Map
+
+from support.storage_suite import RoomStorageSuite, read, write_updates
+from weft.errors import StorageError
+from weft.mirrors.ydoc import create_doc
+from weft.server.sqlite import SqliteRoomStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from weft.server.storage import RoomStorage
+
+
+class TestSqliteRoomStorage(RoomStorageSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "weft.sqlite3"
+
+    def make(self) -> RoomStorage:
+        return SqliteRoomStorage(self.path)
+
+
+class TestSqliteRoomStorageUnlocked(TestSqliteRoomStorage):
+    def make(self) -> RoomStorage:
+        return SqliteRoomStorage(self.path, synchronous="NORMAL", exclusive=False)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "weft.sqlite3"
+
+
+def change(path: Path, *statements: str) -> list[Any]:
+    """Go round the code under test."""
+    with closing(sqlite3.connect(path)) as db, db:
+        return [db.execute(statement).fetchall() for statement in statements][-1]
+
+
+async def fill(path: Path, *updates: bytes, room: str = "room") -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    for update in updates:
+        storage.append(room, update)
+    await storage.close()
+
+
+def raw(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def on_thread(storage: SqliteRoomStorage, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    return await storage._run(lambda: work(storage._connection))
+
+
+async def limit_pages(storage: SqliteRoomStorage, more: int | None) -> None:
+    """Make SQLite run out of space for real; ``None`` gives it back."""
+
+    def limit(db: sqlite3.Connection) -> None:
+        pages = 2**30 if more is None else db.execute("PRAGMA page_count").fetchone()[0] + more
+        db.execute(f"PRAGMA max_page_count = {pages}")
+
+    await on_thread(storage, limit)
+
+
+async def test_appends_of_one_turn_share_a_transaction(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    commits: list[str] = []
+    await on_thread(storage, lambda db: db.set_trace_callback(commits.append))
+    tickets = [storage.append("room", b"x") for _ in range(500)]
+    await storage.stored(tickets[-1])
+    assert commits.count("COMMIT") == 1
+    await on_thread(storage, lambda db: db.set_trace_callback(None))
+    await storage.close()
+
+
+async def test_a_transaction_takes_so_many_bytes_at_most(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    commits: list[str] = []
+
+    def trace(statement: str) -> None:
+        if statement == "COMMIT":
+            commits.append(statement)
+
+    await on_thread(storage, lambda db: db.set_trace_callback(trace))
+    megabyte = bytes(1 << 20)
+    for _ in range(20):
+        storage.append("room", megabyte)
+    assert await storage.load("room") == [megabyte] * 20
+    assert len(commits) == 3
+    await on_thread(storage, lambda db: db.set_trace_callback(None))
+    await storage.close()
+
+
+@pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])
+async def test_every_commit_is_synced_unless_asked_otherwise(
+    path: Path, synchronous: Any, level: int
+) -> None:
+    storage = SqliteRoomStorage(path, synchronous=synchronous)
+    await storage.open()
+    assert await on_thread(storage, lambda db: db.execute("PRAGMA synchronous").fetchone()[0]) == level
+    assert await on_thread(storage, lambda db: db.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
+    await storage.close()
+
+
+def test_another_level_of_synchronisation_is_refused(path: Path) -> None:
+    with pytest.raises(ValueError, match="synchronous"):
+        SqliteRoomStorage(path, synchronous="OFF")  # type: ignore[arg-type]
+
+
+async def test_the_file_is_held_against_a_second_process(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    program = f"""
+import asyncio, sys
+from weft.errors import StorageError
+from weft.server.sqlite import SqliteRoomStorage
+try:
+    asyncio.run(SqliteRoomStorage({str(path)!r}, busy_timeout=0.05).open())
+except StorageError as error:
+    sys.exit("locked" in str(error) and "refused")
+"""
+    done = await asyncio.to_thread(
+        partial(subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    )
+    assert done.stderr.strip() == "refused"
+    await storage.close()
+
+
+async def test_the_file_can_be_read_by_others_when_it_is_not_exclusive(path: Path) -> None:
+    storage = SqliteRoomStorage(path, exclusive=False)
+    await storage.open()
+    await storage.stored(storage.append("room", b"x"))
+    assert change(path, "SELECT data FROM updates") == [(b"x",)]
+    await storage.close()
+
+
+async def test_a_closed_storage_leaves_one_file(path: Path) -> None:
+    await fill(path, b"x")
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+async def test_a_corrupt_row_is_named_and_nothing_is_overwritten(path: Path) -> None:
+    updates = write_updates(create_doc(), 5)
+    await fill(path, *updates)
+    change(path, "UPDATE updates SET data = X'00FF' WHERE seq = 3")
+    before = change(path, "SELECT * FROM updates")
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    with pytest.raises(StorageError, match="room 'room', row 3"):
+        await storage.load("room")
+    with pytest.raises(StorageError, match="room 'room', row 3"):
+        await storage.compact("room")
+    await storage.close()
+    assert change(path, "SELECT * FROM updates") == before
+
+
+async def test_a_corrupt_row_harms_its_room_only(path: Path) -> None:
+    await fill(path, b"one", room="bad")
+    await fill(path, b"two", room="good")
+    change(path, "UPDATE updates SET crc = crc + 1 WHERE seq = 1")
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    with pytest.raises(StorageError):
+        await storage.load("bad")
+    assert await storage.load("good") == [b"two"]
+    await storage.stored(storage.append("good", b"three"))
+    await storage.close()
+
+
+async def test_a_row_moved_to_another_room_is_corrupt(path: Path) -> None:
+    await fill(path, b"one", room="a")
+    await fill(path, b"two", room="b")
+    change(path, "UPDATE updates SET room = (SELECT id FROM rooms WHERE name = 'b')")
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    with pytest.raises(StorageError, match="room 'b', row 1"):
+        await storage.load("b")
+    await storage.close()
+
+
+async def test_a_row_that_is_no_update_stops_the_compaction_and_stays(path: Path) -> None:
+    await fill(path, *write_updates(create_doc(), 3), b"no update")
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    with pytest.raises(StorageError, match="not an update"):
+        await storage.compact("room")
+    assert len(await storage.load("room")) == 4
+    await storage.close()
+
+
+async def test_damage_below_the_rows_is_a_storage_error(path: Path) -> None:
+    await fill(path, *[bytes(5000) for _ in range(50)])
+    with path.open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(b"\xaa" * 4096 * 20)
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    with pytest.raises(StorageError, match=r"weft\.sqlite3"):
+        await storage.load("room")
+    await storage.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is not a database, it is a letter" * 100, b"SQLite format 3\0" * 90]
+)
+def test_a_file_that_is_no_database_is_refused_and_kept(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(StorageError):
+        asyncio.run(SqliteRoomStorage(path).open())
+    assert path.read_bytes() == content
+
+
+async def test_a_database_of_somebody_else_is_refused_and_kept(path: Path) -> None:
+    change(path, "CREATE TABLE theirs (x)")
+    before = raw(path)
+    with pytest.raises(StorageError, match="not weft's"):
+        await SqliteRoomStorage(path).open()
+    assert raw(path) == before
+
+
+async def test_a_newer_format_is_refused(path: Path) -> None:
+    await fill(path, b"x")
+    change(path, "PRAGMA user_version = 2")
+    with pytest.raises(StorageError, match="newer"):
+        await SqliteRoomStorage(path).open()
+
+
+async def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        await SqliteRoomStorage(tmp_path / "missing" / "weft.sqlite3").open()
+    with pytest.raises(StorageError):
+        await SqliteRoomStorage(tmp_path).open()
+
+
+async def test_what_did_not_fit_is_kept_and_written_when_there_is_room_again(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    await storage.stored(storage.append("room", b"before"))
+    await limit_pages(storage, 1)
+    ticket = storage.append("room", bytes(100_000))
+    other = storage.append("other", b"waits behind it")
+    with pytest.raises(StorageError, match="full"):
+        await storage.stored(ticket)
+    with pytest.raises(StorageError, match="full"):
+        await storage.stored(other)
+    with pytest.raises(StorageError, match="full"):
+        await storage.load("room")  # would show less than was appended
+    await limit_pages(storage, None)
+    await storage.stored(ticket)
+    assert await storage.load("room") == [b"before", bytes(100_000)]
+    assert await storage.load("other") == [b"waits behind it"]
+    await storage.close()
+
+
+async def test_the_next_append_tries_again_what_did_not_fit(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    await limit_pages(storage, 0)
+    with pytest.raises(StorageError):
+        await storage.stored(storage.append("room", bytes(100_000)))
+    await limit_pages(storage, None)
+    storage.append("room", b"next")
+    await storage.close()
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    assert await storage.load("room") == [bytes(100_000), b"next"]
+    await storage.close()
+
+
+async def test_a_room_of_a_failed_transaction_can_be_written_later(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    await limit_pages(storage, 0)
+    with pytest.raises(StorageError):
+        await storage.stored(storage.append("new room", bytes(100_000)))
+    await limit_pages(storage, None)
+    assert await storage.load("new room") == [bytes(100_000)]
+    assert await storage.load("newer room") == []
+    await storage.close()
+
+
+async def test_closing_says_what_could_not_be_written(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    await limit_pages(storage, 0)
+    storage.append("room", bytes(100_000))
+    with pytest.raises(StorageError, match="full"):
+        await storage.close()
+    await storage.close()
+
+
+async def test_a_compaction_that_does_not_fit_changes_nothing(path: Path) -> None:
+    doc = create_doc()
+    doc.get("m", type=Map)["long"] = "x" * 100_000
+    updates = [doc.get_update(), *write_updates(doc, 20)]
+    await fill(path, *updates)
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    await limit_pages(storage, 1)
+    with pytest.raises(StorageError, match="full"):
+        await storage.compact("room")
+    assert await storage.load("room") == updates
+    await limit_pages(storage, None)
+    assert await storage.compact("room") is not None
+    assert read(await storage.load("room")) == read(updates)
+    assert len(await storage.load("room")) == 1
+    await storage.close()
+
+
+async def test_a_compaction_keeps_what_waits_for_a_gap_to_close(path: Path) -> None:
+    updates = write_updates(create_doc(), 20)
+    await fill(path, *updates[:10], *updates[11:])
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    left = await storage.compact("room")
+    loaded = await storage.load("room")
+    assert left == sum(map(len, loaded))
+    assert loaded[:9] == updates[11:]
+    assert len(loaded) == 10
+    storage.append("room", updates[10])
+    assert read(await storage.load("room")) == {f"k{number}": number for number in range(20)}
+    assert await storage.compact("room") is not None
+    assert len(await storage.load("room")) == 1
+    await storage.close()
+
+
+async def test_nothing_can_be_asked_of_a_closed_storage(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    with pytest.raises(StorageError, match="not open"):
+        await storage.load("room")
+    await storage.open()
+    with pytest.raises(StorageError, match="already open"):
+        await storage.open()
+    await storage.close()
+    await storage.close()
+    with pytest.raises(StorageError, match="not open"):
+        await storage.load("room")
+    with pytest.raises(StorageError, match="not open"):
+        await storage.stored(storage.append("room", b"x"))
+
+
+async def test_a_ticket_nobody_gave_out_is_refused(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    with pytest.raises(ValueError, match="never given out"):
+        await storage.stored(1)
+    await storage.close()

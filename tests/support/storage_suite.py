@@ -1,0 +1,161 @@
+"""What every room storage must do, as a class of tests to subclass."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pycrdt import Map
+
+from weft.mirrors.ydoc import create_doc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pycrdt import Doc
+
+    from weft.server.storage import RoomStorage
+
+
+def write_updates(doc: Doc[Any], count: int, *, prefix: str = "k") -> list[bytes]:
+    """Write keys into the root map ``m``, each in a transaction of its own, and return the updates."""
+    updates: list[bytes] = []
+    subscription = doc.observe(lambda event: updates.append(event.update))
+    root = doc.get("m", type=Map)
+    for number in range(count):
+        root[f"{prefix}{number}"] = number
+    doc.unobserve(subscription)
+    return updates
+
+
+def read(updates: list[bytes]) -> dict[str, Any]:
+    """The root map ``m`` of a document made of these updates."""
+    doc = create_doc()
+    root = doc.get("m", type=Map)
+    for update in updates:
+        doc.apply_update(update)
+    return dict(root.to_py() or {})
+
+
+class RoomStorageSuite:
+    """Subclass it and say how to make the storage; :meth:`make` twice must give the same place."""
+
+    @abstractmethod
+    def make(self) -> RoomStorage:
+        """A storage that has not been opened yet."""
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[RoomStorage]:
+        storage = self.make()
+        await storage.open()
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+    async def test_a_new_room_is_empty(self) -> None:
+        async with self.opened() as storage:
+            assert await storage.load("never seen") == []
+
+    async def test_what_was_appended_comes_back_byte_for_byte_and_in_order(self) -> None:
+        chunks = [bytes([number % 256]) * (number % 7) + b"\0\xff" for number in range(300)]
+        async with self.opened() as storage:
+            for chunk in chunks:
+                storage.append("room", chunk)
+            assert await storage.load("room") == chunks
+
+    async def test_rooms_do_not_mix(self) -> None:
+        names = [
+            "a",
+            "A",
+            "a/b",
+            "a ",
+            "\u00e9",
+            "e\u0301",
+            "../a",
+            "'; DROP TABLE rooms; --",
+            "%",
+            "x" * 512,
+        ]
+        async with self.opened() as storage:
+            for name in names:
+                storage.append(name, name.encode())
+            for name in names:
+                assert await storage.load(name) == [name.encode()]
+
+    async def test_tickets_grow(self) -> None:
+        async with self.opened() as storage:
+            tickets = [storage.append(room, b"x") for room in "abcab"]
+            assert tickets == sorted(set(tickets))
+            assert tickets[0] > 0
+
+    async def test_nothing_is_durable_at_once(self) -> None:
+        async with self.opened() as storage:
+            await asyncio.wait_for(storage.stored(0), 1)
+
+    async def test_what_is_stored_survives_reopening(self) -> None:
+        async with self.opened() as storage:
+            await storage.stored(storage.append("room", b"first"))
+        async with self.opened() as storage:
+            await storage.stored(storage.append("room", b"second"))
+        async with self.opened() as storage:
+            assert await storage.load("room") == [b"first", b"second"]
+
+    async def test_closing_writes_what_nobody_waited_for(self) -> None:
+        async with self.opened() as storage:
+            for number in range(100):
+                storage.append("room", bytes([number]))
+        async with self.opened() as storage:
+            assert await storage.load("room") == [bytes([number]) for number in range(100)]
+
+    async def test_many_wait_for_the_same_and_all_are_told(self) -> None:
+        async with self.opened() as storage:
+            tickets = [storage.append(f"room {number % 5}", b"x") for number in range(200)]
+            await asyncio.gather(*(storage.stored(ticket) for ticket in reversed(tickets)))
+
+    async def test_who_gives_up_waiting_stops_nobody(self) -> None:
+        async with self.opened() as storage:
+            ticket = storage.append("room", b"x")
+            impatient = asyncio.create_task(storage.stored(ticket))
+            patient = asyncio.create_task(storage.stored(ticket))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            await patient
+            assert await storage.load("room") == [b"x"]
+
+    async def test_a_name_that_cannot_be_encoded_is_refused_and_spoils_nothing(self) -> None:
+        async with self.opened() as storage:
+            good = storage.append("good", b"x")
+            with pytest.raises(ValueError, match="surrogates"):
+                storage.append("bad \ud800", b"y")
+            await storage.stored(good)
+            assert await storage.load("good") == [b"x"]
+
+    async def test_compaction_changes_nothing_that_can_be_read(self) -> None:
+        updates = write_updates(create_doc(), 200)
+        async with self.opened() as storage:
+            for update in updates:
+                storage.append("room", update)
+            storage.append("other", updates[0])
+            await storage.compact("room")
+            loaded = await storage.load("room")
+            assert len(loaded) <= len(updates)
+            assert read(loaded) == read(updates)
+            assert await storage.load("other") == [updates[0]]
+        async with self.opened() as storage:
+            assert read(await storage.load("room")) == read(updates)
+
+    async def test_appends_during_a_compaction_survive_it(self) -> None:
+        updates = write_updates(create_doc(), 300)
+        async with self.opened() as storage:
+            for update in updates[:200]:
+                storage.append("room", update)
+            compaction = asyncio.create_task(storage.compact("room"))
+            for update in updates[200:]:
+                storage.append("room", update)
+                await asyncio.sleep(0)
+            await compaction
+            assert read(await storage.load("room")) == read(updates)
