@@ -1,0 +1,117 @@
+"""Who may enter a room, and how: the hook every server must be given.
+
+A decision is a value with a name, never a ``bool``: servers whose hook returned ``True`` have meant both "let
+in" and "reject" by it. There is no default; who wants an open server writes ``auth=allow_all``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from weft.limits import Limits  # noqa: TC001 - part of a public signature that users introspect
+
+__all__ = ["Allow", "Auth", "Decision", "Deny", "Request", "allow_all", "decide"]
+
+_log = logging.getLogger("weft.server")
+
+# Websocket close codes. y-websocket and weft's provider take 4400 to 4499 as final; where the hook itself
+# failed the client did nothing wrong, so it is told to try again later.
+_UNAUTHORIZED = 4401
+_FORBIDDEN = 4403
+_TRY_AGAIN_LATER = 1013
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is known of a client before it is let in.
+
+    Attributes:
+        room: Room asked for, decoded and validated.
+        query: Parameters of the URL; of a repeated one the first. Tokens of y-websocket clients stand here:
+            keep them out of logs.
+        headers: HTTP headers of the handshake, names in lower case; repeated ones joined by ``", "``.
+        origin: ``Origin`` header; ``None`` where there is none, as with clients outside of browsers.
+        remote: Address of the peer's end of the socket. Behind a proxy that is the proxy.
+    """
+
+    room: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    origin: str | None
+    remote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """Let the client into the room it asked for.
+
+    Attributes:
+        user: Who it is, for logs and for later hooks.
+        read_only: Whether its changes are refused.
+        limits: Bounds for this connection; ``None`` for the server's.
+    """
+
+    user: str = ""
+    read_only: bool = False
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Do not let the client in. It learns this as a websocket close code and reason.
+
+    Attributes:
+        reason: A fixed phrase for the client, at most 123 bytes in UTF-8; longer ones are cut.
+        code: Close code: 4401 (not authenticated) or 4403 (not permitted), both final for y-websocket
+            clients; any code from 4000 to 4999, or 1013 to have the client try again.
+    """
+
+    reason: str = "not permitted"
+    code: int = _FORBIDDEN
+
+    def __post_init__(self) -> None:
+        if not (4000 <= self.code <= 4999 or self.code == _TRY_AGAIN_LATER):
+            raise ValueError(
+                f"close code {self.code} cannot say a refusal; use 4401, 4403 or another of 4000-4999"
+            )
+
+
+Decision = Allow | Deny
+Auth = Callable[[Request], Decision | Awaitable[Decision]]
+
+
+def allow_all(request: Request) -> Allow:
+    """Let everybody in with all rights. For servers that only trusted people can reach."""
+    return Allow()
+
+
+async def decide(auth: Auth, request: Request, *, patience: float) -> Decision:
+    """Ask the hook, and deny whatever is not a clear answer.
+
+    Args:
+        auth: The hook, sync or async.
+        request: What to decide on.
+        patience: Seconds an async hook has.
+
+    Returns:
+        The hook's decision; :class:`Deny` when it raised, took too long, or returned something else.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            decision: object = auth(request)
+            if inspect.isawaitable(decision):
+                decision = await decision
+    except TimeoutError:
+        _log.error("auth of room %.200r gave no answer within %g s; denied", request.room, patience)
+        return Deny("authentication is not available", _TRY_AGAIN_LATER)
+    except Exception:  # noqa: BLE001 - a hook that fails lets nobody in, whatever it raised
+        _log.exception("auth of room %.200r failed; denied", request.room)
+        return Deny("authentication is not available", _TRY_AGAIN_LATER)
+    if not isinstance(decision, Allow | Deny):
+        _log.error("auth returned %.200r, neither Allow nor Deny; denied", decision)
+        return Deny("authentication is not available", _TRY_AGAIN_LATER)
+    return decision
