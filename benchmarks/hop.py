@@ -1,0 +1,94 @@
+"""One hop on loopback: from ``set_cell`` in Python to the listener of a TinyBase Store in a Node process.
+
+Both ends read one clock: Python's ``time.monotonic_ns`` and Node's ``process.hrtime`` are CLOCK_MONOTONIC on Linux.
+The next cell is written when the last has arrived, so this is latency and not throughput.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks._node import INTEROP
+from benchmarks._table import Line
+from weft import Store
+from weft.mirrors.yjs import YjsMirror, create_doc
+from weft.providers import YWebsocketProvider
+from weft.server import SqliteRoomStorage, allow_all, serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+HOPS = 500
+WARMUP = 50
+ROOM = "hop"
+
+
+@asynccontextmanager
+async def _node(*command: str) -> AsyncIterator[asyncio.StreamReader]:
+    process = await asyncio.create_subprocess_exec(
+        "node", *command, cwd=INTEROP, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def _line(reader: asyncio.StreamReader) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        line: dict[str, Any] = json.loads(await reader.readline())
+    return line
+
+
+async def _measure(url: str) -> list[float]:
+    store, doc = Store(), create_doc()
+    with YjsMirror(store, doc):
+        async with YWebsocketProvider(doc, url, ROOM) as provider:
+            await provider.wait_synced()
+            store.set_cell("hop", "row", "cell", -1)
+            await provider.flush()
+            async with _node("bench_hop.mjs", url, ROOM) as arrivals:
+                while "ready" not in await _line(arrivals):
+                    pass
+                times = []
+                for number in range(WARMUP + HOPS):
+                    start = time.monotonic_ns()
+                    store.set_cell("hop", "row", "cell", number)
+                    arrival = await _line(arrivals)
+                    assert arrival["value"] == number
+                    times.append((int(arrival["ns"]) - start) / 1e6)
+    return sorted(times[WARMUP:])
+
+
+async def _through_weft() -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        storage = SqliteRoomStorage(Path(folder) / "hop.sqlite3")
+        async with serve("127.0.0.1", 0, storage=storage, auth=allow_all) as server:
+            return await _measure(f"ws://127.0.0.1:{server.port}")
+
+
+async def _through_node() -> list[float]:
+    async with _node("server.mjs") as said:
+        port = (await _line(said))["port"]
+        return await _measure(f"ws://127.0.0.1:{port}")
+
+
+def lines() -> list[Line]:
+    """Measure the hop through our server, and the same provider's hop through the Node server."""
+    ours = asyncio.run(_through_weft())
+    theirs = asyncio.run(_through_node())
+    peer = "through y-websocket-server on Node"
+    half, most = HOPS // 2, HOPS * 99 // 100
+    return [
+        Line(f"one hop to a Node peer, median of {HOPS}", ours[half], peer, theirs[half], below=2.0),
+        Line("one hop to a Node peer, 99th percentile", ours[most], peer, theirs[most]),
+    ]
