@@ -21,6 +21,8 @@ LAYERS = {
     "weft.jsoncodec": 0,
     "weft._lib0": 0,
     "weft._yupdate": 0,
+    "weft._yguard": 0,
+    "weft._ypatterns": 0,
     "weft.store": 1,
     "weft.mergeable": 2,
     "weft.mirrors": 3,
