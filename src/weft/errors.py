@@ -12,6 +12,7 @@
     │   │   └── InvalidValueTypeError (TypeError)
     │   ├── InvalidSchemaError             a schema that is not one
     │   └── InvalidJsonError               text that is not strict JSON, or not content
+    ├── ReadOnlyError (RuntimeError)       a write where listeners may only look
     ├── MirrorError                        a mirror and its document cannot go together
     ├── ProtocolError                      a wire protocol was violated
     │   ├── LocalProtocolError (RuntimeError)   by the caller: illegal call in this state
@@ -46,6 +47,7 @@ __all__ = [
     "ProtocolError",
     "ProviderClosedError",
     "ProviderError",
+    "ReadOnlyError",
     "RemoteProtocolError",
     "StorageError",
     "SyncTimeoutError",
@@ -150,6 +152,10 @@ class InvalidSchemaError(DataError):
 
 class InvalidJsonError(DataError):
     """Text that is not strict JSON (RFC 8259), or JSON that is not content."""
+
+
+class ReadOnlyError(WeftError, RuntimeError):
+    """A listener that is no mutator, or runs after the transaction, tried to write. Nothing changed."""
 
 
 class MirrorError(WeftError):

@@ -1,0 +1,254 @@
+"""JSON as JavaScript writes and reads it.
+
+Text that JavaScript peers hash, store or compare must be the text ``JSON.stringify`` makes
+(ECMA-262, sections 6.1.6.1.20 and 25.5.2): numbers in JavaScript's form (``1e+21``, ``1e-7``, no
+``.0``), no spaces, non-ASCII characters as they are, and keys that are array indices first, in
+ascending order, then the others as inserted.
+
+Reading is stricter than both languages' defaults (RFC 8259 and I-JSON, RFC 7493): no ``NaN``, no
+``Infinity``, no duplicate keys, no lone surrogates, and a bound on depth.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from weft.errors import InvalidJsonError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_SAFE_INTEGER",
+    "dumps",
+    "in_js_order",
+    "loads",
+    "normal_number",
+    "number_text",
+    "tables_text",
+]
+
+MAX_SAFE_INTEGER = 2**53 - 1  # beyond it a JavaScript number does not name one integer
+MAX_DEPTH = 200  # nesting of lists and objects; a recursive reader stays far from Python's 1,000 frames
+
+_LAST_INDEX = 2**32 - 2  # the largest array index of ECMA-262; larger numbers are ordinary keys
+_PLAIN_FROM = 1e-4  # from here up to 2**53 Python and JavaScript write a float alike
+_PLAIN_BELOW = float(2**53)
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_encode_string = json.encoder.encode_basestring
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def number_text(number: float) -> str:
+    """Write a finite number as JavaScript's ``String(number)`` does.
+
+    Both languages write the shortest digits that read back as the same double; they differ in where
+    the exponent form begins (ECMA-262, Number::toString).
+    """
+    if isinstance(number, int):
+        return int.__repr__(number)
+    if number == 0:
+        return "0"
+    sign = "-" if number < 0 else ""
+    mantissa, _, exponent = float.__repr__(abs(number)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    # The value is 0.digits × 10**point.
+    point = int(exponent or 0) + (len(whole) if whole != "0" else len(digits) - len(fraction))
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{point - 1:+d}"
+
+
+def normal_number(number: float) -> int | float:
+    """Reduce a float to the one form of its value: an ``int`` where it is a safe integer."""
+    if number.is_integer() and -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
+        return int(number)
+    return number
+
+
+def in_js_order(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put keys in the order of a JavaScript object: array indices ascending, then as inserted.
+
+    Returns:
+        The mapping itself where it is in that order already, otherwise a new dictionary.
+    """
+    last = -1
+    others = False
+    for key in mapping:
+        # isdigit alone would let "²" and leading zeros through
+        if key.isdigit() and key.isascii() and (key[0] != "0" or key == "0") and int(key) <= _LAST_INDEX:
+            index = int(key)
+            if others or index < last:
+                break
+            last = index
+        else:
+            others = True
+    else:
+        return mapping
+    indices = sorted((key for key in mapping if _is_index(key)), key=int)
+    ordered = {key: mapping[key] for key in indices}
+    ordered.update(mapping)
+    return ordered
+
+
+def _is_index(key: str) -> bool:
+    return key.isdigit() and key.isascii() and (key[0] != "0" or key == "0") and int(key) <= _LAST_INDEX
+
+
+def dumps(value: object) -> str:
+    """Write JSON text as ``JSON.stringify`` does.
+
+    Args:
+        value: Strings, numbers, booleans, ``None``, and lists, tuples and dictionaries of them, nested
+            at most :data:`MAX_DEPTH` deep. Integers are within ±(2**53-1).
+
+    Raises:
+        TypeError: A type, or a key, that JSON does not have.
+        ValueError: NaN, an infinity, an integer out of range, a lone surrogate, or too deep (a
+            structure that contains itself is).
+    """
+    plain, odd = _prepare(value, 0)
+    if odd:
+        return _write(plain)
+    return _compact(plain)
+
+
+def _prepare(value: object, depth: int) -> tuple[Any, bool]:
+    """Check a value and normalise it; tell whether a float in it needs JavaScript's own form."""
+    kind = type(value)
+    if kind is str:
+        check_text(value)  # type: ignore[arg-type]
+        return value, False
+    if value is None or kind is bool:
+        return value, False
+    if isinstance(value, int):
+        if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+            raise ValueError("an integer must lie within ±(2**53-1)")
+        return int(value), False
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError("a number must be finite")
+        number = normal_number(float(value))
+        return number, type(number) is float and not _PLAIN_FROM <= abs(number) < _PLAIN_BELOW
+    if depth >= MAX_DEPTH:
+        raise ValueError(f"lists and objects may be nested {MAX_DEPTH} deep")
+    odd = False
+    if isinstance(value, (list, tuple)):
+        items = []
+        for item in value:
+            plain, odd_item = _prepare(item, depth + 1)
+            items.append(plain)
+            odd = odd or odd_item
+        return items, odd
+    if isinstance(value, dict):
+        entries = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"a key of an object must be a str, not {type(key).__name__}")
+            check_text(key)
+            entries[str(key)], odd_item = _prepare(item, depth + 1)
+            odd = odd or odd_item
+        return in_js_order(entries), odd
+    if isinstance(value, str):
+        check_text(value)
+        return str(value), False
+    raise TypeError(f"JSON has no {kind.__name__}")
+
+
+def check_text(text: str) -> None:
+    """Refuse lone surrogates: no UTF-8 and no CRDT can carry them.
+
+    Raises:
+        ValueError: The text contains one.
+    """
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text must not contain lone surrogates") from None
+
+
+def _write(value: Any) -> str:
+    """Write prepared data in pure Python, with JavaScript's number text."""
+    if isinstance(value, str):
+        return _encode_string(value)
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)):
+        return number_text(value)
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{_encode_string(key)}:{_write(item)}" for key, item in value.items()]) + "}"
+    return "[" + ",".join([_write(item) for item in value]) + "]"
+
+
+def tables_text(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Write tables of stored forms, which need no checks, as :func:`dumps` would."""
+    odd = False
+    ordered_tables = {}
+    for table_id, table in in_js_order(tables).items():
+        rows = in_js_order(table)
+        changed = None
+        for row_id, row in rows.items():
+            cells = in_js_order(row)
+            if cells is not row:
+                changed = dict(rows) if changed is None else changed
+                changed[row_id] = cells
+            if float in set(map(type, row.values())):
+                odd = odd or any(
+                    type(cell) is float and not _PLAIN_FROM <= abs(cell) < _PLAIN_BELOW
+                    for cell in row.values()
+                )
+        ordered_tables[table_id] = rows if changed is None else changed
+    return _write(ordered_tables) if odd else _compact(ordered_tables)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        seen: set[str] = set()
+        key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {key[:100]!r} stands twice in one object")
+    return entries
+
+
+_strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+
+
+def loads(text: str) -> Any:
+    """Read strict JSON text.
+
+    Numbers come as Python reads them: the caller normalises what it keeps.
+
+    Raises:
+        InvalidJsonError: The text is not strict JSON.
+    """
+    try:
+        check_text(text)
+        value = _strict.decode(text)
+        if _SURROGATE_ESCAPE.search(text):
+            check_text(_compact(value))  # a pair of escapes is one character by now, a lone one is not
+    except RecursionError:
+        raise InvalidJsonError("JSON text is nested too deeply") from None
+    except ValueError as error:  # JSONDecodeError is one
+        raise InvalidJsonError(f"not strict JSON: {error}") from error
+    return value

@@ -1,0 +1,413 @@
+"""Whole content and changes: plain, as JSON, and as mirrors and persisters bring them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from sys import intern
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from weft.changes import TablesInput, ValuesInput
+from weft.errors import DataError, InvalidCellError, InvalidIdError, InvalidJsonError
+from weft.jsoncodec import MAX_SAFE_INTEGER, dumps, in_js_order, loads, tables_text
+from weft.store._ids import check_id
+from weft.store._log import VALUE
+from weft.store._rows import RowWriting
+from weft.values import UNDEFINED, decode_received
+
+if TYPE_CHECKING:
+    from weft.store._types import Refused
+    from weft.values import Stored
+
+__all__ = ["ContentWriting"]
+
+_MIN = -MAX_SAFE_INTEGER
+_MAX = MAX_SAFE_INTEGER
+
+ContentInput: TypeAlias = tuple[TablesInput, ValuesInput]
+
+
+class ContentWriting(RowWriting):
+    """Content and changes in and out."""
+
+    __slots__ = ()
+
+    def set_content(self, content: ContentInput | Callable[[], ContentInput]) -> Self:
+        """Replace everything. Empty tables, or empty values, delete what is there.
+
+        Args:
+            content: ``(tables, values)``, or a function that gives it.
+        """
+        if not self._enter():
+            return self
+        try:
+            given: object = content() if callable(content) else content
+            if isinstance(given, (list, tuple)) and given:
+                if self._middleware is not None:
+                    given = self._middleware._will_set_content(given)
+                if given is not None:
+                    self._set_parts(given)
+            elif not self._lenient():
+                raise InvalidCellError(None, None, None, given, "content must be a pair (tables, values)")
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._leave()
+        return self
+
+    def _set_parts(self, content: Any) -> None:
+        tables = content[0]
+        values = content[1] if len(content) > 1 else UNDEFINED
+        # Both are checked before either is written.
+        valid_tables = None if _is_empty(tables) else self._valid_tables(tables)
+        if values is UNDEFINED and not self._lenient():
+            valid_values: dict[str, Stored] | None = {}
+        else:
+            valid_values = None if _is_empty(values) else self._valid_values(values)
+        if valid_tables is None:
+            self.del_tables()
+        elif valid_tables:
+            self._replace_tables(valid_tables)
+        if valid_values is None:
+            self.del_values()
+        elif valid_values:
+            self._replace_values(valid_values)
+
+    def apply_changes(self, changes: object) -> Self:
+        """Merge changes: what they do not mention stays.
+
+        Args:
+            changes: ``(tables, values, 1)``, with ``UNDEFINED`` for a table, row, cell or value to delete.
+        """
+        if not self._enter():
+            return self
+        # A refused piece must take back what was written before it.
+        was_undoable = self._undoable
+        self._undoable = True
+        try:
+            given: Any = changes
+            if self._middleware is not None:
+                given = self._middleware._will_apply_changes(given)
+            if given is not None:
+                self._apply(given)
+        except BaseException as error:
+            self._fail(None if isinstance(error, DataError) else error)
+            raise
+        self._undoable = was_undoable
+        self._leave()
+        return self
+
+    def _apply(self, changes: Any) -> None:
+        if (
+            not isinstance(changes, (list, tuple))
+            or len(changes) < 2
+            or not all(isinstance(part, Mapping) for part in changes[:2])
+        ):
+            if self._lenient():
+                return
+            raise InvalidCellError(None, None, None, changes, "changes must be a triple (tables, values, 1)")
+        for table_id, rows in changes[0].items():
+            if rows is UNDEFINED:
+                self.del_table(table_id)
+                continue
+            for row_id, cells in rows.items():
+                if cells is UNDEFINED:
+                    self.del_row(table_id, row_id)
+                    continue
+                for cell_id, cell in cells.items():
+                    if cell is UNDEFINED:
+                        self.del_cell(table_id, row_id, cell_id, force=True)
+                    else:
+                        self._apply_cell(table_id, row_id, cell_id, cell)
+        for value_id, value in changes[1].items():
+            if value is UNDEFINED:
+                self.del_value(value_id)
+            else:
+                self.set_value(value_id, value)
+
+    def _apply_cell(self, table_id: str, row_id: str, cell_id: str, cell: Any) -> None:
+        if self._middleware is None:
+            self.set_cell(table_id, row_id, cell_id, cell)
+        else:
+            with self._middleware._rows_unasked():
+                self.set_cell(table_id, row_id, cell_id, cell)
+
+    # JSON, in TinyBase's text: objects as encoded strings, JavaScript's numbers and order of keys.
+
+    def get_tables_json(self) -> str:
+        """Get the tables as JSON text."""
+        return tables_text(self._tables)
+
+    def get_values_json(self) -> str:
+        """Get the keyed values as JSON text."""
+        return dumps(self._values)
+
+    def get_json(self) -> str:
+        """Get everything as JSON text: ``[tables,values]``."""
+        return f"[{self.get_tables_json()},{self.get_values_json()}]"
+
+    def set_tables_json(self, tables_json: str) -> Self:
+        """Replace all tables by those of JSON text; ``{}`` deletes them.
+
+        Raises:
+            InvalidJsonError: The text is not strict JSON, or no tables. Nothing changed.
+        """
+        tables = self._read_json(tables_json)
+        if tables is not UNDEFINED:
+            self._set_read(tables, None)
+        return self
+
+    def set_values_json(self, values_json: str) -> Self:
+        """Replace all keyed values by those of JSON text; ``{}`` deletes them.
+
+        Raises:
+            InvalidJsonError: The text is not strict JSON, or no values. Nothing changed.
+        """
+        values = self._read_json(values_json)
+        if values is not UNDEFINED:
+            self._set_read(None, values)
+        return self
+
+    def set_json(self, tables_and_values_json: str) -> Self:
+        """Replace everything by JSON text, ``[tables,values]``; text of tables alone is taken as such.
+
+        Raises:
+            InvalidJsonError: The text is not strict JSON, or no content. Nothing changed.
+        """
+        content = self._read_json(tables_and_values_json)
+        if content is UNDEFINED:
+            return self
+        if isinstance(content, list):
+            tables = content[0] if content else UNDEFINED
+            values = content[1] if len(content) > 1 else UNDEFINED
+            self._set_read(tables, values)
+        else:
+            self._set_read(content, None)
+        return self
+
+    def _read_json(self, text: str) -> Any:
+        try:
+            return loads(text)
+        except InvalidJsonError:
+            if self._lenient():
+                self.transaction(lambda: None)  # TinyBase's transaction that changes nothing
+                return UNDEFINED
+            raise
+
+    def _set_read(self, tables: Any, values: Any) -> None:
+        """Replace tables, values or both (not where ``None``) by what was read from JSON."""
+        if not self._lenient():
+            for part in (tables, values):
+                if part is not None and not isinstance(part, dict):
+                    raise InvalidJsonError("the JSON text is not content: tables and values are objects")
+        if not self._enter():
+            return
+        decode = self._decode
+        try:
+            self._decode = _decode_json
+            if tables is not None:
+                if _is_empty(tables):
+                    self.del_tables()
+                elif valid_tables := self._valid_tables(_ordered_tables(tables)):
+                    self._replace_tables(valid_tables)
+            if values is not None:
+                if _is_empty(values):
+                    self.del_values()
+                elif valid_values := self._valid_values(_ordered(values)):
+                    self._replace_values(valid_values)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            self._decode = decode
+        self._leave()
+
+    # The seam of mirrors and persisters.
+
+    def _apply_stored(
+        self, tables: Mapping[str, Mapping[str, Mapping[str, object]]], values: Mapping[str, object]
+    ) -> list[Refused]:
+        """Write received cells and values, inside a transaction.
+
+        ``UNDEFINED`` deletes a cell, without a default taking its place. Rows that are there get no
+        defaults. Never raises for bad data: what is refused is reported to the invalid listeners and left
+        out, and so is the cell that stood in its place, as the peer has another there now.
+
+        Returns:
+            What was refused: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``.
+        """
+        if self._depth < 1:
+            self._refuse_write()
+            return []
+        refused: list[Refused] = []
+        was = self._receiving, self._decode, self._undoable
+        self._receiving = True
+        self._decode = decode_received
+        try:
+            for table_id, rows in tables.items():
+                self._apply_stored_table(table_id, rows, refused)
+            for value_id, value in values.items():
+                self._apply_stored_value(value_id, value, refused)
+        finally:
+            self._receiving, self._decode, self._undoable = was
+        return refused
+
+    def _apply_stored_table(
+        self, table_id: Any, rows: Mapping[str, Mapping[str, object]], refused: list[Refused]
+    ) -> None:
+        fast = self._schema is None and self._middleware is None
+        for row_id, cells in rows.items():
+            table = self._tables.get(table_id)
+            row = None if table is None else table.get(row_id)
+            if fast and row is None and type(cells) is dict and UNDEFINED not in cells.values():
+                try:
+                    self._add_received_row(check_id(table_id), check_id(row_id), cells, refused)
+                except InvalidIdError:
+                    for cell_id, cell in cells.items():
+                        refused.append((str(table_id), str(row_id), str(cell_id), cell))
+                        self._note_invalid_cell(str(table_id), str(row_id), str(cell_id), cell)
+                continue
+            for cell_id, cell in cells.items():
+                self._apply_stored_cell(table_id, row_id, cell_id, cell, refused)
+
+    def _add_received_row(
+        self, table_id: str, row_id: str, cells: dict[str, object], refused: list[Refused]
+    ) -> None:
+        """Add a row that is not there."""
+        valid: dict[str, Stored] = {}
+        count = self._counts.get(table_id, ())
+        for cell_id, cell in cells.items():
+            kind = type(cell)
+            if cell_id not in count:
+                try:
+                    cell_id = check_id(cell_id)  # noqa: PLW2901
+                except InvalidIdError:
+                    refused.append((table_id, row_id, str(cell_id), cell))
+                    self._note_invalid_cell(table_id, row_id, str(cell_id), cell)
+                    continue
+            if (
+                (kind is str and cell.isascii())  # type: ignore[attr-defined]
+                or (kind is int and _MIN <= cell <= _MAX)  # type: ignore[operator]
+                or kind is bool
+                or cell is None
+            ):
+                valid[intern(cell_id)] = cell  # type: ignore[assignment]
+                continue
+            try:
+                valid[intern(cell_id)] = decode_received(cell)
+            except (TypeError, ValueError):
+                refused.append((table_id, row_id, cell_id, cell))
+                self._note_invalid_cell(table_id, row_id, cell_id, cell)
+        if valid:
+            self._replace_row(table_id, row_id, valid)
+
+    def _apply_stored_cell(
+        self, table_id: Any, row_id: Any, cell_id: Any, cell: object, refused: list[Refused]
+    ) -> None:
+        if cell is UNDEFINED:
+            table = self._tables.get(table_id)
+            row = None if table is None else table.get(row_id)
+            if table is not None and row is not None and cell_id in row:
+                self._drop_received(table_id, table, row_id, row, cell_id)
+            return
+        try:
+            check_id(table_id), check_id(row_id), check_id(cell_id)
+        except InvalidIdError:
+            refused.append((str(table_id), str(row_id), str(cell_id), cell))
+            self._note_invalid_cell(str(table_id), str(row_id), str(cell_id), cell)
+            return
+        try:
+            received = decode_received(cell)
+            stored = self._valid_cell(table_id, row_id, cell_id, received)
+        except (TypeError, ValueError):
+            refused.append((table_id, row_id, cell_id, cell))
+            self._note_invalid_cell(table_id, row_id, cell_id, cell)
+            self._apply_stored_cell(table_id, row_id, cell_id, UNDEFINED, refused)
+            return
+        rule = None if self._schema is None else self._schema.get(table_id)
+        if stored is UNDEFINED or (rule is not None and rule.cells[cell_id].refusal(received) is not None):
+            # Where the schema has a default, it takes the place of what was refused.
+            refused.append((table_id, row_id, cell_id, cell))
+        if stored is UNDEFINED:
+            self._apply_stored_cell(table_id, row_id, cell_id, UNDEFINED, refused)
+        elif self._middleware is None:
+            self._put_cell(table_id, row_id, intern(cell_id), stored)
+        else:
+            with self._middleware._rows_unasked():
+                self._middleware._put_cell(table_id, row_id, cell_id, stored)
+
+    def _drop_received(
+        self,
+        table_id: str,
+        table: dict[str, dict[str, Stored]],
+        row_id: str,
+        row: dict[str, Stored],
+        cell_id: str,
+    ) -> None:
+        """Delete one received cell; unlike a forced ``del_cell`` the rest of its row stays."""
+        if self._middleware is not None and not self._middleware._may_del_cell(table_id, row_id, cell_id):
+            return
+        # A rollback of received changes restores content, but not the place of a deleted row: to note the
+        # order of all rows would make a deletion cost what the table holds.
+        undoable = self._undoable
+        self._undoable = False
+        self._cut_cell(table_id, row_id, row, cell_id)
+        if not row:
+            self._cut_row(table_id, table, row_id)
+        self._undoable = undoable
+
+    def _apply_stored_value(self, value_id: Any, value: object, refused: list[Refused]) -> None:
+        if value is UNDEFINED:
+            if value_id in self._values and (
+                self._middleware is None or self._middleware._may_del_value(value_id)
+            ):
+                old = self._values.pop(value_id)
+                if self._log is not None:
+                    self._log.append((VALUE, value_id, old, UNDEFINED))
+            return
+        try:
+            check_id(value_id)
+            received = decode_received(value)
+        except (TypeError, ValueError):
+            refused.append((str(value_id), value))
+            self._note_invalid_value(str(value_id), value)
+            self._apply_stored_value(value_id, UNDEFINED, refused)
+            return
+        rule = None if self._values_schema is None else self._values_schema.get(value_id)
+        stored = self._valid_value(value_id, received)
+        if stored is UNDEFINED or (rule is not None and rule.refusal(received) is not None):
+            refused.append((value_id, value))
+        if stored is UNDEFINED:
+            self._apply_stored_value(value_id, UNDEFINED, refused)
+        else:
+            self._put_value(value_id, stored)
+
+
+def _decode_json(value: object) -> Stored:
+    """Bring what JSON text held into its stored form; JavaScript reads any integer as a double."""
+    if type(value) is int and not _MIN <= value <= _MAX:
+        value = float(value)
+    return decode_received(value)
+
+
+def _is_empty(part: object) -> bool:
+    return isinstance(part, Mapping) and not part
+
+
+def _ordered(part: Any) -> Any:
+    return in_js_order(part) if isinstance(part, dict) else part
+
+
+def _ordered_tables(tables: Any) -> Any:
+    """Order keys as JavaScript's parser would: array indices come first."""
+    if not isinstance(tables, dict):
+        return tables
+    ordered = dict(in_js_order(tables))
+    for table_id, table in tables.items():
+        if isinstance(table, dict):
+            rows = ordered[table_id] = in_js_order(table)
+            for row_id, row in table.items():
+                if isinstance(row, dict) and (cells := in_js_order(row)) is not row:
+                    if rows is table:
+                        rows = ordered[table_id] = dict(table)
+                    rows[row_id] = cells  # type: ignore[index]
+    return ordered

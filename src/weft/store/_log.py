@@ -1,0 +1,248 @@
+"""The log of a transaction, and what is computed from it.
+
+A transaction appends one small tuple per event and computes everything else from the log when
+somebody asks: net changes, changed ids, the way back. The first field is the kind:
+
+======  ================================================  ==========================================
+kind    fields                                            event
+======  ================================================  ==========================================
+CELL    table_id, row_id, cell_id, old, new               one cell; ``UNDEFINED`` where absent
+VALUE   value_id, old, new                                one keyed value
+ROW     table_id, row_id, 1, cell_ids                     row made, holding these so far
+ROW     table_id, row_id, -1, cells                       row deleted with these; none: emptied before
+TABLE   table_id, 1, None, None, None                     table made, empty so far
+TABLE   table_id, -1, rows, counts, pool                  table deleted with these; none: emptied before
+COLUMN  table_id, cell_id, 1 | -1                         first row with, or last row without the cell
+ORDER   mapping, keys                                     order of keys before the first deletion
+POOL    pool, undo, row_id                                a row id was taken from or put into the pool
+SCHEMA  attribute, old                                    a schema was replaced
+======  ================================================  ==========================================
+
+A deleted container leaves the Store as the object it was, and nothing changes it any more, so one
+entry stands for all its cells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from weft.values import UNDEFINED, is_same
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from weft.changes import StoredTables
+    from weft.values import Stored, Undefined
+
+__all__ = [
+    "CELL",
+    "COLUMN",
+    "ORDER",
+    "POOL",
+    "ROW",
+    "SCHEMA",
+    "TABLE",
+    "VALUE",
+    "Entry",
+    "IdChanges",
+    "Touched",
+    "TouchedValues",
+    "net_cells",
+    "net_values",
+    "removed_containers",
+    "touched_cells",
+    "touched_values",
+]
+
+CELL: Final = 0
+VALUE: Final = 1
+ROW: Final = 2
+TABLE: Final = 3
+COLUMN: Final = 4
+ORDER: Final = 5
+POOL: Final = 6
+SCHEMA: Final = 7
+
+Entry: TypeAlias = tuple[Any, ...]
+Touched: TypeAlias = "dict[str, dict[str, dict[str, Stored | Undefined]]]"
+TouchedValues: TypeAlias = "dict[str, Stored | Undefined]"
+Net: TypeAlias = "dict[str, dict[str, dict[str, tuple[Stored | Undefined, Stored | Undefined]]]]"
+
+
+def touched_cells(entries: Iterable[Entry], touched: Touched) -> None:
+    """Add to ``touched`` each cell written, with what it was before the first write, in order."""
+    last_table = last_row = None
+    cells: dict[str, Stored | Undefined] = {}
+    for entry in entries:
+        kind = entry[0]
+        if kind == CELL:
+            _, table_id, row_id, cell_id, old, _ = entry
+            if row_id is not last_row or table_id is not last_table:
+                cells = touched.setdefault(table_id, {}).setdefault(row_id, {})
+                last_table = table_id
+                last_row = row_id
+            if cell_id not in cells:
+                cells[cell_id] = old
+        elif kind == ROW:
+            _, table_id, row_id, sign, content = entry
+            if content:
+                cells = touched.setdefault(table_id, {}).setdefault(row_id, {})
+                last_table = table_id
+                last_row = row_id
+                if sign < 0:
+                    for cell_id, old in content.items():
+                        cells.setdefault(cell_id, old)
+                elif cells:
+                    for cell_id in content:
+                        cells.setdefault(cell_id, UNDEFINED)
+                else:
+                    cells.update(dict.fromkeys(content, UNDEFINED))
+        elif kind == TABLE and entry[3]:
+            _, table_id, _, rows, _, _ = entry
+            last_table = last_row = None
+            table = touched.setdefault(table_id, {})
+            for row_id, content in rows.items():
+                cells = table.setdefault(row_id, {})
+                for cell_id, old in content.items():
+                    cells.setdefault(cell_id, old)
+
+
+def touched_values(entries: Iterable[Entry], touched: TouchedValues) -> None:
+    """Add to ``touched`` each keyed value written, with what it was before the first write."""
+    for entry in entries:
+        if entry[0] == VALUE:
+            touched.setdefault(entry[1], entry[2])
+
+
+def net_cells(touched: Touched, tables: StoredTables) -> Net:
+    """Pair old and new of each touched cell that is not what it was; empty levels are left out."""
+    net: Net = {}
+    no_table: dict[str, dict[str, Stored]] = {}
+    no_row: dict[str, Stored] = {}
+    for table_id, rows in touched.items():
+        table = tables.get(table_id, no_table)
+        net_rows = {}
+        for row_id, cells in rows.items():
+            row = table.get(row_id, no_row)
+            changed = {}
+            for cell_id, old in cells.items():
+                new = row.get(cell_id, UNDEFINED)
+                if new is not old and not is_same(new, old):
+                    changed[cell_id] = (old, new)
+            if changed:
+                net_rows[row_id] = changed
+        if net_rows:
+            net[table_id] = net_rows
+    return net
+
+
+def net_values(
+    touched: TouchedValues, values: dict[str, Stored]
+) -> dict[str, tuple[Stored | Undefined, Stored | Undefined]]:
+    """Pair old and new of each touched value that is not what it was."""
+    net = {}
+    for value_id, old in touched.items():
+        new = values.get(value_id, UNDEFINED)
+        if not is_same(new, old):
+            net[value_id] = (old, new)
+    return net
+
+
+def removed_containers(
+    entries: Iterable[Entry], tables: StoredTables
+) -> tuple[set[str], set[tuple[str, str]]]:
+    """Find the tables and rows deleted as containers, and absent now."""
+    table_ids = set()
+    row_ids = set()
+    for entry in entries:
+        kind = entry[0]
+        if kind == ROW and entry[3] < 0 and entry[4]:
+            row_ids.add((entry[1], entry[2]))
+        elif kind == TABLE and entry[3]:
+            table_id = entry[1]
+            table_ids.add(table_id)
+            row_ids.update([(table_id, row_id) for row_id in entry[3]])
+    return (
+        {table_id for table_id in table_ids if table_id not in tables},
+        {place for place in row_ids if place[1] not in tables.get(place[0], ())},
+    )
+
+
+def _count(ids: dict[str, int], id_: str, sign: int) -> None:
+    """Note that an id came or went; coming and going cancel out."""
+    if ids.get(id_) == -sign:
+        del ids[id_]
+    else:
+        ids[id_] = sign
+
+
+class IdChanges:
+    """Which ids came (1) and went (-1) in a transaction, in TinyBase's order.
+
+    Attributes:
+        tables: By table id.
+        columns: By table id and cell id: cell ids used anywhere in the table.
+        row_counts: By table id: by how many the rows grew; 0 where they grew and shrank.
+        rows: By table id and row id.
+        cells: By table, row and cell id.
+        values: By value id.
+    """
+
+    __slots__ = ("cells", "columns", "row_counts", "rows", "tables", "values")
+
+    def __init__(self, log: Iterable[Entry]) -> None:
+        self.tables: dict[str, int] = {}
+        self.columns: dict[str, dict[str, int]] = {}
+        self.row_counts: dict[str, int] = {}
+        self.rows: dict[str, dict[str, int]] = {}
+        self.cells: dict[str, dict[str, dict[str, int]]] = {}
+        self.values: dict[str, int] = {}
+        for entry in log:
+            kind = entry[0]
+            if kind == CELL:
+                _, table_id, row_id, cell_id, old, new = entry
+                if old is UNDEFINED:
+                    self._cell(table_id, row_id, cell_id, 1)
+                elif new is UNDEFINED:
+                    self._cell(table_id, row_id, cell_id, -1)
+            elif kind == ROW:
+                _, table_id, row_id, sign, content = entry
+                if sign > 0:
+                    self._row(table_id, row_id, 1)
+                for cell_id in content:
+                    self._cell(table_id, row_id, cell_id, sign)
+                if sign < 0:
+                    self._row(table_id, row_id, -1)
+            elif kind == COLUMN:
+                _, table_id, cell_id, sign = entry
+                _count(self.columns.setdefault(table_id, {}), cell_id, sign)
+            elif kind == TABLE:
+                _, table_id, sign, rows, _, _ = entry
+                if rows:
+                    self._table_gone(table_id, rows)
+                _count(self.tables, table_id, sign)
+            elif kind == VALUE:
+                _, value_id, old, new = entry
+                if old is UNDEFINED:
+                    _count(self.values, value_id, 1)
+                elif new is UNDEFINED:
+                    _count(self.values, value_id, -1)
+
+    def _cell(self, table_id: str, row_id: str, cell_id: str, sign: int) -> None:
+        _count(self.cells.setdefault(table_id, {}).setdefault(row_id, {}), cell_id, sign)
+
+    def _row(self, table_id: str, row_id: str, sign: int) -> None:
+        _count(self.rows.setdefault(table_id, {}), row_id, sign)
+        self.row_counts[table_id] = self.row_counts.get(table_id, 0) + sign
+
+    def _table_gone(self, table_id: str, rows: dict[str, dict[str, Stored]]) -> None:
+        last: dict[str, None] = {}  # a cell id goes with the last row that has it
+        for row_id, cells in rows.items():
+            for cell_id in cells:
+                self._cell(table_id, row_id, cell_id, -1)
+                last.pop(cell_id, None)
+                last[cell_id] = None
+            self._row(table_id, row_id, -1)
+        columns = self.columns.setdefault(table_id, {})
+        for cell_id in last:
+            _count(columns, cell_id, -1)

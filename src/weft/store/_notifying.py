@@ -1,0 +1,210 @@
+"""Telling listeners what a transaction did, in TinyBase's order.
+
+The order within a phase: invalid cells; has_tables; table_ids; has_table; table_cell_ids and
+has_table_cell by table; row_count; row_ids and has_row by table; sorted_row_ids; cell_ids and has_cell
+by row; then cell, row and table nested in the order of first change; tables; invalid values;
+has_values; value_ids; has_value; value; values.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from weft.store._listening import Listening
+from weft.store._log import IdChanges, net_cells, net_values, touched_cells, touched_values
+from weft.store._registry import call, matching
+from weft.values import UNDEFINED, EncodedCell
+
+if TYPE_CHECKING:
+    from weft.changes import CellChange, ValueChange
+    from weft.store._log import Net
+    from weft.store._registry import Leaf, Registry
+    from weft.values import Cell, Stored, Undefined
+
+__all__ = ["Notifying", "shown"]
+
+
+def shown(stored: Stored | Undefined) -> Cell | Undefined:
+    """Give a stored form, or its absence, as listeners see it."""
+    return stored.decode() if type(stored) is EncodedCell else stored
+
+
+class Notifying(Listening):
+    """The phases in which listeners are called."""
+
+    __slots__ = ()
+
+    def _catch_up(self) -> None:
+        """Bring what was touched up to the end of the log."""
+        log = self._log
+        if log is not None and len(log) > self._touched_to:
+            start = self._touched_to
+            self._touched_to = len(log)
+            touched_cells(islice(log, start, None), self._touched)
+            touched_values(islice(log, start, None), self._touched_values)
+
+    def _cell_change(self, table_id: str, row_id: str, cell_id: str) -> CellChange:
+        """Tell a listener about one cell: whether it was written, its old and its new form."""
+        self._catch_up()
+        now = self.get_cell(table_id, row_id, cell_id, UNDEFINED)
+        try:
+            old = self._touched[table_id][row_id][cell_id]
+        except KeyError:
+            return False, now, now
+        return True, shown(old), now
+
+    def _value_change(self, value_id: str) -> ValueChange:
+        """Tell a listener about one value: whether it was written, its old and its new form."""
+        self._catch_up()
+        now = self.get_value(value_id, UNDEFINED)
+        if value_id not in self._touched_values:
+            return False, now, now
+        return True, shown(self._touched_values[value_id]), now
+
+    def _call_phase(self, registry: Registry) -> None:
+        """Call the data listeners of one phase."""
+        if registry.invalid_cell and self._invalid_cells:
+            self._call_invalid_cells(registry)
+        self._catch_up()
+        if self._touched:
+            self._call_tables(registry)
+        if registry.invalid_value and self._invalid_values:
+            for value_id, refused in list(self._invalid_values.items()):
+                call(matching(registry.invalid_value, value_id), self, value_id, list(refused))
+        self._catch_up()  # mutators may have written meanwhile
+        if self._touched_values:
+            self._call_values(registry)
+
+    def _call_tables(self, registry: Registry) -> None:
+        # Mutators change what is there: the changes of this phase are taken at its beginning.
+        ids = IdChanges(self._log or ()) if _wants_ids(registry) else None
+        wants_cells = registry.cell or registry.row or registry.table or registry.tables
+        net = net_cells(self._touched, self._tables) if wants_cells or registry.sorted_row_ids else {}
+        if registry.has_tables and bool(self._tables) != self._had_tables:
+            call(matching(registry.has_tables, ""), self, bool(self._tables))
+        if ids is not None:
+            self._call_table_ids(registry, ids, net)
+        if net and wants_cells:
+            self._call_cells(registry, net)
+
+    def _call_invalid_cells(self, registry: Registry) -> None:
+        found = [
+            (table_id, row_id, cell_id, refused)
+            for table_id, rows in self._invalid_cells.items()
+            for row_id, cells in rows.items()
+            for cell_id, refused in cells.items()
+        ]
+        for table_id, row_id, cell_id, refused in found:
+            leaves = matching(registry.invalid_cell, table_id, row_id, cell_id)
+            call(leaves, self, table_id, row_id, cell_id, list(refused))
+
+    def _call_table_ids(self, registry: Registry, ids: IdChanges, net: Net) -> None:
+        self._call_ids(registry.table_ids, registry.has_table, ids.tables)
+        for table_id, changed in ids.columns.items():
+            self._call_ids(registry.table_cell_ids, registry.has_table_cell, changed, table_id)
+        if registry.row_count:
+            for table_id, growth in ids.row_counts.items():
+                if growth:
+                    leaves = matching(registry.row_count, table_id)
+                    call(leaves, self, table_id, self.get_row_count(table_id))
+        sorted_tables = set()
+        for table_id, changed in ids.rows.items():
+            if changed:
+                self._call_ids(registry.row_ids, registry.has_row, changed, table_id)
+                if registry.sorted_row_ids:
+                    sorted_tables.add(table_id)
+                    for node in matching(registry.sorted_row_ids, table_id):
+                        call(list(node.values()), self)  # type: ignore[attr-defined]
+        if registry.sorted_row_ids:
+            for table_id, rows in net.items():
+                if table_id not in sorted_tables:
+                    for cell_id in dict.fromkeys(cell_id for cells in rows.values() for cell_id in cells):
+                        call(matching(registry.sorted_row_ids, table_id, cell_id), self)
+        if registry.cell_ids or registry.has_cell:
+            for table_id, changed_rows in ids.cells.items():
+                for row_id, changed in changed_rows.items():
+                    self._call_ids(registry.cell_ids, registry.has_cell, changed, table_id, row_id)
+
+    def _call_ids(
+        self,
+        ids_tree: dict[str | None, Any],
+        has_tree: dict[str | None, Any],
+        changed: dict[str, int],
+        *path: str,
+    ) -> None:
+        if not changed:
+            return
+        if ids_tree:
+            call(matching(ids_tree, *(path or ("",))), self, *path, lambda: dict(changed))
+        if has_tree:
+            for id_, sign in list(changed.items()):
+                call(matching(has_tree, *path, id_), self, *path, id_, sign == 1)
+
+    def _call_cells(self, registry: Registry, net: Net) -> None:
+        get_cell_change = self._cell_change
+        by_cell = registry.cell
+        by_row = registry.row
+        by_table = registry.table
+        everywhere = _only_wildcard(by_cell)
+        for table_id, rows in net.items():
+            for row_id, cells in rows.items():
+                if by_cell:
+                    for cell_id, (old, new) in cells.items():
+                        leaves = everywhere or matching(by_cell, table_id, row_id, cell_id)
+                        if leaves:
+                            call(
+                                leaves,
+                                self,
+                                table_id,
+                                row_id,
+                                cell_id,
+                                shown(new),
+                                shown(old),
+                                get_cell_change,
+                            )
+                if by_row:
+                    call(matching(by_row, table_id, row_id), self, table_id, row_id, get_cell_change)
+            if by_table:
+                call(matching(by_table, table_id), self, table_id, get_cell_change)
+        if registry.tables:
+            call(matching(registry.tables, ""), self, get_cell_change)
+
+    def _call_values(self, registry: Registry) -> None:
+        net = net_values(self._touched_values, self._values) if registry.value or registry.values else {}
+        ids = IdChanges(self._log or ()) if registry.value_ids or registry.has_value else None
+        if registry.has_values and bool(self._values) != self._had_values:
+            call(matching(registry.has_values, ""), self, bool(self._values))
+        if ids is not None:
+            self._call_ids(registry.value_ids, registry.has_value, ids.values)
+        get_value_change = self._value_change
+        for value_id, (old, new) in net.items():
+            leaves = matching(registry.value, value_id)
+            if leaves:
+                call(leaves, self, value_id, shown(new), shown(old), get_value_change)
+        if net:
+            call(matching(registry.values, ""), self, get_value_change)
+
+
+def _wants_ids(registry: Registry) -> bool:
+    return bool(
+        registry.table_ids
+        or registry.has_table
+        or registry.table_cell_ids
+        or registry.has_table_cell
+        or registry.row_count
+        or registry.row_ids
+        or registry.sorted_row_ids
+        or registry.has_row
+        or registry.cell_ids
+        or registry.has_cell
+    )
+
+
+def _only_wildcard(tree: dict[str | None, Any]) -> list[Leaf] | None:
+    """Give the one leaf of a tree that holds nothing but listeners to everything."""
+    if len(tree) == 1 and None in tree and len(tree[None]) == 1 and None in tree[None]:
+        cells = tree[None][None]
+        if len(cells) == 1 and None in cells:
+            return [cells[None]]
+    return None

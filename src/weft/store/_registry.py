@@ -1,0 +1,189 @@
+"""Where listeners are kept, and which of them a change concerns.
+
+Each kind has a tree keyed by the ids of its path, ``None`` standing for any; a :class:`Leaf` holds the
+listeners of one path. For one change the most specific path comes first: of table, row and cell
+``trc, tr*, t*c, t**, *rc, *r*, **c, ***``, as in TinyBase.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["KINDS", "Leaf", "Registry", "call", "call_all", "matching"]
+
+# Kind of listener to the number of ids in its path, in the order of get_listener_stats.
+KINDS: Final = {
+    "has_tables": 0,
+    "tables": 0,
+    "table_ids": 0,
+    "has_table": 1,
+    "table": 1,
+    "table_cell_ids": 1,
+    "has_table_cell": 2,
+    "row_count": 1,
+    "row_ids": 1,
+    "sorted_row_ids": 2,
+    "has_row": 2,
+    "row": 2,
+    "cell_ids": 2,
+    "has_cell": 3,
+    "cell": 3,
+    "invalid_cell": 3,
+    "has_values": 0,
+    "values": 0,
+    "value_ids": 0,
+    "has_value": 1,
+    "value": 1,
+    "invalid_value": 1,
+}
+
+
+class Leaf:
+    """The listeners of one path, in the order they were added.
+
+    ``calls`` is replaced, never changed, so that a loop over it sees whether the leaf has changed.
+    """
+
+    __slots__ = ("by_id", "calls")
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Callable[..., object]] = {}
+        self.calls: tuple[Callable[..., object], ...] = ()
+
+    def add(self, listener_id: str, listener: Callable[..., object]) -> None:
+        self.by_id[listener_id] = listener
+        self.calls = (*self.calls, listener)
+
+    def remove(self, listener_id: str) -> None:
+        del self.by_id[listener_id]
+        self.calls = tuple(self.by_id.values())
+
+
+class Registry:
+    """The listeners of one phase: those that may write, or those that only look."""
+
+    __slots__ = (*KINDS, "size")
+
+    has_tables: dict[str | None, Any]
+    tables: dict[str | None, Any]
+    table_ids: dict[str | None, Any]
+    has_table: dict[str | None, Any]
+    table: dict[str | None, Any]
+    table_cell_ids: dict[str | None, Any]
+    has_table_cell: dict[str | None, Any]
+    row_count: dict[str | None, Any]
+    row_ids: dict[str | None, Any]
+    sorted_row_ids: dict[str | None, Any]
+    has_row: dict[str | None, Any]
+    row: dict[str | None, Any]
+    cell_ids: dict[str | None, Any]
+    has_cell: dict[str | None, Any]
+    cell: dict[str | None, Any]
+    invalid_cell: dict[str | None, Any]
+    has_values: dict[str | None, Any]
+    values: dict[str | None, Any]
+    value_ids: dict[str | None, Any]
+    has_value: dict[str | None, Any]
+    value: dict[str | None, Any]
+    invalid_value: dict[str | None, Any]
+
+    def __init__(self) -> None:
+        self.size = 0
+        for kind in KINDS:
+            setattr(self, kind, {})
+
+    def __bool__(self) -> bool:
+        return self.size > 0
+
+    def add(
+        self, kind: str, path: tuple[str | None, ...], listener_id: str, listener: Callable[..., object]
+    ) -> None:
+        """Add a listener. The path of a kind without ids is ``("",)``."""
+        node = getattr(self, kind)
+        for id_ in path[:-1]:
+            node = node.setdefault(id_, {})
+        leaf = node.get(path[-1])
+        if leaf is None:
+            leaf = node[path[-1]] = Leaf()
+        leaf.add(listener_id, listener)
+        self.size += 1
+
+    def remove(self, kind: str, path: tuple[str | None, ...], listener_id: str) -> None:
+        """Remove a listener, and the branches that it leaves empty."""
+        nodes = [getattr(self, kind)]
+        for id_ in path[:-1]:
+            nodes.append(nodes[-1][id_])
+        leaf = nodes[-1][path[-1]]
+        leaf.remove(listener_id)
+        self.size -= 1
+        if not leaf.by_id:
+            for node, id_ in zip(reversed(nodes), reversed(path), strict=True):
+                del node[id_]
+                if node:
+                    break
+
+
+def matching(tree: dict[str | None, Any], *ids: str | None) -> list[Leaf]:
+    """List the leaves whose path fits the ids, most specific first."""
+    nodes: list[Any] = [tree]
+    for id_ in ids:
+        found = []
+        for node in nodes:
+            if id_ is not None:
+                child = node.get(id_)
+                if child is not None:
+                    found.append(child)
+            child = node.get(None)
+            if child is not None:
+                found.append(child)
+        nodes = found
+    return nodes
+
+
+def _pending(leaf: Leaf) -> Iterator[Callable[..., object]]:
+    """Go through a leaf that changes meanwhile: what was removed is left out, what was added comes."""
+    done = set()
+    while True:
+        for listener_id, listener in list(leaf.by_id.items()):
+            if listener_id not in done and leaf.by_id.get(listener_id) is listener:
+                done.add(listener_id)
+                yield listener
+        if done.issuperset(leaf.by_id):
+            return
+
+
+def call(leaves: list[Leaf], *args: object) -> None:
+    """Call the listeners of some leaves; the first exception ends it."""
+    for leaf in leaves:
+        calls = leaf.calls
+        if len(calls) == 1:
+            calls[0](*args)
+            if leaf.calls is calls or not leaf.by_id:
+                continue
+            # It added listeners beside itself: they hear of this change too.
+            first = calls[0]
+            for listener in _pending(leaf):
+                if listener is not first:
+                    listener(*args)
+        else:
+            for listener in _pending(leaf):
+                listener(*args)
+
+
+def call_all(listeners: dict[str, Callable[..., object]], *args: object) -> None:
+    """Call every listener, whatever they raise, and raise the first exception at the end."""
+    failed: BaseException | None = None
+    done: set[str] = set()
+    while not done.issuperset(listeners):
+        for listener_id, listener in list(listeners.items()):
+            if listener_id not in done and listeners.get(listener_id) is listener:
+                done.add(listener_id)
+                try:
+                    listener(*args)
+                except BaseException as error:  # noqa: BLE001 - raised when the others have been called
+                    failed = failed or error
+    if failed is not None:
+        raise failed
