@@ -30,6 +30,8 @@ LAYERS = {
     "weft.protocols": 5,
     "weft.providers": 6,
     "weft.server": 7,
+    "weft._cli": 8,
+    "weft._cli": 8,
     "weft.cli": 8,
     "weft.testing": 8,
     "weft.__main__": 8,
@@ -57,32 +59,31 @@ IMPURE_ALLOWED = {("weft.mirrors", "secrets")}
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import statement of a module."""
+    """One import statement of a module; ``no_import`` where importing the module does not run it."""
 
     target: str
-    typing_only: bool
+    no_import: bool
     line: int
 
 
-def _is_type_checking(test: ast.expr) -> bool:
-    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
-    )
+def _is_never_imported_by_others(test: ast.expr) -> bool:
+    """Whether the block is for type checkers, or for a module that is run as a program."""
+    return ast.unparse(test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"}
 
 
 def _imports(module: str, path: Path, modules: set[str]) -> list[Import]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: list[Import] = []
 
-    def visit(node: ast.AST, typing_only: bool) -> None:
-        if isinstance(node, ast.If) and _is_type_checking(node.test):
+    def visit(node: ast.AST, no_import: bool) -> None:
+        if isinstance(node, ast.If) and _is_never_imported_by_others(node.test):
             for child in node.body:
                 visit(child, True)
             for child in node.orelse:
-                visit(child, typing_only)
+                visit(child, no_import)
             return
         if isinstance(node, ast.Import):
-            found.extend(Import(alias.name, typing_only, node.lineno) for alias in node.names)
+            found.extend(Import(alias.name, no_import, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -90,9 +91,9 @@ def _imports(module: str, path: Path, modules: set[str]) -> list[Import]:
                 base = ".".join([*parent, *([base] if base else [])])
             for alias in node.names:
                 name = f"{base}.{alias.name}"
-                found.append(Import(name if name in modules else base, typing_only, node.lineno))
+                found.append(Import(name if name in modules else base, no_import, node.lineno))
         for below in ast.iter_child_nodes(node):
-            visit(below, typing_only)
+            visit(below, no_import)
 
     visit(ast.parse(path.read_text(encoding="utf-8")), False)
     return found
@@ -144,7 +145,7 @@ def test_imports_point_down_or_to_siblings() -> None:
 
 def test_there_is_no_import_cycle() -> None:
     graph = {
-        module: {item.target for item in imports if _is_own(item.target) and not item.typing_only}
+        module: {item.target for item in imports if _is_own(item.target) and not item.no_import}
         for module, imports in MODULES.items()
     }
     state: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import tomllib
 from importlib import metadata
@@ -33,7 +34,7 @@ def test_every_exported_name_is_there_and_documented(name: str) -> None:
     assert list(exported) == list(dict.fromkeys(exported)), "a name is exported twice"
     for export in exported:
         thing = getattr(module, export)
-        if isinstance(thing, type) or callable(thing):
+        if inspect.isclass(thing) or inspect.isroutine(thing):
             assert thing.__doc__, f"{name}.{export} has no docstring"
 
 

@@ -10,10 +10,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from weft._yupdate import check_update
-
 from support.ydocs import Content, numbered_doc, project
 from weft import Store
+from weft._yupdate import check_update
 from weft.mirrors.ydoc import YDocument
 from weft.mirrors.yjs import YjsMirror
 
@@ -139,6 +138,8 @@ def decoded(value: Any) -> Any:
 def exchange_all(*peers: Peer) -> None:
     """Carry whole documents between all peers until none changes any more.
 
+    As in a y-websocket handshake, each tells what it has before hearing the other.
+
     Raises:
         AssertionError: The traffic does not stop.
     """
@@ -147,8 +148,7 @@ def exchange_all(*peers: Peer) -> None:
         now = [peer.update() for peer in peers]
         if now == before:
             return
-        for source in peers:
-            update = source.update()
+        for source, update in zip(peers, now, strict=True):
             for target in peers:
                 if target is not source:
                     target.apply(update)
