@@ -31,7 +31,6 @@ LAYERS = {
     "weft.providers": 6,
     "weft.server": 7,
     "weft._cli": 8,
-    "weft._cli": 8,
     "weft.cli": 8,
     "weft.testing": 8,
     "weft.__main__": 8,
