@@ -102,6 +102,30 @@ async def test_closing_delivers_what_was_sent_before_and_tells_the_code() -> Non
         await link.client.close()
 
 
+async def test_aborting_after_a_goodbye_takes_nothing_back() -> None:
+    async with MemoryNetwork() as network:
+        link = await pair(network)
+        await link.client.send(b"last")
+        await link.client.close()
+        await link.client.abort()
+        assert await link.server.recv() == b"last"
+        with pytest.raises(ConnectionClosedError, match="1000"):
+            await link.server.recv()
+
+
+async def test_aborting_while_the_goodbye_is_held_up_loses_it() -> None:
+    async with MemoryNetwork() as network:
+        link = await pair(network)
+        link.hold("up")
+        await link.client.send(b"last")
+        closing = asyncio.create_task(link.client.close())
+        await step()
+        await link.client.abort()
+        await closing
+        with pytest.raises(ConnectionClosedError):
+            await link.server.recv()
+
+
 async def test_a_broken_link_loses_what_was_under_way() -> None:
     async with MemoryNetwork() as network:
         link = await pair(network)

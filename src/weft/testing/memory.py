@@ -98,9 +98,12 @@ class _Pipe:
         self._gate.changed()
 
     def end(self, error: ConnectionClosedError, *, lose: bool) -> None:
+        arrived = (
+            self._end is not None and not self.held
+        )  # what a goodbye has followed cannot be lost any more
         if self._end is None:
             self._end = error
-        if lose:
+        if lose and not arrived:
             self._queue.clear()
             self._bytes = 0
             self.held = False

@@ -1,0 +1,29 @@
+"""Ending tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["end_tasks"]
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[object]]) -> None:
+    """Cancel tasks and return when they are over. A cancellation of the caller is raised after that.
+
+    The tasks must end in bounded time when cancelled: nothing else ends the wait, so that nothing leaks.
+    """
+    tasks = tuple(tasks)
+    for task in tasks:
+        task.cancel()
+    interruption: asyncio.CancelledError | None = None
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            interruption = error
+    if interruption is not None:
+        raise interruption
