@@ -149,13 +149,15 @@ def test_what_tinybase_lost_before_anybody_heard_of_it_is_in_its_own_store_alone
     # A limit, not a wish: the losing row's content is out of TinyBase's document before it is ever sent. On
     # a y-websocket connection each side says what it has before it hears the other, so this is rare.
     javascript, python = JsTinyBasePeer(sync_js, "js", LOW), PythonPeer(HIGH)
+    python.run([["setCell", "pets", "x", "y", 1]])
+    exchange_all(javascript, python)
     python.run([FIDO_COLOR])
     javascript.run([FIDO_PRICE])
     javascript.apply(python.update())
     exchange_all(javascript, python)
-    _all_hold(({"pets": {"fido": {"color": "brown"}}}, {}), python)
+    _all_hold(({"pets": {"x": {"y": 1}, "fido": {"color": "brown"}}}, {}), python)
     assert javascript.document_content() == python.document_content()
-    assert javascript.store_content() == ({"pets": {"fido": BOTH}}, {})
+    assert javascript.store_content() == ({"pets": {"x": {"y": 1}, "fido": BOTH}}, {})
 
 
 @pytest.mark.interop

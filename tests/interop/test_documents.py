@@ -226,7 +226,7 @@ CALLS = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(program=st.lists(st.tuples(st.booleans(), CALLS), max_size=12))
 def test_programs_of_both_sides_in_turn_leave_one_content(
     js_session: SyncJsPeer, program: list[tuple[bool, tuple[Any, ...]]]

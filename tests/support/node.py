@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from support.wire import from_wire, to_wire
+from support.wire import from_wire, parse_line, to_wire
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -208,7 +208,7 @@ class SyncJsPeer(_Child):
             raise JsError(f"{op}: the process is gone:\n{_complaints(self._stderr)}") from error
         deadline = time.monotonic() + timeout
         while True:
-            answer = json.loads(self._read_line(op, deadline))
+            answer = parse_line(self._read_line(op, deadline))
             if "event" in answer:
                 self.events.append(from_wire(answer))
             elif answer["id"] == number:
@@ -266,7 +266,7 @@ class JsPeer:
         assert self._process is not None
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            answer = json.loads(line)
+            answer = parse_line(line)
             if "event" in answer:
                 self.events.put_nowait(from_wire(answer))
             elif (future := self._waiting.get(answer["id"])) is not None and not future.done():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from typing import Any
 
-__all__ = ["ABSENT", "from_wire", "to_wire"]
+__all__ = ["ABSENT", "from_wire", "parse_line", "to_wire"]
 
 
 class _Absent:
@@ -40,6 +41,17 @@ def to_wire(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: to_wire(item) for key, item in value.items()}
     return value
+
+
+def _integer(text: str) -> int | float:
+    # JavaScript writes large doubles without an exponent: beyond the safe range the digits are a float's.
+    number = int(text)
+    return number if abs(number) <= 2**53 - 1 else float(text)
+
+
+def parse_line(line: bytes | bytearray) -> Any:
+    """Read one line that the driver wrote; values in it are still tagged."""
+    return json.loads(line, parse_int=_integer)
 
 
 def from_wire(value: Any) -> Any:
