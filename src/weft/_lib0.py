@@ -142,6 +142,11 @@ class Writer:
         self._data += value
         return self
 
+    def raw(self, data: _Bytes) -> Self:
+        """Write bytes that are encoded already."""
+        self._data += data
+        return self
+
     def string(self, value: str) -> Self:
         """Append a string with its length in bytes.
 

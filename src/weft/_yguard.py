@@ -20,14 +20,14 @@ what it does not match, of whatever shape, goes through the Python loop.
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from weft._lib0 import MAX_UINT
 from weft._ypatterns import BATCH, CONTENTS, patterns
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["MAX_CLOCK", "check_update"]
+__all__ = ["MAX_CLOCK", "Span", "check_update"]
 
 # yrs keeps clocks and lengths in 32 bits, where more wraps; no honest client has written two billion times.
 MAX_CLOCK = 2**31 - 1
@@ -75,7 +75,20 @@ def _skip_integer(data: bytes, at: int) -> int:
     return at + 1
 
 
-def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[int, int]:
+class Span(NamedTuple):
+    """What an update holds of one client.
+
+    Attributes:
+        needs: Up to which clock the client's structs must be known already for the update to follow on:
+            the clock of its first struct, or, where it has holes (Skips), of the one after the last hole.
+        end: Clock after the last struct.
+    """
+
+    needs: int
+    end: int
+
+
+def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[int, Span]:
     """Walk through a Yjs v1 update, and refuse it if the binding must not be given it.
 
     Takes time linear in the size of the update and next to no memory.
@@ -85,28 +98,28 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[int, int]
         limits: ``max_depth`` bounds how deep values are nested, ``max_string`` the bytes of a string.
 
     Returns:
-        For each client with structs in the update, the clock after the last of them.
+        For each client with structs in the update, which of its clocks they are.
 
     Raises:
         RemoteProtocolError: It is malformed, or breaks a limit. For no bytes is anything else raised.
     """
     try:
-        ends, at = _check_structs(data, limits)
+        spans, at = _check_structs(data, limits)
         at = _check_deletes(data, at)
     except IndexError:
         _refuse("unexpected end", len(data))
     if at != len(data):
         _refuse("unexpected bytes" if at < len(data) else "unexpected end", min(at, len(data)))
-    return ends
+    return spans
 
 
-def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, int], int]:
+def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
     end = len(data)
     max_string = limits.max_string
     units, match_head, _, _ = patterns()
     match_units, match_head_at = units.match, match_head.match
     is_item = _IS_ITEM
-    ends: dict[int, int] = {}
+    spans: dict[int, Span] = {}
     sections, at = _uint(data, 0)
     if sections * 3 > end - at:  # a section is at least a count, a client and a clock
         _refuse(f"{sections} clients announced", at)
@@ -116,10 +129,11 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, int], int]:
         clock, at = _uint(data, at)
         if count * 2 > end - at:  # a struct is at least an info byte and a length
             _refuse(f"{count} structs announced", at)
-        if client in ends:
+        if client in spans:
             # Yjs keeps the last of two sections of one client, yrs both.
             _refuse("second section of one client", at)
-        known = clock  # the clock after the last struct that is not a Skip
+        start = known = clock  # known: the clock after the last struct that is not a Skip
+        skips: list[int] = []  # the clock after each Skip
         one_by_one = 0
         while count:
             if not one_by_one:
@@ -146,6 +160,8 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, int], int]:
                 clock += length
                 if info == _GC:
                     known = clock
+                else:
+                    skips.append(clock)
                 if clock > MAX_CLOCK:
                     _refuse("clock out of range", at)
                 continue
@@ -180,8 +196,8 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, int], int]:
                 _refuse("clock out of range" if clock > MAX_CLOCK else "unexpected end", min(at, end))
         if clock > MAX_CLOCK:
             _refuse("clock out of range", at)
-        ends[client] = known
-    return ends, at
+        spans[client] = Span(max([clock for clock in skips if clock < known], default=start), known)
+    return spans, at
 
 
 def _skip_head(data: bytes, at: int, max_string: int) -> int:

@@ -7,17 +7,31 @@ An update is a list of structs for each client, in the order of their clocks, an
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
-from weft._lib0 import MAX_UINT, Reader
-from weft._yguard import MAX_CLOCK, check_update
+from weft._lib0 import MAX_UINT, Reader, Writer
+from weft._yguard import MAX_CLOCK, Span, check_update
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS
 
-__all__ = ["AnyValue", "Item", "ItemId", "ParsedUpdate", "check_update", "parse_update"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "AnyValue",
+    "Item",
+    "ItemId",
+    "ParsedUpdate",
+    "Span",
+    "check_update",
+    "cut_at_gaps",
+    "parse_update",
+]
 
 AnyValue: TypeAlias = "str | int | float | bool | bytes | list[AnyValue] | dict[str, AnyValue] | None"
 ItemId: TypeAlias = tuple[int, int]
+
+_SKIP = 10
 
 
 class Item(NamedTuple):
@@ -91,6 +105,46 @@ def parse_update(data: bytes) -> ParsedUpdate:
             ranges.append((reader.uint(), reader.uint()))
     reader.expect_end()
     return ParsedUpdate(items, deletes)
+
+
+def cut_at_gaps(data: bytes, known: Mapping[int, int]) -> bytes:
+    """Keep of an update what follows on from what is known, and its delete set.
+
+    Structs of a client that come after a missing one are left out. What waits for a struct of *another*
+    client is not: the binding sets that aside by itself.
+
+    Args:
+        data: Yjs v1 update that :func:`check_update` has passed.
+        known: For each client the clock up to which its structs are known.
+
+    Returns:
+        An update; its structs are copied byte for byte.
+    """
+    reader = Reader(data)
+    sections: list[tuple[int, int, list[bytes]]] = []
+    for _ in range(reader.uint()):
+        count, client, clock = reader.uint(), reader.uint(), reader.uint()
+        start, kept = clock, []
+        whole = clock <= known.get(client, 0)
+        for _ in range(count):
+            begin = reader.position
+            item = _read_struct(reader, client, clock)
+            clock += item.length
+            whole = whole and (item.ref != _SKIP or clock <= known.get(client, 0))
+            if whole:
+                kept.append(data[begin : reader.position])
+        if kept:
+            sections.append((client, start, kept))
+    writer = Writer()
+    writer.uint(len(sections))
+    for client, start, kept in sections:
+        writer.uint(len(kept))
+        writer.uint(client)
+        writer.uint(start)
+        for struct_ in kept:
+            writer.raw(struct_)
+    writer.raw(data[reader.position :])
+    return writer.finish()
 
 
 def _refuse(reason: str, reader: Reader) -> NoReturn:

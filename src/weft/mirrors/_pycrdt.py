@@ -8,14 +8,17 @@ the binding's own map underneath costs 0.6 µs. That layer has no promise of sta
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pycrdt import Doc, Map
 from pycrdt._pycrdt import Map as BindingMap
+from pycrdt._transaction import ReadTransaction
 
 from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "CLIENT_ID_FLOOR",
@@ -26,9 +29,10 @@ __all__ = [
     "Txn",
     "create_doc",
     "guarded",
-    "in_transaction",
+    "in_observer",
     "observe_deep",
     "observe_transactions",
+    "origin_of",
     "raw_transaction",
     "root_map",
 ]
@@ -75,15 +79,24 @@ def guarded() -> Iterator[None]:
         yield
     except ValueError as error:
         raise RemoteProtocolError(f"the document refused the update: {error}") from error
+    except RuntimeError as error:
+        if not str(error).startswith("Cannot apply update"):
+            raise  # the document is inside an observer, or otherwise in use
+        raise RemoteProtocolError(f"the document refused the update: {error}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
         raise RemoteProtocolError(f"the binding panicked on the update: {error}") from error
 
 
-def in_transaction(doc: Doc[Any]) -> bool:
-    """Whether a transaction is open on the document, an observer's among them."""
-    return doc._txn is not None  # noqa: SLF001
+def in_observer(doc: Doc[Any]) -> bool:
+    """Whether one of the document's observers is being called, so that it cannot be written."""
+    return isinstance(doc._txn, ReadTransaction)
+
+
+def origin_of(doc: Doc[Any], txn: Txn) -> object:
+    """The origin object of a transaction, or ``None``; the binding itself keeps only its hash."""
+    return doc._origins.get(txn.origin())
 
 
 @contextmanager
@@ -93,10 +106,10 @@ def raw_transaction(doc: Doc[Any], origin: object = None) -> Iterator[Txn]:
     Raises:
         RuntimeError: The document is inside an observer, where it cannot be written.
     """
-    if doc._txn is not None:  # noqa: SLF001
+    if doc._txn is not None:
         origin = None  # a joined transaction keeps the origin it has
     with doc.transaction(origin) as transaction:
-        raw = transaction._txn  # noqa: SLF001
+        raw = transaction._txn
         yield raw
 
 
@@ -114,7 +127,7 @@ class RawMapEvent(Protocol):
 
 
 class RawTransactionEvent(Protocol):
-    """The binding's event of one committed transaction; all but ``update`` is valid inside the callback only."""
+    """The binding's event of one transaction; all but ``update`` is valid inside the callback only."""
 
     update: bytes
     delete_set: bytes
@@ -139,18 +152,20 @@ def observe_deep(
 
     def receive(events: list[Any]) -> None:
         transaction = events[0].transaction
-        with doc._read_transaction(transaction):  # noqa: SLF001
+        with doc._read_transaction(transaction):
             callback(events, transaction)
 
     subscription = cast("Any", shared).observe_deep(receive)
     return cast("Callable[[], None]", subscription.drop)
 
 
-def observe_transactions(doc: Doc[Any], callback: Callable[[RawTransactionEvent], None]) -> Callable[[], None]:
+def observe_transactions(
+    doc: Doc[Any], callback: Callable[[RawTransactionEvent], None]
+) -> Callable[[], None]:
     """Call ``callback(event)`` at the end of each commit; it must neither raise nor touch the document.
 
     Returns:
         A function that ends the observation.
     """
-    subscription = doc._doc.observe(cast("Any", callback))  # noqa: SLF001
+    subscription = doc._doc.observe(cast("Any", callback))
     return subscription.drop

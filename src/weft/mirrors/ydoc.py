@@ -7,7 +7,8 @@ enough:
   sent is handed on as the bytes the peer sent, and the event serves local transactions only.
 * It has no hook after a commit, and a document cannot be written inside its observers; the hub lets the
   mirrors write what they owe right after a received update has been applied.
-* It does not ask for what it lacks when updates arrive out of order; ``apply`` says when there is a gap.
+* It does not ask for what it lacks when updates arrive out of order, and a gap that is closed later can spoil
+  the document; ``apply`` holds back what does not follow on, and says when there is a gap.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ from typing import Any, Protocol
 
 from pycrdt import Doc, get_update
 
+from weft._yupdate import Span, check_update, cut_at_gaps
 from weft.errors import MirrorError
 from weft.mirrors._lineage import decode_state_vector
-from weft.mirrors._pycrdt import RawTransactionEvent, create_doc, guarded, observe_transactions
+from weft.mirrors._pycrdt import RawTransactionEvent, create_doc, guarded, in_observer, observe_transactions
 
 __all__ = ["YDocument", "create_doc", "decode_state_vector"]
 
 _log = logging.getLogger("weft.mirrors")
+
+# Updates held back for a gap: a resync brings them again, so a bound loses nothing but its time.
+_MAX_HELD = 256
+_MAX_HELD_BYTES = 16 * 1024 * 1024
+_SMALL = 4096  # bytes; up to here the binding's own look at an update is cheaper than one at its spans
 
 Subscriber = Callable[[bytes, object | None], None]
 
@@ -46,9 +53,17 @@ class YDocument:
     Not thread-safe, like the document.
     """
 
-    __slots__ = ("__weakref__", "_applying", "_doc", "_mirrors", "_subscribers", "_unobserve")
-
-    _hubs: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()
+    __slots__ = (
+        "__weakref__",
+        "_applying",
+        "_clocks",
+        "_committing",
+        "_doc",
+        "_held",
+        "_mirrors",
+        "_subscribers",
+        "_unobserve",
+    )
 
     def __init__(self, doc: Doc[Any]) -> None:
         self._doc = weakref.ref(doc)
@@ -57,6 +72,10 @@ class YDocument:
         # The received bytes while they are being applied: their own event must not be heard as a local one,
         # and a mirror may look into them for what the event has lost already.
         self._applying: bytes | None = None
+        self._committing = False
+        # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
+        self._clocks: dict[int, int] = {}
+        self._held: list[tuple[bytes, Mapping[int, Span]]] = []
         hub = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
 
         def committed(event: RawTransactionEvent) -> None:
@@ -71,9 +90,9 @@ class YDocument:
         """The hub of a document, made at the first call and kept as long as the document lives."""
         if isinstance(doc, YDocument):
             return doc
-        hub = cls._hubs.get(doc)
+        hub = _hubs.get(doc)
         if hub is None:
-            hub = cls._hubs[doc] = cls(doc)
+            hub = _hubs[doc] = cls(doc)
         return hub
 
     @property
@@ -88,38 +107,88 @@ class YDocument:
             raise MirrorError("the document is gone: keep a reference to the pycrdt.Doc while it is in use")
         return doc
 
-    def apply(
-        self, update: bytes, *, origin: object, ends: Mapping[int, int] | None = None
-    ) -> bool:
-        """Apply one received update, let the mirrors write what they owe, and tell the subscribers.
+    def apply(self, update: bytes, *, origin: object, spans: Mapping[int, Span] | None = None) -> bool:
+        """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
+
+        Structs that follow on a missing one of the same client are held back until it has come: given them
+        at once, yrs 0.28 integrates across the gap, and closing it then leaves the document with a
+        length below zero in its encoding, which no peer can read.
 
         Args:
-            update: Yjs v1 update that has passed ``weft._yupdate.check_update``: the binding overflows the stack on
-                hostile ones.
+            update: Yjs v1 update.
             origin: Who brought it; handed to the subscribers, compared by identity.
-            ends: Clock after the last struct of each client in the update, where the caller knows it
-                (``check_update`` returns it); it makes the test for a gap cheap on a large update.
+            spans: What ``check_update`` returned, where the caller has run it; otherwise it is run here.
 
         Returns:
-            Whether the update left a gap: structs it holds wait for others that are missing, and yrs does not
-            ask for them. Resync from the state vector at once.
+            Whether the document lacks structs that received ones wait for. Nobody else asks for them: resync
+            from the state vector at once.
 
         Raises:
-            RemoteProtocolError: The binding refused the bytes. Nothing was applied, nobody was told.
+            RemoteProtocolError: The bytes are not an update, or the binding refused them. Nothing was
+                applied, nobody was told.
         """
-        doc = self.doc
+        if spans is None:
+            spans = check_update(update)
+        if self._follows_on(spans):
+            self._integrate(update)
+            self._advance(spans)
+            self._release()
+        else:
+            part = cut_at_gaps(update, self._clocks)
+            self._integrate(part)
+            self._hold(update, spans)
+        self._tell(update, origin)
+        self.flush()
+        return bool(self._held) or self._waits(update, spans)
+
+    def _integrate(self, update: bytes) -> None:
         before, self._applying = self._applying, update
         try:
             with guarded():
-                doc.apply_update(update)
+                self.doc.apply_update(update)
         except ExceptionGroup:
             # pycrdt raises what observers of the user's own raised, after the commit: the update stands.
             _log.exception("an observer of the document failed; the update it was called for stands")
         finally:
             self._applying = before
-        self._tell(update, origin)
-        self.flush()
-        return self._has_gap(update, ends)
+
+    def _follows_on(self, spans: Mapping[int, Span]) -> bool:
+        """Whether no struct of the update follows a missing one of the same client."""
+        if all(self._is_known(client, span) for client, span in spans.items()):
+            return True
+        # What was written locally, or applied past the hub, is known to the document alone.
+        self._clocks = decode_state_vector(self.state_vector())
+        return all(self._is_known(client, span) for client, span in spans.items())
+
+    def _is_known(self, client: int, span: Span) -> bool:
+        known = self._clocks.get(client, 0)
+        return span.needs <= known or span.end <= known
+
+    def _advance(self, spans: Mapping[int, Span]) -> None:
+        clocks = self._clocks
+        for client, span in spans.items():
+            if span.end > clocks.get(client, 0):
+                clocks[client] = span.end
+
+    def _hold(self, update: bytes, spans: Mapping[int, Span]) -> None:
+        self._held.append((update, spans))
+        while len(self._held) > 1 and (
+            len(self._held) > _MAX_HELD or sum(len(held) for held, _ in self._held) > _MAX_HELD_BYTES
+        ):
+            del self._held[0]  # the resync that closes the gap brings it again
+
+    def _release(self) -> None:
+        """Apply what was held back and follows on now."""
+        progress = bool(self._held)
+        while progress:
+            progress = False
+            for entry in tuple(self._held):
+                update, spans = entry
+                if self._follows_on(spans):
+                    self._held.remove(entry)
+                    self._integrate(update)
+                    self._advance(spans)
+                    progress = True
 
     def flush(self) -> None:
         """Let every mirror on the document write what it could not write inside an observer."""
@@ -170,11 +239,20 @@ class YDocument:
         with guarded():
             return self.doc.get_update(state_vector)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether the document can be written: no observer of it is being called."""
+        return not (self._committing or in_observer(self.doc))
+
     def _committed(self, event: RawTransactionEvent) -> None:
-        for reference in self._mirrors:
-            mirror = reference()
-            if mirror is not None:
-                mirror._committed(event, self._applying)
+        self._committing = True
+        try:
+            for reference in self._mirrors:
+                mirror = reference()
+                if mirror is not None:
+                    mirror._committed(event, self._applying)
+        finally:
+            self._committing = False
         if self._applying is None:
             self._tell(event.update, None)
 
@@ -182,9 +260,13 @@ class YDocument:
         for callback in tuple(self._subscribers):
             callback(update, origin)
 
-    def _has_gap(self, update: bytes, ends: Mapping[int, int] | None) -> bool:
-        if ends is None:
-            # Not empty: the document's state does not cover the update, so part of it is waiting.
-            return get_update(update, self.doc.get_state())[0] != 0
-        state = decode_state_vector(self.doc.get_state())
-        return any(state.get(client, 0) < end for client, end in ends.items())
+    def _waits(self, update: bytes, spans: Mapping[int, Span]) -> bool:
+        """Whether the binding has set part of the update aside, for want of a struct of another client."""
+        if len(update) <= _SMALL:
+            # Not empty: the document's state does not cover the update.
+            return get_update(update, self.state_vector())[0] != 0
+        state = decode_state_vector(self.state_vector())
+        return any(state.get(client, 0) < span.end for client, span in spans.items())
+
+
+_hubs: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()

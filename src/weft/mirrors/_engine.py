@@ -1,0 +1,305 @@
+"""The engine of every mirror: which side wrote what, and what is still owed to the other side.
+
+One Store, one document, two directions:
+
+* **Store to document.** When a Store transaction has finished, its net changes are written in one document
+  transaction. Where the document cannot be written at that moment (we are inside one of its observers),
+  the *paths* are owed, and ``flush`` writes what the Store then holds there. Paths and not values, because
+  a newer value may have arrived in between.
+* **Document to Store.** What an event brought becomes one Store transaction, whose origin is the mirror's
+  token. Log entries made by that application are left out of what goes back: what remains is what the
+  user's listeners wrote on top, the *residual*.
+
+A document event that finds the Store inside a transaction, or calling its listeners, waits until that
+transaction has ended: only then is it known whether it stands or was rolled back.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import weakref
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from weft.errors import MirrorError
+from weft.values import UNDEFINED, Stored, Undefined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from weft.store import Store
+
+__all__ = ["Cells", "Mirror", "Owed", "Rows", "Tables", "Values"]
+
+_log = logging.getLogger("weft.mirrors")
+
+Cells = dict[str, Stored | Undefined]
+Rows = dict[str, Cells]
+Tables = dict[str, Rows]
+Values = dict[str, Stored | Undefined]
+
+# What a peer's document holds at a path, before the Store has judged it.
+RawTables = dict[str, dict[str, dict[str, object]]]
+RawValues = dict[str, object]
+
+
+@dataclass(slots=True)
+class Owed:
+    """Paths at which the document lags behind the Store.
+
+    ``removed_tables`` and ``removed_rows`` were removed as containers; if the Store still has none when the
+    debt is paid, the document's container goes too, with whatever a peer put in it: delete wins.
+    """
+
+    tables: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    values: set[str] = field(default_factory=set)
+    removed_tables: set[str] = field(default_factory=set)
+    removed_rows: set[tuple[str, str]] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.values or self.removed_tables or self.removed_rows)
+
+    def add_cells(self, table_id: str, row_id: str, cell_ids: Iterable[str]) -> None:
+        self.tables.setdefault(table_id, {}).setdefault(row_id, set()).update(cell_ids)
+
+    def add(self, other: Owed) -> None:
+        for table_id, rows in other.tables.items():
+            for row_id, cell_ids in rows.items():
+                self.add_cells(table_id, row_id, cell_ids)
+        self.values |= other.values
+        self.removed_tables |= other.removed_tables
+        self.removed_rows |= other.removed_rows
+
+
+class Mirror(ABC):
+    """Keeps one Store and one document equal, both ways, synchronously.
+
+    Not thread-safe, like the Store.
+    """
+
+    def __init__(self, store: Store, *, on_error: Callable[[Exception], None] | None) -> None:
+        self._store = store
+        self._on_error = on_error
+        self._token = object()
+        self._owed = Owed()
+        self._stale = Owed()
+        self._applied: list[tuple[int, int]] = []
+        self._listener_ids: list[str] | None = None
+        self._unhook: Callable[[], None] | None = None
+
+    # -- what users call ---------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """The mirrored Store."""
+        return self._store
+
+    @property
+    def running(self) -> bool:
+        """Whether the two sides follow each other at the moment."""
+        return self._unhook is not None
+
+    def start(self) -> Self:
+        """Make both sides equal and keep them so.
+
+        Where only one side has a cell, the other gets it; where both have one and they differ, the document
+        wins. Nothing is deleted: a mirror that was not running cannot know what was deleted meanwhile.
+
+        Returns:
+            The mirror. Starting a running mirror does nothing.
+        """
+        if self.running:
+            return self
+        # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
+        listener_id = self._store.add_did_finish_transaction_listener(lambda _store: self._store_finished())
+        unhook = self._store._on_transaction_end(self._store_ended)
+
+        def detach() -> None:
+            self._store.del_listener(listener_id)
+            unhook()
+
+        self._unhook = detach
+        self._observe()
+        self._meet()
+        self.flush()
+        return self
+
+    def stop(self) -> None:
+        """Write what is still owed, then let the two sides go their own ways. Stopping twice does nothing."""
+        if not self.running:
+            return
+        self.flush()
+        if self._unhook is not None:
+            self._unhook()
+        self._unhook = None
+        self._unobserve()
+        self._owed = Owed()
+        self._stale = Owed()
+        self._applied.clear()
+
+    def flush(self) -> None:
+        """Write to the document what could not be written inside its observer.
+
+        Called by the mirror itself after each Store transaction, by the hub of the document after each
+        received update, and by a running event loop at its next turn; needed by hand only where a document
+        is changed without any of them. Does nothing while the document cannot be written.
+        """
+        if not self._owed or self._blocked():
+            return
+        owed, self._owed = self._owed, Owed()
+        tables, values = self._current(owed)
+        try:
+            self._write(tables, values, owed.removed_tables, owed.removed_rows, compare=True)
+        except Exception as error:  # noqa: BLE001 - reported, and the debt is kept
+            self._owed.add(owed)
+            self._report(error)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- Store to document -------------------------------------------------------------------------------
+
+    def _store_finished(self) -> None:
+        tables, values = self._store._stored_changes(self._applied)
+        self._applied.clear()
+        if not tables and not values:
+            return
+        removed_tables, removed_rows = self._store._removed()
+        if not self._blocked():
+            try:
+                self._write(tables, values, removed_tables, removed_rows, compare=False)
+            except Exception as error:  # noqa: BLE001 - reported, and what was not written is owed
+                self._report(error)
+            else:
+                self._pay_later()
+                return
+        for table_id, rows in tables.items():
+            for row_id, cells in rows.items():
+                self._owed.add_cells(table_id, row_id, cells)
+        self._owed.values.update(values)
+        self._owed.removed_tables |= removed_tables
+        self._owed.removed_rows |= removed_rows
+        self._pay_later()
+
+    def _pay_later(self) -> None:
+        """Have the running event loop flush, if there is one and something is owed."""
+        if not self._owed:
+            return
+        asyncio = sys.modules.get("asyncio")  # a program that never imported it has no loop
+        if asyncio is None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        mirror = weakref.ref(self)
+
+        def flush() -> None:
+            target = mirror()
+            if target is not None:
+                target.flush()
+
+        loop.call_soon(flush)
+
+    def _current(self, owed: Owed) -> tuple[Tables, Values]:
+        store_tables, store_values = self._store._tables, self._store._values
+        empty: Mapping[str, Mapping[str, Stored]] = {}
+        tables: Tables = {}
+        for table_id, rows in owed.tables.items():
+            store_rows = store_tables.get(table_id, empty)
+            tables[table_id] = {
+                row_id: {cell_id: store_rows.get(row_id, {}).get(cell_id, UNDEFINED) for cell_id in cell_ids}
+                for row_id, cell_ids in rows.items()
+            }
+        owed.removed_tables -= store_tables.keys()
+        owed.removed_rows = {
+            (table_id, row_id)
+            for table_id, row_id in owed.removed_rows
+            if row_id not in store_tables.get(table_id, empty)
+        }
+        return tables, {value_id: store_values.get(value_id, UNDEFINED) for value_id in owed.values}
+
+    # -- document to Store -------------------------------------------------------------------------------
+
+    def _receive(self, tables: RawTables, values: RawValues) -> None:
+        """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing."""
+        if not tables and not values:
+            return
+        store = self._store
+        if store._busy:
+            for table_id, rows in tables.items():
+                for row_id, cells in rows.items():
+                    self._stale.add_cells(table_id, row_id, cells)
+            self._stale.values.update(values)
+            return
+        with store._received_transaction(self._token, self._report):
+            start = store._log_length()
+            refused = store._apply_stored(tables, values)
+            self._applied.append((start, store._log_length()))
+        for *path, found in refused:
+            self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
+
+    def _store_ended(self) -> None:
+        if not self._stale:
+            return
+        stale, self._stale = self._stale, Owed()
+        self._receive(*self._read(stale))
+
+    def _report(self, error: Exception) -> None:
+        if self._on_error is not None:
+            self._on_error(error)
+        else:
+            _log.warning("%s", error, exc_info=error if not isinstance(error, MirrorError) else None)
+
+    # -- what a kind of document provides ----------------------------------------------------------------
+
+    @abstractmethod
+    def _observe(self) -> None:
+        """Begin to hear the document."""
+
+    @abstractmethod
+    def _unobserve(self) -> None:
+        """Cease to hear the document."""
+
+    @abstractmethod
+    def _meet(self) -> None:
+        """Bring what the document holds into the Store, and owe the document what only the Store holds."""
+
+    @abstractmethod
+    def _blocked(self) -> bool:
+        """Whether the document cannot be written at the moment."""
+
+    @abstractmethod
+    def _write(
+        self,
+        tables: Tables,
+        values: Values,
+        removed_tables: set[str],
+        removed_rows: set[tuple[str, str]],
+        *,
+        compare: bool,
+    ) -> None:
+        """Write changes in one document transaction that carries the token.
+
+        Args:
+            tables: Cells to set, or to delete where ``UNDEFINED``.
+            values: Values likewise.
+            removed_tables: Tables whose container goes, which are in ``tables`` too.
+            removed_rows: Rows whose container goes, likewise.
+            compare: Whether the document may hold the same already, so that a look saves an update.
+        """
+
+    @abstractmethod
+    def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
+        """What the document holds at these paths."""

@@ -1,0 +1,71 @@
+"""What a layout of the Yjs document provides to the mirror, and what both layouts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from weft.mirrors._engine import Owed, RawTables, RawValues, Tables, Values
+from weft.values import Stored, Undefined
+
+if TYPE_CHECKING:
+    from weft.errors import MirrorError
+    from weft.mirrors._pycrdt import RawMap, RawMapEvent, RawTransactionEvent, Txn
+
+__all__ = ["Layout", "Received", "Report", "is_equal"]
+
+Report = Callable[[Exception], None]
+StoreTables = Mapping[str, Mapping[str, Mapping[str, Stored]]]
+Received = tuple[RawTables, RawValues]
+
+
+class Layout(Protocol):
+    """Where cells and values stand in a Yjs document."""
+
+    def roots(self) -> tuple[RawMap, ...]:
+        """The root maps to observe."""
+
+    def read_all(self, txn: Txn) -> Received:
+        """All cells and values; what is not one is reported and left out."""
+
+    def read(self, txn: Txn, paths: Owed) -> Received:
+        """What stands at these paths, ``UNDEFINED`` where nothing does."""
+
+    def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
+        """What happened under one of the roots: raw cells and values, ``UNDEFINED`` where one went."""
+
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+        """After the commit that ``translate`` was called in: what only its update can tell.
+
+        Args:
+            event: The binding's event; nothing may touch the document.
+            received: The bytes of the received update, or ``None`` for a local transaction.
+
+        Returns:
+            What the Store has to take as well, and the paths at which the document has to be healed.
+        """
+
+    def recover(self) -> Received:
+        """What received updates wrote into containers that have lost, and no other peer will write again.
+
+        The Store has to take it, and the document too. Called outside of transactions.
+        """
+
+    def write(
+        self,
+        txn: Txn,
+        tables: Tables,
+        values: Values,
+        removed_tables: set[str],
+        removed_rows: set[tuple[str, str]],
+        *,
+        compare: bool,
+    ) -> list[MirrorError]:
+        """Write changes; returns what stood in the way, after everything else has been written."""
+
+
+def is_equal(raw: object, cell: Stored | Undefined) -> bool:
+    """Whether the document's raw value is this cell: Yjs has one kind of number, Python two and ``bool``."""
+    if isinstance(raw, bool) or isinstance(cell, bool):
+        return raw is cell
+    return raw == cell
