@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from support.peers import Call, JsTinyBasePeer, Peer, PythonPeer, exchange_all
 from support.vectors import tinybase_yjs
@@ -181,3 +183,42 @@ def test_two_tinybase_peers_do_what_the_vectors_say(sync_js: SyncJsPeer, vector:
         tables, values = peer.store_content()
         assert [tables, values] == vector["after"][f"store{name}"]
         assert sync_js("doc.content", name=name, path=["tinybase"]) == vector["after"][f"doc{name}"]
+
+
+WRITES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from("JPQ"), st.sampled_from("ab"), st.sampled_from("xy")),
+        st.just(("meet", "", "")),
+    ),
+    max_size=14,
+)
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize(
+    ("js_id", "first_id", "second_id"),
+    [(LOW, HIGH, HIGH + 1), (HIGH, LOW, LOW - 1), (HIGH, LOW, HIGH + 1), (5, HIGH, LOW)],
+    ids=["javascript loses", "javascript wins", "javascript between", "tiny js id"],
+)
+@given(writes=WRITES)
+def test_no_cell_that_one_peer_alone_wrote_is_lost(
+    js_session: SyncJsPeer, js_id: int, first_id: int, second_id: int, writes: list[tuple[str, str, str]]
+) -> None:
+    """TinyBase and two of ours create tables and rows at will, apart for any while, each with own cells."""
+    try:
+        peers = {
+            "J": JsTinyBasePeer(js_session, "js", js_id),
+            "P": PythonPeer(first_id),
+            "Q": PythonPeer(second_id),
+        }
+        expected: dict[str, dict[str, dict[str, int]]] = {}
+        for number, (who, table, row) in enumerate([*writes, ("meet", "", "")]):
+            if who == "meet":
+                exchange_all(*peers.values())
+                _all_hold((expected, {}), *peers.values())
+                continue
+            cell = f"{who}{number}"
+            peers[who].run([["setCell", table, row, cell, number]])
+            expected.setdefault(table, {}).setdefault(row, {})[cell] = number
+    finally:
+        js_session("reset")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from support.peers import JsTinyBasePeer, PythonPeer, decoded, exchange_all
 from support.vectors import tinybase_yjs
@@ -226,7 +226,6 @@ CALLS = st.one_of(
 )
 
 
-@settings(max_examples=60)
 @given(program=st.lists(st.tuples(st.booleans(), CALLS), max_size=12))
 def test_programs_of_both_sides_in_turn_leave_one_content(
     js_session: SyncJsPeer, program: list[tuple[bool, tuple[Any, ...]]]
