@@ -206,7 +206,7 @@ def test_no_cell_that_one_peer_alone_wrote_is_lost(
 ) -> None:
     """TinyBase and two of ours create tables and rows at will, apart for any while, each with own cells."""
     try:
-        peers = {
+        peers: dict[str, Peer] = {
             "J": JsTinyBasePeer(js_session, "js", js_id),
             "P": PythonPeer(first_id),
             "Q": PythonPeer(second_id),

@@ -91,7 +91,7 @@ async def test_edits_made_offline_on_both_sides_meet(
     python.store.set_cell("new", "same row", "python", 2)
     await js_peer("socket.reconnect", name="a")
 
-    expected = (
+    expected: Any = (
         {
             "t": {"r": {"shared": 0, "from javascript": 1, "from python": 2}},
             "new": {"same row": {"javascript": 1, "python": 2}},
