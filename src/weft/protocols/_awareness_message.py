@@ -1,0 +1,90 @@
+"""Reading awareness messages: whole, and within the limits, before anything counts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from weft._lib0 import Reader
+from weft.errors import InvalidJsonError, RemoteProtocolError
+from weft.jsoncodec import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.limits import Limits
+
+__all__ = ["AwarenessEntry", "State", "read_entries"]
+
+State: TypeAlias = dict[str, Any]
+
+_MAX_CLOCK = 2**32 - 1  # of a client not known: at one change a millisecond, 49 days
+_MAX_CLOCK_STEP = 2**20  # beyond what is known; a clock near the end could not be followed by an honest one
+_MIN_ENTRY = 5  # bytes: id, clock, length and the two of "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class AwarenessEntry:
+    """One entry of a message; ``state`` is ``None`` for a client who has left."""
+
+    client_id: int
+    clock: int
+    state: State | None
+    text: str
+
+
+def read_entries(
+    data: bytes, limits: Limits, known_clock: Callable[[int], int | None]
+) -> list[AwarenessEntry]:
+    """Decode an awareness message (y-protocols ``awareness.js``).
+
+    Args:
+        data: The message, without framing.
+        limits: How many entries, and how large.
+        known_clock: The clock known of a client, or ``None``.
+
+    Raises:
+        RemoteProtocolError: It is malformed or breaks a limit.
+    """
+    reader = Reader(data, max_string=limits.max_awareness_state)
+    count = reader.uint()
+    # One more than is kept, as everybody's own state has its place besides.
+    if count > limits.max_awareness_states + 1 or count * _MIN_ENTRY > reader.remaining:
+        raise RemoteProtocolError(f"awareness message with {count} entries announced")
+    entries = []
+    for _ in range(count):
+        client_id, clock = reader.uint(), reader.uint()
+        known = known_clock(client_id)
+        if clock > (_MAX_CLOCK if known is None else known + _MAX_CLOCK_STEP):
+            raise RemoteProtocolError(f"awareness clock {clock} out of range")
+        state, text = _load_state(reader.string())
+        entries.append(AwarenessEntry(client_id, clock, state, text))
+    reader.expect_end()
+    return entries
+
+
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
+
+
+def _load_state(text: str) -> tuple[State | None, str]:
+    """Read the JSON of a state; give it and the text to relay.
+
+    JavaScript writes half a surrogate pair, as a text cut at the wrong place has it, as an escape. No UTF-8
+    can carry that, and Yjs replaces it by U+FFFD, so it is no reason to let a client go.
+    """
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda found: "\\ufffd" if _is_half_pair(found[0]) else found[0], text)
+    try:
+        state = loads(text)
+    except InvalidJsonError as error:
+        raise RemoteProtocolError(f"awareness state: {error}") from error
+    if state is None:
+        return None, "null"
+    if not isinstance(state, dict):
+        raise RemoteProtocolError("awareness state that is neither an object nor null")
+    return state, text
+
+
+def _is_half_pair(escape: str) -> bool:
+    return len(escape) == 6 and escape[2] in "dD" and escape[3] in "89abcdefABCDEF"
