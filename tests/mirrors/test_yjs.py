@@ -543,7 +543,7 @@ def test_facts_of_the_binding_an_equal_write_makes_no_update(layout: Layout) -> 
 def test_facts_of_the_binding_a_mirror_does_not_keep_its_document_alive_nor_leak(layout: Layout) -> None:
     peer = Peer(layout=layout)
     peer.store.set_cell("t", "r", "c", 1)
-    gone = [weakref.ref(peer.doc), weakref.ref(peer.store), weakref.ref(peer.mirror)]
+    gone: list[weakref.ref[Any]] = [weakref.ref(peer.doc), weakref.ref(peer.store), weakref.ref(peer.mirror)]
     del peer
     gc.collect()
     assert [reference() for reference in gone] == [None, None, None]
@@ -573,7 +573,7 @@ def test_facts_of_the_binding_a_failing_listener_does_not_surface_in_the_committ
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
 def test_facts_of_the_binding_lone_surrogates_never_reach_it(text: str, layout: Layout) -> None:
     peer = Peer(layout=layout)
-    calls: list[Callable[[], object]] = [
+    calls: tuple[Callable[[], object], ...] = (
         lambda: peer.store.set_cell("t", "r", "c", text),
         lambda: peer.store.set_cell("t", "r", text, 1),
         lambda: peer.store.set_cell("t", text, "c", 1),
@@ -581,7 +581,7 @@ def test_facts_of_the_binding_lone_surrogates_never_reach_it(text: str, layout: 
         lambda: peer.store.set_value(text, 1),
         lambda: peer.store.set_cell("t", "r", "c", {text: 1}),
         lambda: peer.store.set_cell("t", "r", "c", [text]),
-    ]
+    )
     for call in calls:
         with pytest.raises(ValueError, match="surrogate"):
             call()

@@ -42,10 +42,14 @@ def project(doc: Doc[Any], map_name: str = "tinybase", layout: str = "tinybase")
 
 def _decode(cell: Any) -> Any:
     if isinstance(cell, str) and cell.startswith(OBJECT):
-        return json.loads(cell[1:])
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
-        return int(cell)
-    return cell
+        return json.loads(cell[1:], parse_int=_number, parse_float=_number)
+    return _number(cell) if isinstance(cell, float) else cell
+
+
+def _number(number: str | float) -> int | float:
+    """A JavaScript number in its one form."""
+    number = float(number)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def deliver(source: Doc[Any], target: Doc[Any]) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
@@ -47,6 +47,14 @@ class Attached(Protocol):
         """A transaction is about to end; nothing may touch the document."""
 
 
+class _Held(NamedTuple):
+    """A received update, part of which waits for what is missing."""
+
+    update: bytes
+    spans: Mapping[int, Span]
+    origin: object
+
+
 class YDocument:
     """Everything weft needs of one ``pycrdt.Doc``. Get it with :meth:`of`; there is one per document.
 
@@ -56,6 +64,7 @@ class YDocument:
     __slots__ = (
         "__weakref__",
         "_applying",
+        "_changed",
         "_clocks",
         "_committing",
         "_doc",
@@ -72,10 +81,11 @@ class YDocument:
         # The received bytes while they are being applied: their own event must not be heard as a local one,
         # and a mirror may look into them for what the event has lost already.
         self._applying: bytes | None = None
+        self._changed = False
         self._committing = False
         # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
         self._clocks: dict[int, int] = {}
-        self._held: list[tuple[bytes, Mapping[int, Span]]] = []
+        self._held: list[_Held] = []
         hub = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
 
         def committed(event: RawTransactionEvent) -> None:
@@ -112,7 +122,8 @@ class YDocument:
 
         Structs that follow on a missing one of the same client are held back until it has come: given them
         at once, yrs 0.28 integrates across the gap, and closing it then leaves the document with a
-        length below zero in its encoding, which no peer can read.
+        length below zero in its encoding, which no peer can read. An update that brings nothing is told to
+        nobody, so that it does not go round in circles.
 
         Args:
             update: Yjs v1 update.
@@ -129,28 +140,35 @@ class YDocument:
         """
         if spans is None:
             spans = check_update(update)
-        if self._follows_on(spans):
-            self._integrate(update)
+        whole = self._follows_on(spans)
+        news = self._integrate(update if whole else cut_at_gaps(update, self._clocks))
+        if whole and not self._waits(update, spans):
             self._advance(spans)
+        elif all(held.update != update for held in self._held):
+            self._hold(_Held(update, spans, origin))
+            news = True
+        if news:
+            self._tell(update, origin)
+        if self._held:
             self._release()
-        else:
-            part = cut_at_gaps(update, self._clocks)
-            self._integrate(part)
-            self._hold(update, spans)
-        self._tell(update, origin)
         self.flush()
-        return bool(self._held) or self._waits(update, spans)
+        return bool(self._held)
 
-    def _integrate(self, update: bytes) -> None:
-        before, self._applying = self._applying, update
+    def _integrate(self, update: bytes) -> bool:
+        """Give an update to the binding; whether it changed anything."""
+        before = self._applying, self._changed
+        self._applying, self._changed = update, False
         try:
             with guarded():
                 self.doc.apply_update(update)
         except ExceptionGroup:
             # pycrdt raises what observers of the user's own raised, after the commit: the update stands.
             _log.exception("an observer of the document failed; the update it was called for stands")
+            return True
+        else:
+            return self._changed
         finally:
-            self._applying = before
+            self._applying, self._changed = before
 
     def _follows_on(self, spans: Mapping[int, Span]) -> bool:
         """Whether no struct of the update follows a missing one of the same client."""
@@ -170,24 +188,29 @@ class YDocument:
             if span.end > clocks.get(client, 0):
                 clocks[client] = span.end
 
-    def _hold(self, update: bytes, spans: Mapping[int, Span]) -> None:
-        self._held.append((update, spans))
+    def _hold(self, held: _Held) -> None:
+        self._held.append(held)
         while len(self._held) > 1 and (
-            len(self._held) > _MAX_HELD or sum(len(held) for held, _ in self._held) > _MAX_HELD_BYTES
+            len(self._held) > _MAX_HELD or sum(len(other.update) for other in self._held) > _MAX_HELD_BYTES
         ):
             del self._held[0]  # the resync that closes the gap brings it again
 
     def _release(self) -> None:
-        """Apply what was held back and follows on now."""
-        progress = bool(self._held)
+        """Apply what was held back and follows on now, and tell of it again.
+
+        Again, because whoever asked for the document's state meanwhile was not given it.
+        """
+        progress = True
         while progress:
             progress = False
-            for entry in tuple(self._held):
-                update, spans = entry
-                if self._follows_on(spans):
-                    self._held.remove(entry)
-                    self._integrate(update)
-                    self._advance(spans)
+            for held in tuple(self._held):
+                if not self._follows_on(held.spans):
+                    continue
+                self._integrate(held.update)
+                if not self._waits(held.update, held.spans):
+                    self._advance(held.spans)
+                    self._held.remove(held)
+                    self._tell(held.update, held.origin)
                     progress = True
 
     def flush(self) -> None:
@@ -253,6 +276,7 @@ class YDocument:
                     mirror._committed(event, self._applying)
         finally:
             self._committing = False
+        self._changed = True
         if self._applying is None:
             self._tell(event.update, None)
 
