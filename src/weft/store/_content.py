@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weft.store._types import Refused
     from weft.values import Stored
 
-__all__ = ["ContentWriting"]
+__all__ = ["ContentWriting", "ordered", "ordered_tables"]
 
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
@@ -207,12 +207,12 @@ class ContentWriting(RowWriting):
             if tables is not None:
                 if _is_empty(tables):
                     self.del_tables()
-                elif valid_tables := self._valid_tables(_ordered_tables(tables)):
+                elif valid_tables := self._valid_tables(ordered_tables(tables)):
                     self._replace_tables(valid_tables)
             if values is not None:
                 if _is_empty(values):
                     self.del_values()
-                elif valid_values := self._valid_values(_ordered(values)):
+                elif valid_values := self._valid_values(ordered(values)):
                     self._replace_values(valid_values)
         except BaseException as error:
             self._fail(error)
@@ -393,12 +393,13 @@ def _is_empty(part: object) -> bool:
     return isinstance(part, Mapping) and not part
 
 
-def _ordered(part: Any) -> Any:
+def ordered(part: Any) -> Any:
+    """Order keys as JavaScript's objects do: array indices come first."""
     return in_js_order(part) if isinstance(part, dict) else part
 
 
-def _ordered_tables(tables: Any) -> Any:
-    """Order keys as JavaScript's parser would: array indices come first."""
+def ordered_tables(tables: Any) -> Any:
+    """Order the keys of all levels as JavaScript's objects do."""
     if not isinstance(tables, dict):
         return tables
     ordered = dict(in_js_order(tables))

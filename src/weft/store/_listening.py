@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from weft.store._reading import Reading
-from weft.store._registry import KINDS
+from weft.store._registry import KINDS, widened
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Listening(Reading):
         registry = self._mutators if mutator else self._listeners
         registry.add(kind, path or _NO_IDS, listener_id, listener)
         self._watchers[listener_id] = (registry, kind, path, listener)
+        self._interest = widened(self._interest, kind, path)
+        self._interest_size += 1
         self._retune()
         return listener_id
 
@@ -72,6 +74,8 @@ class Listening(Reading):
         listener_id = self._listener_ids.take(reuse=True)
         listeners[listener_id] = listener
         self._watchers[listener_id] = (listeners, "transaction", (), listener)
+        self._interest = None
+        self._interest_size += 1
         self._retune()
         return listener_id
 
@@ -273,6 +277,12 @@ class Listening(Reading):
         else:
             registry.remove(kind, path or _NO_IDS, listener_id)
         self._listener_ids.give_back(listener_id)
+        if self._interest_size > 2 * len(self._watchers):
+            # Only now and then: to narrow it at each removal would cost what there are listeners.
+            self._interest = {}
+            for _, kind, path, _ in self._watchers.values():
+                self._interest = widened(self._interest, kind, path)
+            self._interest_size = len(self._watchers)
         self._retune()
         return self
 

@@ -6,7 +6,8 @@ somebody asks: net changes, changed ids, the way back. The first field is the ki
 ======  ================================================  ==========================================
 kind    fields                                            event
 ======  ================================================  ==========================================
-CELL    table_id, row_id, cell_id, old, new               one cell; ``UNDEFINED`` where absent
+CELL    table_id, row_id, cell_id, old, new               one cell; ``UNDEFINED`` where deleted
+ADDED   table_id, row_id, cell_id                         one cell that was not there
 VALUE   value_id, old, new                                one keyed value
 ROW     table_id, row_id, 1, cell_ids                     row made, holding these so far
 ROW     table_id, row_id, -1, cells                       row deleted with these; none: emptied before
@@ -17,6 +18,8 @@ ORDER   mapping, keys                                     order of keys before t
 POOL    pool, undo, row_id                                a row id was taken from or put into the pool
 SCHEMA  attribute, old                                    a schema was replaced
 ======  ================================================  ==========================================
+
+ADDED is an entry of its own because a tuple of text alone costs the garbage collector nothing.
 
 A deleted container leaves the Store as the object it was, and nothing changes it any more, so one
 entry stands for all its cells.
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from weft.values import Stored, Undefined
 
 __all__ = [
+    "ADDED",
     "CELL",
     "COLUMN",
     "ORDER",
@@ -62,6 +66,7 @@ COLUMN: Final = 4
 ORDER: Final = 5
 POOL: Final = 6
 SCHEMA: Final = 7
+ADDED: Final = 8
 
 Entry: TypeAlias = tuple[Any, ...]
 Touched: TypeAlias = "dict[str, dict[str, dict[str, Stored | Undefined]]]"
@@ -75,8 +80,12 @@ def touched_cells(entries: Iterable[Entry], touched: Touched) -> None:
     cells: dict[str, Stored | Undefined] = {}
     for entry in entries:
         kind = entry[0]
-        if kind == CELL:
-            _, table_id, row_id, cell_id, old, _ = entry
+        if kind in {ADDED, CELL}:
+            if kind == ADDED:
+                _, table_id, row_id, cell_id = entry
+                old = UNDEFINED
+            else:
+                _, table_id, row_id, cell_id, old, _ = entry
             if row_id is not last_row or table_id is not last_table:
                 cells = touched.setdefault(table_id, {}).setdefault(row_id, {})
                 last_table = table_id
@@ -199,12 +208,11 @@ class IdChanges:
         self.values: dict[str, int] = {}
         for entry in log:
             kind = entry[0]
-            if kind == CELL:
-                _, table_id, row_id, cell_id, old, new = entry
-                if old is UNDEFINED:
-                    self._cell(table_id, row_id, cell_id, 1)
-                elif new is UNDEFINED:
-                    self._cell(table_id, row_id, cell_id, -1)
+            if kind == ADDED:
+                self._cell(entry[1], entry[2], entry[3], 1)
+            elif kind == CELL:
+                if entry[5] is UNDEFINED:
+                    self._cell(entry[1], entry[2], entry[3], -1)
             elif kind == ROW:
                 _, table_id, row_id, sign, content = entry
                 if sign > 0:

@@ -12,14 +12,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from weft.store._listening import Listening
-from weft.store._log import IdChanges, net_cells, net_values, touched_cells, touched_values
-from weft.store._registry import call, matching
+from weft.store._log import ADDED, CELL, ROW, IdChanges, net_cells, net_values, touched_cells, touched_values
+from weft.store._registry import call, call_all, call_rest, matching
+from weft.store._state import GENERAL, LOCKED
 from weft.values import UNDEFINED, EncodedCell
 
 if TYPE_CHECKING:
     from weft.changes import CellChange, ValueChange
-    from weft.store._log import Net
-    from weft.store._registry import Leaf, Registry
+    from weft.store._log import Entry, Net
+    from weft.store._registry import Registry
     from weft.values import Cell, Stored, Undefined
 
 __all__ = ["Notifying", "shown"]
@@ -78,7 +79,7 @@ class Notifying(Listening):
 
     def _call_tables(self, registry: Registry) -> None:
         # Mutators change what is there: the changes of this phase are taken at its beginning.
-        ids = IdChanges(self._log or ()) if _wants_ids(registry) else None
+        ids = IdChanges(self._log or ()) if registry.wants_ids() else None
         wants_cells = registry.cell or registry.row or registry.table or registry.tables
         net = net_cells(self._touched, self._tables) if wants_cells or registry.sorted_row_ids else {}
         if registry.has_tables and bool(self._tables) != self._had_tables:
@@ -87,6 +88,74 @@ class Notifying(Listening):
             self._call_table_ids(registry, ids, net)
         if net and wants_cells:
             self._call_cells(registry, net)
+
+    def _tell_cell(
+        self,
+        table_id: str,
+        row_id: str,
+        cell_id: str,
+        old: Stored | Undefined,
+        new: Stored,
+        *,
+        is_new_row: bool = False,
+    ) -> None:
+        """Tell the listeners, which only look, of a transaction that wrote one cell.
+
+        What :meth:`_finish` would do, without the detours. There is no listener to ids coming or going
+        where the cell is new: such a write takes the general path.
+        """
+        if is_new_row:
+            entry: Entry = (ROW, table_id, row_id, 1, (cell_id,))
+        elif old is UNDEFINED:
+            entry = (ADDED, table_id, row_id, cell_id)
+        else:
+            entry = (CELL, table_id, row_id, cell_id, old, new)
+        self._log = [entry]
+        self._depth = LOCKED
+        self._mode = GENERAL
+        failed: BaseException | None = None
+        registry = self._listeners
+        try:
+            get_cell_change = self._cell_change
+            if registry.cell:
+                old = shown(old)  # type: ignore[assignment]
+                new = shown(new)  # type: ignore[assignment]
+                for leaf in self._everywhere or matching(registry.cell, table_id, row_id, cell_id):
+                    calls = leaf.calls
+                    if len(calls) == 1:
+                        calls[0](self, table_id, row_id, cell_id, new, old, get_cell_change)
+                        if leaf.calls is calls:
+                            continue
+                        call_rest(leaf, calls, self, table_id, row_id, cell_id, new, old, get_cell_change)
+                    else:
+                        call([leaf], self, table_id, row_id, cell_id, new, old, get_cell_change)
+            if registry.row:
+                call(matching(registry.row, table_id, row_id), self, table_id, row_id, get_cell_change)
+            if registry.table:
+                call(matching(registry.table, table_id), self, table_id, get_cell_change)
+            if registry.tables:
+                call(matching(registry.tables, ""), self, get_cell_change)
+        except BaseException as error:  # noqa: BLE001 - raised below, when the last listeners have been told
+            failed = error
+        if self._did:
+            try:
+                call_all(self._did, self)
+            except BaseException as error:  # noqa: BLE001 - raised below
+                failed = failed or error
+        self._depth = 0
+        self._log = None
+        if self._touched_to:
+            self._touched = {}
+            self._touched_to = 0
+        self._mode = self._idle_mode
+        if self._end_hooks:
+            self._call_end_hooks()
+        if failed is not None:
+            raise failed
+
+    def _call_end_hooks(self) -> None:
+        for hook in tuple(self._end_hooks):
+            hook()
 
     def _call_invalid_cells(self, registry: Registry) -> None:
         found = [
@@ -146,7 +215,7 @@ class Notifying(Listening):
         by_cell = registry.cell
         by_row = registry.row
         by_table = registry.table
-        everywhere = _only_wildcard(by_cell)
+        everywhere = registry.cell_everywhere()
         for table_id, rows in net.items():
             for row_id, cells in rows.items():
                 if by_cell:
@@ -184,27 +253,3 @@ class Notifying(Listening):
                 call(leaves, self, value_id, shown(new), shown(old), get_value_change)
         if net:
             call(matching(registry.values, ""), self, get_value_change)
-
-
-def _wants_ids(registry: Registry) -> bool:
-    return bool(
-        registry.table_ids
-        or registry.has_table
-        or registry.table_cell_ids
-        or registry.has_table_cell
-        or registry.row_count
-        or registry.row_ids
-        or registry.sorted_row_ids
-        or registry.has_row
-        or registry.cell_ids
-        or registry.has_cell
-    )
-
-
-def _only_wildcard(tree: dict[str | None, Any]) -> list[Leaf] | None:
-    """Give the one leaf of a tree that holds nothing but listeners to everything."""
-    if len(tree) == 1 and None in tree and len(tree[None]) == 1 and None in tree[None]:
-        cells = tree[None][None]
-        if len(cells) == 1 and None in cells:
-            return [cells[None]]
-    return None

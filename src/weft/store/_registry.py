@@ -7,12 +7,18 @@ listeners of one path. For one change the most specific path comes first: of tab
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["KINDS", "Leaf", "Registry", "call", "call_all", "matching"]
+__all__ = ["KINDS", "Interest", "Leaf", "Registry", "call", "call_all", "call_rest", "matching", "widened"]
+
+Interest: TypeAlias = dict[str, Literal[True] | dict[str, Literal[True] | set[str]]] | None
+"""Which cells some listener might want to hear of: nested ids, ``True`` for all below, ``None`` for all.
+
+It may say yes too often, never no: a write that it says no to tells nobody and keeps no log.
+"""
 
 # Kind of listener to the number of ids in its path, in the order of get_listener_stats.
 KINDS: Final = {
@@ -98,6 +104,30 @@ class Registry:
     def __bool__(self) -> bool:
         return self.size > 0
 
+    def cell_everywhere(self) -> list[Leaf] | None:
+        """Give the leaf of cell listeners to everything, if all cell listeners are in it."""
+        node: Any = self.cell
+        for _ in range(3):
+            if len(node) != 1 or None not in node:
+                return None
+            node = node[None]
+        return [node]
+
+    def wants_ids(self) -> bool:
+        """Tell whether a listener might care that a cell, row or table comes or goes."""
+        return bool(
+            self.table_ids
+            or self.has_table
+            or self.table_cell_ids
+            or self.has_table_cell
+            or self.row_count
+            or self.row_ids
+            or self.sorted_row_ids
+            or self.has_row
+            or self.cell_ids
+            or self.has_cell
+        )
+
     def add(
         self, kind: str, path: tuple[str | None, ...], listener_id: str, listener: Callable[..., object]
     ) -> None:
@@ -124,6 +154,28 @@ class Registry:
                 del node[id_]
                 if node:
                     break
+
+
+def widened(interest: Interest, kind: str, path: tuple[str | None, ...]) -> Interest:
+    """Add what a listener of this kind and path wants to hear of."""
+    if interest is None or kind in {"invalid_cell", "invalid_value"} or "value" in kind:
+        return interest
+    if not path or path[0] is None:  # transactions, and all kinds without ids, want everything
+        return None
+    table_id, row_id = path[0], path[1] if len(path) > 1 else None
+    rows = interest.setdefault(table_id, {})
+    if rows is True:
+        return interest
+    if row_id is None or kind in {"has_table_cell", "sorted_row_ids"}:
+        interest[table_id] = True
+        return interest
+    cells = rows.setdefault(row_id, set())
+    if cells is not True:
+        if kind == "cell" and path[2] is not None:
+            cells.add(path[2])
+        else:
+            rows[row_id] = True
+    return interest
 
 
 def matching(tree: dict[str | None, Any], *ids: str | None) -> list[Leaf]:
@@ -161,16 +213,18 @@ def call(leaves: list[Leaf], *args: object) -> None:
         calls = leaf.calls
         if len(calls) == 1:
             calls[0](*args)
-            if leaf.calls is calls or not leaf.by_id:
-                continue
-            # It added listeners beside itself: they hear of this change too.
-            first = calls[0]
-            for listener in _pending(leaf):
-                if listener is not first:
-                    listener(*args)
+            if leaf.calls is not calls:
+                call_rest(leaf, calls, *args)
         else:
             for listener in _pending(leaf):
                 listener(*args)
+
+
+def call_rest(leaf: Leaf, called: tuple[Callable[..., object], ...], *args: object) -> None:
+    """Call the listeners that came to a leaf while its only one was called: they hear of it too."""
+    for listener in _pending(leaf):
+        if listener is not called[0]:
+            listener(*args)
 
 
 def call_all(listeners: dict[str, Callable[..., object]], *args: object) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from weft.errors import DataError
 from weft.jsoncodec import dumps
-from weft.store._content import ContentWriting
+from weft.store._content import ContentWriting, ordered, ordered_tables
 from weft.store._log import SCHEMA
 from weft.store._rules import describe, parse_tables, parse_values
 
@@ -81,7 +81,9 @@ class Schemas(ContentWriting):
         was = self._receiving
         self._receiving = True
         try:
-            tables = self.get_tables()
+            tables: object = self.get_tables()
+            if not self._raising:
+                tables = ordered_tables(tables)  # TinyBase's copy is a JavaScript object
             self.del_tables()
             valid = self._valid_tables(tables)
             if valid:
@@ -91,7 +93,7 @@ class Schemas(ContentWriting):
 
     def _set_values_schema(self, values_schema: ValuesSchema) -> None:
         try:
-            rules = parse_values(values_schema, self._values_schema, strict=not self._lenient())
+            rules = parse_values(values_schema, None, strict=not self._lenient())
         except DataError:
             if self._lenient():
                 return
@@ -99,7 +101,9 @@ class Schemas(ContentWriting):
         was = self._receiving
         self._receiving = True
         try:
-            values = self.get_values()
+            values: object = self.get_values()
+            if not self._raising:
+                values = ordered(values)
             self._change_schema("_values_schema", None)
             self.del_values()
             self._change_schema("_values_schema", rules)
@@ -115,7 +119,6 @@ class Schemas(ContentWriting):
         if self._log is not None:
             self._log.append((SCHEMA, attribute, getattr(self, attribute)))
         setattr(self, attribute, rules)
-        self._retune()
 
     def del_tables_schema(self) -> Self:
         """Delete the schema of the tables; the data stays."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weft.changes import StoredTables, StoredValues
     from weft.store._log import Entry, Touched, TouchedValues
+    from weft.store._registry import Interest, Leaf
     from weft.store._rules import CellRule, TableRule
     from weft.store.middleware import Middleware
     from weft.values import Stored
@@ -55,9 +56,13 @@ class StoreState:
         "_depth",
         "_did",
         "_end_hooks",
+        "_everywhere",
         "_finishing",
         "_had_tables",
         "_had_values",
+        "_idle_mode",
+        "_interest",
+        "_interest_size",
         "_invalid_cells",
         "_invalid_values",
         "_listener_ids",
@@ -74,6 +79,7 @@ class StoreState:
         "_rollback_requested",
         "_schema",
         "_start",
+        "_structural",
         "_tables",
         "_touched",
         "_touched_to",
@@ -111,6 +117,11 @@ class StoreState:
 
         self._depth = 0
         self._mode: int = DIRECT
+        self._idle_mode: int = DIRECT
+        self._interest: Interest = {}
+        self._interest_size = 0
+        self._structural = False
+        self._everywhere: list[Leaf] | None = None
         self._log: list[Entry] | None = None
         self._undoable = False
         self._noted: set[int] = set()
@@ -126,18 +137,25 @@ class StoreState:
         self._invalid_values: dict[str | None, list[object]] = {}
 
     def _retune(self) -> None:
-        """Choose the path of writes anew, after listeners, schema, middleware or depth changed."""
-        depth = self._depth
-        if depth < 0 or self._schema is not None or self._middleware is not None:
-            self._mode = GENERAL
-        elif depth > 0:
-            self._mode = LOGGED
-        elif not self._watchers:
-            self._mode = DIRECT
-        elif self._start or self._will or self._mutators:
-            self._mode = GENERAL
+        """Choose the paths of writes anew, after listeners or middleware changed."""
+        if self._middleware is not None or self._start or self._will or self._mutators:
+            self._idle_mode = GENERAL
+        elif self._watchers:
+            self._idle_mode = WATCHED
         else:
-            self._mode = WATCHED
+            self._idle_mode = DIRECT
+        self._structural = self._listeners.wants_ids()
+        self._everywhere = self._listeners.cell_everywhere()
+        self._enter_mode()
+
+    def _enter_mode(self) -> None:
+        """Take the path that the depth asks for."""
+        if self._depth == 0:
+            self._mode = self._idle_mode
+        elif self._depth > 0 and self._middleware is None:
+            self._mode = LOGGED
+        else:
+            self._mode = GENERAL
 
     @property
     def _busy(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from weft.errors import DataError
 from weft.store._accounting import Accounting
 from weft.store._log import (
+    ADDED,
     CELL,
     COLUMN,
     ORDER,
@@ -202,7 +203,7 @@ class Transactions(Accounting):
         self._undoable = undoable
         self._had_tables = bool(self._tables)
         self._had_values = bool(self._values)
-        self._retune()
+        self._enter_mode()
         if self._start:
             try:
                 for listener in list(self._start.values()):
@@ -268,7 +269,7 @@ class Transactions(Accounting):
 
     def _lock(self) -> None:
         self._depth = LOCKED
-        self._retune()
+        self._enter_mode()
 
     def _reset(self) -> None:
         self._depth = 0
@@ -286,9 +287,9 @@ class Transactions(Accounting):
             self._invalid_cells = {}
         if self._invalid_values:
             self._invalid_values = {}
-        self._retune()
-        for hook in tuple(self._end_hooks):
-            hook()
+        self._enter_mode()
+        if self._end_hooks:
+            self._call_end_hooks()
 
     def _note_order(self, mapping: dict[str, Any]) -> None:
         """Log the order of keys before the first deletion from a mapping, for the way back."""
@@ -304,15 +305,15 @@ class Transactions(Accounting):
         counts = self._counts
         for entry in reversed(self._log or ()):
             kind = entry[0]
-            if kind == CELL:
-                _, table_id, row_id, cell_id, old, _ = entry
-                if old is UNDEFINED:
-                    del tables[table_id][row_id][cell_id]
-                    _uncount(counts[table_id], cell_id)
-                else:
-                    if entry[5] is UNDEFINED:
-                        counts[table_id][cell_id] = counts[table_id].get(cell_id, 0) + 1
-                    tables[table_id][row_id][cell_id] = old
+            if kind == ADDED:
+                _, table_id, row_id, cell_id = entry
+                del tables[table_id][row_id][cell_id]
+                _uncount(counts[table_id], cell_id)
+            elif kind == CELL:
+                _, table_id, row_id, cell_id, old, new = entry
+                if new is UNDEFINED:
+                    counts[table_id][cell_id] = counts[table_id].get(cell_id, 0) + 1
+                tables[table_id][row_id][cell_id] = old
             elif kind == ROW:
                 _, table_id, row_id, sign, content = entry
                 if sign > 0:
@@ -356,7 +357,7 @@ class Transactions(Accounting):
         self._touched = {}
         self._touched_values = {}
         self._touched_to = 0
-        self._retune()
+        self._enter_mode()
 
 
 def _uncount(counts: dict[str, int], cell_id: str) -> None:
