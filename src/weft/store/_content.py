@@ -284,6 +284,9 @@ class ContentWriting(RowWriting):
                     refused.append((table_id, row_id, str(cell_id), cell))
                     self._note_invalid_cell(table_id, row_id, str(cell_id), cell)
                     continue
+            if kind is float and _MIN <= cell <= _MAX and not cell % 1:  # type: ignore[operator]
+                valid[intern(cell_id)] = int(cell)  # type: ignore[call-overload]  # Yjs has floats only
+                continue
             if (
                 (kind is str and cell.isascii())  # type: ignore[attr-defined]
                 or (kind is int and _MIN <= cell <= _MAX)  # type: ignore[operator]
