@@ -13,9 +13,26 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Times", "measure", "measure_each", "summary"]
+__all__ = ["EFFORT", "Effort", "Times", "measure", "measure_each", "summary"]
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Effort:
+    """How often things are done. ``--quick`` does each once: that shows that it runs, and measures nothing."""
+
+    warmup: int = 2
+    rounds: int = 7
+    warmup_each: int = 20
+    rounds_each: int = 200
+    hops: int = 500
+
+    def be_quick(self) -> None:
+        self.warmup, self.rounds, self.warmup_each, self.rounds_each, self.hops = 0, 1, 0, 3, 10
+
+
+EFFORT = Effort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +49,30 @@ def summary(times: Sequence[float]) -> Times:
     return Times(ordered[0], ordered[len(ordered) // 2], len(ordered))
 
 
-def measure(
-    prepare: Callable[[], T], run: Callable[[T], object], *, warmup: int = 2, rounds: int = 7
-) -> Times:
+def measure(prepare: Callable[[], T], run: Callable[[T], object]) -> Times:
     """Time ``run``; ``prepare`` makes what one round works on and is not timed."""
     times = []
-    for number in range(warmup + rounds):
+    for number in range(EFFORT.warmup + EFFORT.rounds):
         subject = prepare()
         gc.collect()
         start = time.perf_counter_ns()
         kept = run(subject)
         elapsed = time.perf_counter_ns() - start
-        if number >= warmup:
+        if number >= EFFORT.warmup:
             times.append(elapsed / 1e6)
         del subject, kept  # what a round built is torn down outside of the time
     return summary(times)
 
 
-def measure_each(run: Callable[[int], object], *, warmup: int = 20, rounds: int = 200) -> Times:
-    """Time one operation at a time on one long-lived subject."""
+def measure_each(run: Callable[[int], object], undo: Callable[[int], object] | None = None) -> Times:
+    """Time one operation at a time on one long-lived subject; ``undo`` is not timed."""
     times = []
-    for number in range(warmup + rounds):
+    for number in range(EFFORT.warmup_each + EFFORT.rounds_each):
         start = time.perf_counter_ns()
         run(number)
         elapsed = time.perf_counter_ns() - start
-        if number >= warmup:
+        if number >= EFFORT.warmup_each:
             times.append(elapsed / 1e6)
+        if undo is not None:
+            undo(number)
     return summary(times)

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks._measure import Times
+from benchmarks._measure import EFFORT, Times
 
 __all__ = ["INTEROP", "node", "node_times"]
 
@@ -26,4 +26,7 @@ def node(script: str, *args: str) -> dict[str, Any]:
 
 
 def node_times(script: str, *args: str) -> dict[str, Times]:
-    return {case: Times(**times) for case, times in node(script, *args).items()}
+    """Run a script that measures as :mod:`benchmarks._measure` does, and with the same effort."""
+    options = {name: getattr(EFFORT, name) for name in ("warmup", "rounds", "warmup_each", "rounds_each")}
+    found = node(script, json.dumps(options), *args)
+    return {case: Times(**times) for case, times in found.items()}

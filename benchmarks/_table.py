@@ -55,7 +55,7 @@ class Line:
             f"{_figure(self.ours)} {self.unit}",
             self.peer,
             "-" if self.theirs is None else f"{_figure(self.theirs)} {self.unit}",
-            "-" if self.ratio is None else f"{self.ratio:.3f}",
+            "-" if self.ratio is None else f"{self.ratio:.3g}",
             target,
             {True: "yes", False: "NO", None: "-"}[self.met],
         )

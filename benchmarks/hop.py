@@ -1,7 +1,7 @@
 """One hop on loopback: from ``set_cell`` in Python to the listener of a TinyBase Store in a Node process.
 
-Both ends read one clock: Python's ``time.monotonic_ns`` and Node's ``process.hrtime`` are CLOCK_MONOTONIC on Linux.
-The next cell is written when the last has arrived, so this is latency and not throughput.
+Both ends read one clock: Python's ``time.monotonic_ns`` and Node's ``process.hrtime`` are CLOCK_MONOTONIC on
+Linux. The next cell is written when the last has arrived, so this is latency and not throughput.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks._measure import EFFORT
 from benchmarks._node import INTEROP
 from benchmarks._table import Line
 from weft import Store
@@ -24,8 +25,6 @@ from weft.server import SqliteRoomStorage, allow_all, serve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-HOPS = 500
-WARMUP = 50
 ROOM = "hop"
 
 
@@ -60,13 +59,13 @@ async def _measure(url: str) -> list[float]:
                 while "ready" not in await _line(arrivals):
                     pass
                 times = []
-                for number in range(WARMUP + HOPS):
+                for number in range(EFFORT.hops // 10 + EFFORT.hops):
                     start = time.monotonic_ns()
                     store.set_cell("hop", "row", "cell", number)
                     arrival = await _line(arrivals)
                     assert arrival["value"] == number
                     times.append((int(arrival["ns"]) - start) / 1e6)
-    return sorted(times[WARMUP:])
+    return sorted(times[EFFORT.hops // 10 :])
 
 
 async def _through_weft() -> list[float]:
@@ -87,8 +86,8 @@ def lines() -> list[Line]:
     ours = asyncio.run(_through_weft())
     theirs = asyncio.run(_through_node())
     peer = "through y-websocket-server on Node"
-    half, most = HOPS // 2, HOPS * 99 // 100
+    half, most = EFFORT.hops // 2, EFFORT.hops * 99 // 100
     return [
-        Line(f"one hop to a Node peer, median of {HOPS}", ours[half], peer, theirs[half], below=2.0),
+        Line(f"one hop to a Node peer, median of {EFFORT.hops}", ours[half], peer, theirs[half], below=2.0),
         Line("one hop to a Node peer, 99th percentile", ours[most], peer, theirs[most]),
     ]

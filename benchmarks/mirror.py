@@ -8,7 +8,7 @@ from typing import Any
 
 from pycrdt import Doc, Map
 
-from benchmarks._measure import Times, measure, measure_each
+from benchmarks._measure import EFFORT, Times, measure, measure_each
 from benchmarks._node import node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, CELLS_PER_ROW, TABLE, row_ids, tables
@@ -84,8 +84,9 @@ def _one_cell(size: int) -> Times:
             TABLE, rows[number * 7 % len(rows)], CELL_IDS[number % CELLS_PER_ROW], -1 - number
         )
 
-    times = measure_each(change, rounds=500)
-    assert table[rows[519 * 7 % len(rows)]][CELL_IDS[519 % CELLS_PER_ROW]] == -520
+    times = measure_each(change)
+    last = EFFORT.warmup_each + EFFORT.rounds_each - 1
+    assert table[rows[last * 7 % len(rows)]][CELL_IDS[last % CELLS_PER_ROW]] == -1 - last
     live.mirror.stop()
     return times
 
@@ -96,8 +97,14 @@ def _one_row(size: int) -> Times:
     live.mirror.flush()
     table = live.doc.get("tinybase", type=Map)["t"][TABLE]
     row = {cell: i for i, cell in enumerate(CELL_IDS)}
-    times = measure_each(lambda number: live.store.set_row(TABLE, f"new{number}", row))
-    assert len(table["new219"]) == CELLS_PER_ROW
+    lengths = set()
+
+    def undo(number: int) -> None:
+        lengths.add(len(table[f"new{number}"]))
+        live.store.del_row(TABLE, f"new{number}")
+
+    times = measure_each(lambda number: live.store.set_row(TABLE, f"new{number}", row), undo)
+    assert lengths == {CELLS_PER_ROW}
     live.mirror.stop()
     return times
 

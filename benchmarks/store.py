@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._measure import Times, measure
@@ -143,7 +142,7 @@ CASES: list[tuple[str, str, Callable[[], Any], Callable[[Any], object], float | 
 
 def lines() -> list[Line]:
     """Measure the Store and TinyBase."""
-    theirs = node_times("bench_store.mjs", json.dumps({}))
+    theirs = node_times("bench_store.mjs")
     ours: dict[str, Times] = {case: measure(prepare, run) for _, case, prepare, run, _ in CASES}
     found = [
         Line(name, ours[case].min, TINYBASE, theirs[case].min, at_most) for name, case, _, _, at_most in CASES

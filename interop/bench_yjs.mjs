@@ -1,5 +1,5 @@
 // What yjs and TinyBase with createYjsPersister take for the workload of benchmarks/mirror.py. Prints one JSON
-// object. Run with --expose-gc; argument 1 is a file with a 100,000-cell update in TinyBase's layout.
+// object. Run with --expose-gc; argument 2 is a file with a 100,000-cell update in TinyBase's layout.
 import {readFileSync} from 'node:fs';
 import {createStore} from 'tinybase';
 import {createYjsPersister} from 'tinybase/persisters/persister-yjs';
@@ -9,8 +9,8 @@ import {CELLS_PER_ROW, cellIds, rowIds, TABLE, tables} from './lib/workload.mjs'
 
 const CELLS = 100_000;
 const SIZES = [1_000, 10_000, 100_000];
-const update = readFileSync(process.argv[2]);
-const options = JSON.parse(process.argv[3] ?? '{}');
+const options = JSON.parse(process.argv[2] ?? '{}'); // {warmup, rounds, warmup_each, rounds_each}
+const update = readFileSync(process.argv[3]);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const clock = () => Number(process.hrtime.bigint()) / 1e6;
@@ -70,7 +70,8 @@ results.set_tables_into_document = await measure(
 
 // The time from the call until the document's transaction with the change has ended; then everything the persister
 // has queued runs out before the next one, which is not timed.
-const timeUntilWritten = async ({doc, store}, rounds, warmup, change, check_) => {
+const timeUntilWritten = async ({doc, store}, change, verify, undo) => {
+  const {warmup_each: warmup = 20, rounds_each: rounds = 200} = options;
   const times = [];
   for (let round = 0; round < warmup + rounds; round++) {
     let end;
@@ -85,7 +86,9 @@ const timeUntilWritten = async ({doc, store}, rounds, warmup, change, check_) =>
     await written;
     if (round >= warmup) times.push(end - start);
     for (let i = 0; i < 5; i++) await turn();
-    check_(doc, round);
+    verify(round);
+    undo?.(store, round);
+    for (let i = 0; i < 5; i++) await turn();
   }
   return summary(times);
 };
@@ -97,22 +100,18 @@ for (const size of SIZES) {
   const rows = rowIds(size);
   const map = () => peer.doc.getMap('tinybase').get('t').get(TABLE);
   check(map().size === rows.length, 'the document is full');
-  const many = size >= 100_000 ? 20 : 60;
   results[`one_cell_${size}`] = await timeUntilWritten(
     peer,
-    many * 5,
-    20,
     (store, round) => store.setCell(TABLE, rows[(round * 7) % rows.length], cellIds[round % CELLS_PER_ROW], -1 - round),
-    (_doc, round) =>
+    (round) =>
       check(map().get(rows[(round * 7) % rows.length]).get(cellIds[round % CELLS_PER_ROW]) === -1 - round, 'written'),
   );
   const row = Object.fromEntries(cellIds.map((cell, i) => [cell, i]));
   results[`one_row_${size}`] = await timeUntilWritten(
     peer,
-    many,
-    5,
     (store, round) => store.setRow(TABLE, `new${round}`, row),
-    (_doc, round) => check(map().get(`new${round}`).size === CELLS_PER_ROW, 'written'),
+    (round) => check(map().get(`new${round}`).size === CELLS_PER_ROW, 'written'),
+    (store, round) => store.delRow(TABLE, `new${round}`),
   );
 }
 process.stdout.write(`${JSON.stringify(results)}\n`);
