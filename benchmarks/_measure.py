@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Effort:
-    """How often things are done. ``--quick`` does each once: that shows that it runs, and measures nothing."""
+    """How often things are done. ``--quick`` does each once: that shows that it runs, no more."""
 
     warmup: int = 2
     rounds: int = 7
