@@ -19,6 +19,7 @@ LAYERS = {
     "weft.values": 0,
     "weft.changes": 0,
     "weft.jsoncodec": 0,
+    "weft._lazy": 0,
     "weft._lib0": 0,
     "weft._yupdate": 0,
     "weft._yguard": 0,

@@ -1,0 +1,42 @@
+"""Packages that import what is asked for only then, so that nobody needs an extra unawares (PEP 562)."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["lazy_exports"]
+
+
+def lazy_exports(
+    package: str, homes: Mapping[str, str], *, extra: str, needs: frozenset[str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Make a package's ``__getattr__`` and ``__dir__``.
+
+    Args:
+        package: The package's ``__name__``.
+        homes: Exported name to the module in the package that defines it.
+        extra: The extra of weft that brings what those modules import.
+        needs: Top-level names of the packages in that extra.
+    """
+
+    def get(name: str) -> object:
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            module = importlib.import_module(f"{package}.{home}")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in needs:
+                raise
+            sentence = f"{package}.{name} needs the package {error.name!r}: pip install 'weft[{extra}]'"
+            raise ImportError(sentence, name=error.name) from error
+        return getattr(module, name)
+
+    def names() -> list[str]:
+        return sorted({*vars(importlib.import_module(package)), *homes})
+
+    return get, names
