@@ -69,8 +69,8 @@ class Lines:
         if data == b"panic":
             raise PanicError
 
-    def refill(self) -> None:
-        self.calls.append("refill")
+    def emptied(self, forgot: bool) -> None:
+        self.calls.append("forgot" if forgot else "emptied")
 
     def tick(self) -> float | None:
         self.calls.append("tick")
@@ -114,6 +114,10 @@ async def running(network: MemoryNetwork, *, close_timeout: float = 5.0) -> Asyn
         await lines.engine.stop(settle=False, for_good=True)
 
 
+async def step() -> None:
+    await asyncio.sleep(0)
+
+
 async def next_link(network: MemoryNetwork) -> MemoryLink:
     link = await network.accept()
     assert await link.server.recv() == b"hello"
@@ -143,10 +147,6 @@ async def test_it_comes_again_after_growing_waits_which_start_over_after_a_synch
                 assert lines.standing.status == "disconnected"
                 lines.clock.advance(wait)
             network.admit()
-            # One more try was under way or begun; either way a wait of 8 at most stands before the next.
-            await network.wait_for_requests(6)
-            await lines.clock.wait_for_sleepers()
-            lines.clock.advance(8.0)
             link = await next_link(network)
             link.drop()  # connected, but not synchronised: the waits go on growing
             await lines.reach("disconnected")
@@ -227,10 +227,20 @@ async def test_timers_of_the_protocol_are_asked_when_they_are_due() -> None:
         await lines.engine.start()
         await next_link(network)
         assert await lines.clock.wait_for_sleepers() == [3.0]
-        lines.due = None
+        lines.due = 4.0
         lines.clock.advance(3.0)
-        assert await lines.clock.wait_for_sleepers() == [18.0]
+        assert await lines.clock.wait_for_sleepers() == [7.0]
         assert lines.calls.count("tick") == 2
+        lines.due = 0.5
+        lines.engine.rearm()
+        while lines.calls.count("tick") < 3:
+            await step()
+        assert await lines.clock.wait_for_sleepers() == [3.5]
+        lines.due = None
+        lines.clock.advance(0.5)
+        while lines.calls.count("tick") < 4:
+            await step()
+        assert lines.clock.deadlines == []
         await lines.engine.stop(settle=False, for_good=True)
         assert lines.clock.deadlines == []
 

@@ -22,11 +22,14 @@ class Wire:
         self.open = asyncio.Event()
         self.open.set()
         self.refills = 0
-        self.outbox = Outbox(max_bytes=max_bytes, refill=self.refill)
+        self.emptied = 0
+        self.outbox = Outbox(max_bytes=max_bytes, emptied=self.refill)
 
-    def refill(self) -> None:
-        self.refills += 1
-        self.outbox.put_content(b"everything")
+    def refill(self, forgot: bool) -> None:
+        self.emptied += 1
+        if forgot:
+            self.refills += 1
+            self.outbox.put_content(b"everything")
 
     async def send(self, message: bytes) -> None:
         await self.open.wait()
@@ -55,6 +58,8 @@ async def test_messages_leave_in_the_order_in_which_they_were_put_in() -> None:
         await wire.outbox.drained()
         assert wire.sent[3:] == [b"4"]
         assert wire.outbox.size == 0
+        assert wire.outbox.sent == 4
+        assert wire.emptied == 2
 
 
 async def test_over_the_bound_content_is_forgotten_and_made_up_for_when_the_rest_has_left() -> None:
@@ -111,7 +116,7 @@ async def test_what_sending_raises_ends_the_run() -> None:
     async def fail(_: bytes) -> None:
         raise ConnectionResetError
 
-    outbox = Outbox(max_bytes=10, refill=lambda: None)
+    outbox = Outbox(max_bytes=10, emptied=lambda _: None)
     outbox.put(b"x")
     with pytest.raises(ConnectionResetError):
         await outbox.run(fail)
@@ -124,14 +129,15 @@ def test_all_content_leaves_or_is_made_up_for(steps: list[tuple[bool, int, bool]
         sent: list[bytes] = []
         covered = 0  # how much of what was written the receiver has, by messages or by a refill
 
-        def refill() -> None:
-            outbox.put_content(b"R%d" % len(written))
+        def refill(forgot: bool) -> None:
+            if forgot:
+                outbox.put_content(b"R%d" % len(written))
 
         async def send(message: bytes) -> None:
             await gate.wait()
             sent.append(message)
 
-        outbox = Outbox(max_bytes=bound, refill=refill)
+        outbox = Outbox(max_bytes=bound, emptied=refill)
         gate = asyncio.Event()
         task = asyncio.create_task(outbox.run(send))
         for is_content, size, is_open in steps:

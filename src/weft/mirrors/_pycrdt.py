@@ -30,6 +30,7 @@ __all__ = [
     "create_doc",
     "guarded",
     "in_observer",
+    "in_transaction",
     "observe_deep",
     "observe_transactions",
     "origin_of",
@@ -92,6 +93,11 @@ def guarded() -> Iterator[None]:
 def in_observer(doc: Doc[Any]) -> bool:
     """Whether one of the document's observers is being called, so that it cannot be written."""
     return isinstance(doc._txn, ReadTransaction)
+
+
+def in_transaction(doc: Doc[Any]) -> bool:
+    """Whether a transaction is open: an asynchronous one stays open while its task waits."""
+    return doc._txn is not None
 
 
 def origin_of(doc: Doc[Any], txn: Txn) -> object:

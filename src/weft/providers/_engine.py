@@ -3,7 +3,7 @@
 The engine does the I/O and the waiting and knows no protocol; an :class:`Adapter` knows its protocol and does
 no I/O but to dial. Its other methods are called in the event loop and return at once::
 
-    dial ──> opened ──> received* tick* refill* ──> closed ──> (back-off) ──> dial …
+    dial ──> opened ──> received* tick* emptied* ──> closed ──> (back-off) ──> dial …
                                  leave ──┘
 
 States, as the ``status`` property shows them: ``disconnected`` (not started, between two tries, or stopped),
@@ -21,11 +21,12 @@ from weft.errors import (
     ConnectionClosedError,
     ProviderClosedError,
     ProviderError,
+    RemoteProtocolError,
     SyncTimeoutError,
 )
 from weft.providers._backoff import ends_success
 from weft.providers._outbox import Outbox
-from weft.providers._tasks import end_tasks
+from weft.providers._tasks import end_tasks, first_of
 from weft.providers._transport import is_final_refusal
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ __all__ = ["Adapter", "Engine"]
 # Messages read before the other tasks of the loop get their turn: reading does not suspend while messages are
 # at hand, and one packet can hold thousands.
 _TURN = 32
-_CHECK_S = 15.0  # seconds between two looks at the session's timers, if none is due earlier
 
 
 class Adapter(Protocol):
@@ -56,8 +56,8 @@ class Adapter(Protocol):
     def received(self, data: bytes | str) -> None:
         """A message came."""
 
-    def refill(self) -> None:
-        """The outbox has emptied after it forgot content: put in what the server may lack."""
+    def emptied(self, forgot: bool) -> None:
+        """The outbox has sent all it had. If it forgot content, put in what the server may lack."""
 
     def tick(self) -> float | None:
         """Do what is due. Returns the seconds until something will be, or ``None``."""
@@ -104,12 +104,13 @@ class Engine:
         self._clock = clock
         self._random = random
         self._close_timeout = close_timeout
-        self._lock: asyncio.Lock | None = None
+        self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._final: ProviderError | None = None  # why there will be no further try
         self._leaving = False
         self._had_synced = False
+        self._rearmed = asyncio.Event()
 
     # --- for the owner
 
@@ -119,7 +120,7 @@ class Engine:
         Raises:
             ProviderClosedError: The provider was closed.
         """
-        async with self._locked():
+        async with self._lock:
             if isinstance(self._final, ProviderClosedError):
                 raise copy.copy(self._final)
             if self._task is None or self._task.done():
@@ -134,7 +135,7 @@ class Engine:
             settle: First wait until the server has everything that was written.
             for_good: No start is allowed afterwards.
         """
-        async with self._locked():
+        async with self._lock:
             task = self._task
             try:
                 if task is not None and not task.done():
@@ -174,6 +175,10 @@ class Engine:
         self._had_synced = True
         self._standing.change(synced=True)
 
+    def rearm(self) -> None:
+        """A timer has become due earlier than ``tick`` said."""
+        self._rearmed.set()
+
     # --- the loop
 
     async def _run(self) -> None:
@@ -201,7 +206,11 @@ class Engine:
         try:
             connection = await self._adapter.dial()
             try:
-                return await self._use(connection)
+                error = await self._use(connection)
+                if isinstance(error, RemoteProtocolError):
+                    async with asyncio.timeout(self._close_timeout):
+                        await connection.close(1007, "invalid message")
+                return error
             finally:
                 await connection.abort()
         except Exception as error:  # noqa: BLE001 - our own fault must not end the reconnecting; _run reports it
@@ -210,8 +219,9 @@ class Engine:
             self._standing.change(status="disconnected")
 
     async def _use(self, connection: Connection) -> Exception:
-        outbox = Outbox(max_bytes=self._max_outbound, refill=self._adapter.refill)
+        outbox = Outbox(max_bytes=self._max_outbound, emptied=self._adapter.emptied)
         self.outbox, self._connection = outbox, connection
+        self._rearmed = asyncio.Event()
         # The reader comes first: it knows the close code.
         tasks: list[asyncio.Task[Never]] = []
         try:
@@ -251,8 +261,12 @@ class Engine:
 
     async def _tick(self) -> Never:
         while True:
+            self._rearmed.clear()
             due = self._adapter.tick()
-            await self._clock.sleep(_CHECK_S if due is None else min(due, _CHECK_S))
+            if due is None:
+                await self._rearmed.wait()
+            else:
+                await first_of(self._clock.sleep(due), self._rearmed.wait())
 
     # --- leaving
 
@@ -279,17 +293,12 @@ class Engine:
                     )
                 )
         except ProviderError:
-            pass  # the server ended it for good meanwhile, which was reported
+            pass  # the server refuses what was written, or ended it for good meanwhile: both were reported
 
     async def _say_goodbye(self, connection: Connection, outbox: Outbox) -> None:
         self._adapter.leave()
         await outbox.drained()
         await connection.close(1000)
-
-    def _locked(self) -> asyncio.Lock:
-        # Made here and not in the constructor, which may run before there is a loop.
-        self._lock = self._lock or asyncio.Lock()
-        return self._lock
 
 
 def _is_final(error: ProviderError) -> bool:

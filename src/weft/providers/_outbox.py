@@ -2,7 +2,7 @@
 
 Document content is the one thing that may grow large, and the one thing that need not wait here: it is in the
 document. So when more than ``max_bytes`` wait, the content in the queue is forgotten, further content is not
-queued, and when the socket has taken the rest, ``refill`` puts in one update with everything the server may
+queued, and when the socket has taken the rest, ``emptied`` puts in one update with everything the server may
 lack. Slow sockets cost a larger message later, never a lost write.
 """
 
@@ -23,12 +23,14 @@ class Outbox:
 
     Args:
         max_bytes: Bytes that may wait; a single message may exceed it.
-        refill: Called when the queue is empty and something has been forgotten; has to put it in again.
+        emptied: Called each time all that was queued has been sent, with whether content was forgotten.
+            It may put in more, and has to put in again what was forgotten.
     """
 
-    def __init__(self, *, max_bytes: int, refill: Callable[[], None]) -> None:
+    def __init__(self, *, max_bytes: int, emptied: Callable[[bool], None]) -> None:
+        self.sent = 0  # bytes, in all
         self._max_bytes = max_bytes
-        self._refill = refill
+        self._emptied = emptied
         self._queue: deque[tuple[bytes, bool]] = deque()
         self._size = 0
         self._forgot = False
@@ -51,7 +53,7 @@ class Outbox:
         self._add(message, False)
 
     def put_content(self, message: bytes) -> bool:
-        """Queue a message that ``refill`` can make up for: document content, awareness.
+        """Queue a message that ``emptied`` can make up for: document content, awareness.
 
         Returns:
             Whether it was queued. If not, content put in earlier may have been forgotten with it, so a
@@ -64,7 +66,7 @@ class Outbox:
             self._size -= sum(len(data) for data, is_content in self._queue if is_content)
             self._queue = deque(kept)
             self._forgot = True
-            self._filled.set()  # the queue may be empty now, and a refill is due
+            self._filled.set()  # the queue may be empty now, and making up for it is due
             return False
         self._add(message, True)
         return True
@@ -76,9 +78,9 @@ class Outbox:
     async def run(self, send: Callable[[bytes], Awaitable[None]]) -> Never:
         """Send what is put in, in order, until cancelled or until ``send`` raises."""
         while True:
-            if not self._queue and self._forgot:
-                self._forgot = False
-                self._refill()
+            if not self._queue:
+                forgot, self._forgot = self._forgot, False
+                self._emptied(forgot)
             if not self._queue:
                 self._filled.clear()
                 self._empty.set()
@@ -87,6 +89,7 @@ class Outbox:
             message, _ = self._queue.popleft()
             await send(message)
             self._size -= len(message)
+            self.sent += len(message)
 
     def _add(self, message: bytes, is_content: bool) -> None:
         self._queue.append((message, is_content))

@@ -1,4 +1,4 @@
-"""Ending tasks."""
+"""Ending tasks, and waiting for the first of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
-__all__ = ["end_tasks"]
+__all__ = ["end_tasks", "first_of"]
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[object]]) -> None:
@@ -27,3 +27,15 @@ async def end_tasks(tasks: Iterable[asyncio.Task[object]]) -> None:
             interruption = error
     if interruption is not None:
         raise interruption
+
+
+async def first_of(*waits: Coroutine[object, object, object]) -> None:
+    """Wait until one of them is over, and end the others. What they return or raise is not told."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end_tasks(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()

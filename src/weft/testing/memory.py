@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from weft.errors import ConnectError, ConnectionClosedError
 from weft.providers._clock import Clock, SystemClock
+from weft.providers._tasks import first_of
 from weft.providers._transport import closed_error, refused_error, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
 __all__ = ["Direction", "MemoryConnection", "MemoryLink", "MemoryNetwork", "MemoryRequest"]
@@ -64,17 +65,6 @@ class _Gate:
 
     async def wait(self) -> None:
         await self._event.wait()
-
-
-async def _first(*waits: Coroutine[None, None, None]) -> None:
-    """Wait until one of them is over, and end the others."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Pipe:
@@ -127,7 +117,7 @@ class _Pipe:
                     self._bytes -= len(data)
                     self.changed()
                     return data
-                await _first(self._clock.sleep(wait), self._gate.wait())
+                await first_of(self._clock.sleep(wait), self._gate.wait())
             elif not self.held and self._end is not None:
                 raise self._fresh(self._end)
             else:

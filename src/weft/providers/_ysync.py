@@ -1,0 +1,286 @@
+"""The y-websocket session between a document and the engine: what it says goes out, what it hears goes in."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weft._lib0 import Reader, Writer
+from weft.errors import ProviderError
+from weft.mirrors._pycrdt import in_transaction
+from weft.protocols._ymessages import awareness_message, update_message
+from weft.protocols.ysync import AwarenessChanged, Denied, Flushed, FlushLost, Send, Synced, YSyncSession
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from weft.limits import Limits
+    from weft.mirrors.ydoc import YDocument
+    from weft.protocols.awareness import Awareness, AwarenessChange
+    from weft.protocols.ysync import Effect
+    from weft.providers._clock import Clock
+    from weft.providers._engine import Engine
+    from weft.providers._standing import Outcome, Standing
+    from weft.providers._transport import Connection
+
+__all__ = ["YSyncAdapter"]
+
+_STEP1 = b"\0\0"  # first bytes of a message: sync, step 1
+_SYNC = b"\0"
+_EMPTY = b"\0"  # a state vector of no clients
+# Bytes sent between two notes of what the server has. A note costs a state vector; what was sent since the
+# last one is sent again after the outbox has overflowed.
+_NOTE_EVERY = 1 << 20
+
+
+@dataclass(slots=True, eq=False)
+class _Flush:
+    """Somebody waits until the server has everything that was written up to a moment."""
+
+    outcome: Outcome
+    writes: int  # the count of writes it has to cover
+    token: int | None = None  # the session's, while a question is under way
+
+
+class YSyncAdapter:
+    """An :class:`~weft.providers._engine.Adapter` that keeps a document and a y-websocket room in sync.
+
+    Args:
+        hub: The document.
+        awareness: Also to keep in sync, or ``None``.
+        limits: Bounds of what the server may send.
+        clock: Time for the session.
+        standing: Where errors go, and where waiting is done.
+        dial: Opens a connection to the room.
+    """
+
+    engine: Engine
+
+    def __init__(
+        self,
+        hub: YDocument,
+        *,
+        awareness: Awareness | None,
+        limits: Limits,
+        clock: Clock,
+        standing: Standing,
+        dial: Callable[[], Awaitable[Connection]],
+    ) -> None:
+        self.session = YSyncSession(hub, role="client", awareness=awareness, limits=limits)
+        self._hub = hub
+        self._awareness = awareness
+        self._clock = clock
+        self._standing = standing
+        self._dial = dial
+        self._flushes: list[_Flush] = []
+        self._syncs: list[Outcome] = []
+        self._writes = 0  # updates that did not come from this server
+        self._confirmed = 0  # of those, as many as the server has processed for certain
+        self._due: float | None = None
+        self._unsubscribe: list[Callable[[], None]] = []
+        self._forget_connection()
+
+    def _forget_connection(self) -> None:
+        self._base = _EMPTY  # everything in the document up to here has been sent
+        self._noted_at: int | None = None  # the outbox's count of bytes at that moment
+        self._is_live = False  # the server has been sent what it lacked, or that stands in the outbox
+        self._spoken_for: set[int] = set()  # whose awareness states went out on this connection
+        self._denied: str | None = None
+
+    # --- for the provider
+
+    def attach(self) -> None:
+        """Listen to the document and the awareness."""
+        if not self._unsubscribe:
+            self._unsubscribe = [self._hub.subscribe(self._heard)]
+            if self._awareness is not None:
+                self._unsubscribe.append(self._awareness.observe(self._heard_awareness))
+            if self._hub.state_vector() != _EMPTY:
+                self._writes += 1  # whatever is there, nobody has said that the server has it
+
+    def detach(self) -> None:
+        """Listen no longer."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe = []
+
+    async def wait_synced(self, seconds: float | None) -> None:
+        """Return when the server's state has been received on the present connection."""
+        self.engine.check_running()
+        if self._standing.synced:
+            return
+        outcome: Outcome = asyncio.get_running_loop().create_future()
+        self._syncs.append(outcome)
+        try:
+            await self._standing.wait(outcome, seconds, "not synchronised")
+        finally:
+            self._syncs.remove(outcome)
+
+    async def flush(self, seconds: float | None) -> None:
+        """Return when the server has processed everything that was written up to now."""
+        self.engine.check_running()
+        flush = _Flush(asyncio.get_running_loop().create_future(), self._writes)
+        self._flushes.append(flush)
+        try:
+            self._ask()
+            await self._standing.wait(flush.outcome, seconds, "what was written is not confirmed")
+        finally:
+            self._flushes.remove(flush)
+
+    # --- for the engine
+
+    async def dial(self) -> Connection:
+        """Open a connection."""
+        return await self._dial()
+
+    def opened(self) -> None:
+        """Greet the server: ask for its state, and tell it one's own."""
+        if self._awareness is not None and self._awareness.local_state is not None:
+            self._spoken_for.add(self._awareness.client_id)
+        self._perform(self.session.connected(self._clock.now()))
+        self._ask()
+
+    def received(self, data: bytes | str) -> None:
+        """Take in one message. Text, which y-websocket does not use, is ignored."""
+        if isinstance(data, str):
+            return
+        now = self._clock.now()
+        self._perform(self.session.receive(data, now))
+        due = self.session.next_tick(now)
+        if due is not None and (self._due is None or due < self._due):
+            self.engine.rearm()
+
+    def tick(self) -> float | None:
+        """Let time pass for the session."""
+        now = self._clock.now()
+        self._perform(self.session.tick(now))
+        self._due = self.session.next_tick(now)
+        return None if self._due is None else self._due - now
+
+    def emptied(self, forgot: bool) -> None:
+        """Make up for what the outbox forgot, or note what need never be sent again."""
+        if forgot:
+            self._send(update_message(self._hub.diff(self._base)))
+            if self._awareness is not None and self._spoken_for:
+                self._send(awareness_message(self._awareness.encode(self._spoken_for)))
+            self._ask()
+            return
+        outbox = self.engine.outbox
+        if outbox is None or not self._is_live or in_transaction(self._hub.doc):
+            return
+        if self._noted_at is None or outbox.sent - self._noted_at >= _NOTE_EVERY:
+            self._base, self._noted_at = self._hub.state_vector(), outbox.sent
+
+    def closed(self) -> None:
+        """Let go of the connection; what waits for an answer will be asked again."""
+        self._void_questions()
+        self._forget_connection()
+        self._perform(self.session.disconnected(self._clock.now()))
+
+    async def settle(self) -> None:
+        """Return when the server has everything that was written."""
+        if self._writes > self._confirmed:
+            await self.flush(None)
+
+    def leave(self) -> None:
+        """Take one's awareness state away from the others, and keep it for the next connection."""
+        if self._awareness is None:
+            return
+        while len(self._unsubscribe) > 1:
+            self._unsubscribe.pop()()  # a server that echoes must not make it announce itself again
+        if self._awareness.client_id in self._spoken_for:
+            self._send(awareness_message(_farewell(self._awareness)))
+
+    # --- what is heard
+
+    def _heard(self, update: bytes, origin: object | None) -> None:
+        # Called inside the commit of a local transaction: the document must not be touched here.
+        if origin is self.session:
+            return
+        self._writes += 1
+        if self.engine.outbox is not None:
+            self._perform(self.session.local_update(update))
+
+    def _heard_awareness(self, change: AwarenessChange, origin: object | None) -> None:
+        if origin is self.session or self._awareness is None or self.engine.outbox is None:
+            return
+        # Without an origin it is one's own state, or somebody who has not been heard of: that everybody finds
+        # out alone. With one, it came by another provider on the same awareness, and is relayed.
+        own = self._awareness.client_id
+        ids = [client_id for client_id in change.ids if origin is not None or client_id == own]
+        if ids:
+            self._spoken_for.update(ids)
+            self._send(awareness_message(self._awareness.encode(ids)))
+
+    # --- what is said
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect.data)
+                case Synced():
+                    self._note_synced()
+                case Flushed():
+                    self._note_flushed(effect.token)
+                case Denied():
+                    self._denied = effect.reason
+                    self._standing.report(_denial(effect.reason))
+                case AwarenessChanged() | FlushLost():
+                    pass  # the observers have been told; lost flushes are asked again by _ask
+
+    def _send(self, message: bytes) -> None:
+        outbox = self.engine.outbox
+        if outbox is None:
+            return
+        if message.startswith(_STEP1):
+            outbox.put(message)
+            return
+        if message.startswith(_SYNC):
+            self._is_live = True
+        if not outbox.put_content(message):
+            self._void_questions()
+
+    def _ask(self) -> None:
+        """Ask for the confirmations that somebody waits for, unless content has to be sent again before."""
+        outbox = self.engine.outbox
+        if outbox is None or outbox.forgot or not self.session.connected_now:
+            return
+        waiting = [flush for flush in self._flushes if flush.token is None]
+        if waiting:
+            token, effects = self.session.request_flush(self._clock.now())
+            for flush in waiting:
+                flush.token = token
+            self._perform(effects)
+
+    def _void_questions(self) -> None:
+        """What was asked no longer stands behind all that was written: the answers will say nothing."""
+        for flush in self._flushes:
+            flush.token = None
+
+    def _note_synced(self) -> None:
+        self.engine.mark_synced()
+        for outcome in self._syncs:
+            if not outcome.done():
+                outcome.set_result(None)
+
+    def _note_flushed(self, token: int) -> None:
+        error = None if self._denied is None else _denial(self._denied)
+        for flush in self._flushes:
+            if flush.token == token and not flush.outcome.done():
+                flush.outcome.set_result(error)
+                if error is None:
+                    self._confirmed = max(self._confirmed, flush.writes)
+
+
+def _denial(reason: str) -> ProviderError:
+    return ProviderError(f"the server does not allow what was sent: {reason[:200]!r}")
+
+
+def _farewell(awareness: Awareness) -> bytes:
+    """One's own entry with ``null``: peers take it at the clock they know, so nothing here need change."""
+    entry = Reader(awareness.encode((awareness.client_id,)))
+    entry.uint()
+    client_id, clock = entry.uint(), entry.uint()
+    return Writer().uint(1).uint(client_id).uint(clock).string("null").finish()
