@@ -24,6 +24,7 @@ LAYERS = {
     "weft._yupdate": 0,
     "weft._yguard": 0,
     "weft._ypatterns": 0,
+    "weft._yskip": 0,
     "weft.store": 1,
     "weft.mergeable": 2,
     "weft.mirrors": 3,

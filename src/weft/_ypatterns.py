@@ -17,42 +17,67 @@ from typing import NamedTuple
 __all__ = ["BATCH", "CONTENTS", "Patterns", "patterns"]
 
 BATCH = 64  # structs, ranges or values in one match
-_SHORT = 64  # strings below this length are matched
+
+# Strings below these lengths are matched. Each length costs time once, when the expression is compiled.
+_SHORT_ROOT, _SHORT_KEY, _SHORT_VALUE = 16, 40, 64
 
 # Content refs of items that pass. JSON (2) is legacy content that Yjs 13 no longer writes, and yrs reads one
 # string too many of it: what follows would be read from another place than here. 11 and up are moves and
 # links, which Yjs does not know. GC (0) and Skip (10) are no items: their info byte carries no flags.
 CONTENTS = (_DELETED, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC) = (1, 3, 4, 5, 6, 7, 8, 9)
 
-_UINT = rb"[\x80-\xff]{0,6}[\x00-\x7f]"
-_CLOCK = rb"[\x80-\xff]{0,3}[\x00-\x7f]"  # below 2**28: two of them cannot exceed MAX_CLOCK
-_LENGTH = rb"[\x80-\xff]{0,3}[\x01-\x7f]"  # as a clock, and not zero
+# Integers are matched in their shortest form only, so that equal ids are equal bytes.
+_UINT = rb"(?:[\x80-\xff]{1,6}[\x01-\x7f]|[\x80-\xff]{7}[\x01-\x0f]|[\x00-\x7f])"
+_CLOCK = rb"(?:[\x80-\xff]{1,3}[\x01-\x7f]|[\x00-\x7f])"  # below 2**28: two are in range together
+_LENGTH = rb"[\x80-\xff]{0,3}[\x01-\x7f]"  # the same, and not zero
 _ID = _UINT + _CLOCK
-_STR = b"(?:" + b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(_SHORT)) + b")"
+
+
+def _string(below: int) -> bytes:
+    return b"(?:" + b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(below)) + b")"
+
+
+def _any_of(*expressions: bytes) -> bytes:
+    return b"(?:" + b"|".join(expressions) + b")"
+
+
+_PARENT = _any_of(rb"\x00" + _ID, rb"\x01" + _string(_SHORT_ROOT))
 # True, false, null, undefined; integer; string; bigint, double; float.
-_PLAIN = rb"(?:[\x78\x79\x7e\x7f]|\x7d" + _UINT + rb"|\x77" + _STR + rb"|[\x7a\x7b].{8}|\x7c.{4})"
+_PLAIN = _any_of(
+    rb"[\x78\x79\x7e\x7f]",
+    rb"\x7d[\x80-\xff]{0,6}[\x00-\x7f]",
+    rb"\x77" + _string(_SHORT_VALUE),
+    rb"[\x7a\x7b].{8}",
+    rb"\x7c.{4}",
+)
+_ONE = rb"\x01"  # one value, one deleted, or the type map
 
 
-def _infos(flags: tuple[int, ...], contents: tuple[int, ...]) -> bytes:
+def _info(flags: tuple[int, ...], contents: tuple[int, ...]) -> bytes:
     return b"[" + b"".join(re.escape(bytes([flag | ref])) for flag in flags for ref in contents) + b"]"
 
 
-def _head(*contents: int) -> bytes:
-    """Expression of a struct up to its content: info, origins, or else parent and key."""
-    parent = rb"(?:\x00" + _ID + rb"|\x01" + _STR + b")"
-    return (
-        b"(?:"
-        + (_infos((0x20,), contents) + parent + _STR)
-        + (b"|" + _infos((0x80, 0xA0, 0x40, 0x60), contents) + _ID)
-        + (b"|" + _infos((0xC0, 0xE0), contents) + _ID + _ID)
-        + (b"|" + _infos((0x00,), contents) + parent)
-        + b")"
+def _first(*contents: int) -> bytes:
+    """A struct without left neighbour, up to its content: parent and key, or its right neighbour."""
+    return _any_of(
+        _info((0x20,), contents) + _PARENT + _string(_SHORT_KEY),
+        _info((0x40, 0x60), contents) + _ID,
+        _info((0x00,), contents) + _PARENT,
     )
 
 
+def _next(*contents: int) -> bytes:
+    """A struct with a left neighbour, up to its content."""
+    return _any_of(_info((0x80, 0xA0), contents) + _ID, _info((0xC0, 0xE0), contents) + _ID + _ID)
+
+
 class Patterns(NamedTuple):
-    units: re.Pattern[bytes]  # 64 structs of length 1: one plain value, a nameless type, or one deleted
-    head: re.Pattern[bytes]  # one struct up to its content
+    """Compiled expressions; a *unit* is a struct of one plain value, one deleted, or a map."""
+
+    units: re.Pattern[bytes]  # 64 units of which no value has a left neighbour
+    linked: re.Pattern[bytes]  # 64 units
+    origins: re.Pattern[bytes]  # a unit; the group has the info byte and left neighbour of a value
+    head: re.Pattern[bytes]  # any item up to its content
     values: re.Pattern[bytes]  # 64 plain values
     ranges: re.Pattern[bytes]  # 64 ranges of a delete set
 
@@ -60,16 +85,14 @@ class Patterns(NamedTuple):
 @cache
 def patterns() -> Patterns:
     """Compiled at the first use, as that takes some milliseconds."""
-    units = (
-        b"(?:"
-        + (_head(_ANY) + rb"\x01" + _PLAIN)
-        + (b"|" + _head(_TYPE) + rb"[\x00-\x02\x04\x06]")
-        + (b"|" + _head(_DELETED) + rb"\x01")
-        + b"){%d}" % BATCH
-    )
+    bare = _any_of(_first(_TYPE, _DELETED), _next(_TYPE, _DELETED)) + _ONE
+    first, following = _first(_ANY), _next(_ANY)
+    many = b"{%d}" % BATCH
     return Patterns(
-        re.compile(units, re.DOTALL),
-        re.compile(_head(*CONTENTS), re.DOTALL),
-        re.compile(_PLAIN + b"{%d}" % BATCH, re.DOTALL),
-        re.compile(b"(?:" + _CLOCK + _LENGTH + b"){%d}" % BATCH, re.DOTALL),
+        re.compile(_any_of(first + _ONE + _PLAIN, bare) + many, re.DOTALL),
+        re.compile(_any_of(_any_of(first, following) + _ONE + _PLAIN, bare) + many, re.DOTALL),
+        re.compile(_any_of(_any_of(first, b"(" + following + b")") + _ONE + _PLAIN, bare), re.DOTALL),
+        re.compile(_any_of(_first(*CONTENTS), _next(*CONTENTS)), re.DOTALL),
+        re.compile(_PLAIN + many, re.DOTALL),
+        re.compile(b"(?:" + _CLOCK + _LENGTH + b")" + many, re.DOTALL),
     )
