@@ -131,7 +131,7 @@ class Listening(Reading):
         """Listen to rows coming and going: ``(store, table_id, get_id_changes)``."""
         return self._add("row_ids", (table_id,), listener, mutator)
 
-    def add_sorted_row_ids_listener(  # noqa: PLR0917 - TinyBase's order of arguments
+    def add_sorted_row_ids_listener(
         self,
         table_id: str,
         cell_id: str | None,

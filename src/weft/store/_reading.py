@@ -72,7 +72,7 @@ class Reading(StoreState):
         """Get the ids of a table's rows, in the order they were made."""
         return list(self._tables.get(table_id, ()))
 
-    def get_sorted_row_ids(  # noqa: PLR0917 - TinyBase's order of arguments
+    def get_sorted_row_ids(
         self,
         table_id: str,
         cell_id: str | None = None,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weft.store._log import Entry, Touched, TouchedValues
     from weft.store._registry import Interest, Leaf
     from weft.store._rules import CellRule, TableRule
+    from weft.store.checkpoints import Checkpoints
     from weft.store.middleware import Middleware
     from weft.values import Stored
 
@@ -50,6 +51,7 @@ class StoreState:
 
     __slots__ = (
         "__weakref__",
+        "_checkpoints",
         "_contain",
         "_counts",
         "_decode",
@@ -103,6 +105,7 @@ class StoreState:
         self._schema: dict[str, TableRule] | None = None
         self._values_schema: dict[str, CellRule] | None = None
         self._middleware: Middleware | None = None
+        self._checkpoints: Checkpoints | None = None
         self._decode: Callable[[object], Stored] = encode_cell
 
         self._listeners = Registry()
@@ -209,6 +212,13 @@ class RowIdPool:
             self.free.append(id_)
             return True
         return False
+
+    def copy(self) -> RowIdPool:
+        """Make a pool of its own that will give the same ids."""
+        other = RowIdPool()
+        other.free = self.free.copy()
+        other.next = self.next
+        return other
 
     # The ways back, logged by a transaction that may have to undo them.
 

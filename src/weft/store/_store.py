@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from weft.store._schemas import Schemas
+from weft.store._comfort import Comfort
 
 __all__ = ["Store"]
 
 
-class Store(Schemas):
+class Store(Comfort):
     """Tables of rows of cells, and keyed values, in memory; reactive, with transactions and a schema.
 
     Args:
@@ -21,7 +21,3 @@ class Store(Schemas):
     def is_mergeable(self) -> bool:
         """Tell whether this is a Store that merges by itself; a plain one does not."""
         return False
-
-    def __repr__(self) -> str:
-        rows = sum(map(len, self._tables.values()))
-        return f"<{type(self).__name__}: {len(self._tables)} tables, {rows} rows, {len(self._values)} values>"

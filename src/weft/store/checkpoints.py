@@ -1,0 +1,348 @@
+"""Undo and redo: checkpoints over what a Store's transactions changed.
+
+TinyBase's model. The checkpoints form a line: those backward, the current one, those forward. The current
+one is ``None`` as soon as the Store has changed since; ``go_backward`` then makes a checkpoint of those
+changes first, so that ``go_forward`` can bring them back. A change forgets the checkpoints forward.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
+
+from weft.store._registry import Leaf, call, matching
+from weft.store._state import RowIdPool
+from weft.values import UNDEFINED, encode_cell, is_same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.store._store import Store
+    from weft.values import Cell, Stored, Undefined, Value
+
+__all__ = ["CheckpointIds", "CheckpointListenerStats", "Checkpoints", "create_checkpoints"]
+
+CheckpointIds: TypeAlias = tuple[list[str], str | None, list[str]]
+"""Ids backward (the nearest last), the current one or ``None``, ids forward (the nearest first)."""
+
+_Delta: TypeAlias = "dict[str, tuple[Stored | Undefined, Stored | Undefined]]"
+
+
+class CheckpointListenerStats(TypedDict):
+    """How many listeners of each kind checkpoints have."""
+
+    checkpoint_ids: int
+    checkpoint: int
+
+
+class _Deltas:
+    """What changed between two checkpoints: old and new of each cell and value."""
+
+    __slots__ = ("cells", "values")
+
+    def __init__(self) -> None:
+        self.cells: dict[str, dict[str, _Delta]] = {}
+        self.values: _Delta = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.cells or self.values)
+
+
+def create_checkpoints(store: Store) -> Checkpoints:
+    """Get the checkpoints of a Store; it has one set of them, made at the first call."""
+    if store._checkpoints is None:
+        store._checkpoints = Checkpoints(store)
+    return store._checkpoints
+
+
+class Checkpoints:
+    """The checkpoints of a Store. Made by :func:`create_checkpoints`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._size = 100
+        self._following = 0
+        self._current: str | None = None
+        self._backward: list[str] = []
+        self._forward: list[str] = []
+        self._deltas: dict[str, _Deltas] = {}
+        self._labels: dict[str, str] = {}
+        self._open = _Deltas()
+        self._listening = True
+        self._changed = False
+        self._ids = RowIdPool()
+        self._ids_listeners = Leaf()
+        self._listeners: dict[str | None, Leaf] = {}
+        self._paths: dict[str, str | None] = {}
+        self._store_listeners = [
+            store.add_cell_listener(None, None, None, self._cell_changed),
+            store.add_value_listener(None, self._value_changed),
+        ]
+        self.clear()
+
+    # The line of checkpoints.
+
+    def set_size(self, size: int) -> Self:
+        """Set how many checkpoints backward are kept; 100 unless set. Older ones are forgotten."""
+        self._size = size
+        self._trim()
+        return self
+
+    def add_checkpoint(self, label: str = "") -> str:
+        """Make a checkpoint of the Store as it is, unless it stands at one; give the current id."""
+        id_ = self._add(label)
+        self._tell()
+        return id_
+
+    def set_checkpoint(self, checkpoint_id: str, label: str) -> Self:
+        """Label a checkpoint."""
+        if checkpoint_id in self._deltas and self._labels.get(checkpoint_id) != label:
+            self._labels[checkpoint_id] = label
+            self._call_listeners(checkpoint_id)
+        return self
+
+    def get_store(self) -> Store:
+        """Get the Store."""
+        return self._store
+
+    def get_checkpoint_ids(self) -> CheckpointIds:
+        """Get all ids: backward, current, forward."""
+        return list(self._backward), self._current, list(self._forward)
+
+    def for_each_checkpoint(self, callback: Callable[[str, str], object]) -> None:
+        """Call ``callback(checkpoint_id, label)`` for each checkpoint."""
+        for id_, label in list(self._labels.items()):
+            callback(id_, label)
+
+    def has_checkpoint(self, checkpoint_id: str) -> bool:
+        """Tell whether a checkpoint is there."""
+        return checkpoint_id in self._deltas
+
+    def get_checkpoint(self, checkpoint_id: str) -> str | None:
+        """Get the label of a checkpoint; ``None`` where there is no such checkpoint."""
+        return self._labels.get(checkpoint_id)
+
+    def go_backward(self) -> Self:
+        """Undo: bring the Store to the checkpoint before. Nothing happens where there is none."""
+        self._back()
+        self._tell()
+        return self
+
+    def go_forward(self) -> Self:
+        """Redo: bring the Store to the checkpoint after. Nothing happens where there is none."""
+        self._forth()
+        self._tell()
+        return self
+
+    def go_to(self, checkpoint_id: str) -> Self:
+        """Bring the Store to a checkpoint. Nothing happens where there is none of this id."""
+        if checkpoint_id in self._backward:
+            while self._current != checkpoint_id:
+                self._back()
+        elif checkpoint_id in self._forward:
+            while self._current != checkpoint_id:
+                self._forth()
+        self._tell()
+        return self
+
+    def clear(self) -> Self:
+        """Forget all checkpoints, and begin again with one of the Store as it is."""
+        self._forget(self._backward, len(self._backward))
+        self._forget(self._forward, len(self._forward))
+        if self._current is not None:
+            self._forget_one(self._current)
+        self._current = None
+        self._following = 0
+        self._open = _Deltas()
+        self.add_checkpoint()
+        return self
+
+    def clear_forward(self) -> Self:
+        """Forget the checkpoints forward."""
+        if self._forward:
+            self._forget(self._forward, len(self._forward))
+            call([self._ids_listeners], self)
+        return self
+
+    def destroy(self) -> None:
+        """Stop listening to the Store. Its next ``create_checkpoints`` makes new ones."""
+        for listener_id in self._store_listeners:
+            self._store.del_listener(listener_id)
+        self._store_listeners = []
+        if self._store._checkpoints is self:
+            self._store._checkpoints = None
+
+    # Listeners.
+
+    def add_checkpoint_ids_listener(self, listener: Callable[[Checkpoints], object]) -> str:
+        """Listen to the line of checkpoints: ``(checkpoints)``."""
+        listener_id = self._ids.take(reuse=True)
+        self._ids_listeners.add(listener_id, listener)
+        self._paths[listener_id] = ""
+        return listener_id
+
+    def add_checkpoint_listener(
+        self, checkpoint_id: str | None, listener: Callable[[Checkpoints, str], object]
+    ) -> str:
+        """Listen to a checkpoint's label, ``None`` for any: ``(checkpoints, checkpoint_id)``."""
+        listener_id = self._ids.take(reuse=True)
+        self._listeners.setdefault(checkpoint_id, Leaf()).add(listener_id, listener)
+        self._paths[listener_id] = checkpoint_id
+        return listener_id
+
+    def del_listener(self, listener_id: str) -> Self:
+        """Remove a listener; nothing happens where there is none."""
+        if listener_id in self._paths:
+            path = self._paths.pop(listener_id)
+            if listener_id in self._ids_listeners.by_id:
+                self._ids_listeners.remove(listener_id)
+            else:
+                self._listeners[path].remove(listener_id)
+                if not self._listeners[path].by_id:
+                    del self._listeners[path]
+            self._ids.give_back(listener_id)
+        return self
+
+    def get_listener_stats(self) -> CheckpointListenerStats:
+        """Count the listeners by kind."""
+        return {
+            "checkpoint_ids": len(self._ids_listeners.by_id),
+            "checkpoint": sum(len(leaf.by_id) for leaf in self._listeners.values()),
+        }
+
+    def _call_listeners(self, checkpoint_id: str) -> None:
+        call(matching(self._listeners, checkpoint_id), self, checkpoint_id)
+
+    def _tell(self) -> None:
+        if self._changed:
+            call([self._ids_listeners], self)
+            self._changed = False
+
+    # The steps.
+
+    def _add(self, label: str) -> str:
+        if self._current is None:
+            self._current = str(self._following)
+            self._following += 1
+            self._deltas[self._current] = self._open
+            self._open = _Deltas()
+            self.set_checkpoint(self._current, label)
+            self._changed = True
+        return self._current
+
+    def _back(self) -> None:
+        if self._backward:
+            current = self._add("")
+            self._forward.insert(0, current)
+            self._restore(current, 0)
+            self._current = self._backward.pop()
+            self._changed = True
+
+    def _forth(self) -> None:
+        if self._forward and self._current is not None:
+            self._backward.append(self._current)
+            self._current = self._forward.pop(0)
+            self._restore(self._current, 1)
+            self._changed = True
+
+    def _restore(self, checkpoint_id: str, which: int) -> None:
+        """Write the old (0) or new (1) form of all that a checkpoint covers, past the middleware."""
+        deltas = self._deltas[checkpoint_id]
+        store = self._store
+        self._listening = False
+        try:
+            with store.transaction():
+                middleware, store._middleware = store._middleware, None
+                try:
+                    store._apply_stored(
+                        {
+                            table_id: {
+                                row_id: {cell_id: pair[which] for cell_id, pair in cells.items()}
+                                for row_id, cells in rows.items()
+                            }
+                            for table_id, rows in deltas.cells.items()
+                        },
+                        {value_id: pair[which] for value_id, pair in deltas.values.items()},
+                    )
+                finally:
+                    store._middleware = middleware
+        finally:
+            self._listening = True
+
+    def _forget(self, ids: list[str], number: int) -> None:
+        forgotten = ids[:number]
+        del ids[:number]
+        for id_ in forgotten:
+            self._forget_one(id_)
+
+    def _forget_one(self, checkpoint_id: str) -> None:
+        self._deltas.pop(checkpoint_id, None)
+        self._labels.pop(checkpoint_id, None)
+        self._call_listeners(checkpoint_id)
+
+    def _trim(self) -> None:
+        if len(self._backward) > self._size:
+            self._forget(self._backward, len(self._backward) - self._size)
+
+    def _store_changed(self) -> None:
+        if self._current is not None:
+            self._backward.append(self._current)
+            self._trim()
+            self._forget(self._forward, len(self._forward))
+            self._current = None
+            self._changed = True
+
+    def _note(self, delta: _Delta, id_: str, new: Cell | Undefined, old: Cell | Undefined) -> None:
+        """Note a change; one that came back to where it began is none."""
+        first = delta[id_][0] if id_ in delta else _stored(old)
+        last = _stored(new)
+        if is_same(first, last):
+            del delta[id_]
+        else:
+            delta[id_] = (first, last)
+
+    def _cell_changed(
+        self,
+        _store: Store,
+        table_id: str,
+        row_id: str,
+        cell_id: str,
+        new: Cell | Undefined,
+        old: Cell | Undefined,
+        _get_cell_change: object,
+    ) -> None:
+        if not self._listening:
+            return
+        self._store_changed()
+        rows = self._open.cells.setdefault(table_id, {})
+        cells = rows.setdefault(row_id, {})
+        self._note(cells, cell_id, new, old)
+        if not cells:
+            del rows[row_id]
+            if not rows:
+                del self._open.cells[table_id]
+        self._maybe_unchanged()
+        self._tell()
+
+    def _value_changed(
+        self,
+        _store: Store,
+        value_id: str,
+        new: Value | Undefined,
+        old: Value | Undefined,
+        _get_value_change: object,
+    ) -> None:
+        if self._listening:
+            self._store_changed()
+            self._note(self._open.values, value_id, new, old)
+            self._maybe_unchanged()
+            self._tell()
+
+    def _maybe_unchanged(self) -> None:
+        """Stand at the checkpoint before again where everything is as it was there."""
+        if not self._open and self._backward:
+            self._current = self._backward.pop()
+            self._changed = True
+
+
+def _stored(cell: Cell | Undefined) -> Stored | Undefined:
+    return UNDEFINED if cell is UNDEFINED else encode_cell(cell)
