@@ -233,3 +233,25 @@ def test_a_failing_observer_of_the_user_does_not_stop_the_update(caplog: pytest.
     assert keys(doc) == {"k0": 0}
     assert heard == [update]
     assert "an observer of the document failed" in caplog.text
+
+
+def test_a_deletion_that_comes_before_what_it_deletes_is_told_and_takes_effect_later() -> None:
+    author, deleter = create_doc(client_id=5), create_doc(client_id=6)
+    author.get("m", type=Map)["k"] = 1
+    write = author.get_update()
+    deleter.get("m", type=Map)
+    deleter.apply_update(write)
+    del deleter.get("m", type=Map)["k"]
+    deletion = deleter.get_update(deleter.get_state())
+    doc = create_doc()
+    hub = YDocument.of(doc)
+    told: list[bytes] = []
+    hub.subscribe(lambda update, origin: told.append(update))
+    hub.apply(deletion, origin="p")
+    hub.apply(deletion, origin="p")
+    assert told == [deletion]
+    hub.apply(write, origin="p")
+    assert told == [deletion, write, deletion]  # once more, for those who came between
+    assert doc.get("m", type=Map).to_py() == {}
+    assert hub.apply(deletion, origin="p") is False
+    assert len(told) == 3

@@ -23,6 +23,7 @@ __all__ = [
     "decode_state_vector",
     "has_losers",
     "lost_writes",
+    "read_delete_set",
     "was_concurrent",
 ]
 
@@ -40,7 +41,7 @@ class Loser(NamedTuple):
     value: object
 
 
-def _read_delete_set(data: bytes) -> Ranges:
+def read_delete_set(data: bytes) -> Ranges:
     """Decode a Yjs v1 delete set into clock ranges ``(start, length)`` for each client."""
     reader = Reader(data)
     ranges: Ranges = {}
@@ -62,7 +63,7 @@ def has_losers(newly_deleted: bytes, before_state: bytes) -> bool:
     before = decode_state_vector(before_state)
     return any(
         start + length > before.get(client, 0)
-        for client, ranges in _read_delete_set(newly_deleted).items()
+        for client, ranges in read_delete_set(newly_deleted).items()
         for start, length in ranges
     )
 
@@ -99,7 +100,7 @@ def was_concurrent(update: bytes, newly_deleted: bytes, key: str) -> bool:
         ``True``: content written again can be deleted again, content lost cannot be found.
     """
     parsed = parse_update(update)
-    deleted = _read_delete_set(newly_deleted)
+    deleted = read_delete_set(newly_deleted)
     maps = {(item.client, item.clock): item for item in parsed.items if item.type_ref == _MAP}
     known_replacement = unknown = False
     for item_id, item in maps.items():
@@ -160,7 +161,7 @@ def lost_writes(
         Lost cells (path: table, row, cell under ``t``) and values (under ``v``), the last write of each.
     """
     parsed = parse_update(update)
-    deleted = _read_delete_set(newly_deleted)
+    deleted = read_delete_set(newly_deleted)
     lost: dict[Path, object] = {}
     for item in _parents_first(parsed.items):
         item_id = (item.client, item.clock)

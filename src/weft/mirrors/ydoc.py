@@ -22,7 +22,7 @@ from pycrdt import Doc, get_update
 
 from weft._yupdate import Span, check_update, cut_at_gaps
 from weft.errors import MirrorError
-from weft.mirrors._lineage import decode_state_vector
+from weft.mirrors._lineage import decode_state_vector, read_delete_set
 from weft.mirrors._pycrdt import RawTransactionEvent, create_doc, guarded, in_observer, observe_transactions
 
 __all__ = ["YDocument", "create_doc", "decode_state_vector"]
@@ -33,6 +33,7 @@ _log = logging.getLogger("weft.mirrors")
 _MAX_HELD = 256
 _MAX_HELD_BYTES = 16 * 1024 * 1024
 _SMALL = 4096  # bytes; up to here the binding's own look at an update is cheaper than one at its spans
+_NOTHING = b"\0\0"  # an update without structs and deletions
 
 Subscriber = Callable[[bytes, object | None], None]
 
@@ -285,12 +286,24 @@ class YDocument:
             callback(update, origin)
 
     def _waits(self, update: bytes, spans: Mapping[int, Span]) -> bool:
-        """Whether the binding has set part of the update aside, for want of a struct of another client."""
+        """Whether the binding has set part of the update aside, for want of a struct of another client.
+
+        A deletion too may come before what it deletes; in a large update that is not looked for.
+        """
         if len(update) <= _SMALL:
             # Not empty: the document's state does not cover the update.
-            return get_update(update, self.state_vector())[0] != 0
+            rest = get_update(update, self.state_vector())
+            return rest[0] != 0 or (rest != _NOTHING and self._deletes_unknown(rest[1:]))
         state = decode_state_vector(self.state_vector())
         return any(state.get(client, 0) < span.end for client, span in spans.items())
+
+    def _deletes_unknown(self, delete_set: bytes) -> bool:
+        state = decode_state_vector(self.state_vector())
+        return any(
+            start + length > state.get(client, 0)
+            for client, ranges in read_delete_set(delete_set).items()
+            for start, length in ranges
+        )
 
 
 _hubs: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()
