@@ -10,14 +10,12 @@ from pycrdt import Doc, Map
 from support.storage_suite import write_updates
 from weft.errors import RemoteProtocolError
 from weft.mirrors.ydoc import create_doc, decode_state_vector
-from weft.server._compact import apply_all, compact_updates, is_covered
+from weft.server._compact import build_document, compact_updates, is_covered
 
 
 def build(updates: list[bytes]) -> Doc[Any]:
-    doc = create_doc(client_id=1)
+    doc, _ = build_document(updates)
     doc.get("m", type=Map)
-    for update in updates:
-        doc.apply_update(update)
     return doc
 
 
@@ -148,7 +146,7 @@ def test_what_is_not_an_update_is_refused(bad: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         compact_updates([*write_updates(create_doc(), 2), bad])
     with pytest.raises(RemoteProtocolError):
-        apply_all(create_doc(), [bad])
+        build_document([bad])
 
 
 def test_a_long_log_becomes_small() -> None:

@@ -326,14 +326,13 @@ class SqliteRoomStorage(RoomStorage):
         if compacted is None:
             return None
         snapshot = compacted.snapshot
+        replaced = [seq for at, (seq, _) in enumerate(rows) if at not in compacted.kept]
         with self._transaction() as db:
+            db.executemany("DELETE FROM updates WHERE seq = ?", [(seq,) for seq in replaced])
+            # In the place of the first, so that it comes before what builds upon it.
             db.execute(
-                "INSERT INTO updates (room, crc, data) SELECT id, ?, ? FROM rooms WHERE name = ?",
-                (_checksum(room, snapshot), snapshot, room),
-            )
-            db.executemany(
-                "DELETE FROM updates WHERE seq = ?",
-                [(seq,) for at, (seq, _) in enumerate(rows) if at not in compacted.kept],
+                "INSERT INTO updates (seq, room, crc, data) SELECT ?, id, ?, ? FROM rooms WHERE name = ?",
+                (replaced[0], _checksum(room, snapshot), snapshot, room),
             )
         return len(snapshot) + sum(len(rows[at][1]) for at in compacted.kept)
 

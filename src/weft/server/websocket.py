@@ -1,0 +1,368 @@
+"""The websocket front: a y-websocket server on ``websockets``.
+
+Wire format: y-protocols 1.0.7 in binary frames, the room in the URL's path, as y-websocket clients speak it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import logging
+import struct
+import time
+from typing import TYPE_CHECKING, Self
+
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websockets
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import OPEN
+
+from weft.errors import StorageError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.server._names import read_query, read_room
+from weft.server._peer import Peer
+from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
+from weft.server.registry import Rooms
+from weft.server.rooms import Broadcast, RoomSettings
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from websockets.asyncio.server import Server as WebsocketsServer
+    from websockets.http11 import Request as HttpRequest
+    from websockets.http11 import Response
+
+    from weft.server.storage import RoomStorage
+
+__all__ = ["Server", "serve"]
+
+_log = logging.getLogger("weft.server")
+
+# Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
+# for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
+_BACKLOG = 2048
+# Seconds: for the handshake beside the auth hook, for the closing handshake, and for what is left to do of a
+# connection that was cut off.
+_OPEN_TIMEOUT = 10.0
+_CLOSE_TIMEOUT = 5.0
+_CUT_OFF_TIMEOUT = 1.0
+# Websocket pings find peers that are gone without a word, in seconds.
+_PING_INTERVAL = 20.0
+_PING_TIMEOUT = 20.0
+_SERVICE_RESTART = 1012  # RFC 6455's registry: clients should come back
+_MAX_REASON = 123  # bytes of a close frame's reason, RFC 6455 section 5.5
+
+
+class _Connection(ServerConnection):
+    """A connection that remembers what was decided before its upgrade."""
+
+    room: str
+    remote: str
+    decision: Decision
+
+
+class _WebsocketLink:
+    """A :class:`weft.server._outbox.Link` on a websocket.
+
+    ``websockets`` sends one message at a time through a context manager and several task switches, which at
+    thousands of relayed messages a second is most of a server's work. Server frames are not masked, so
+    without an extension a frame is a header before the message (RFC 6455 section 5.2), and a turn's messages
+    go out in one write to the transport under the connection.
+    """
+
+    def __init__(self, connection: _Connection, ignored: Callable[[], None]) -> None:
+        self._connection = connection
+        self._ignored = ignored
+        self._plain = not connection.protocol.extensions
+
+    def write(self, messages: Sequence[bytes]) -> None:
+        connection = self._connection
+        if connection.protocol.state is not OPEN:
+            return
+        if self._plain:
+            parts = []
+            for message in messages:
+                parts.append(_frame_header(len(message)))
+                parts.append(message)
+            connection.transport.writelines(parts)
+        else:
+            for message in messages:
+                connection.protocol.send_binary(message)
+            connection.send_data()
+
+    def buffered(self) -> int:
+        return self._connection.transport.get_write_buffer_size()
+
+    async def drain(self) -> None:
+        # An error here is the end of the connection, which read() tells.
+        with contextlib.suppress(OSError):
+            await self._connection.drain()
+
+    async def read(self) -> bytes | None:
+        while True:
+            try:
+                message = await self._connection.recv()
+            except ConnectionClosed:
+                return None
+            if isinstance(message, bytes):
+                return message
+            self._ignored()  # as y-websocket's own server does
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._connection.close(code, _cut(reason))
+
+
+def _frame_header(length: int) -> bytes:
+    # FIN and opcode 2 (binary), then the length in 7 bits, or 126 and 16 bits, or 127 and 64 bits.
+    if length < 126:
+        return bytes((0x82, length))
+    if length < 65536:
+        return struct.pack("!BBH", 0x82, 126, length)
+    return struct.pack("!BBQ", 0x82, 127, length)
+
+
+def _cut(reason: str) -> str:
+    return reason.encode()[:_MAX_REASON].decode(errors="ignore")
+
+
+class Server:
+    """A y-websocket server. Rooms by path: ``ws://host:port/<room>``.
+
+    Use it as ``async with``, or :meth:`start` and :meth:`close` it.
+
+    Args:
+        auth: Decides on each connection before anything of a room is opened or sent; ``allow_all`` for a
+            server that everybody who can reach it may use.
+        storage: Where rooms are kept. The server opens and closes it.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        origins: Values of the ``Origin`` header to accept, compared as they are; with ``None`` among them,
+            also connections without the header (anything that is not a browser). Others get 403 before the
+            upgrade. ``origins=None`` checks nothing, which is right only where no cookie authenticates.
+        limits: Bounds of a connection that ``auth`` gives none of its own.
+        settings: How rooms live.
+        ssl: TLS context.
+        compression: Whether to offer permessage-deflate. Off by default: it costs memory and time on every
+            connection, and most messages are too small to gain.
+        auth_timeout: Seconds the hook has.
+        shutdown_timeout: Seconds :meth:`close` gives the clients, and then storage.
+        broadcast: The way to other server processes, if there are any.
+        clock: Seconds, monotonic, for the sessions' timers.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth: Auth,
+        storage: RoomStorage,
+        host: str = "127.0.0.1",
+        port: int = 1234,
+        origins: Sequence[str | None] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        settings: RoomSettings = RoomSettings(),  # noqa: B008 - frozen
+        ssl: ssl.SSLContext | None = None,
+        compression: bool = False,
+        auth_timeout: float = 5.0,
+        shutdown_timeout: float = 10.0,
+        broadcast: Broadcast | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if isinstance(origins, str):
+            raise TypeError("origins is a list of strings, not one string")
+        self.host = host
+        self.rooms = Rooms(storage, limits=limits, settings=settings, clock=clock, broadcast=broadcast)
+        self.ignored_text_frames = 0
+        self._port = port
+        self._auth = auth
+        self._auth_timeout = auth_timeout
+        self._storage = storage
+        self._origins = None if origins is None else frozenset(origins)
+        self._limits = limits
+        self._ssl = ssl
+        self._compression = compression
+        self._shutdown_timeout = shutdown_timeout
+        self._websockets: WebsocketsServer | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._connections: dict[_Connection, asyncio.Task[None]] = {}
+
+    @property
+    def port(self) -> int:
+        """The port listened on; before the start the one asked for."""
+        if self._websockets is not None and self._websockets.sockets:
+            self._port = self._websockets.sockets[0].getsockname()[1]
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where clients connect; the room's name follows after a slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'ws' if self._ssl is None else 'wss'}://{host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    async def start(self) -> None:
+        """Open the storage and listen.
+
+        Raises:
+            StorageError: The storage cannot be opened.
+            OSError: The address cannot be listened on. The storage is closed again.
+            RuntimeError: The server was started before.
+        """
+        if self._websockets is not None:
+            raise RuntimeError("a server starts once")
+        await self._storage.open()
+        # Of its chatter only what matters; errors of handshakes are the peers'.
+        logger = logging.getLogger("weft.server.websockets")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            self._websockets = await serve_websockets(
+                self._serve_connection,  # type: ignore[arg-type]  # create_connection makes them ours
+                self.host,
+                self._port,
+                create_connection=_Connection,
+                process_request=self._check_request,  # type: ignore[arg-type]
+                server_header=None,
+                compression="deflate" if self._compression else None,
+                max_size=self._limits.max_message,
+                open_timeout=_OPEN_TIMEOUT + self._auth_timeout,
+                close_timeout=_CLOSE_TIMEOUT,
+                ping_interval=_PING_INTERVAL,
+                ping_timeout=_PING_TIMEOUT,
+                logger=logger,
+                backlog=_BACKLOG,
+                ssl=self._ssl,
+            )
+        except BaseException:
+            await self._storage.close()
+            raise
+        _log.info("listening on %s", self.url)
+
+    async def close(self) -> None:
+        """Stop, losing nothing that was received. A second call waits for the first.
+
+        No new connection is accepted; every client is told to go (1012), which ends with the last message it
+        sent before it heard; all rooms are stored; storage is closed. Clients that do not answer are cut off
+        after a while, so this takes at most twice ``shutdown_timeout``.
+
+        Raises:
+            StorageError: Storage could not be brought to keep everything.
+        """
+        if self._websockets is None:
+            return
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(self._websockets))
+        await asyncio.shield(self._closing)
+
+    async def serve_forever(self) -> None:
+        """Wait until the server is closed by someone."""
+        if self._websockets is not None:
+            await self._websockets.wait_closed()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _close(self, websockets: WebsocketsServer) -> None:
+        self._port = self.port
+        websockets.close(code=_SERVICE_RESTART, reason="server is shutting down")
+        try:
+            async with asyncio.timeout(self._shutdown_timeout):
+                await websockets.wait_closed()
+        except TimeoutError:
+            _log.warning("%d clients did not leave in time and are cut off", len(self._connections))
+            for connection in self._connections:
+                connection.transport.abort()
+            # What they had sent is processed still; who waits for storage would do so for ever.
+            if self._connections:
+                await asyncio.wait(self._connections.values(), timeout=_CUT_OFF_TIMEOUT)
+            for handler in self._connections.values():
+                handler.cancel()
+            await websockets.wait_closed()
+        try:
+            async with asyncio.timeout(self._shutdown_timeout):
+                await self.rooms.close()
+                await self._storage.close()
+        except TimeoutError:
+            raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
+        _log.info("closed")
+
+    async def _check_request(self, connection: _Connection, request: HttpRequest) -> Response | None:
+        """Before the upgrade: answer health checks, refuse what cannot be served, ask the auth hook."""
+        headers = {name.lower(): ", ".join(request.headers.get_all(name)) for name in request.headers}
+        path = request.path.partition("?")[0]
+        if "upgrade" not in headers and path in {"/", "/health"}:
+            response = connection.respond(http.HTTPStatus.OK, "okay")
+            response.headers["Cache-Control"] = "no-store"
+            return response
+        origin = headers.get("origin")
+        if self._origins is not None and origin not in self._origins:
+            _log.info("refused a connection of origin %.200r", origin)
+            return connection.respond(http.HTTPStatus.FORBIDDEN, "origin not allowed\n")
+        try:
+            room, query = read_room(request.path), read_query(request.path)
+        except ValueError as error:
+            return connection.respond(http.HTTPStatus.BAD_REQUEST, f"{error}\n")
+        connection.room = room
+        connection.remote = _address(connection.remote_address)
+        # Until the decision stands nothing more is read: who is not let in costs one buffer.
+        connection.transport.pause_reading()
+        connection.decision = await decide(
+            self._auth,
+            Request(room=room, query=query, headers=headers, origin=origin, remote=connection.remote),
+            patience=self._auth_timeout,
+        )
+        if not connection.recv_messages.paused:
+            connection.transport.resume_reading()
+        return None
+
+    async def _serve_connection(self, connection: _Connection) -> None:
+        decision, room_name = connection.decision, connection.room
+        if isinstance(decision, Deny):
+            # After the upgrade: a browser shows a page neither status nor text of a refused handshake, and
+            # y-websocket clients would go on trying; the close code is final to them.
+            _log.info("%s may not enter room %.200r: %.200r", connection.remote, room_name, decision.reason)
+            await connection.close(decision.code, _cut(decision.reason))
+            return
+        handler = asyncio.current_task()
+        if handler is None:  # a connection is served in a task
+            raise RuntimeError("not in a task")
+        self._connections[connection] = handler
+        try:
+            await self._serve_peer(connection, room_name, decision)
+        finally:
+            del self._connections[connection]
+
+    async def _serve_peer(self, connection: _Connection, room_name: str, allow: Allow) -> None:
+        link = _WebsocketLink(connection, self._count_ignored)
+        try:
+            async with self.rooms.use(room_name) as room:
+                await Peer(room, link, allow, name=f"{connection.remote} in room {room_name!r:.200}").run()
+        except StorageError as error:
+            _log.error("room %.200r cannot be opened: %s", room_name, error)
+            await connection.close(1013, "the room cannot be opened")
+        except Exception:  # noqa: BLE001 - one connection's fault ends that connection
+            _log.exception("serving %s failed", connection.remote)
+            await connection.close(1011, "internal error")
+
+    def _count_ignored(self) -> None:
+        self.ignored_text_frames += 1
+
+
+def _address(remote: object) -> str:
+    return f"{remote[0]}:{remote[1]}" if isinstance(remote, tuple) and len(remote) >= 2 else str(remote)
+
+
+# As in the library underneath: ``async with serve(auth=allow_all, storage=...) as server:``.
+serve = Server
