@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -24,10 +25,12 @@ _STOP_S = 20.0
 class WeftServe:
     """A server process on a free loopback port. Use as a context manager."""
 
-    def __init__(self, db: Path, *options: str, port: int = 0) -> None:
+    def __init__(
+        self, db: Path, *options: str, port: int = 0, program: Sequence[str] = ("-m", "weft")
+    ) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "weft", "serve", "--port", str(port), "--db", str(db), *options],
+            [sys.executable, *program, "serve", "--port", str(port), "--db", str(db), *options],
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
