@@ -29,6 +29,7 @@ __all__ = [
     "loads",
     "normal_number",
     "number_text",
+    "parse",
     "tables_text",
 ]
 
@@ -218,6 +219,18 @@ def tables_text(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     return _write(ordered_tables) if odd else _compact(ordered_tables)
 
 
+def _read_int(text: str) -> int | float:
+    """Read an integer as JavaScript does: as the nearest double where it is not safe."""
+    return int(text) if len(text) < 16 else _read_float(text)  # 15 digits are safe whatever they are
+
+
+def _read_float(text: str) -> int | float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is beyond the range of a double")
+    return normal_number(number)
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
@@ -231,13 +244,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-_strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+_strict = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_int=_read_int,
+    parse_float=_read_float,
+    parse_constant=_refuse_constant,
+)
+
+# JSON.parse of JavaScript: the last of two equal keys wins.
+parse = json.JSONDecoder(parse_int=_read_int, parse_float=_read_float, parse_constant=_refuse_constant).decode
+"""Read JSON text as JavaScript's ``JSON.parse`` does, except for numbers no double can hold.
+
+Raises:
+    ValueError: The text is not JSON.
+    RecursionError: It is nested too deeply.
+"""
 
 
 def loads(text: str) -> Any:
     """Read strict JSON text.
 
-    Numbers come as Python reads them: the caller normalises what it keeps.
+    Numbers are JavaScript's: doubles, in the one form of their value (see :func:`normal_number`).
 
     Raises:
         InvalidJsonError: The text is not strict JSON.

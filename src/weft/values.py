@@ -8,12 +8,11 @@ may begin with U+FFFD, nor be exactly U+FFFC, which stands for "undefined" in Ti
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
-from weft.jsoncodec import MAX_DEPTH, MAX_SAFE_INTEGER, check_text, dumps, normal_number
+from weft.jsoncodec import MAX_DEPTH, MAX_SAFE_INTEGER, check_text, dumps, normal_number, parse
 
 __all__ = [
     "JSON_PREFIX",
@@ -67,38 +66,11 @@ class EncodedCell(str):
 
     def decode(self) -> list[Any] | dict[str, Any]:
         """Make a fresh list or dictionary, with numbers in their one form."""
-        decoded: list[Any] | dict[str, Any] = _decode(str.__getitem__(self, slice(1, None)))
+        decoded: list[Any] | dict[str, Any] = parse(str.__getitem__(self, slice(1, None)))
         return decoded
 
     def __repr__(self) -> str:
         return f"EncodedCell({str.__repr__(self)})"
-
-
-def _parse_int(text: str) -> int | float:
-    if len(text) < 16:  # 15 digits are safe whatever they are
-        return int(text)
-    return normal_number(_parse_finite(text))
-
-
-def _parse_finite(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):
-        raise ValueError("a number is beyond the range of a double")
-    return number
-
-
-def _parse_float(text: str) -> int | float:
-    return normal_number(_parse_finite(text))
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-# JSON.parse of JavaScript: the last of two equal keys wins, numbers become doubles.
-_decode = json.JSONDecoder(
-    parse_int=_parse_int, parse_float=_parse_float, parse_constant=_refuse_constant
-).decode
 
 
 def encode_cell(value: object) -> Stored:
@@ -156,7 +128,7 @@ def decode_received(value: object) -> Stored:
         text = str.__str__(value)
         check_text(text)
         try:
-            decoded = _decode(text[1:])
+            decoded = parse(text[1:])
         except (ValueError, RecursionError) as error:
             raise ValueError(f"U+FFFD is not followed by JSON text: {error}") from None
         if type(decoded) is not dict and type(decoded) is not list:

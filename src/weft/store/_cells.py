@@ -6,7 +6,7 @@ cell ids, and log what they do where a log is kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from weft.errors import InvalidIdError
 from weft.jsoncodec import MAX_SAFE_INTEGER
@@ -32,9 +32,7 @@ class CellWriting(Validation):
 
     __slots__ = ()
 
-    def set_cell(
-        self, table_id: str, row_id: str, cell_id: str, cell: Cell | Callable[[Cell | Undefined], Cell]
-    ) -> Self:
+    def set_cell(self, table_id: str, row_id: str, cell_id: str, cell: Cell | Callable[[Any], Cell]) -> Self:
         """Set a cell; its row and table are made where they are missing.
 
         Args:
@@ -320,7 +318,7 @@ class CellWriting(Validation):
 
     # Keyed values.
 
-    def set_value(self, value_id: str, value: Value | Callable[[Value | Undefined], Value]) -> Self:
+    def set_value(self, value_id: str, value: Value | Callable[[Any], Value]) -> Self:
         """Set a keyed value.
 
         Args:

@@ -203,7 +203,7 @@ class ContentWriting(RowWriting):
             return
         decode = self._decode
         try:
-            self._decode = _decode_json
+            self._decode = decode_received
             if tables is not None:
                 if _is_empty(tables):
                     self.del_tables()
@@ -383,13 +383,6 @@ class ContentWriting(RowWriting):
             self._apply_stored_value(value_id, UNDEFINED, refused)
         else:
             self._put_value(value_id, stored)
-
-
-def _decode_json(value: object) -> Stored:
-    """Bring what JSON text held into its stored form; JavaScript reads any integer as a double."""
-    if type(value) is int and not _MIN <= value <= _MAX:
-        value = float(value)
-    return decode_received(value)
 
 
 def _is_empty(part: object) -> bool:

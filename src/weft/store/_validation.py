@@ -140,7 +140,8 @@ class Validation(Transactions):
         """Check whole tables; empty where nothing is left."""
         valid: dict[str, dict[str, dict[str, Stored]]] = {}
         if not isinstance(tables, Mapping) or not tables:
-            self._refuse_cell(None, None, None, tables, _not_a("tables", tables, "del_tables"))
+            shown = UNDEFINED if self._lenient() else tables
+            self._refuse_cell(None, None, None, shown, _not_a("tables", tables, "del_tables"))
             return valid
         for table_id, table in tables.items():
             try:

@@ -38,7 +38,7 @@ class _View(MutableMapping[str, V], Generic[V]):
     def __init__(self, store: Comfort) -> None:
         self._store = store
 
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self) -> dict[str, Any]:
         """Give the Store's own dictionary at this place, or an empty one."""
         raise TypeError  # pragma: no cover - every view has its own
 
@@ -53,12 +53,12 @@ class _View(MutableMapping[str, V], Generic[V]):
         return iter(self._content())
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(self._content())  # type: ignore[call-overload,no-any-return]
+        return reversed(self._content())
 
     def __contains__(self, key: object) -> bool:
         return key in self._content()
 
-    @overload  # type: ignore[override]
+    @overload
     def pop(self, key: str) -> Any: ...
     @overload
     def pop(self, key: str, default: D) -> Any | D: ...
@@ -121,7 +121,7 @@ class RowView(_View[Cell]):
         self.table_id = table_id
         self.row_id = row_id
 
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self) -> dict[str, Any]:
         table = self._store._tables.get(self.table_id)
         return {} if table is None else table.get(self.row_id, {})
 
@@ -157,7 +157,7 @@ class TableView(_View[RowView]):
         super().__init__(store)
         self.table_id = table_id
 
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self) -> dict[str, Any]:
         return self._store._tables.get(self.table_id, {})
 
     def copy(self) -> Table:
@@ -177,7 +177,7 @@ class TableView(_View[RowView]):
             raise KeyError(row_id)
         self._store.del_row(self.table_id, row_id)
 
-    def setdefault(self, row_id: str, default: Mapping[str, object] = {}) -> RowView:  # type: ignore[override]
+    def setdefault(self, row_id: str, default: Mapping[str, object] = {}) -> RowView:
         """Give the row, set to ``default`` where it is missing; an empty default leaves it missing."""
         if row_id not in self._content() and default:
             self[row_id] = default
@@ -196,7 +196,7 @@ class TablesView(_View[TableView]):
 
     __slots__ = ()
 
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self) -> dict[str, Any]:
         return self._store._tables
 
     def copy(self) -> Tables:
@@ -216,9 +216,7 @@ class TablesView(_View[TableView]):
             raise KeyError(table_id)
         self._store.del_table(table_id)
 
-    def setdefault(  # type: ignore[override]
-        self, table_id: str, default: Mapping[str, Mapping[str, object]] = {}
-    ) -> TableView:
+    def setdefault(self, table_id: str, default: Mapping[str, Mapping[str, object]] = {}) -> TableView:
         """Give the table, set to ``default`` where it is missing; an empty default leaves it missing."""
         if table_id not in self._content() and default:
             self[table_id] = default
@@ -234,7 +232,7 @@ class ValuesView(_View[Value]):
 
     __slots__ = ()
 
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self) -> dict[str, Any]:
         return self._store._values
 
     def copy(self) -> Values:
