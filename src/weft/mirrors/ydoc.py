@@ -173,15 +173,16 @@ class YDocument:
 
     def _follows_on(self, spans: Mapping[int, Span]) -> bool:
         """Whether no struct of the update follows a missing one of the same client."""
-        if all(self._is_known(client, span) for client, span in spans.items()):
+        return self._knows([(client, span.needs) for client, span in spans.items()])
+
+    def _knows(self, needed: list[tuple[int, int]]) -> bool:
+        """Whether for each client all structs before a clock are known."""
+        clocks = self._clocks
+        if all(clock <= clocks.get(client, 0) for client, clock in needed):
             return True
         # What was written locally, or applied past the hub, is known to the document alone.
-        self._clocks = decode_state_vector(self.state_vector())
-        return all(self._is_known(client, span) for client, span in spans.items())
-
-    def _is_known(self, client: int, span: Span) -> bool:
-        known = self._clocks.get(client, 0)
-        return span.needs <= known or span.end <= known
+        clocks = self._clocks = decode_state_vector(self.state_vector())
+        return all(clock <= clocks.get(client, 0) for client, clock in needed)
 
     def _advance(self, spans: Mapping[int, Span]) -> None:
         clocks = self._clocks
@@ -293,17 +294,17 @@ class YDocument:
         if len(update) <= _SMALL:
             # Not empty: the document's state does not cover the update.
             rest = get_update(update, self.state_vector())
-            return rest[0] != 0 or (rest != _NOTHING and self._deletes_unknown(rest[1:]))
+            if rest[0] != 0 or rest == _NOTHING:
+                return rest[0] != 0
+            return not self._knows(
+                [
+                    (client, start + length)
+                    for client, ranges in read_delete_set(rest[1:]).items()
+                    for start, length in ranges
+                ]
+            )
         state = decode_state_vector(self.state_vector())
         return any(state.get(client, 0) < span.end for client, span in spans.items())
-
-    def _deletes_unknown(self, delete_set: bytes) -> bool:
-        state = decode_state_vector(self.state_vector())
-        return any(
-            start + length > state.get(client, 0)
-            for client, ranges in read_delete_set(delete_set).items()
-            for start, length in ranges
-        )
 
 
 _hubs: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()
