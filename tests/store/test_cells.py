@@ -272,7 +272,7 @@ def test_values_are_set_mapped_and_deleted(store: Store, around: Callable[[], An
         assert store.set_value("a", 1.0) is store
         store.set_value("b", [1]).set_value("a", lambda old: old + 1).set_value(
             "c", lambda old: old is UNDEFINED
-        )  # type: ignore[operator]
+        )
         store.set_value("d", None).del_value("d").del_value("missing")
     assert store.get_values() == {"a": 2, "b": [1], "c": True}
     assert type(store.get_value("a")) is int

@@ -23,6 +23,8 @@ __all__ = ["ContentWriting", "ordered", "ordered_tables"]
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
 
+_LEAVE: Any = object()  # a part of the content that is left as it is
+
 ContentInput: TypeAlias = tuple[TablesInput, ValuesInput]
 
 
@@ -151,9 +153,11 @@ class ContentWriting(RowWriting):
         Raises:
             InvalidJsonError: The text is not strict JSON, or no tables. Nothing changed.
         """
-        tables = self._read_json(tables_json)
-        if tables is not UNDEFINED:
-            self._set_read(tables, None)
+        try:
+            self._set_read(loads(tables_json), _LEAVE)
+        except InvalidJsonError:
+            if not self._lenient():
+                raise
         return self
 
     def set_values_json(self, values_json: str) -> Self:
@@ -162,9 +166,11 @@ class ContentWriting(RowWriting):
         Raises:
             InvalidJsonError: The text is not strict JSON, or no values. Nothing changed.
         """
-        values = self._read_json(values_json)
-        if values is not UNDEFINED:
-            self._set_read(None, values)
+        try:
+            self._set_read(_LEAVE, loads(values_json))
+        except InvalidJsonError:
+            if not self._lenient():
+                raise
         return self
 
     def set_json(self, tables_and_values_json: str) -> Self:
@@ -173,47 +179,46 @@ class ContentWriting(RowWriting):
         Raises:
             InvalidJsonError: The text is not strict JSON, or no content. Nothing changed.
         """
-        content = self._read_json(tables_and_values_json)
-        if content is UNDEFINED:
-            return self
+        try:
+            content = loads(tables_and_values_json)
+        except InvalidJsonError:
+            if not self._lenient():
+                raise
+            content = [_LEAVE, _LEAVE]  # TinyBase's transaction that changes nothing
         if isinstance(content, list):
-            tables = content[0] if content else UNDEFINED
-            values = content[1] if len(content) > 1 else UNDEFINED
-            self._set_read(tables, values)
+            # A list that is too short leaves the rest alone, or reports it as TinyBase does.
+            content += [UNDEFINED if self._lenient() else _LEAVE] * 2
+            self._set_read(content[0], content[1])
         else:
-            self._set_read(content, None)
+            self._set_read(content, _LEAVE)
         return self
 
-    def _read_json(self, text: str) -> Any:
-        try:
-            return loads(text)
-        except InvalidJsonError:
-            if self._lenient():
-                self.transaction(lambda: None)  # TinyBase's transaction that changes nothing
-                return UNDEFINED
-            raise
-
     def _set_read(self, tables: Any, values: Any) -> None:
-        """Replace tables, values or both (not where ``None``) by what was read from JSON."""
+        """Replace tables, values or both by what was read from JSON."""
         if not self._lenient():
             for part in (tables, values):
-                if part is not None and not isinstance(part, dict):
+                if part is not _LEAVE and not isinstance(part, dict):
                     raise InvalidJsonError("the JSON text is not content: tables and values are objects")
         if not self._enter():
             return
         decode = self._decode
         try:
             self._decode = decode_received
-            if tables is not None:
-                if _is_empty(tables):
-                    self.del_tables()
-                elif valid_tables := self._valid_tables(ordered_tables(tables)):
-                    self._replace_tables(valid_tables)
-            if values is not None:
-                if _is_empty(values):
-                    self.del_values()
-                elif valid_values := self._valid_values(ordered(values)):
-                    self._replace_values(valid_values)
+            # Both are checked before either is written.
+            valid_tables = (
+                None if tables is _LEAVE or _is_empty(tables) else self._valid_tables(ordered_tables(tables))
+            )
+            valid_values = (
+                None if values is _LEAVE or _is_empty(values) else self._valid_values(ordered(values))
+            )
+            if valid_tables:
+                self._replace_tables(valid_tables)
+            elif _is_empty(tables):
+                self.del_tables()
+            if valid_values:
+                self._replace_values(valid_values)
+            elif _is_empty(values):
+                self.del_values()
         except BaseException as error:
             self._fail(error)
             raise
@@ -349,20 +354,17 @@ class ContentWriting(RowWriting):
         """Delete one received cell; unlike a forced ``del_cell`` the rest of its row stays."""
         if self._middleware is not None and not self._middleware._may_del_cell(table_id, row_id, cell_id):
             return
-        # A rollback of received changes restores content, but not the place of a deleted row: to note the
-        # order of all rows would make a deletion cost what the table holds.
-        undoable = self._undoable
-        self._undoable = False
         self._cut_cell(table_id, row_id, row, cell_id)
         if not row:
             self._cut_row(table_id, table, row_id)
-        self._undoable = undoable
 
     def _apply_stored_value(self, value_id: Any, value: object, refused: list[Refused]) -> None:
         if value is UNDEFINED:
             if value_id in self._values and (
                 self._middleware is None or self._middleware._may_del_value(value_id)
             ):
+                if self._undoable:
+                    self._note_order(self._values)
                 old = self._values.pop(value_id)
                 if self._log is not None:
                     self._log.append((VALUE, value_id, old, UNDEFINED))

@@ -299,21 +299,26 @@ class Listening(Reading):
         if kind in {"transaction", "sorted_row_ids"}:
             listener(self)
             return self
-        for ids in self._expand(kind, path):
-            listener(self, *ids, *self._current(kind, ids))
+        self._force(kind, path, listener, ())
         return self
 
-    def _expand(self, kind: str, path: tuple[str | None, ...]) -> list[tuple[str, ...]]:
-        """List the ids that a path stands for now."""
-        found: list[tuple[str, ...]] = [()]
-        for id_ in path:
-            if id_ is not None:
-                found = [(*ids, id_) for ids in found]
-            elif kind in {"invalid_cell", "invalid_value"}:
-                return []  # nothing tells what was refused before
-            else:
-                found = [(*ids, below) for ids in found for below in self._ids_below(kind, ids)]
-        return found
+    def _force(
+        self,
+        kind: str,
+        path: tuple[str | None, ...],
+        listener: Callable[..., object],
+        ids: tuple[str, ...],
+    ) -> None:
+        """Call a listener for all that its path stands for, level by level: it may write meanwhile."""
+        if len(ids) == len(path):
+            listener(self, *ids, *self._current(kind, ids))
+            return
+        id_ = path[len(ids)]
+        if id_ is not None:
+            self._force(kind, path, listener, (*ids, id_))
+        elif kind not in {"invalid_cell", "invalid_value"}:  # nothing tells what was refused before
+            for below in self._ids_below(kind, ids):
+                self._force(kind, path, listener, (*ids, below))
 
     def _ids_below(self, kind: str, ids: tuple[str, ...]) -> list[str]:
         if kind in {"has_value", "value"}:

@@ -80,7 +80,7 @@ class Notifying(Listening):
     def _call_tables(self, registry: Registry) -> None:
         # Mutators change what is there: the changes of this phase are taken at its beginning.
         ids = IdChanges(self._log or ()) if registry.wants_ids() else None
-        wants_cells = registry.cell or registry.row or registry.table or registry.tables
+        wants_cells = bool(registry.cell or registry.row or registry.table or registry.tables)
         net = net_cells(self._touched, self._tables) if wants_cells or registry.sorted_row_ids else {}
         if registry.has_tables and bool(self._tables) != self._had_tables:
             call(matching(registry.has_tables, ""), self, bool(self._tables))
@@ -120,7 +120,7 @@ class Notifying(Listening):
             if registry.cell:
                 old = shown(old)  # type: ignore[assignment]
                 new = shown(new)  # type: ignore[assignment]
-                for leaf in self._everywhere or matching(registry.cell, table_id, row_id, cell_id):
+                for leaf in registry.any_cell or matching(registry.cell, table_id, row_id, cell_id):
                     calls = leaf.calls
                     if len(calls) == 1:
                         calls[0](self, table_id, row_id, cell_id, new, old, get_cell_change)
@@ -177,15 +177,16 @@ class Notifying(Listening):
                 if growth:
                     leaves = matching(registry.row_count, table_id)
                     call(leaves, self, table_id, self.get_row_count(table_id))
+        wants_sorted = bool(registry.sorted_row_ids)
         sorted_tables = set()
         for table_id, changed in ids.rows.items():
             if changed:
                 self._call_ids(registry.row_ids, registry.has_row, changed, table_id)
-                if registry.sorted_row_ids:
+                if wants_sorted:
                     sorted_tables.add(table_id)
                     for node in matching(registry.sorted_row_ids, table_id):
                         call(list(node.values()), self)  # type: ignore[attr-defined]
-        if registry.sorted_row_ids:
+        if wants_sorted:
             for table_id, rows in net.items():
                 if table_id not in sorted_tables:
                     for cell_id in dict.fromkeys(cell_id for cells in rows.values() for cell_id in cells):
@@ -215,12 +216,11 @@ class Notifying(Listening):
         by_cell = registry.cell
         by_row = registry.row
         by_table = registry.table
-        everywhere = registry.cell_everywhere()
         for table_id, rows in net.items():
             for row_id, cells in rows.items():
                 if by_cell:
                     for cell_id, (old, new) in cells.items():
-                        leaves = everywhere or matching(by_cell, table_id, row_id, cell_id)
+                        leaves = registry.any_cell or matching(by_cell, table_id, row_id, cell_id)
                         if leaves:
                             call(
                                 leaves,

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["KINDS", "Interest", "Leaf", "Registry", "call", "call_all", "call_rest", "matching", "widened"]
+__all__ = [
+    "KINDS",
+    "Interest",
+    "Leaf",
+    "Registry",
+    "call",
+    "call_all",
+    "call_rest",
+    "matching",
+    "pending",
+    "widened",
+]
 
 Interest: TypeAlias = dict[str, Literal[True] | dict[str, Literal[True] | set[str]]] | None
 """Which cells some listener might want to hear of: nested ids, ``True`` for all below, ``None`` for all.
@@ -69,9 +80,14 @@ class Leaf:
 
 
 class Registry:
-    """The listeners of one phase: those that may write, or those that only look."""
+    """The listeners of one phase: those that may write, or those that only look.
 
-    __slots__ = (*KINDS, "size")
+    Attributes:
+        size: How many there are.
+        any_cell: The leaf of listeners to every cell, if all listeners to cells are in it.
+    """
+
+    __slots__ = (*KINDS, "any_cell", "size")
 
     has_tables: dict[str | None, Any]
     tables: dict[str | None, Any]
@@ -98,14 +114,14 @@ class Registry:
 
     def __init__(self) -> None:
         self.size = 0
+        self.any_cell: list[Leaf] | None = None
         for kind in KINDS:
             setattr(self, kind, {})
 
     def __bool__(self) -> bool:
         return self.size > 0
 
-    def cell_everywhere(self) -> list[Leaf] | None:
-        """Give the leaf of cell listeners to everything, if all cell listeners are in it."""
+    def _find_any_cell(self) -> list[Leaf] | None:
         node: Any = self.cell
         for _ in range(3):
             if len(node) != 1 or None not in node:
@@ -140,6 +156,8 @@ class Registry:
             leaf = node[path[-1]] = Leaf()
         leaf.add(listener_id, listener)
         self.size += 1
+        if kind == "cell":
+            self.any_cell = self._find_any_cell()
 
     def remove(self, kind: str, path: tuple[str | None, ...], listener_id: str) -> None:
         """Remove a listener, and the branches that it leaves empty."""
@@ -154,6 +172,8 @@ class Registry:
                 del node[id_]
                 if node:
                     break
+        if kind == "cell":
+            self.any_cell = self._find_any_cell()
 
 
 def widened(interest: Interest, kind: str, path: tuple[str | None, ...]) -> Interest:
@@ -195,16 +215,14 @@ def matching(tree: dict[str | None, Any], *ids: str | None) -> list[Leaf]:
     return nodes
 
 
-def _pending(leaf: Leaf) -> Iterator[Callable[..., object]]:
-    """Go through a leaf that changes meanwhile: what was removed is left out, what was added comes."""
-    done = set()
-    while True:
-        for listener_id, listener in list(leaf.by_id.items()):
-            if listener_id not in done and leaf.by_id.get(listener_id) is listener:
+def pending(listeners: dict[str, Callable[..., object]]) -> Iterator[Callable[..., object]]:
+    """Go through listeners that change meanwhile: what was removed is left out, what was added comes."""
+    done: set[str] = set()
+    while not done.issuperset(listeners):
+        for listener_id, listener in list(listeners.items()):
+            if listener_id not in done and listeners.get(listener_id) is listener:
                 done.add(listener_id)
                 yield listener
-        if done.issuperset(leaf.by_id):
-            return
 
 
 def call(leaves: list[Leaf], *args: object) -> None:
@@ -216,13 +234,13 @@ def call(leaves: list[Leaf], *args: object) -> None:
             if leaf.calls is not calls:
                 call_rest(leaf, calls, *args)
         else:
-            for listener in _pending(leaf):
+            for listener in pending(leaf.by_id):
                 listener(*args)
 
 
 def call_rest(leaf: Leaf, called: tuple[Callable[..., object], ...], *args: object) -> None:
     """Call the listeners that came to a leaf while its only one was called: they hear of it too."""
-    for listener in _pending(leaf):
+    for listener in pending(leaf.by_id):
         if listener is not called[0]:
             listener(*args)
 
@@ -230,14 +248,10 @@ def call_rest(leaf: Leaf, called: tuple[Callable[..., object], ...], *args: obje
 def call_all(listeners: dict[str, Callable[..., object]], *args: object) -> None:
     """Call every listener, whatever they raise, and raise the first exception at the end."""
     failed: BaseException | None = None
-    done: set[str] = set()
-    while not done.issuperset(listeners):
-        for listener_id, listener in list(listeners.items()):
-            if listener_id not in done and listeners.get(listener_id) is listener:
-                done.add(listener_id)
-                try:
-                    listener(*args)
-                except BaseException as error:  # noqa: BLE001 - raised when the others have been called
-                    failed = failed or error
+    for listener in pending(listeners):
+        try:
+            listener(*args)
+        except BaseException as error:  # noqa: BLE001 - raised when the others have been called
+            failed = failed or error
     if failed is not None:
         raise failed

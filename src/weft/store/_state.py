@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from weft.changes import StoredTables, StoredValues
     from weft.store._log import Entry, Touched, TouchedValues
-    from weft.store._registry import Interest, Leaf
+    from weft.store._registry import Interest
     from weft.store._rules import CellRule, TableRule
     from weft.store.checkpoints import Checkpoints
     from weft.store.middleware import Middleware
@@ -58,7 +58,6 @@ class StoreState:
         "_depth",
         "_did",
         "_end_hooks",
-        "_everywhere",
         "_finishing",
         "_had_tables",
         "_had_values",
@@ -124,7 +123,6 @@ class StoreState:
         self._interest: Interest = {}
         self._interest_size = 0
         self._structural = False
-        self._everywhere: list[Leaf] | None = None
         self._log: list[Entry] | None = None
         self._undoable = False
         self._noted: set[int] = set()
@@ -148,7 +146,6 @@ class StoreState:
         else:
             self._idle_mode = DIRECT
         self._structural = self._listeners.wants_ids()
-        self._everywhere = self._listeners.cell_everywhere()
         self._enter_mode()
 
     def _enter_mode(self) -> None:

@@ -24,7 +24,7 @@ from weft.store._log import (
     TABLE,
     VALUE,
 )
-from weft.store._registry import call_all
+from weft.store._registry import call_all, pending
 from weft.store._state import LOCKED
 from weft.values import UNDEFINED
 
@@ -206,7 +206,7 @@ class Transactions(Accounting):
         self._enter_mode()
         if self._start:
             try:
-                for listener in list(self._start.values()):
+                for listener in pending(self._start):
                     self._run(listener, self)
             except BaseException:
                 self._fail()
@@ -293,7 +293,9 @@ class Transactions(Accounting):
 
     def _note_order(self, mapping: dict[str, Any]) -> None:
         """Log the order of keys before the first deletion from a mapping, for the way back."""
-        if self._undoable and id(mapping) not in self._noted:
+        # Where received data is applied, a rollback restores content but no order: to note the order of
+        # all rows would make a peer's deletion cost what the table holds.
+        if self._undoable and self._contain is None and id(mapping) not in self._noted:
             # The log holds the mapping, so its id stays its own for as long as the note is kept.
             self._noted.add(id(mapping))
             if self._log is not None:

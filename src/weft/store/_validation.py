@@ -214,7 +214,11 @@ class Validation(Transactions):
         if schema is None and not row:
             self._refuse_row(table_id, row_id, row)
             return valid
-        rule = None if schema is None else schema.get(table_id)
+        rule = None if schema is None or partial else schema.get(table_id)
+        if rule is not None:
+            for cell_id in rule.others:
+                if cell_id not in row:
+                    self._note_invalid_cell(table_id, row_id, cell_id, UNDEFINED)
         for cell_id, cell in row.items():
             if cell_id not in known:
                 try:
@@ -236,11 +240,8 @@ class Validation(Transactions):
             stored = self._valid_cell(table_id, row_id, cell_id, cell)
             if stored is not UNDEFINED:
                 valid[cell_id] = stored
-        if rule is not None and not partial:
+        if rule is not None:
             valid.update({cell_id: cell for cell_id, cell in rule.defaults.items() if cell_id not in row})
-            for cell_id in rule.others:
-                if cell_id not in row:
-                    self._note_invalid_cell(table_id, row_id, cell_id, UNDEFINED)
             for cell_id in rule.required:
                 if cell_id not in valid:
                     if cell_id not in row and not self._lenient():
@@ -260,6 +261,11 @@ class Validation(Transactions):
             shown = UNDEFINED if self._lenient() else values
             self._refuse_value(None, shown, _not_a("values", values, "del_values"))
             return valid
+        whole = None if partial else schema
+        if whole is not None:
+            for value_id, rule in whole.items():
+                if rule.default is UNDEFINED and value_id not in values:
+                    self._note_invalid_value(value_id, UNDEFINED)
         for value_id, value in values.items():
             try:
                 text = check_id(value_id)
@@ -271,29 +277,18 @@ class Validation(Transactions):
             stored = self._valid_value(text, value)
             if stored is not UNDEFINED:
                 valid[text] = stored
-        if schema is not None and not partial:
-            self._complete_values(schema, values, valid)
+        if whole is not None:
+            for value_id, rule in whole.items():
+                if rule.default is not UNDEFINED and value_id not in values:
+                    valid[value_id] = rule.default
         if not valid and not values:
             self._refuse_value(None, UNDEFINED, _not_a("values", values, "del_values"))
+        for value_id, rule in (whole or {}).items():
+            if rule.required and rule.default is UNDEFINED and value_id not in valid:
+                if value_id not in values and not self._lenient():
+                    self._refuse_value(value_id, UNDEFINED, "the schema requires this value")
+                return {}
         return valid
-
-    def _complete_values(
-        self, schema: dict[str, CellRule], values: Mapping[str, object], valid: dict[str, Stored]
-    ) -> None:
-        for value_id, rule in schema.items():
-            if rule.default is not UNDEFINED and value_id not in values:
-                valid[value_id] = rule.default
-        missing = False
-        for value_id, rule in schema.items():
-            if rule.default is UNDEFINED:
-                if value_id not in values:
-                    self._note_invalid_value(value_id, UNDEFINED)
-                if rule.required and value_id not in valid:
-                    if value_id not in values and not self._lenient():
-                        self._refuse_value(value_id, UNDEFINED, "the schema requires this value")
-                    missing = True
-        if missing:
-            valid.clear()
 
 
 def _not_a(what: str, given: object, instead: str) -> str | TypeError:

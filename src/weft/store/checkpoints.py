@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 
 from weft.store._registry import Leaf, call, matching
 from weft.store._state import RowIdPool
-from weft.values import UNDEFINED, encode_cell, is_same
+from weft.values import UNDEFINED, decode_received, encode_cell, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,22 +251,41 @@ class Checkpoints:
         self._listening = False
         try:
             with store.transaction():
-                middleware, store._middleware = store._middleware, None
+                was = store._middleware, store._receiving, store._decode
+                # What the schema has come to refuse is left out, and raises nothing.
+                store._middleware, store._receiving, store._decode = None, True, decode_received
                 try:
-                    store._apply_stored(
-                        {
-                            table_id: {
-                                row_id: {cell_id: pair[which] for cell_id, pair in cells.items()}
-                                for row_id, cells in rows.items()
-                            }
-                            for table_id, rows in deltas.cells.items()
-                        },
-                        {value_id: pair[which] for value_id, pair in deltas.values.items()},
-                    )
+                    for table_id, rows in deltas.cells.items():
+                        for row_id, cells in rows.items():
+                            for cell_id, pair in cells.items():
+                                self._restore_cell(table_id, row_id, cell_id, pair[which])
+                    for value_id, pair in deltas.values.items():
+                        self._restore_value(value_id, pair[which])
                 finally:
-                    store._middleware = middleware
+                    store._middleware, store._receiving, store._decode = was
         finally:
             self._listening = True
+
+    def _restore_cell(self, table_id: str, row_id: str, cell_id: str, cell: Stored | Undefined) -> None:
+        store = self._store
+        if cell is not UNDEFINED:
+            valid = store._valid_cell(table_id, row_id, cell_id, cell)
+            if valid is not UNDEFINED:
+                store._put_cell(table_id, row_id, cell_id, valid)
+            return
+        table = store._tables.get(table_id)
+        row = None if table is None else table.get(row_id)
+        if table is not None and row is not None and cell_id in row:
+            store._drop_cell(table_id, table, row_id, row, cell_id, force=True)
+
+    def _restore_value(self, value_id: str, value: Stored | Undefined) -> None:
+        store = self._store
+        if value is not UNDEFINED:
+            valid = store._valid_value(value_id, value)
+            if valid is not UNDEFINED:
+                store._put_value(value_id, valid)
+        elif value_id in store._values:
+            store._drop_value(value_id)
 
     def _forget(self, ids: list[str], number: int) -> None:
         forgotten = ids[:number]

@@ -223,7 +223,13 @@ class Middleware:
     def _cells(self, table_id: str, row_id: str, cells: Mapping[str, object], *, force: bool) -> None:
         """Make a row hold these cells and no others."""
         for cell_id, cell in cells.items():
-            self._cell(table_id, row_id, cell_id, cell)
+            # The row of a single cell is checked before its cells are asked about.
+            if force:
+                stored = self._store._valid_cell(table_id, row_id, cell_id, cell)
+                if stored is not UNDEFINED:
+                    self._cell(table_id, row_id, cell_id, _plain(stored))
+            else:
+                self._cell(table_id, row_id, cell_id, cell)
         row = self._store._tables.get(table_id, {}).get(row_id)
         for cell_id in list(row or ()):
             if row is not None and cell_id in row and cell_id not in cells:
