@@ -6,6 +6,7 @@
 // Values are tagged where JSON is too narrow (lib/wire.mjs). The process ends when stdin does.
 // tests/support/node.py is the other half.
 import readline from 'node:readline';
+import {codecCommands} from './lib/codecs.mjs';
 import {documentCommands} from './lib/documents.mjs';
 import {hopCommands} from './lib/hops.mjs';
 import {dropAllPeers} from './lib/peers.mjs';
@@ -13,7 +14,11 @@ import {socketCommands} from './lib/sockets.mjs';
 import {storeCommands} from './lib/stores.mjs';
 import {fromWire, toWire} from './lib/wire.mjs';
 
+// Each y-websocket provider listens for the end of the process; many peers in one process are no leak.
+process.setMaxListeners(0);
+
 const commands = {
+  ...codecCommands,
   ...documentCommands,
   ...storeCommands,
   ...socketCommands,

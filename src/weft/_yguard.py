@@ -49,8 +49,7 @@ _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80  # flags in the info
 _GC, _DELETED, _, _BINARY, _STRING, _, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)  # and its content ref
 _IS_ITEM = bytes(info & 0x1F in CONTENTS for info in range(256))  # by info byte
 _MERGED = frozenset({_STRING, _ANY})
-_NAMED_TYPES = frozenset({3, 5})  # XmlElement and XmlHook
-_LAST_TYPE = 6
+_XML_ELEMENT, _XML_HOOK, _LAST_TYPE = 3, 5, 6
 
 
 class Span(NamedTuple):
@@ -99,6 +98,7 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
     merging = 0
     is_item = _IS_ITEM
     spans: dict[int, Span] = {}
+    empty: set[int] = set()  # clients with a section, and nothing but holes in it
     sections, at = uint(data, 0)
     if sections * 3 > end - at:  # a section is at least a count, a client and a clock
         refuse(f"{sections} clients announced", at)
@@ -108,11 +108,11 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
         clock, at = uint(data, at)
         if count * 2 > end - at:  # a struct is at least an info byte and a length
             refuse(f"{count} structs announced", at)
-        if client in spans:
+        if client in spans or client in empty:
             # Yjs keeps the last of two sections of one client, yrs both.
             refuse("second section of one client", at)
         # known: the clock after the last struct that is not a Skip; hole: the one after the last Skip.
-        needs = hole = known = clock
+        start = needs = hole = known = clock
         # A run is structs of one content that yrs merges into one; the last one is copied as often as there
         # are structs before it.
         run, run_ref = 0, _ANY
@@ -177,9 +177,10 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
                 weight = size
             elif ref == _TYPE:
                 kind, at = data[at], at + 1  # yrs reads a byte here and Yjs a varuint: the same below 128
-                if kind > _LAST_TYPE:
+                if kind > _LAST_TYPE or kind == _XML_HOOK:
+                    # A hook has a name that yrs does not read: it would read what follows from there.
                     refuse(f"unknown type {kind}", at)
-                if kind in _NAMED_TYPES:
+                if kind == _XML_ELEMENT:
                     at = skip_string(data, at, max_string)
                 length = 1
             elif ref == _DELETED:
@@ -203,7 +204,10 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
             refuse("clock out of range", at)
         if merging > _MAX_MERGING:
             refuse(f"runs that take {merging} bytes to merge", at)
-        spans[client] = Span(hole if hole < known else needs, known)
+        if known > start:
+            spans[client] = Span(hole if hole < known else needs, known)
+        else:
+            empty.add(client)
     return spans, at
 
 
