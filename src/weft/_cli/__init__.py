@@ -1,0 +1,1 @@
+"""What the commands do; ``weft.cli`` reads the command line."""
