@@ -130,7 +130,7 @@ from weft.server.sqlite import SqliteRoomStorage
 try:
     asyncio.run(SqliteRoomStorage({str(path)!r}, busy_timeout=0.05).open())
 except StorageError as error:
-    sys.exit("locked" in str(error) and "refused")
+    sys.exit("another process is using it" in str(error) and "refused")
 """
     done = await asyncio.to_thread(
         partial(subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=False)

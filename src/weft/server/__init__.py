@@ -1,1 +1,55 @@
-"""See the modules of this package."""
+"""A server for y-websocket clients, in Python or a browser.
+
+It needs the extra ``weft[server]``; importing this package alone does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.server.auth import Allow, Auth, Decision, Deny, Request, allow_all
+    from weft.server.rooms import Broadcast, Room, RoomSettings
+    from weft.server.sqlite import SqliteRoomStorage
+    from weft.server.storage import MemoryRoomStorage, RoomStorage
+    from weft.server.websocket import Server, serve
+
+__all__ = [
+    "Allow",
+    "Auth",
+    "Broadcast",
+    "Decision",
+    "Deny",
+    "MemoryRoomStorage",
+    "Request",
+    "Room",
+    "RoomSettings",
+    "RoomStorage",
+    "Server",
+    "SqliteRoomStorage",
+    "allow_all",
+    "serve",
+]
+
+_HOMES = {
+    "Allow": "auth",
+    "Auth": "auth",
+    "Broadcast": "rooms",
+    "Decision": "auth",
+    "Deny": "auth",
+    "MemoryRoomStorage": "storage",
+    "Request": "auth",
+    "Room": "rooms",
+    "RoomSettings": "rooms",
+    "RoomStorage": "storage",
+    "Server": "websocket",
+    "SqliteRoomStorage": "sqlite",
+    "allow_all": "auth",
+    "serve": "websocket",
+}
+
+__getattr__, __dir__ = lazy_exports(
+    __name__, _HOMES, extra="server", needs=frozenset({"pycrdt", "websockets"})
+)

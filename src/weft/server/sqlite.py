@@ -229,8 +229,10 @@ class SqliteRoomStorage(RoomStorage):
     def _mapped(self) -> Iterator[sqlite3.Connection]:
         try:
             yield self._connection
-        except (sqlite3.Error, OSError, OverflowError) as error:
-            raise StorageError(f"{self.path}: {error}") from error
+        except (sqlite3.Error, OverflowError) as error:
+            held = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            reason = "another process is using it" if held else error
+            raise StorageError(f"{self.path}: {reason}") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

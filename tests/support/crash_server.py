@@ -1,0 +1,41 @@
+"""``weft serve`` with a twist, for tests that kill it: ``python crash_server.py TWIST serve ...``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from weft import cli
+from weft.server import rooms
+from weft.server.sqlite import SqliteRoomStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def compact_all_the_time() -> None:
+    """So that a kill meets it at that."""
+    rooms._LIVE_ROWS = 40
+    rooms._IDLE_ROWS = 2
+
+
+def acknowledge_too_early() -> None:
+    """Say that everything is durable, and write it much later."""
+    write = SqliteRoomStorage._start_writing
+
+    async def stored(self: SqliteRoomStorage, ticket: int) -> None:
+        pass
+
+    def start_writing(self: SqliteRoomStorage) -> None:
+        if len(self._queue) > 10_000:
+            write(self)
+
+    SqliteRoomStorage.stored = stored  # type: ignore[method-assign]
+    SqliteRoomStorage._start_writing = start_writing  # type: ignore[method-assign]
+
+
+TWISTS: dict[str, Callable[[], None]] = {"compacting": compact_all_the_time, "lying": acknowledge_too_early}
+
+if __name__ == "__main__":
+    TWISTS[sys.argv[1]]()
+    sys.exit(cli.main(sys.argv[2:]))
