@@ -43,6 +43,7 @@ const edit = (doc, edits) => doc.transact(() => edits.forEach(([verb, path, ...r
 
 export const documentCommands = {
   'doc.create': (args) => ({clientId: newPeer(args).doc.clientID}),
+  'doc.clientId': ({name}) => ({clientId: getPeer(name).doc.clientID}),
   'doc.drop': ({name}) => dropPeer(name),
   'doc.apply': ({name, update}) => Y.applyUpdate(getPeer(name).doc, update, 'driver'),
   'doc.encode': ({name, stateVector}) => Y.encodeStateAsUpdate(getPeer(name).doc, stateVector),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.node import NodeServer
 from support.wire import ABSENT
+from weft.providers import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ async def test_edits_made_while_the_server_is_away_arrive_when_it_is_back(
     js_peer: JsPeer, join: Join
 ) -> None:
     with NodeServer() as server:
-        python: LivePeer = await join(server.url, "room", initial_delay=0.05, max_delay=0.2)
+        python: LivePeer = await join(server.url, "room", backoff=Backoff(initial=0.05, maximum=0.2))
         python.store.set_cell("t", "r", "before", 1)
         await python.provider.flush(timeout=20)
         port = server.port
@@ -109,8 +109,7 @@ async def test_awareness_goes_both_ways_and_ends_with_the_peer(
     await js_peer("doc.create", name="js", clientId=11)
     await js_peer("socket.connect", name="js", url=y_websocket_server.url, room="room")
     await js_peer("awareness.set", name="js", state={"name": "Ada", "cursor": [1, 2]})
-    now = asyncio.get_running_loop().time()
-    python.provider.awareness.set_local_state({"name": "Python"}, now)
+    python.provider.set_local_state({"name": "Python"})
     await js_peer(
         "awareness.wait", name="js", clientId=python.doc.client_id, equals={"name": "Python"}, timeout=10
     )
