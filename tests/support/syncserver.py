@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pycrdt import Doc, Map
 from websockets.asyncio.server import Server, ServerConnection, serve
 
+from weft._lib0 import Writer
 from weft.errors import ConnectionClosedError
 from weft.mirrors.ydoc import YDocument, create_doc
 from weft.protocols.awareness import Awareness
@@ -24,11 +25,12 @@ from weft.providers._websockets import WebsocketsConnection, WebsocketsTransport
 from weft.testing.memory import MemoryConnection, MemoryNetwork, MemoryRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from websockets.http11 import Request, Response
 
+    from weft.protocols.awareness import AwarenessChange
     from weft.protocols.ysync import Effect
     from weft.providers._clock import Clock
     from weft.providers._transport import Connection, Transport
@@ -48,7 +50,12 @@ def kind(message: bytes | str) -> str:
 
 
 class Room:
-    """One document on the server."""
+    """One document on the server.
+
+    Attributes:
+        echo: Whether a client is sent its own updates and awareness too, as the Node server does.
+        received: Every message of every client, in order of arrival.
+    """
 
     def __init__(self) -> None:
         self.doc: Doc[Any] = create_doc()
@@ -57,29 +64,49 @@ class Room:
         self.awareness = Awareness(self.doc.client_id)
         self.visits: list[Visit] = []
         self.received: list[bytes] = []
-        """Every message of every client, in order of arrival."""
-        self.changed = asyncio.Event()
+        self.echo = False
+        self._watchers: set[asyncio.Event] = set()
         self.hub.subscribe(self._relay)
-        self.awareness.observe(lambda *_: self._tell_changed())
+        self.awareness.observe(self._relay_awareness)
 
     def counts(self) -> Counter[str]:
         """How many messages of each kind have come."""
         return Counter(map(kind, self.received))
 
-    async def wait_for(self, **cells: object) -> None:
-        """Wait until the document's map holds these."""
-        while not all(self.map.get(key) == value for key, value in cells.items()):
-            await self.changed.wait()
+    def content(self) -> dict[str, Any]:
+        return dict(self.map.items())
 
-    def _tell_changed(self) -> None:
-        self.changed.set()
-        self.changed = asyncio.Event()
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds, looking whenever something happens in the room."""
+        event = asyncio.Event()
+        self._watchers.add(event)
+        try:
+            while not condition():
+                event.clear()
+                await event.wait()
+        finally:
+            self._watchers.discard(event)
+
+    async def until_cells(self, **cells: object) -> None:
+        """Wait until the document's map holds these."""
+        await self.until(lambda: all(self.map.get(key) == value for key, value in cells.items()))
+
+    def happened(self) -> None:
+        for event in self._watchers:
+            event.set()
 
     def _relay(self, update: bytes, origin: object | None) -> None:
         for visit in self.visits:
-            if visit.session is not origin:
+            if self.echo or visit.session is not origin:
                 visit.perform(visit.session.local_update(update))
-        self._tell_changed()
+        self.happened()
+
+    def _relay_awareness(self, change: AwarenessChange, origin: object | None) -> None:
+        message = Writer().uint(1).bytes(self.awareness.encode(change.ids)).finish()
+        for visit in self.visits:
+            if self.echo or visit.session is not origin:
+                visit.queue.put_nowait(message)
+        self.happened()
 
 
 class Visit:
@@ -102,7 +129,7 @@ class SyncServer:
     """Rooms by path, made when first asked for.
 
     Attributes:
-        paused: While set, nothing of what clients send is worked on.
+        resumed: While it is not set, nothing of what clients send is read.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -125,18 +152,19 @@ class SyncServer:
         try:
             visit.perform(visit.session.connected(self.clock.now()))
             while True:
+                await self.resumed.wait()
                 data = await connection.recv()
                 await self.resumed.wait()
                 assert isinstance(data, bytes)
                 room.received.append(data)
                 visit.perform(visit.session.receive(data, self.clock.now()))
-                room._tell_changed()
+                room.happened()
         except ConnectionClosedError:
             pass
         finally:
             room.visits.remove(visit)
-            visit.perform(visit.session.disconnected(self.clock.now()))
-            room._tell_changed()
+            visit.session.disconnected(self.clock.now())
+            room.happened()
             writer.cancel()
             with suppress(asyncio.CancelledError, ConnectionClosedError):
                 await writer

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Backoff", "ends_success"]
 
-# Close codes by which a server complains about us or asks for patience: RFC 6455 section 7.4.1 (protocol
-# error, unacceptable data, bad payload, policy, too big, missing extension) and 1013 "try again later".
-_COMPLAINTS = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1013})
+# Close codes by which a server complains about us or asks for patience: RFC 6455, section 7.4.1 (protocol
+# error, unacceptable data, bad payload, policy, too big, missing extension, internal error, of which what we
+# send may be the cause) and 1013 "try again later".
+_COMPLAINTS = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1011, 1013})
 _TRY_LATER = range(4500, 4600)  # y-websocket 3.1
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from contextlib import suppress
 from typing import TYPE_CHECKING, Never, Protocol
 
 from weft.errors import (
@@ -271,27 +272,34 @@ class Engine:
     # --- leaving
 
     async def _leave(self, task: asyncio.Task[None], *, settle: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        # Some of the time is kept for the goodbye: without one, what is on its way could be lost.
+        last_word, end = now + self._close_timeout * 0.75, now + self._close_timeout
+        if settle:
+            await self._settle(last_word)
+        self._leaving = True
+        if self._connection is None or self.outbox is None:
+            return
+        goodbye = asyncio.create_task(self._say_goodbye(self._connection, self.outbox))
         try:
-            async with asyncio.timeout(self._close_timeout):
-                if settle:
-                    await self._adapter.settle()
-                self._leaving = True
-                if self._connection is not None and self.outbox is not None:
-                    goodbye = asyncio.create_task(self._say_goodbye(self._connection, self.outbox))
-                    try:
-                        await asyncio.wait({goodbye, task}, return_when=asyncio.FIRST_COMPLETED)
-                    finally:
-                        await end_tasks([goodbye])
-                    if not goodbye.cancelled():
-                        goodbye.result()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(end):
+                    await asyncio.wait({goodbye, task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end_tasks([goodbye])
+        if not goodbye.cancelled():
+            goodbye.result()
+
+    async def _settle(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._adapter.settle()
         except TimeoutError:
-            if not self._leaving:
-                seconds = self._close_timeout
-                self._standing.report(
-                    SyncTimeoutError(
-                        f"left without the server's word that it has everything, after {seconds} s"
-                    )
+            self._standing.report(
+                SyncTimeoutError(
+                    f"left within {self._close_timeout} s without the server's word that it has everything"
                 )
+            )
         except ProviderError:
             pass  # the server refuses what was written, or ended it for good meanwhile: both were reported
 

@@ -24,7 +24,7 @@ class Outbox:
     Args:
         max_bytes: Bytes that may wait; a single message may exceed it.
         emptied: Called each time all that was queued has been sent, with whether content was forgotten.
-            It may put in more, and has to put in again what was forgotten.
+            It may put in more, and has to make up for what was forgotten, with :meth:`put`.
     """
 
     def __init__(self, *, max_bytes: int, emptied: Callable[[bool], None]) -> None:

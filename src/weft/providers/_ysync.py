@@ -120,7 +120,10 @@ class YSyncAdapter:
     async def flush(self, seconds: float | None) -> None:
         """Return when the server has processed everything that was written up to now."""
         self.engine.check_running()
-        flush = _Flush(asyncio.get_running_loop().create_future(), self._writes)
+        # A question under way that came after the same writes serves this one too.
+        tokens = (other.token for other in self._flushes if other.writes == self._writes)
+        token = next((token for token in tokens if token is not None), None)
+        flush = _Flush(asyncio.get_running_loop().create_future(), self._writes, token)
         self._flushes.append(flush)
         try:
             self._ask()
@@ -160,16 +163,18 @@ class YSyncAdapter:
 
     def emptied(self, forgot: bool) -> None:
         """Make up for what the outbox forgot, or note what need never be sent again."""
-        if forgot:
-            self._send(update_message(self._hub.diff(self._base)))
-            if self._awareness is not None and self._spoken_for:
-                self._send(awareness_message(self._awareness.encode(self._spoken_for)))
-            self._ask()
-            return
         outbox = self.engine.outbox
-        if outbox is None or not self._is_live or in_transaction(self._hub.doc):
+        if outbox is None:
             return
-        if self._noted_at is None or outbox.sent - self._noted_at >= _NOTE_EVERY:
+        if forgot:
+            outbox.put(update_message(self._hub.diff(self._base)))
+            if self._awareness is not None and self._spoken_for:
+                outbox.put(awareness_message(self._awareness.encode(self._spoken_for)))
+            self._ask()
+        elif not self._is_live or (self._noted_at is not None and outbox.sent - self._noted_at < _NOTE_EVERY):
+            return
+        # Inside an asynchronous transaction the state holds what has not been told yet.
+        if not in_transaction(self._hub.doc):
             self._base, self._noted_at = self._hub.state_vector(), outbox.sent
 
     def closed(self) -> None:
