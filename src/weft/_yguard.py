@@ -98,7 +98,7 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
     merging = 0
     is_item = _IS_ITEM
     spans: dict[int, Span] = {}
-    empty: set[int] = set()  # clients with a section, and nothing but holes in it
+    holes: set[int] = set()  # clients with a section and nothing but holes in it
     sections, at = uint(data, 0)
     if sections * 3 > end - at:  # a section is at least a count, a client and a clock
         refuse(f"{sections} clients announced", at)
@@ -108,7 +108,7 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
         clock, at = uint(data, at)
         if count * 2 > end - at:  # a struct is at least an info byte and a length
             refuse(f"{count} structs announced", at)
-        if client in spans or client in empty:
+        if client in spans or client in holes:
             # Yjs keeps the last of two sections of one client, yrs both.
             refuse("second section of one client", at)
         # known: the clock after the last struct that is not a Skip; hole: the one after the last Skip.
@@ -206,8 +206,10 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
             refuse(f"runs that take {merging} bytes to merge", at)
         if known > start:
             spans[client] = Span(hole if hole < known else needs, known)
+        elif clock > start:
+            holes.add(client)
         else:
-            empty.add(client)
+            refuse("section without structs", at)  # yrs panics if it knows the client
     return spans, at
 
 
