@@ -71,8 +71,8 @@ async def _measure(url: str) -> list[float]:
 async def _through_weft() -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         storage = SqliteRoomStorage(Path(folder) / "hop.sqlite3")
-        async with serve("127.0.0.1", 0, storage=storage, auth=allow_all) as server:
-            return await _measure(f"ws://127.0.0.1:{server.port}")
+        async with serve(auth=allow_all, storage=storage, port=0) as server:
+            return await _measure(server.url)
 
 
 async def _through_node() -> list[float]:
