@@ -34,7 +34,7 @@ from weft._yskip import (
 )
 from weft.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["MAX_CLOCK", "Span", "check_update"]
+__all__ = ["MAX_CLOCK", "Span", "Spans", "check_update"]
 
 # yrs keeps clocks and lengths in 32 bits, where more wraps; no honest client has written two billion times.
 MAX_CLOCK = 2**31 - 1
@@ -65,7 +65,19 @@ class Span(NamedTuple):
     end: int
 
 
-def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[int, Span]:
+class Spans(dict[int, Span]):
+    """For each client with structs in an update, which of its clocks they are.
+
+    Attributes:
+        deletes_at: Where in the update the structs end and the delete set begins.
+    """
+
+    __slots__ = ("deletes_at",)
+
+    deletes_at: int
+
+
+def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
     """Walk through a Yjs v1 update, and refuse it if the binding must not be given it.
 
     Takes time linear in the size of the update and next to no memory.
@@ -75,14 +87,14 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[int, Span
         limits: ``max_depth`` bounds how deep values are nested, ``max_string`` the bytes of a string.
 
     Returns:
-        For each client with structs in the update, which of its clocks they are.
+        Which clocks of which clients the structs in the update are.
 
     Raises:
         RemoteProtocolError: It is malformed, or breaks a limit. For no bytes is anything else raised.
     """
     try:
-        spans, at = _check_structs(data, limits)
-        at = _check_deletes(data, at)
+        spans = _check_structs(data, limits)
+        at = _check_deletes(data, spans.deletes_at)
     except IndexError:
         refuse("unexpected end", len(data))
     if at != len(data):
@@ -90,14 +102,14 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[int, Span
     return spans
 
 
-def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
+def _check_structs(data: bytes, limits: Limits) -> Spans:
     end = len(data)
     max_string = limits.max_string
     units, linked, origins, head_pattern, _, _ = patterns()
     match_units, match_linked, match_head = units.match, linked.match, head_pattern.match
     merging = 0
     is_item = _IS_ITEM
-    spans: dict[int, Span] = {}
+    spans = Spans()
     holes: set[int] = set()  # clients with a section and nothing but holes in it
     sections, at = uint(data, 0)
     if sections * 3 > end - at:  # a section is at least a count, a client and a clock
@@ -210,7 +222,8 @@ def _check_structs(data: bytes, limits: Limits) -> tuple[dict[int, Span], int]:
             holes.add(client)
         else:
             refuse("section without structs", at)  # yrs panics if it knows the client
-    return spans, at
+    spans.deletes_at = at
+    return spans
 
 
 def _count_copies(found: list[bytes], client_bytes: bytes, clock: int, run: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 from weft._lib0 import MAX_UINT, Reader, Writer
-from weft._yguard import MAX_CLOCK, Span, check_update
+from weft._yguard import MAX_CLOCK, Span, Spans, check_update
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS
 
@@ -23,6 +23,7 @@ __all__ = [
     "ItemId",
     "ParsedUpdate",
     "Span",
+    "Spans",
     "check_update",
     "cut_at_gaps",
     "parse_update",
@@ -108,10 +109,11 @@ def parse_update(data: bytes) -> ParsedUpdate:
 
 
 def cut_at_gaps(data: bytes, known: Mapping[int, int]) -> bytes:
-    """Keep of an update what follows on from what is known, and its delete set.
+    """Keep of an update the structs that follow on from what is known.
 
     Structs of a client that come after a missing one are left out. What waits for a struct of *another*
-    client is not: the binding sets that aside by itself.
+    client is not: the binding sets that aside by itself. The delete set is: it may delete what a struct
+    behind the gap replaces.
 
     Args:
         data: Yjs v1 update that :func:`check_update` has passed.
@@ -143,8 +145,7 @@ def cut_at_gaps(data: bytes, known: Mapping[int, int]) -> bytes:
         writer.uint(start)
         for struct_ in kept:
             writer.raw(struct_)
-    writer.raw(data[reader.position :])
-    return writer.finish()
+    return writer.uint(0).finish()
 
 
 def _refuse(reason: str, reader: Reader) -> NoReturn:

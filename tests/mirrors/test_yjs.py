@@ -375,6 +375,25 @@ def test_rule_5_a_document_event_inside_a_store_transaction_survives_its_rollbac
     assert b.agrees()
 
 
+def test_rule_5_what_is_owed_waits_for_an_open_transaction_that_may_roll_back(layout: Layout) -> None:
+    a, b = Peer(layout=layout), Peer(layout=layout)
+    b.store.add_cell_listener(
+        "t", None, "c", lambda store, t, r, _c, new, *_rest: store.set_cell(t, r, "derived", new), True
+    )
+    a.store.set_cell("t", "r", "c", 1)
+    b.doc.apply_update(a.doc.get_update())  # the derived cell is owed now
+
+    def fail() -> None:
+        b.store.set_cell("t", "r", "derived", "uncommitted")
+        b.mirror.flush()
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        b.store.transaction(fail)
+    assert b.store.get_row("t", "r") == {"c": 1, "derived": 1}
+    assert b.agrees()
+
+
 def test_rule_5_a_document_changed_from_a_store_listener_agrees_afterwards(layout: Layout) -> None:
     a, b = Peer(layout=layout), Peer(layout=layout)
     a.store.set_cell("t", "r", "remote", 1)

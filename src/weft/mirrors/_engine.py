@@ -32,26 +32,41 @@ if TYPE_CHECKING:
 
     from weft.store import Store
 
-__all__ = ["Cells", "Mirror", "Owed", "Rows", "Tables", "Values"]
+__all__ = ["Batch", "Mirror", "Owed", "RawTables", "RawValues"]
 
 _log = logging.getLogger("weft.mirrors")
 
-Cells = dict[str, Stored | Undefined]
-Rows = dict[str, Cells]
-Tables = dict[str, Rows]
 Values = dict[str, Stored | Undefined]
+Tables = dict[str, dict[str, Values]]
 
 # What a peer's document holds at a path, before the Store has judged it.
 RawTables = dict[str, dict[str, dict[str, object]]]
 RawValues = dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes to write into a document.
+
+    Attributes:
+        tables: Cells to set, or to delete where ``UNDEFINED``.
+        values: Values likewise.
+        removed_tables: Tables that were removed as containers, whose cells are in ``tables`` too. The
+            document's container goes, with whatever a peer put in it: delete wins.
+        removed_rows: Rows likewise.
+    """
+
+    tables: Tables
+    values: Values
+    removed_tables: set[str]
+    removed_rows: set[tuple[str, str]]
+
+
 @dataclass(slots=True)
 class Owed:
-    """Paths at which the document lags behind the Store.
+    """Paths at which the document lags behind the Store; the fields are those of :class:`Batch`.
 
-    ``removed_tables`` and ``removed_rows`` were removed as containers; if the Store still has none when the
-    debt is paid, the document's container goes too, with whatever a peer put in it: delete wins.
+    A container that was removed goes only if the Store still has none when the debt is paid.
     """
 
     tables: dict[str, dict[str, set[str]]] = field(default_factory=dict)
@@ -63,13 +78,19 @@ class Owed:
         return bool(self.tables or self.values or self.removed_tables or self.removed_rows)
 
     def add_cells(self, table_id: str, row_id: str, cell_ids: Iterable[str]) -> None:
+        """Add cells of a row."""
         self.tables.setdefault(table_id, {}).setdefault(row_id, set()).update(cell_ids)
 
-    def add(self, other: Owed) -> None:
-        for table_id, rows in other.tables.items():
+    def add_content(self, tables: Mapping[str, Mapping[str, Iterable[str]]], values: Iterable[str]) -> None:
+        """Add all cells and values of some content."""
+        for table_id, rows in tables.items():
             for row_id, cell_ids in rows.items():
                 self.add_cells(table_id, row_id, cell_ids)
-        self.values |= other.values
+        self.values.update(values)
+
+    def add(self, other: Owed | Batch) -> None:
+        """Add what another owes, or what was not written."""
+        self.add_content(other.tables, other.values)
         self.removed_tables |= other.removed_tables
         self.removed_rows |= other.removed_rows
 
@@ -147,12 +168,11 @@ class Mirror(ABC):
         received update, and by a running event loop at its next turn; needed by hand only where a document
         is changed without any of them. Does nothing while the document cannot be written.
         """
-        if not self._owed or self._blocked():
-            return
+        if not self._owed or self._store._busy or self._blocked():
+            return  # what an open transaction has written may yet be rolled back
         owed, self._owed = self._owed, Owed()
-        tables, values = self._current(owed)
         try:
-            self._write(tables, values, owed.removed_tables, owed.removed_rows, compare=True)
+            self._write(self._current(owed), compare=True)
         except Exception as error:  # noqa: BLE001 - reported, and the debt is kept
             self._owed.add(owed)
             self._report(error)
@@ -175,21 +195,15 @@ class Mirror(ABC):
         self._applied.clear()
         if not tables and not values:
             return
-        removed_tables, removed_rows = self._store._removed()
+        batch = Batch(tables, values, *self._store._removed())
         if not self._blocked():
             try:
-                self._write(tables, values, removed_tables, removed_rows, compare=False)
+                self._write(batch, compare=False)
             except Exception as error:  # noqa: BLE001 - reported, and what was not written is owed
                 self._report(error)
             else:
-                self._pay_later()
                 return
-        for table_id, rows in tables.items():
-            for row_id, cells in rows.items():
-                self._owed.add_cells(table_id, row_id, cells)
-        self._owed.values.update(values)
-        self._owed.removed_tables |= removed_tables
-        self._owed.removed_rows |= removed_rows
+        self._owed.add(batch)
         self._pay_later()
 
     def _pay_later(self) -> None:
@@ -212,7 +226,8 @@ class Mirror(ABC):
 
         loop.call_soon(flush)
 
-    def _current(self, owed: Owed) -> tuple[Tables, Values]:
+    def _current(self, owed: Owed) -> Batch:
+        """What the Store holds now at the owed paths."""
         store_tables, store_values = self._store._tables, self._store._values
         empty: Mapping[str, Mapping[str, Stored]] = {}
         tables: Tables = {}
@@ -222,13 +237,16 @@ class Mirror(ABC):
                 row_id: {cell_id: store_rows.get(row_id, {}).get(cell_id, UNDEFINED) for cell_id in cell_ids}
                 for row_id, cell_ids in rows.items()
             }
-        owed.removed_tables -= store_tables.keys()
-        owed.removed_rows = {
-            (table_id, row_id)
-            for table_id, row_id in owed.removed_rows
-            if row_id not in store_tables.get(table_id, empty)
-        }
-        return tables, {value_id: store_values.get(value_id, UNDEFINED) for value_id in owed.values}
+        return Batch(
+            tables,
+            {value_id: store_values.get(value_id, UNDEFINED) for value_id in owed.values},
+            owed.removed_tables - store_tables.keys(),
+            {
+                (table_id, row_id)
+                for table_id, row_id in owed.removed_rows
+                if row_id not in store_tables.get(table_id, empty)
+            },
+        )
 
     # -- document to Store -------------------------------------------------------------------------------
 
@@ -238,10 +256,7 @@ class Mirror(ABC):
             return
         store = self._store
         if store._busy:
-            for table_id, rows in tables.items():
-                for row_id, cells in rows.items():
-                    self._stale.add_cells(table_id, row_id, cells)
-            self._stale.values.update(values)
+            self._stale.add_content(tables, values)
             return
         with store._received_transaction(self._token, self._report):
             start = store._log_length()
@@ -251,10 +266,10 @@ class Mirror(ABC):
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
 
     def _store_ended(self) -> None:
-        if not self._stale:
-            return
-        stale, self._stale = self._stale, Owed()
-        self._receive(*self._read(stale))
+        if self._stale:
+            stale, self._stale = self._stale, Owed()
+            self._receive(*self._read(stale))
+        self.flush()
 
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
@@ -281,22 +296,11 @@ class Mirror(ABC):
         """Whether the document cannot be written at the moment."""
 
     @abstractmethod
-    def _write(
-        self,
-        tables: Tables,
-        values: Values,
-        removed_tables: set[str],
-        removed_rows: set[tuple[str, str]],
-        *,
-        compare: bool,
-    ) -> None:
+    def _write(self, batch: Batch, *, compare: bool) -> None:
         """Write changes in one document transaction that carries the token.
 
         Args:
-            tables: Cells to set, or to delete where ``UNDEFINED``.
-            values: Values likewise.
-            removed_tables: Tables whose container goes, which are in ``tables`` too.
-            removed_rows: Rows whose container goes, likewise.
+            batch: The changes.
             compare: Whether the document may hold the same already, so that a look saves an update.
         """
 

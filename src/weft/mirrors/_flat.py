@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import MirrorError
-from weft.mirrors._engine import Owed, RawTables, RawValues, Tables, Values
+from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
 from weft.mirrors._layouts import Received, Report, is_equal
 from weft.mirrors._pycrdt import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pycrdt import Doc
 
@@ -83,18 +83,9 @@ class FlatLayout:
     def recover(self) -> Received:
         return {}, {}  # there are no containers to lose
 
-    def write(
-        self,
-        txn: Txn,
-        tables: Tables,
-        values: Values,
-        removed_tables: set[str],
-        removed_rows: set[tuple[str, str]],
-        *,
-        compare: bool,
-    ) -> list[MirrorError]:
-        _write(txn, self._cells, _flatten(tables), compare=compare)
-        _write(txn, self._values, values.items(), compare=compare)
+    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+        _write(txn, self._cells, _flatten(batch.tables), compare=compare)
+        _write(txn, self._values, batch.values.items(), compare=compare)
         return []
 
     def _put(self, tables: RawTables, key: str, value: object) -> None:
@@ -112,7 +103,7 @@ class FlatLayout:
         tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
 
 
-def _flatten(tables: Tables) -> Iterator[tuple[str, Any]]:
+def _flatten(tables: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterator[tuple[str, Any]]:
     for table_id, rows in tables.items():
         for row_id, cells in rows.items():
             prefix = _prefix(table_id, row_id)

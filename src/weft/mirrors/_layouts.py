@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from weft.mirrors._engine import Owed, RawTables, RawValues, Tables, Values
+from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
 from weft.values import Stored, Undefined
 
 if TYPE_CHECKING:
@@ -51,16 +51,7 @@ class Layout(Protocol):
         The Store has to take it, and the document too. Called outside of transactions.
         """
 
-    def write(
-        self,
-        txn: Txn,
-        tables: Tables,
-        values: Values,
-        removed_tables: set[str],
-        removed_rows: set[tuple[str, str]],
-        *,
-        compare: bool,
-    ) -> list[MirrorError]:
+    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
         """Write changes; returns what stood in the way, after everything else has been written."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import MirrorError
 from weft.mirrors._containers import TABLES, VALUES, root_update, table_update
-from weft.mirrors._engine import Owed, RawTables, RawValues, Tables, Values
+from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
 from weft.mirrors._layouts import Received, Report, StoreTables, is_equal
 from weft.mirrors._lineage import Path, containers, has_losers, lost_writes, was_concurrent
 from weft.mirrors._pycrdt import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
@@ -258,16 +258,8 @@ class NestedLayout:
 
     # -- writing -----------------------------------------------------------------------------------------
 
-    def write(
-        self,
-        txn: Txn,
-        tables: Tables,
-        values: Values,
-        removed_tables: set[str],
-        removed_rows: set[tuple[str, str]],
-        *,
-        compare: bool,
-    ) -> list[MirrorError]:
+    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+        tables, values, removed_rows = batch.tables, batch.values, batch.removed_rows
         errors: list[MirrorError] = []
         if values:
             values_map = self._writable(txn, self._root, VALUES, (), values, errors)
@@ -279,7 +271,7 @@ class NestedLayout:
                 tables_map = self._writable(txn, self._root, TABLES, (), tables, errors)
                 if tables_map is None:
                     break
-            if table_id in removed_tables:
+            if table_id in batch.removed_tables:
                 tables_map.remove(txn, table_id)
                 continue
             table_map = self._writable(txn, tables_map, table_id, (TABLES,), rows, errors)

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
-from weft._yupdate import Span, check_update, cut_at_gaps
+from weft._yupdate import Spans, check_update, cut_at_gaps
 from weft.errors import MirrorError
 from weft.mirrors._lineage import decode_state_vector, read_delete_set
 from weft.mirrors._pycrdt import RawTransactionEvent, create_doc, guarded, in_observer, observe_transactions
@@ -52,7 +52,7 @@ class _Held(NamedTuple):
     """A received update, part of which waits for what is missing."""
 
     update: bytes
-    spans: Mapping[int, Span]
+    spans: Spans
     origin: object
 
 
@@ -69,6 +69,7 @@ class YDocument:
         "_clocks",
         "_committing",
         "_doc",
+        "_grown",
         "_held",
         "_mirrors",
         "_subscribers",
@@ -83,6 +84,7 @@ class YDocument:
         # and a mirror may look into them for what the event has lost already.
         self._applying: bytes | None = None
         self._changed = False
+        self._grown = False  # since what is held back was last tried
         self._committing = False
         # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
         self._clocks: dict[int, int] = {}
@@ -118,13 +120,13 @@ class YDocument:
             raise MirrorError("the document is gone: keep a reference to the pycrdt.Doc while it is in use")
         return doc
 
-    def apply(self, update: bytes, *, origin: object, spans: Mapping[int, Span] | None = None) -> bool:
+    def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
         """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
 
         Structs that follow on a missing one of the same client are held back until it has come: given them
-        at once, yrs 0.28 integrates across the gap, and closing it then leaves the document with a
-        length below zero in its encoding, which no peer can read. An update that brings nothing is told to
-        nobody, so that it does not go round in circles.
+        at once, yrs 0.28 integrates across the gap, and closing it then leaves the document with a length
+        below zero in its encoding, which no peer can read. Deletions wait with them. An update that brings
+        nothing is told to nobody, so that it does not go round in circles.
 
         Args:
             update: Yjs v1 update.
@@ -139,39 +141,53 @@ class YDocument:
             RemoteProtocolError: The bytes are not an update, or the binding refused them. Nothing was
                 applied, nobody was told.
         """
-        if spans is None:
-            spans = check_update(update)
-        whole = self._follows_on(spans)
-        news = self._integrate(update if whole else cut_at_gaps(update, self._clocks))
-        if whole and not self._waits(update, spans):
-            self._advance(spans)
-        elif all(held.update != update for held in self._held):
-            self._hold(_Held(update, spans, origin))
+        held = _Held(update, check_update(update) if spans is None else spans, origin)
+        news, complete = self._integrate(held)
+        if complete:
+            self._advance(held.spans)
+        elif all(other.update != update for other in self._held):
+            self._hold(held)
             news = True
         if news:
             self._tell(update, origin)
-        if self._held:
-            self._release()
         self.flush()
         return bool(self._held)
 
-    def _integrate(self, update: bytes) -> bool:
-        """Give an update to the binding; whether it changed anything."""
+    def _integrate(self, held: _Held) -> tuple[bool, bool]:
+        """Give the binding what it can use of an update: whether anything changed, and whether it was all.
+
+        Deletions come last and only when the structs are complete: the delete set of an answer names all that
+        its sender has deleted, so also a container that lost against one which has not come yet, and
+        without that one the loss would look like a deletion.
+        """
+        update, spans, _ = held
         before = self._applying, self._changed
         self._applying, self._changed = update, False
+        complete = False
+        doc = self.doc
         try:
             with guarded():
-                self.doc.apply_update(update)
+                if not self._follows_on(spans):
+                    doc.apply_update(cut_at_gaps(update, self._clocks))
+                elif update[-1] == 0:  # an empty delete set
+                    doc.apply_update(update)
+                    complete = not self._waits(update, spans)
+                else:
+                    with doc.transaction():
+                        doc.apply_update(update[: spans.deletes_at] + b"\0")
+                        complete = not self._waits(update, spans)
+                        if complete:
+                            doc.apply_update(update)
         except ExceptionGroup:
             # pycrdt raises what observers of the user's own raised, after the commit: the update stands.
             _log.exception("an observer of the document failed; the update it was called for stands")
-            return True
+            return True, complete or not self._waits(update, spans)
         else:
-            return self._changed
+            return self._changed, complete
         finally:
             self._applying, self._changed = before
 
-    def _follows_on(self, spans: Mapping[int, Span]) -> bool:
+    def _follows_on(self, spans: Spans) -> bool:
         """Whether no struct of the update follows a missing one of the same client."""
         return self._knows([(client, span.needs) for client, span in spans.items()])
 
@@ -184,7 +200,7 @@ class YDocument:
         clocks = self._clocks = decode_state_vector(self.state_vector())
         return all(clock <= clocks.get(client, 0) for client, clock in needed)
 
-    def _advance(self, spans: Mapping[int, Span]) -> None:
+    def _advance(self, spans: Spans) -> None:
         clocks = self._clocks
         for client, span in spans.items():
             if span.end > clocks.get(client, 0):
@@ -198,25 +214,23 @@ class YDocument:
             del self._held[0]  # the resync that closes the gap brings it again
 
     def _release(self) -> None:
-        """Apply what was held back and follows on now, and tell of it again.
+        """Apply what was held back and is complete now, and tell of it again.
 
         Again, because whoever asked for the document's state meanwhile was not given it.
         """
-        progress = True
-        while progress:
-            progress = False
+        while self._grown:
+            self._grown = False
             for held in tuple(self._held):
-                if not self._follows_on(held.spans):
-                    continue
-                self._integrate(held.update)
-                if not self._waits(held.update, held.spans):
+                _, complete = self._integrate(held)
+                if complete:
                     self._advance(held.spans)
                     self._held.remove(held)
                     self._tell(held.update, held.origin)
-                    progress = True
 
     def flush(self) -> None:
-        """Let every mirror on the document write what it could not write inside an observer."""
+        """Apply what need not be held back any more, and let every mirror write what it owes."""
+        if self._held and self._grown and self.is_writable:
+            self._release()
         for reference in tuple(self._mirrors):
             mirror = reference()
             if mirror is None:
@@ -265,6 +279,11 @@ class YDocument:
             return self.doc.get_update(state_vector)
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether received updates wait for structs that are missing."""
+        return bool(self._held)
+
+    @property
     def is_writable(self) -> bool:
         """Whether the document can be written: no observer of it is being called."""
         return not (self._committing or in_observer(self.doc))
@@ -278,7 +297,7 @@ class YDocument:
                     mirror._committed(event, self._applying)
         finally:
             self._committing = False
-        self._changed = True
+        self._changed = self._grown = True
         if self._applying is None:
             self._tell(event.update, None)
 
@@ -286,7 +305,7 @@ class YDocument:
         for callback in tuple(self._subscribers):
             callback(update, origin)
 
-    def _waits(self, update: bytes, spans: Mapping[int, Span]) -> bool:
+    def _waits(self, update: bytes, spans: Spans) -> bool:
         """Whether the binding has set part of the update aside, for want of a struct of another client.
 
         A deletion too may come before what it deletes; in a large update that is not looked for.

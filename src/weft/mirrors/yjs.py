@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.mirrors._engine import Mirror, Owed, RawTables, RawValues, Tables, Values
+from weft.mirrors._engine import Batch, Mirror, Owed, RawTables, RawValues
 from weft.mirrors._flat import FlatLayout
 from weft.mirrors._nested import NestedLayout
 from weft.mirrors._pycrdt import (
@@ -108,8 +108,8 @@ class YjsMirror(Mirror):
         self._unobservers.clear()
 
     def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
-        if origin_of(self._doc, txn) is self._token:
-            return
+        if origin_of(self._doc, txn) is self._token and not self._hub.is_waiting:
+            return  # our own; unless something that waited for what we have written has come with it
         try:
             self._receive(*self._layout.translate(root, events, txn))
         except Exception as error:  # noqa: BLE001 - reported: it would surface in whoever committed
@@ -146,26 +146,15 @@ class YjsMirror(Mirror):
         if not self._blocked():
             tables, values = self._layout.recover()
             self._receive(tables, values)
-            for table_id, rows in tables.items():
-                for row_id, cells in rows.items():
-                    self._owed.add_cells(table_id, row_id, cells)
-            self._owed.values.update(values)
+            self._owed.add_content(tables, values)
         super().flush()
 
     def _blocked(self) -> bool:
         return not self._hub.is_writable
 
-    def _write(
-        self,
-        tables: Tables,
-        values: Values,
-        removed_tables: set[str],
-        removed_rows: set[tuple[str, str]],
-        *,
-        compare: bool,
-    ) -> None:
+    def _write(self, batch: Batch, *, compare: bool) -> None:
         with raw_transaction(self._doc, self._token) as txn:
-            errors = self._layout.write(txn, tables, values, removed_tables, removed_rows, compare=compare)
+            errors = self._layout.write(txn, batch, compare=compare)
         for error in errors:
             self._report(error)
 

@@ -15,9 +15,7 @@ from weft._yupdate import check_update
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from weft._yupdate import Span
+    from weft._yupdate import Spans
     from weft.limits import Limits
 
 __all__ = [
@@ -63,7 +61,7 @@ class Update:
     """An update that has passed ``check_update``, and what that gave."""
 
     update: bytes
-    spans: Mapping[int, Span]
+    spans: Spans
     is_answer: bool  # SyncStep2, the answer to a SyncStep1
 
 
