@@ -103,8 +103,7 @@ def test_writing_is_bounded_in_depth() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[1,]", "NaN", "[Infinity]", "-Infinity", '{"a":1,"a":2}', "{'a':1}", '"\ud800"', '"\\ud800"',
-     '["\\udc00x"]', "1e999", "[" + "9" * 400 + "]",
-     '{"\\ud800":1}', "[1] x", "\ufeff[]", "01", "[" * 100_000],
+     '["\\udc00x"]', '{"\\ud800":1}', "[1] x", "\ufeff[]", "01", "[" * 100_000],
 )  # fmt: skip
 def test_what_is_not_strict_json_is_refused(text: str) -> None:
     with pytest.raises(InvalidJsonError, match="JSON"):

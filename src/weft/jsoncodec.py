@@ -225,6 +225,14 @@ def _read_int(text: str) -> int | float:
 
 
 def _read_float(text: str) -> int | float:
+    return normal_number(float(text))
+
+
+def _read_finite_int(text: str) -> int | float:
+    return int(text) if len(text) < 16 else _read_finite_float(text)
+
+
+def _read_finite_float(text: str) -> int | float:
     number = float(text)
     if not isfinite(number):
         raise ValueError("a number is beyond the range of a double")
@@ -264,7 +272,8 @@ Raises:
 def loads(text: str) -> Any:
     """Read strict JSON text.
 
-    Numbers are JavaScript's: doubles, in the one form of their value (see :func:`normal_number`).
+    Numbers are JavaScript's: doubles, in the one form of their value (see :func:`normal_number`). One beyond
+    the range of a double is infinite, as in JavaScript, and no cell.
 
     Raises:
         InvalidJsonError: The text is not strict JSON.

@@ -43,7 +43,7 @@ class ContentWriting(RowWriting):
             return self
         try:
             given: object = content() if callable(content) else content
-            if isinstance(given, (list, tuple)) and given:
+            if isinstance(given, (list, tuple)) and (given or self._lenient()):
                 if self._middleware is not None:
                     given = self._middleware._will_set_content(given)
                 if given is not None:
@@ -57,7 +57,7 @@ class ContentWriting(RowWriting):
         return self
 
     def _set_parts(self, content: Any) -> None:
-        tables = content[0]
+        tables = content[0] if content else UNDEFINED
         values = content[1] if len(content) > 1 else UNDEFINED
         # Both are checked before either is written.
         valid_tables = None if _is_empty(tables) else self._valid_tables(tables)

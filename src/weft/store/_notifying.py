@@ -72,7 +72,7 @@ class Notifying(Listening):
             self._call_tables(registry)
         if registry.invalid_value and self._invalid_values:
             for value_id, refused in list(self._invalid_values.items()):
-                call(matching(registry.invalid_value, value_id), self, value_id, list(refused))
+                call(matching(registry.invalid_value, value_id), self, value_id, refused)
         self._catch_up()  # mutators may have written meanwhile
         if self._touched_values:
             self._call_values(registry)
@@ -166,7 +166,7 @@ class Notifying(Listening):
         ]
         for table_id, row_id, cell_id, refused in found:
             leaves = matching(registry.invalid_cell, table_id, row_id, cell_id)
-            call(leaves, self, table_id, row_id, cell_id, list(refused))
+            call(leaves, self, table_id, row_id, cell_id, refused)
 
     def _call_table_ids(self, registry: Registry, ids: IdChanges, net: Net) -> None:
         self._call_ids(registry.table_ids, registry.has_table, ids.tables)

@@ -187,7 +187,9 @@ class Transactions(Accounting):
         if depth < 0:
             self._refuse_write()
             return False
-        self._open(undoable=bool(self._start or self._will or self._mutators))
+        # One write is checked before it changes anything: only the code of others can fail after that.
+        others = self._start or self._will or self._mutators or self._middleware is not None
+        self._open(undoable=bool(others))
         return True
 
     def _leave(self) -> None:

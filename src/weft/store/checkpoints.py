@@ -247,24 +247,26 @@ class Checkpoints:
     def _restore(self, checkpoint_id: str, which: int) -> None:
         """Write the old (0) or new (1) form of all that a checkpoint covers, past the middleware."""
         deltas = self._deltas[checkpoint_id]
-        store = self._store
         self._listening = False
         try:
-            with store.transaction():
-                was = store._middleware, store._receiving, store._decode
-                # What the schema has come to refuse is left out, and raises nothing.
-                store._middleware, store._receiving, store._decode = None, True, decode_received
-                try:
-                    for table_id, rows in deltas.cells.items():
-                        for row_id, cells in rows.items():
-                            for cell_id, pair in cells.items():
-                                self._restore_cell(table_id, row_id, cell_id, pair[which])
-                    for value_id, pair in deltas.values.items():
-                        self._restore_value(value_id, pair[which])
-                finally:
-                    store._middleware, store._receiving, store._decode = was
+            self._store.transaction(lambda: self._write(deltas, which))
         finally:
             self._listening = True
+
+    def _write(self, deltas: _Deltas, which: int) -> None:
+        store = self._store
+        was = store._middleware, store._receiving, store._decode
+        # What the schema has come to refuse is left out, and raises nothing.
+        store._middleware, store._receiving, store._decode = None, True, decode_received
+        try:
+            for table_id, rows in deltas.cells.items():
+                for row_id, cells in rows.items():
+                    for cell_id, pair in cells.items():
+                        self._restore_cell(table_id, row_id, cell_id, pair[which])
+            for value_id, pair in deltas.values.items():
+                self._restore_value(value_id, pair[which])
+        finally:
+            store._middleware, store._receiving, store._decode = was
 
     def _restore_cell(self, table_id: str, row_id: str, cell_id: str, cell: Stored | Undefined) -> None:
         store = self._store
@@ -315,7 +317,7 @@ class Checkpoints:
         first = delta[id_][0] if id_ in delta else _stored(old)
         last = _stored(new)
         if is_same(first, last):
-            del delta[id_]
+            delta.pop(id_, None)
         else:
             delta[id_] = (first, last)
 
