@@ -307,7 +307,7 @@ async def test_a_connection_may_have_limits_of_its_own() -> None:
         async with connect(f"{server.url}/room?small=1") as socket:
             await socket.send(update_frame(bytes(1000)))
             await socket.wait_closed()
-            assert socket.close_code == 1007
+            assert socket.protocol.close_code == 1007
 
 
 # What comes in

@@ -212,8 +212,8 @@ class YClient:
                 self._news.set()
         except (ConnectionClosed, ConnectionError):
             await self.socket.wait_closed()
-            self.close_code = self.socket.close_code or 1006
-            self.close_reason = self.socket.close_reason
+            self.close_code = self.socket.protocol.close_code or 1006
+            self.close_reason = self.socket.protocol.close_reason
             self._news.set()
 
     async def _take(self, frame: bytes) -> None:

@@ -276,7 +276,8 @@ class Server:
 
     async def _close(self, websockets: WebsocketsServer) -> None:
         self._port = self.port
-        websockets.close(code=_SERVICE_RESTART, reason="server is shutting down")
+        websockets.close(close_connections=False)  # no new ones; the code to the others is ours to say
+        farewells = [asyncio.create_task(_say_restart(connection)) for connection in self._connections]
         try:
             async with asyncio.timeout(self._shutdown_timeout):
                 await websockets.wait_closed()
@@ -290,6 +291,7 @@ class Server:
             for handler in self._connections.values():
                 handler.cancel()
             await websockets.wait_closed()
+        await asyncio.gather(*farewells)
         try:
             async with asyncio.timeout(self._shutdown_timeout):
                 await self.rooms.close()
@@ -335,6 +337,9 @@ class Server:
             _log.info("%s may not enter room %.200r: %.200r", connection.remote, room_name, decision.reason)
             await connection.close(decision.code, _cut(decision.reason))
             return
+        if self._closing is not None:  # the handshake was over a moment before
+            await _say_restart(connection)
+            return
         handler = asyncio.current_task()
         if handler is None:  # a connection is served in a task
             raise RuntimeError("not in a task")
@@ -358,6 +363,10 @@ class Server:
 
     def _count_ignored(self) -> None:
         self.ignored_text_frames += 1
+
+
+async def _say_restart(connection: _Connection) -> None:
+    await connection.close(_SERVICE_RESTART, "server is shutting down")
 
 
 def _address(remote: object) -> str:
