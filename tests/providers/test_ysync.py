@@ -210,6 +210,20 @@ async def test_one_question_serves_all_who_flush_in_the_same_state() -> None:
         await asyncio.gather(*flushes)
 
 
+async def test_a_question_that_was_answered_serves_nobody_else() -> None:
+    async with by_hand() as hand:
+        await hand.shake_hands()
+        first = asyncio.create_task(hand.provider.flush())
+        await hand.expect("step1")
+        second = asyncio.create_task(hand.provider.flush())
+        # The answer comes before the second starts, and the first has not come to run yet.
+        hand.provider._adapter.received(step2_message(NOTHING))
+        await first
+        await hand.expect("step1")
+        await hand.say(step2_message(NOTHING))
+        await second
+
+
 async def test_an_answer_confirms_only_what_was_written_before_its_question() -> None:
     async with by_hand() as hand:
         await hand.shake_hands()

@@ -121,8 +121,10 @@ class YSyncAdapter:
         """Return when the server has processed everything that was written up to now."""
         self.engine.check_running()
         # A question under way that came after the same writes serves this one too.
-        tokens = (other.token for other in self._flushes if other.writes == self._writes)
-        token = next((token for token in tokens if token is not None), None)
+        asked = [
+            other for other in self._flushes if other.writes == self._writes and not other.outcome.done()
+        ]
+        token = next((other.token for other in asked if other.token is not None), None)
         flush = _Flush(asyncio.get_running_loop().create_future(), self._writes, token)
         self._flushes.append(flush)
         try:
