@@ -187,7 +187,7 @@ class Outbox:
                 break
             except TimeoutError:
                 after = link.buffered()
-                if before - after < self._stall_timeout * _MIN_RATE:
+                if after and before - after < self._stall_timeout * _MIN_RATE:
                     raise StalledError from None
                 before = after
         self._size -= sum(map(len, chunk))
