@@ -25,7 +25,7 @@ __all__ = [
     "Span",
     "Spans",
     "check_update",
-    "cut_at_gaps",
+    "cut_at_holes",
     "parse_update",
 ]
 
@@ -108,26 +108,27 @@ def parse_update(data: bytes) -> ParsedUpdate:
     return ParsedUpdate(items, deletes)
 
 
-def cut_at_gaps(data: bytes, known: Mapping[int, int]) -> bytes:
-    """Keep of an update the structs that follow on from what is known.
+def cut_at_holes(data: bytes, known: Mapping[int, int]) -> bytes | None:
+    """Keep of an update the structs that come before its holes (Skips) and follow on from what is known.
 
-    Structs of a client that come after a missing one are left out. What waits for a struct of *another*
-    client is not: the binding sets that aside by itself. The delete set is: it may delete what a struct
-    behind the gap replaces.
+    The state of a JavaScript document that itself waits for something is such an update.
 
     Args:
         data: Yjs v1 update that :func:`check_update` has passed.
         known: For each client the clock up to which its structs are known.
 
     Returns:
-        An update; its structs are copied byte for byte.
+        An update whose structs are copied byte for byte, without a delete set; ``None`` where the update does
+        not even begin with what is known.
     """
     reader = Reader(data)
-    sections: list[tuple[int, int, list[bytes]]] = []
+    sections = Writer()
+    kept_sections = 0
     for _ in range(reader.uint()):
         count, client, clock = reader.uint(), reader.uint(), reader.uint()
-        start, kept = clock, []
-        whole = clock <= known.get(client, 0)
+        if clock > known.get(client, 0):
+            return None
+        start, kept, whole = clock, [], True
         for _ in range(count):
             begin = reader.position
             item = _read_struct(reader, client, clock)
@@ -136,16 +137,9 @@ def cut_at_gaps(data: bytes, known: Mapping[int, int]) -> bytes:
             if whole:
                 kept.append(data[begin : reader.position])
         if kept:
-            sections.append((client, start, kept))
-    writer = Writer()
-    writer.uint(len(sections))
-    for client, start, kept in sections:
-        writer.uint(len(kept))
-        writer.uint(client)
-        writer.uint(start)
-        for struct_ in kept:
-            writer.raw(struct_)
-    return writer.uint(0).finish()
+            kept_sections += 1
+            sections.uint(len(kept)).uint(client).uint(start).raw(b"".join(kept))
+    return Writer().uint(kept_sections).raw(sections.finish()).uint(0).finish()
 
 
 def _refuse(reason: str, reader: Reader) -> NoReturn:

@@ -55,3 +55,25 @@ def test_deletions_in_an_update_with_a_gap_do_not_empty_a_row_that_is_replaced_b
     deliver(relay, doc)
     assert store.get_row("t", "r") == {"mine": 1, "theirs": 2, "more": 3}
     assert tuple(store.get_content()) == project(doc)
+
+
+def test_a_row_that_lost_behind_a_gap_does_not_empty_the_row_it_beats() -> None:
+    store, doc = mirrored(LOW)
+    other, other_doc = mirrored(LOW + 2)  # beats ours, and loses against theirs
+    theirs, their_doc = mirrored(HIGH)
+    store.set_cell("t", "r", "mine", 1)
+    other.set_cell("t", "r", "other", 2)
+    theirs.set_cell("t", "r", "theirs", 3)
+
+    relay = numbered_doc(LOW + 1)
+    deliver(their_doc, relay)
+    behind = relay.get_state()
+    deliver(other_doc, relay)
+    theirs.set_cell("t", "r", "more", 4)
+    deliver(their_doc, relay)
+    late = get_update(relay.get_update(), behind)  # "more", and the other row as one that is deleted already
+
+    assert YDocument.of(doc).apply(late, origin="test"), "what it builds on is missing"
+    deliver(relay, doc)
+    assert store.get_row("t", "r") == {"mine": 1, "theirs": 3, "more": 4}
+    assert tuple(store.get_content()) == project(doc)

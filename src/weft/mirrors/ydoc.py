@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
-from weft._yupdate import Spans, check_update, cut_at_gaps
+from weft._yupdate import Spans, check_update, cut_at_holes
 from weft.errors import MirrorError
 from weft.mirrors._lineage import decode_state_vector, read_delete_set
 from weft.mirrors._pycrdt import RawTransactionEvent, create_doc, guarded, in_observer, observe_transactions
@@ -123,10 +123,9 @@ class YDocument:
     def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
         """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
 
-        Structs that follow on a missing one of the same client are held back until it has come: given them
-        at once, yrs 0.28 integrates across the gap, and closing it then leaves the document with a length
-        below zero in its encoding, which no peer can read. Deletions wait with them. An update that brings
-        nothing is told to nobody, so that it does not go round in circles.
+        An update that does not follow on from what is known is held back: given it, yrs 0.28 integrates
+        across the gap, and closing that leaves the document with a length below zero in its encoding, which
+        no peer can read. An update that brings nothing is told to nobody, lest it go round in circles.
 
         Args:
             update: Yjs v1 update.
@@ -168,7 +167,9 @@ class YDocument:
         try:
             with guarded():
                 if not self._follows_on(spans):
-                    doc.apply_update(cut_at_gaps(update, self._clocks))
+                    part = cut_at_holes(update, self._clocks)
+                    if part is not None:
+                        doc.apply_update(part)
                 elif update[-1] == 0:  # an empty delete set
                     doc.apply_update(update)
                     complete = not self._waits(update, spans)
