@@ -11,16 +11,12 @@ from weft.errors import InvalidJsonError, RemoteProtocolError
 from weft.jsoncodec import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from weft.limits import Limits
 
 __all__ = ["AwarenessEntry", "State", "read_entries"]
 
 State: TypeAlias = dict[str, Any]
 
-_MAX_CLOCK = 2**32 - 1  # of a client not known: at one change a millisecond, 49 days
-_MAX_CLOCK_STEP = 2**20  # beyond what is known; a clock near the end could not be followed by an honest one
 _MIN_ENTRY = 5  # bytes: id, clock, length and the two of "{}"
 
 
@@ -34,40 +30,43 @@ class AwarenessEntry:
     text: str
 
 
-def read_entries(
-    data: bytes, limits: Limits, known_clock: Callable[[int], int | None]
-) -> list[AwarenessEntry]:
+def read_entries(data: bytes, limits: Limits) -> tuple[list[AwarenessEntry], int]:
     """Decode an awareness message (y-protocols ``awareness.js``).
+
+    States that are too large or no objects are left out and counted. A server hands on what others sent, so
+    they are not the fault of the connection they come by, and closing it would bring them again.
 
     Args:
         data: The message, without framing.
         limits: How many entries, and how large.
-        known_clock: The clock known of a client, or ``None``.
+
+    Returns:
+        The entries, and how many were left out.
 
     Raises:
-        RemoteProtocolError: It is malformed or breaks a limit.
+        RemoteProtocolError: It is malformed, or announces more entries than a room may have.
     """
-    reader = Reader(data, max_string=limits.max_awareness_state)
+    reader = Reader(data)
     count = reader.uint()
     # One more than is kept, as everybody's own state has its place besides.
     if count > limits.max_awareness_states + 1 or count * _MIN_ENTRY > reader.remaining:
         raise RemoteProtocolError(f"awareness message with {count} entries announced")
     entries = []
     for _ in range(count):
-        client_id, clock = reader.uint(), reader.uint()
-        known = known_clock(client_id)
-        if clock > (_MAX_CLOCK if known is None else known + _MAX_CLOCK_STEP):
-            raise RemoteProtocolError(f"awareness clock {clock} out of range")
-        state, text = _load_state(reader.string())
-        entries.append(AwarenessEntry(client_id, clock, state, text))
+        client_id, clock, text = reader.uint(), reader.uint(), reader.string()
+        if len(text) > limits.max_awareness_state or len(text.encode()) > limits.max_awareness_state:
+            continue
+        state, text = _load_state(text)
+        if state is None or isinstance(state, dict):
+            entries.append(AwarenessEntry(client_id, clock, state, text))
     reader.expect_end()
-    return entries
+    return entries, count - len(entries)
 
 
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
 
 
-def _load_state(text: str) -> tuple[State | None, str]:
+def _load_state(text: str) -> tuple[object, str]:
     """Read the JSON of a state; give it and the text to relay.
 
     JavaScript writes half a surrogate pair, as a text cut at the wrong place has it, as an escape. No UTF-8
@@ -79,10 +78,6 @@ def _load_state(text: str) -> tuple[State | None, str]:
         state = loads(text)
     except InvalidJsonError as error:
         raise RemoteProtocolError(f"awareness state: {error}") from error
-    if state is None:
-        return None, "null"
-    if not isinstance(state, dict):
-        raise RemoteProtocolError("awareness state that is neither an object nor null")
     return state, text
 
 

@@ -8,7 +8,7 @@ heard of for 30 is gone.
 Where it differs, on purpose:
 
 * A message is decoded whole before any of it counts; y-protocols applies the entries before a bad one and
-  tells nobody.
+  tells nobody. An entry that is well-formed and over a limit is ignored, the others count.
 * What is remembered of clients who left is bounded and forgotten. y-protocols keeps it for ever, so that a
   stream of made-up ids fills the memory.
 * The local state is the local program's: a peer that announces another one makes this side announce its own
@@ -23,7 +23,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft._lib0 import Writer
-from weft.errors import RemoteProtocolError
 from weft.jsoncodec import dumps, loads
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols._awareness_message import AwarenessEntry, State, read_entries
@@ -39,6 +38,8 @@ EXPIRY_S = 30.0  # y-protocols: outdatedTimeout
 _MEMORY_S = 30.0
 # Two programs with one client id would answer each other's claims for ever; at this pace it does no harm.
 _REASSERT_S = 1.0
+_MAX_CLOCK = 2**32 - 1  # of a client not known: at one change a millisecond, 49 days
+_MAX_CLOCK_STEP = 2**20  # beyond what is known; a clock near the end could not be followed by an honest one
 
 Observer: TypeAlias = "Callable[[AwarenessChange, object | None], None]"
 
@@ -89,6 +90,7 @@ class Awareness:
 
     def __init__(self, client_id: int, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.client_id = client_id
+        self.ignored = 0  # entries received that were over a limit
         self._limits = limits
         self._known: dict[int, _Known] = {}
         self._states: dict[int, State] = {}
@@ -177,22 +179,14 @@ class Awareness:
             writer.uint(client_id).uint(clock).string(text)
         return writer.finish()
 
-    def decode(
-        self, data: bytes, *, origin: object | None = None, exclusive: bool = False
-    ) -> list[AwarenessEntry]:
-        """Decode a message and check it against the limits. Changes nothing; see :meth:`apply`.
+    def decode(self, data: bytes) -> list[AwarenessEntry]:
+        """Decode a message; see :meth:`apply`. No state changes.
 
         Raises:
-            RemoteProtocolError: It is malformed or breaks a limit.
+            RemoteProtocolError: It is malformed.
         """
-        entries = read_entries(data, self._limits, self._clock_of)
-        if exclusive:
-            spoken_for = {client_id for client_id, known in self._known.items() if known.origin is origin}
-            spoken_for.update(entry.client_id for entry in entries if entry.state is not None)
-            if len(spoken_for) > self._limits.max_awareness_states_per_session:
-                raise RemoteProtocolError(
-                    f"awareness states for {len(spoken_for)} clients from one connection"
-                )
+        entries, ignored = read_entries(data, self._limits)
+        self.ignored += ignored
         return entries
 
     def apply(
@@ -212,14 +206,9 @@ class Awareness:
             What changed; the observers have been told.
 
         Raises:
-            RemoteProtocolError: It is malformed or breaks a limit. Nothing changed.
+            RemoteProtocolError: It is malformed. Nothing changed.
         """
-        return self.apply_entries(
-            self.decode(data, origin=origin, exclusive=exclusive),
-            now=now,
-            origin=origin,
-            exclusive=exclusive,
-        )
+        return self.apply_entries(self.decode(data), now=now, origin=origin, exclusive=exclusive)
 
     def apply_entries(
         self,
@@ -234,21 +223,34 @@ class Awareness:
         updated: dict[int, bool] = {}  # whether different
         removed: dict[int, None] = {}
         claimed = False
+        free = self._free_places(origin) if exclusive else self._limits.max_awareness_states
         for entry in entries:
             client_id = entry.client_id
+            known_clock = self._clock_of(client_id)
+            if entry.clock > (_MAX_CLOCK if known_clock is None else known_clock + _MAX_CLOCK_STEP):
+                self.ignored += 1
+                continue
             if client_id == self.client_id:
                 claimed |= self._note_claim(entry)
                 continue
             known = self._known.get(client_id)
             if known is None:
-                clock = self._left.get(client_id, (0, 0.0))[0]
                 # As y-protocols: clock 0 is the empty state that everybody is born with, and not taken.
-                if entry.state is None or entry.clock <= clock or self._is_full():
+                if entry.clock <= (known_clock or 0):
                     continue
+                if entry.state is None:
+                    if not exclusive:  # it could keep somebody else from coming
+                        self._remember(client_id, entry.clock, now)
+                    continue
+                if free <= 0 or self._is_full():
+                    self.ignored += 1
+                    continue
+                free -= 1
             else:
                 if entry.clock < known.clock or (entry.clock == known.clock and entry.state is not None):
                     continue
                 if exclusive and known.origin is not origin and not _is_free(known, entry, now):
+                    self.ignored += 1
                     continue
             if entry.state is None:
                 self._drop(client_id, now, clock=entry.clock)
@@ -363,6 +365,11 @@ class Awareness:
         left = self._left.get(client_id)
         return None if left is None else left[0]
 
+    def _free_places(self, origin: object) -> int:
+        """How many more clients an origin may speak for."""
+        taken = sum(known.origin is origin for known in self._known.values())
+        return self._limits.max_awareness_states_per_session - taken
+
     def _is_full(self) -> bool:
         # One's own state has its place whoever else is here.
         others = len(self._known) - (self.client_id in self._known)
@@ -379,11 +386,15 @@ class Awareness:
         if known is None:
             return False
         del self._states[client_id]
-        self._left[client_id] = (known.clock if clock is None else clock, now)
+        self._remember(client_id, known.clock if clock is None else clock, now)
+        return True
+
+    def _remember(self, client_id: int, clock: int, now: float) -> None:
+        self._left.pop(client_id, None)  # the order is that of leaving
+        self._left[client_id] = (clock, now)
         if len(self._left) > self._limits.max_awareness_states:
             del self._left[next(iter(self._left))]
         self._schedule(now + _MEMORY_S)
-        return True
 
     def _schedule(self, when: float) -> None:
         self._due = min(self._due, when)

@@ -378,7 +378,7 @@ class YSyncSession:
     def _decode_awareness(self, message: Message) -> list[AwarenessEntry]:
         if self.awareness is None or not isinstance(message, AwarenessMessage):
             return []
-        return self.awareness.decode(message.data, origin=self, exclusive=self.role == "server")
+        return self.awareness.decode(message.data)
 
     def _take_awareness(self, entries: list[AwarenessEntry], effects: list[Effect], now: float) -> None:
         if self.awareness is not None and entries:
