@@ -38,7 +38,7 @@ def _name(path: Path) -> str:
 
 def _python(page: Path, block: Block, source: str, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", source],
+        [sys.executable, "-W", "error", "-c", source],
         capture_output=True,
         text=True,
         timeout=50,
