@@ -43,6 +43,8 @@ LAYERS = {
 EXTRAS = {
     "pycrdt": ("weft.mirrors.", "weft.server.", "weft.providers.", "weft.testing.", "weft.cli"),
     "websockets": ("weft.providers._websockets", "weft.server.websocket"),
+    "watchfiles": ("weft.persisters.file",),
+    "pytest": ("weft.testing.",),
 }
 
 # Modules with which code could open a socket, read a clock or draw at random. Nothing up to the protocols

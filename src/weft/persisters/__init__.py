@@ -1,0 +1,61 @@
+"""Persisters: a Store loaded from a place and saved there, on demand and by itself.
+
+Those that need a package beyond Python's own are imported from modules of their own when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.persisters._blocking import BlockingPersister, blocking
+    from weft.persisters._custom import CustomPersister, create_custom_persister
+    from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
+    from weft.persisters._document import ANY, ConflictError, DocumentPersister
+    from weft.persisters._persister import Persister, PersisterStats
+    from weft.persisters._states import Persists, Status
+    from weft.persisters.file import FilePersister
+    from weft.persisters.mapping import MappingPersister
+
+__all__ = [
+    "ANY",
+    "BlockingPersister",
+    "ConflictError",
+    "CustomPersister",
+    "DocumentPersister",
+    "FilePersister",
+    "MappingPersister",
+    "Persister",
+    "PersisterStats",
+    "Persists",
+    "RawContent",
+    "Status",
+    "StoredChanges",
+    "StoredContent",
+    "blocking",
+    "create_custom_persister",
+]
+
+# Each extra, the packages it brings, and what needs them.
+_HOMES = {
+    "ANY": "_document",
+    "BlockingPersister": "_blocking",
+    "ConflictError": "_document",
+    "CustomPersister": "_custom",
+    "DocumentPersister": "_document",
+    "FilePersister": "file",
+    "MappingPersister": "mapping",
+    "Persister": "_persister",
+    "PersisterStats": "_persister",
+    "Persists": "_states",
+    "RawContent": "_dirty",
+    "Status": "_states",
+    "StoredChanges": "_dirty",
+    "StoredContent": "_dirty",
+    "blocking": "_blocking",
+    "create_custom_persister": "_custom",
+}
+
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", needs=frozenset({"pycrdt"}))

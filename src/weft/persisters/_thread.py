@@ -1,0 +1,36 @@
+"""A thread of one's own for calls that block: at most one at a time, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["OwnThread"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class OwnThread:
+    """Runs functions in one thread, which starts with the first call.
+
+    A cancelled caller leaves its call running; the next call waits for it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function there."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, lambda: function(*args, **kwargs)
+        )
+
+    async def close(self) -> None:
+        """Wait for what runs there, and end the thread."""
+        await self.run(lambda: None)
+        self._executor.shutdown(wait=False)

@@ -1,0 +1,131 @@
+"""Persisting to a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from weft.errors import StorageError
+from weft.persisters._atomic import file_version, read_file, replace_file
+from weft.persisters._document import ANY, ConflictError, DocumentPersister
+from weft.persisters._polling import Polling
+from weft.persisters._thread import OwnThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.persisters._atomic import FileVersion
+    from weft.store import Store
+
+__all__ = ["FilePersister"]
+
+T = TypeVar("T")
+
+_DEBOUNCE_MS = 50
+_STEP_MS = 10
+
+
+class FilePersister(DocumentPersister):
+    """Keeps a Store in a file of JSON text, the file that TinyBase's file persister keeps.
+
+    ::
+
+        async with FilePersister(store, "notes.json") as persister:
+            await persister.start_auto_persisting(({}, {"open": True}))
+
+    The file is replaced atomically and durably; its mode stays, symbolic links are followed. Several
+    processes may use one file: automatic saves merge into what the others wrote.
+
+    Args:
+        store: The Store.
+        path: The file; its directory must be there.
+        poll_seconds: How often auto-load looks at the file. Where the package ``watchfiles`` is installed
+            (``weft[files]``), the system tells of changes, and this is not used.
+        on_ignored_error: Called with what automatic work could not do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        path: str | os.PathLike[str],
+        *,
+        poll_seconds: float = 0.05,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
+        self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
+        self._files = OwnThread("weft-file")
+
+    def get_file_path(self) -> str:
+        """Get the path, made absolute."""
+        return self._path
+
+    async def fetch(self) -> tuple[bytes | None, object]:
+        """Read the file."""
+        return await self._mapped(lambda: read_file(self._path))
+
+    async def put(self, data: bytes, expected: object) -> object:
+        """Replace the file."""
+
+        def agreed(version: FileVersion) -> bool:
+            return expected is ANY or version == expected
+
+        version = await self._mapped(lambda: replace_file(self._path, data, agreed))
+        if version is None:
+            raise ConflictError(f"another changed {self._path}")
+        return version
+
+    async def probe(self) -> object:
+        """Look at the file without reading it."""
+        return await self._mapped(lambda: file_version(self._path))
+
+    async def _mapped(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._files.run(work)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror or error}") from error
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        """Watch the directory where ``watchfiles`` is installed, otherwise look at the file."""
+        try:
+            import watchfiles  # noqa: PLC0415 - optional
+        except ImportError:
+            return await super().watch(listener)
+        # The directory and not the file: a watch on the file ends when the file is replaced.
+        path = await self._files.run(os.path.realpath, self._path)
+        folder, name = os.path.split(path)
+        stop = asyncio.Event()
+        changes = watchfiles.awatch(
+            folder,
+            watch_filter=lambda _change, changed: os.path.basename(changed) == name,  # noqa: PTH119
+            stop_event=stop,
+            recursive=False,
+            step=_STEP_MS,
+            debounce=_DEBOUNCE_MS,
+            rust_timeout=1000,
+        )
+
+        async def follow() -> None:
+            try:
+                async for _ in changes:
+                    await self._look(listener)
+            except (OSError, StorageError) as error:
+                self._report(StorageError(f"{self._path} cannot be watched any more: {error}"))
+
+        return stop, asyncio.get_running_loop().create_task(follow())
+
+    async def unwatch(self, handle: Any) -> None:
+        """End the watch."""
+        if isinstance(handle, Polling):
+            await super().unwatch(handle)
+            return
+        stop, task = handle
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def close(self) -> None:
+        """End the thread."""
+        await self._files.close()

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from weft.errors import StorageError
+from weft.persisters import MappingPersister, Persister, Persists, Status
+from weft.persisters._states import NEXT_WORK, TRANSITIONS, Event, Work
+from weft.store import Store
+from weft.testing.persisters import MORE, PETS, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Place(Persister):
+    """Keeps content in an attribute, and fails when told to."""
+
+    def __init__(self, store: Store, **options: Any) -> None:
+        super().__init__(store, **options)
+        self.content: Any = None
+        self.writes: list[Any] = []
+        self.error: Exception | None = None
+        self.listener: Callable[..., None] | None = None
+        self.first_retry_seconds = 0.005
+        self.last_retry_seconds = 0.02
+
+    async def read(self) -> Any:
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        return self.content
+
+    async def write(self, get_content: Callable[[], Any], changes: Any = None) -> None:
+        if self.error is not None:
+            raise self.error
+        await asyncio.sleep(0)
+        self.writes.append(changes)
+        self.content = get_content()
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        self.listener = listener
+        return listener
+
+    async def unwatch(self, handle: Any) -> None:
+        self.listener = None
+
+
+def test_the_tables_are_complete() -> None:
+    assert set(NEXT_WORK) == {(stale, dirty) for stale in (False, True) for dirty in (False, True)}
+    assert Work.SAVE in NEXT_WORK[True, True]
+    assert Work.LOAD in NEXT_WORK[True, True]
+    # Every operation that begins can end, well or badly, and ends in idleness.
+    for status in (Status.LOADING, Status.SAVING):
+        assert {event for before, event in TRANSITIONS if before is status} == {Event.DONE, Event.FAILED}
+        assert {after for (before, _), after in TRANSITIONS.items() if before is status} == {Status.IDLE}
+    assert {event for before, event in TRANSITIONS if before is Status.IDLE} == {Event.LOAD, Event.SAVE}
+
+
+def test_the_numbers_of_the_enumerations_are_tinybases() -> None:
+    assert [*Status] == [0, 1, 2]
+    assert [*Persists] == [1, 2, 3]
+
+
+def test_a_persister_for_mergeable_stores_refuses_a_plain_one() -> None:
+    class Mergeable(Place):
+        persists = Persists.MERGEABLE_STORE_ONLY
+
+    with pytest.raises(TypeError, match="mergeable"):
+        Mergeable(Store())
+
+
+async def test_automatic_saves_hand_over_only_what_changed() -> None:
+    store = Store()
+    async with Place(store) as persister:
+        persister.content = MORE
+        await persister.start_auto_persisting()
+        assert persister.writes == []
+        store.set_cell("pets", "fido", "price", 6)
+        await until(lambda: persister.writes == [({"pets": {"fido": {"price": 6}}}, {}, 1)])
+        store.set_cell("pets", "fido", "price", 6)
+        store.set_cell("pets", "fido", "price", 7).set_cell("pets", "fido", "price", 6)
+        await persister.stop_auto_save()
+    assert len(persister.writes) <= 2
+
+
+async def test_a_failed_automatic_load_is_tried_again() -> None:
+    errors: list[Exception] = []
+    store = Store()
+    async with Place(store, on_ignored_error=errors.append) as persister:
+        await persister.start_auto_load()
+        persister.content, persister.error = PETS, StorageError("connection lost")
+        assert persister.listener is not None
+        persister.listener()
+        await until(lambda: len(errors) >= 4)
+        persister.error = None
+        await until(lambda: store.get_content() == PETS)
+
+
+async def test_stopping_ends_a_pause_at_once() -> None:
+    store = Store()
+    persister = Place(store, on_ignored_error=lambda error: None)
+    persister.first_retry_seconds = 1000.0
+    await persister.start_auto_persisting(PETS)
+    persister.error = StorageError("disk full")
+    store.set_value("open", "no")
+    await until(lambda: persister.get_stats().saves == 2)
+    with pytest.raises(StorageError, match="disk full"):
+        await asyncio.wait_for(persister.stop_auto_persisting(), 5)
+    assert not persister.is_auto_saving()
+    persister.error = None
+    await persister.start_auto_save()  # what could not be saved is not forgotten
+    assert persister.content[1] == {"open": "no"}
+    await persister.destroy()
+
+
+async def test_destroy_raises_what_could_not_be_saved_and_is_done_all_the_same() -> None:
+    store = Store()
+    persister = Place(store, on_ignored_error=lambda error: None)
+    await persister.start_auto_persisting(PETS)
+    persister.error = StorageError("disk full")
+    store.set_value("open", "no")
+    with pytest.raises(StorageError, match="disk full"):
+        await persister.destroy()
+    await persister.destroy()
+    assert persister.listener is None
+
+
+async def test_a_transaction_that_is_open_is_neither_saved_nor_loaded_into() -> None:
+    store = Store()
+    async with Place(store) as persister:
+        await persister.start_auto_persisting(PETS)
+        store.start_transaction()
+        store.set_cell("pets", "fido", "price", 6)
+        save, load = asyncio.create_task(persister.save()), asyncio.create_task(persister.load())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert persister.content[0]["pets"]["fido"]["price"] == 5
+        store.set_cell("pets", "fido", "species", "wolf")
+        store.finish_transaction()
+        await asyncio.gather(save, load)
+        assert store.get_row("pets", "fido") == {"species": "wolf", "price": 6}
+        assert persister.content[0]["pets"]["fido"] == {"species": "wolf", "price": 6}
+
+
+async def test_a_rolled_back_transaction_saves_nothing() -> None:
+    store = Store()
+    async with Place(store) as persister:
+        await persister.start_auto_persisting(PETS)
+        count = len(persister.writes)
+        store.transaction(lambda: store.set_value("open", "no"), lambda _: True)
+        await persister.stop_auto_save()
+    assert len(persister.writes) == count
+
+
+async def test_news_from_another_thread_is_taken_in_the_loops_own() -> None:
+    store = Store()
+    threads: list[int] = []
+    store.add_tables_listener(lambda *_: threads.append(threading.get_ident()))
+    async with Place(store) as persister:
+        await persister.start_auto_load()
+        assert persister.listener is not None
+        listener = persister.listener
+        await asyncio.to_thread(listener, PETS)
+        await until(lambda: store.get_content() == PETS)
+    assert threads == [threading.get_ident()]
+
+
+async def test_without_a_handler_automatic_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    async with Place(store) as persister:
+        await persister.start_auto_save()
+        persister.error = StorageError("disk full")
+        with caplog.at_level(logging.WARNING, "weft.persisters"):
+            store.set_value("open", "no")
+            await until(lambda: "disk full" in caplog.text)
+        persister.error = None
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+async def test_a_handler_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(error: Exception) -> None:
+        raise ZeroDivisionError
+
+    store = Store()
+    async with Place(store, on_ignored_error=broken) as persister:
+        await persister.start_auto_save()
+        persister.add_status_listener(lambda *_: 1 / 0)
+        store.set_value("open", "no")
+        await until(lambda: bool(persister.writes))
+    assert "on_ignored_error failed" in caplog.text
+
+
+async def test_persisters_of_one_connection_take_turns() -> None:
+    mapping: dict[str, str] = {}
+    one, two = MappingPersister(Store(), mapping, "1"), MappingPersister(Store(), mapping, "2")
+    other = MappingPersister(Store(), {}, "1")
+    busy: list[str] = []
+
+    async def action(name: str) -> None:
+        busy.append(name)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        busy.append(name)
+
+    await asyncio.gather(
+        one.schedule(lambda: action("one")),
+        two.schedule(lambda: action("two")),
+        one.schedule(lambda: action("3")),
+    )
+    assert busy == ["one", "one", "two", "two", "3", "3"]
+    assert one._turns is two._turns
+    assert one._turns is not other._turns
+    for persister in (one, two, other):
+        await persister.destroy()
+
+
+async def test_what_waits_for_its_turn_when_the_persister_is_destroyed_raises() -> None:
+    persister = Place(Store())
+    gate = asyncio.Event()
+    running = asyncio.create_task(persister.schedule(gate.wait))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(persister.save())
+    await asyncio.sleep(0)
+    destruction = asyncio.create_task(persister.destroy())
+    await asyncio.sleep(0)
+    gate.set()
+    await running
+    with pytest.raises(StorageError, match="destroyed"):
+        await waiting
+    await destruction
+
+
+async def test_a_load_without_auto_save_replaces_older_edits_and_keeps_those_made_meanwhile() -> None:
+    store = Store()
+    async with Place(store) as persister:
+        persister.content = PETS
+        await persister.load()
+        store.set_cell("pets", "fido", "price", 1).set_value("mine", 1)
+        load = asyncio.create_task(persister.load())
+        await asyncio.sleep(0)
+        store.set_cell("pets", "fido", "species", "wolf")
+        await load
+        assert store.get_content() == ({"pets": {"fido": {"species": "wolf", "price": 5}}}, {"open": "yes"})
+        await persister.start_auto_save()
+        assert persister.writes == [({"pets": {"fido": {"species": "wolf"}}}, {}, 1)]
+
+
+async def test_deletions_made_after_a_load_are_in_the_first_automatic_save() -> None:
+    store = Store()
+    async with Place(store) as persister:
+        persister.content = MORE
+        await persister.load()
+        store.del_row("pets", "felix").del_cell("pets", "fido", "price")
+        await persister.start_auto_save()
+        ((tables, values, _),) = persister.writes
+        assert {row: cells and set(cells) for row, cells in tables["pets"].items()} == {
+            "felix": persister.writes[0][0]["pets"]["felix"],
+            "fido": {"price"},
+        }
+        assert not tables["pets"]["felix"]
+        assert values == {}

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import dbm.dumb
+import json
+import shelve
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from weft.errors import StorageError
+from weft.persisters import MappingPersister
+from weft.store import Store
+from weft.testing.persisters import PersisterSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+    from pathlib import Path
+
+    from weft.changes import Content
+    from weft.persisters import Persister
+
+
+def text_of(content: Content) -> str:
+    return Store().set_content(content).get_json()
+
+
+def content_of(text: str | bytes | None) -> Content | None:
+    return (
+        None
+        if text is None
+        else Store().set_json(text if isinstance(text, str) else text.decode()).get_content()
+    )
+
+
+class TestADictionary(PersisterSuite):
+    @pytest.fixture(autouse=True)
+    def place(self) -> None:
+        self.mapping: MutableMapping[str, Any] = {"other": "left alone"}
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return MappingPersister(store, self.mapping, "store", poll_seconds=0.01, **options)
+
+    async def read_raw(self) -> Content | None:
+        return content_of(self.mapping.get("store"))
+
+    async def write_raw(self, content: Content) -> None:
+        self.mapping["store"] = text_of(content)
+
+    async def write_bad(self) -> None:
+        self.mapping["store"] = "[{"
+
+    async def test_other_keys_are_left_alone(self) -> None:
+        await self.fill_place()
+        assert self.mapping["other"] == "left alone"
+
+    @pytest.mark.parametrize(
+        "bad", [5, "", b"", "null", "[1,2]", "{}", "[[{},'',0],[{},'',0]]", "[[],[]]", b"\xff"]
+    )
+    async def test_what_is_no_content_is_refused(self, bad: object) -> None:
+        self.mapping["store"] = bad
+        store = Store()
+        async with self.make(store) as persister:
+            if bad in {"", b""}:  # TinyBase makes such a file when it begins to watch
+                await persister.load(({}, {"initial": 1}))
+                assert store.get_values() == {"initial": 1}
+            else:
+                with pytest.raises(StorageError):
+                    await persister.load()
+
+
+class TestAMappingThatTells(TestADictionary):
+    @pytest.fixture(autouse=True)
+    def place(self) -> None:
+        tellers = self.tellers = set[Any]()
+
+        class Telling(dict[str, Any]):
+            def __setitem__(self, key: str, value: Any) -> None:
+                super().__setitem__(key, value)
+                for tell in list(tellers):
+                    tell()
+
+        self.mapping = Telling(other="left alone")
+
+    def subscribe(self, tell: Callable[[], None]) -> Callable[[], None]:
+        self.tellers.add(tell)
+        return lambda: self.tellers.discard(tell)
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return MappingPersister(store, self.mapping, "store", subscribe=self.subscribe, **options)
+
+
+class TestAShelf(TestADictionary):
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> Any:
+        with shelve.open(str(tmp_path / "shelf")) as shelf:
+            self.mapping = shelf
+            shelf["other"] = "left alone"
+            yield
+
+
+class TestADbm(TestADictionary):
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> Any:
+        with dbm.dumb.open(str(tmp_path / "dbm"), "c") as db:
+            self.mapping = db  # type: ignore[assignment]
+            db["other"] = "left alone"
+            yield
+
+    async def test_other_keys_are_left_alone(self) -> None:
+        await self.fill_place()
+        assert self.mapping["other"] == b"left alone"
+
+    async def test_what_is_no_content_is_refused(self) -> None:  # type: ignore[override]
+        self.mapping["store"] = json.dumps([1, 2])
+        async with self.make(Store()) as persister:
+            with pytest.raises(StorageError, match="not \\[tables,values\\]"):
+                await persister.load()
+
+
+async def test_without_a_mapping_it_has_a_dictionary_of_its_own() -> None:
+    store = Store().set_value("open", 1)
+    async with MappingPersister(store) as persister:
+        await persister.save()
+        assert persister.get_mapping() == {persister.get_key(): '[{},{"open":1}]'}
+
+
+async def test_an_error_of_the_mapping_is_a_storage_error() -> None:
+    class Broken(dict[str, str]):
+        def __getitem__(self, key: str) -> str:
+            raise OSError("gone")
+
+        def __setitem__(self, key: str, value: str) -> None:
+            raise OSError("full")
+
+    async with MappingPersister(Store(), Broken()) as persister:
+        with pytest.raises(StorageError, match="gone"):
+            await persister.load()
+        with pytest.raises(StorageError, match="full"):
+            await persister.save()
