@@ -18,6 +18,7 @@ from support.vectors import tinybase_yjs
 if TYPE_CHECKING:
     from support.node import SyncJsPeer
     from support.ydocs import Content
+    from weft import Store
 
 VECTORS = tinybase_yjs()
 
@@ -183,6 +184,31 @@ def test_two_tinybase_peers_do_what_the_vectors_say(sync_js: SyncJsPeer, vector:
         tables, values = peer.store_content()
         assert [tables, values] == vector["after"][f"store{name}"]
         assert sync_js("doc.content", name=name, path=["tinybase"]) == vector["after"][f"doc{name}"]
+
+
+@pytest.mark.interop
+def test_edits_of_one_tick_all_arrive_from_python(sync_js: SyncJsPeer) -> None:
+    javascript, python, other = JsTinyBasePeer(sync_js, "js", LOW), PythonPeer(HIGH), PythonPeer(HIGH + 1)
+    for number, cell in enumerate("aba"):
+        python.store.set_cell("t", "r", cell, number)
+    exchange_all(python, javascript, other)
+    _all_hold(({"t": {"r": {"a": 2, "b": 1}}}, {}), python, javascript, other)
+
+
+@pytest.mark.interop
+def test_an_edit_made_while_a_received_change_is_applied_is_kept_and_sent(sync_js: SyncJsPeer) -> None:
+    """Where TinyBase, which drops what is written while it loads, loses the edit and the derived cell."""
+    javascript, python, other = JsTinyBasePeer(sync_js, "js", LOW), PythonPeer(HIGH), PythonPeer(HIGH + 1)
+
+    def derive(_store: Store, table: str, row: str, _cell: str, net: Any, *_: object) -> None:
+        python.store.set_cell(table, row, "gross", net * 2)
+        python.store.set_value("last", row)
+
+    python.store.add_cell_listener("orders", None, "net", derive, mutator=True)
+    javascript.run([["setCell", "orders", "1", "net", 21]])
+    exchange_all(python, javascript, other)
+    expected = ({"orders": {"1": {"net": 21, "gross": 42}}}, {"last": "1"})
+    _all_hold(expected, python, javascript, other)
 
 
 WRITES = st.lists(
