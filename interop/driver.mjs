@@ -1,14 +1,12 @@
 // A process that holds JavaScript peers and does what it is told by JSON lines.
 //
 // In (stdin):   {"id": 1, "op": "store.call", "args": {"name": "a", "method": "setCell", "args": [...]}}
-// Out (stdout): {"id": 1, "ok": result} or {"id": 1, "error": {"message": ..., "stack": ...}}, in any order, and
-//               {"event": "arrival", ...} for what happens unasked.
+// Out (stdout): {"id": 1, "ok": result} or {"id": 1, "error": {"message": ..., "stack": ...}}, in any order.
 // Values are tagged where JSON is too narrow (lib/wire.mjs). The process ends when stdin does.
 // tests/support/node.py is the other half.
 import readline from 'node:readline';
 import {codecCommands} from './lib/codecs.mjs';
 import {documentCommands} from './lib/documents.mjs';
-import {hopCommands} from './lib/hops.mjs';
 import {dropAllPeers} from './lib/peers.mjs';
 import {socketCommands} from './lib/sockets.mjs';
 import {storeCommands} from './lib/stores.mjs';
@@ -22,7 +20,6 @@ const commands = {
   ...documentCommands,
   ...storeCommands,
   ...socketCommands,
-  ...hopCommands,
   ping: () => process.versions.node,
   reset: dropAllPeers,
 };
@@ -32,7 +29,7 @@ const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const answer = async ({id, op, args}) => {
   try {
     if (!Object.hasOwn(commands, op)) throw new Error(`no command named ${op}`);
-    say({id, ok: toWire(await commands[op](fromWire(args ?? {}), say))});
+    say({id, ok: toWire(await commands[op](fromWire(args ?? {})))});
   } catch (error) {
     say({id, error: {message: String(error?.message ?? error), stack: String(error?.stack ?? '')}});
   }

@@ -192,7 +192,6 @@ class SyncJsPeer(_Child):
     def __init__(self) -> None:
         super().__init__("driver.mjs")
         self._requests = _Requests()
-        self.events: list[dict[str, Any]] = []
 
     def __call__(self, op: str, *, timeout: float = _ANSWER_S, **args: Any) -> Any:
         """Send one command and return its result; commands that wait in JavaScript get the time too.
@@ -210,9 +209,7 @@ class SyncJsPeer(_Child):
         deadline = time.monotonic() + timeout
         while True:
             answer = parse_line(self._read_line(op, deadline))
-            if "event" in answer:
-                self.events.append(from_wire(answer))
-            elif answer["id"] == number:
+            if answer["id"] == number:
                 return _unwrap(answer, op)
 
 
@@ -225,7 +222,6 @@ class JsPeer:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._stderr = _log_file()
-        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.complaint = ""  # what a test expects on stderr, as a regular expression; by default nothing
 
     async def __aenter__(self) -> Self:
@@ -269,9 +265,8 @@ class JsPeer:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             answer = parse_line(line)
-            if "event" in answer:
-                self.events.put_nowait(from_wire(answer))
-            elif (future := self._waiting.get(answer["id"])) is not None and not future.done():
+            future = self._waiting.get(answer["id"])
+            if future is not None and not future.done():
                 future.set_result(answer)
         gone = {"error": {"message": "the process ended", "stack": _complaints(self._stderr)}}
         for future in self._waiting.values():
