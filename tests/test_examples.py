@@ -1,0 +1,45 @@
+"""Each program in examples/ runs, says nothing on stderr, and prints what is written here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PRINTS = {
+    "merge_offline_edits.py": """\
+{'id': 'bread', 'text': 'Bake bread'}
+{'done': False, 'id': 'milk', 'owner': 'Ben', 'text': 'Buy milk'}
+""",
+    "shared_list.py": """\
+milk is in the basket
+the latecomer sees bread: {'loaves': 1}
+the latecomer sees milk: {'done': True}
+""",
+    "undo_shared_edits.py": """\
+painted: blue
+undone:  red
+redone:  blue
+""",
+}
+
+
+def test_every_example_is_run() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(PRINTS)
+
+
+@pytest.mark.parametrize("name", PRINTS)
+def test_the_example_prints_what_it_should(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout == PRINTS[name]
