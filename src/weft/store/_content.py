@@ -89,7 +89,7 @@ class ContentWriting(RowWriting):
             given: Any = changes
             if self._middleware is not None:
                 given = self._middleware._will_apply_changes(given)
-            if given is not None:
+            if given is not None or changes is None:
                 self._apply(given)
         except BaseException as error:
             self._fail(None if isinstance(error, DataError) else error)
@@ -244,6 +244,8 @@ class ContentWriting(RowWriting):
             self._refuse_write()
             return []
         refused: list[Refused] = []
+        if self._middleware is not None:
+            tables, values = self._middleware._will_apply_received(tables, values)
         was = self._receiving, self._decode, self._undoable
         self._receiving = True
         self._decode = decode_received

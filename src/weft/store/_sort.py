@@ -12,7 +12,7 @@ import re
 from functools import cmp_to_key
 from math import inf, nan
 from operator import itemgetter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.jsoncodec import number_text
 from weft.values import UNDEFINED, EncodedCell
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from weft.values import Cell, Stored, Undefined
 
-    Sorter: TypeAlias = Callable[["Cell | Undefined", "Cell | Undefined"], float]
+    Sorter: TypeAlias = Callable[[Any, Any], float]
 
 __all__ = ["sorted_ids"]
 

@@ -11,11 +11,11 @@ cell in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from weft.values import UNDEFINED, EncodedCell, Undefined
+from weft.values import UNDEFINED, EncodedCell, Undefined, decode_received
 
 if TYPE_CHECKING:
     from weft.changes import Changes, Content, Row, Table, Tables, Values
@@ -45,6 +45,17 @@ def _plain_row(row: Mapping[str, Stored]) -> dict[str, Any]:
 
 def _plain_table(table: Mapping[str, Mapping[str, Stored]]) -> dict[str, Any]:
     return {row_id: _plain_row(row) for row_id, row in table.items()}
+
+
+def _decoded(received: Mapping[str, object]) -> dict[str, object]:
+    """Decode what can be; what cannot is refused later, when it is written."""
+    decoded: dict[str, object] = {}
+    for id_, cell in received.items():
+        decoded[id_] = cell
+        if isinstance(cell, str):
+            with suppress(TypeError, ValueError):
+                decoded[id_] = _plain(decode_received(cell))
+    return decoded
 
 
 class Middleware:
@@ -173,6 +184,20 @@ class Middleware:
         if "apply_changes" not in self._callbacks:
             return changes
         return self._whole("apply_changes", deepcopy(changes))
+
+    def _will_apply_received(
+        self, tables: Mapping[str, Mapping[str, Mapping[str, object]]], values: Mapping[str, object]
+    ) -> tuple[Mapping[str, Mapping[str, Mapping[str, object]]], Mapping[str, object]]:
+        """Pass a peer's changes through their callbacks, as the callbacks know data: decoded."""
+        if "apply_changes" not in self._callbacks:
+            return tables, values
+        shown = (
+            {t: {r: _decoded(cells) for r, cells in rows.items()} for t, rows in tables.items()},
+            _decoded(values),
+            1,
+        )
+        changes = self._whole("apply_changes", shown)
+        return ({}, {}) if changes is None else (changes[0], changes[1])
 
     @contextmanager
     def _rows_unasked(self) -> Iterator[None]:

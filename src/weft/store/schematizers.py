@@ -106,7 +106,12 @@ def _fields(model: type | Mapping[str, object]) -> Iterator[tuple[str, object, o
     if typing.is_typeddict(model):
         required_keys: frozenset[str] = getattr(model, "__required_keys__", frozenset())
         for name, annotation in hints.items():
-            yield name, annotation, UNDEFINED, name in required_keys
+            # Postponed annotations hide the markers from the class, not from its hints.
+            marker = get_origin(annotation)
+            required = marker is not typing.NotRequired and (
+                marker is typing.Required or name in required_keys
+            )
+            yield name, annotation, UNDEFINED, required
         return
     if issubclass(model, tuple) and hasattr(model, "_fields"):
         defaults: Mapping[str, object] = getattr(model, "_field_defaults", {})
