@@ -36,9 +36,10 @@ async def main() -> None:
             bought = asyncio.Event()
 
             @watcher.on_cell("items", None, "done")
-            def tell(_store: Store, _table: str, row_id: str, *_rest: object) -> None:
-                print(f"{row_id} is in the basket")
-                bought.set()
+            def tell(_store: Store, _table: str, row_id: str, _cell: str, done: object, *_: object) -> None:
+                if done:
+                    print(f"{row_id} is in the basket")
+                    bought.set()
 
             with writer.transaction():
                 writer.set_row("items", "milk", {"done": False})
