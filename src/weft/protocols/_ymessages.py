@@ -104,26 +104,31 @@ def read_frame(data: bytes, limits: Limits) -> list[Message]:
         raise RemoteProtocolError(f"message of {len(data)} bytes; {limits.max_message} are allowed")
     reader = Reader(data, max_string=limits.max_string)
     messages: list[Message] = []
-    questions = 0
-    while not messages or not reader.at_end:
-        if len(messages) == _MAX_MESSAGES:
-            raise RemoteProtocolError("too many messages in one frame")
-        message = _read_message(reader, limits)
-        messages.append(message)
-        if isinstance(message, SyncStep1 | QueryAwareness):
-            questions += 1
-            if questions > _MAX_QUESTIONS:
-                raise RemoteProtocolError("too many questions in one frame")
-        if isinstance(message, Unknown):
-            break  # its length is not known either
-        if isinstance(message, QueryAwareness) and not reader.at_end:
-            # It has no body, but y-sweet sends one. What follows counts if it is messages.
-            try:
-                rest = read_frame(data[reader.position :], limits)
-            except RemoteProtocolError:
-                break
-            return messages + rest
+    certain: int | None = None  # how many count even if what follows cannot be read
+    try:
+        while not messages or not reader.at_end:
+            message = _read_message(reader, limits)
+            messages.append(message)
+            if isinstance(message, Unknown):
+                break  # its length is not known either
+            if isinstance(message, QueryAwareness) and certain is None:
+                # It has no body, but y-sweet sends one. What follows counts if all of it is messages.
+                certain = len(messages)
+            _check_number(messages)
+    except RemoteProtocolError:
+        if certain is None:
+            raise
+        del messages[certain:]
     return messages
+
+
+def _check_number(messages: list[Message]) -> None:
+    if len(messages) > _MAX_MESSAGES:
+        raise RemoteProtocolError("too many messages in one frame")
+    if isinstance(messages[-1], SyncStep1 | QueryAwareness):
+        questions = sum(isinstance(message, SyncStep1 | QueryAwareness) for message in messages)
+        if questions > _MAX_QUESTIONS:
+            raise RemoteProtocolError("too many questions in one frame")
 
 
 def _read_message(reader: Reader, limits: Limits) -> Message:

@@ -157,7 +157,8 @@ class YSyncSession:
         self._flushes: list[int] = []  # tokens waiting until updates are sent live
         self._live = False
         self._told_read_only = False
-        self._missing: dict[int, int] = {}  # clocks that would close the gap
+        # While received updates wait for missing structs: whose do, and how often it was asked in vain.
+        self._waiting: set[int] | None = None
         self._retries = 0
         self._retry_at: float | None = None
         self._silent_since = 0.0
@@ -288,7 +289,7 @@ class YSyncSession:
             return effects
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
-            if self._is_missing_something() and _GAP not in self._questions:
+            if self.document.is_waiting and _GAP not in self._questions:
                 effects.append(self._ask(_GAP))
         if effects:
             self._silent_since = now
@@ -319,10 +320,11 @@ class YSyncSession:
     def _take_update(self, message: Update, effects: list[Effect], now: float) -> None:
         if self.read_only:
             self._refuse_update(message, effects)
-        elif message.update != _NOTHING and self.document.apply(
-            message.update, origin=self, spans=message.spans
-        ):
-            self._note_gap(message, effects)
+        elif message.update != _NOTHING:
+            if self.document.apply(message.update, origin=self, spans=message.spans):
+                self._note_gap(message, effects)
+            else:
+                self._close_gap()
         if message.is_answer:
             self._take_answer(effects, now)
 
@@ -346,34 +348,26 @@ class YSyncSession:
             # A server that answers without having asked: it will not, and what is here would never leave.
             effects.append(Send(update_message(self.document.diff(b"\x00"))))
             self._go_live(effects)
-        if not self._is_missing_something():
-            self._retry_at = None
+        if not self.document.is_waiting:
+            self._close_gap()
         elif purpose == _GAP and self._retries < _RETRIES:
             self._retry_at = now + _RETRY_S * 2**self._retries
             self._retries += 1
 
     def _note_gap(self, message: Update, effects: list[Effect]) -> None:
         """Ask for what is missing: at once if that is news, otherwise as the pauses between tries allow."""
-        before = set(self._missing)
-        for client, span in message.spans.items():
-            self._missing[client] = max(span.end, self._missing.get(client, 0))
-        if not self._is_missing_something() or _GAP in self._questions:
-            return
-        if self._retry_at is None or not self._missing.keys() <= before:
+        state = decode_state_vector(self.document.state_vector())
+        clients = {client for client, span in message.spans.items() if state.get(client, 0) < span.end}
+        is_news = self._waiting is None or not clients <= self._waiting
+        self._waiting = clients | (self._waiting or set())
+        if is_news and _GAP not in self._questions:
             self._retries = 0
             self._retry_at = None
             effects.append(self._ask(_GAP))
 
-    def _is_missing_something(self) -> bool:
-        """Whether received structs still wait for others; forgets those that do not."""
-        if self._missing:
-            state = decode_state_vector(self.document.state_vector())
-            self._missing = {
-                client: end for client, end in self._missing.items() if state.get(client, 0) < end
-            }
-            if not self._missing:
-                self._retries = 0
-        return bool(self._missing)
+    def _close_gap(self) -> None:
+        self._waiting = self._retry_at = None
+        self._retries = 0
 
     def _decode_awareness(self, message: Message) -> list[AwarenessEntry]:
         if self.awareness is None or not isinstance(message, AwarenessMessage):
