@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weft._lib0 import Writer
 from weft.errors import MirrorError
 from weft.mirrors._containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
@@ -52,6 +53,8 @@ class NestedLayout:
         # Received updates that wrote into a lost container, with the delete sets of their transactions.
         self._unread: list[tuple[bytes, bytes]] = []
         self._graves: dict[ItemId, Path] = {}
+        # Clients whose items those are, as they are encoded: an update without any of them need not be read.
+        self._gravediggers: set[bytes] = set()
 
     def roots(self) -> tuple[RawMap, ...]:
         return (self._root,)
@@ -223,7 +226,10 @@ class NestedLayout:
                         tables.setdefault(table_id, {})[row_id] = dict.fromkeys(cell_ids, UNDEFINED)
                 values.update(dict.fromkeys(owed.values, UNDEFINED))
             self._replaced.clear()
-        if received is not None and (self._graves or has_losers(event.delete_set, event.before_state)):
+        if received is not None and (
+            has_losers(event.delete_set, event.before_state)
+            or any(client in received for client in self._gravediggers)
+        ):
             self._unread.append((received, event.delete_set))
         return (tables, values), heal
 
@@ -254,6 +260,7 @@ class NestedLayout:
                     values[path[1]] = value
         while len(self._graves) > _MAX_GRAVES:
             del self._graves[next(iter(self._graves))]
+        self._gravediggers = {Writer().uint(client).finish() for client, _ in self._graves}
         return tables, values
 
     # -- writing -----------------------------------------------------------------------------------------
