@@ -1,8 +1,8 @@
 """``python -m benchmarks [--quick] [area ...]``: measure, and print one table.
 
 Areas: store, mirror, hop; all of them without an argument. Times are minima over several rounds after warm-up
-on both sides, where the line does not say median. The exit code is 0 however the targets fare: a figure of a
-busy machine is no verdict on the code.
+on both sides, where the line does not say median. The peer runs before and after us, and its better run
+counts. The exit code is 0 however the targets fare: a figure of a busy machine is no verdict on the code.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks._measure import EFFORT, Times
 
-__all__ = ["INTEROP", "node", "node_times"]
+__all__ = ["INTEROP", "best", "node", "node_times"]
 
 INTEROP = Path(__file__).resolve().parents[1] / "interop"
 
@@ -30,3 +30,11 @@ def node_times(script: str, *args: str) -> dict[str, Times]:
     options = {name: getattr(EFFORT, name) for name in ("warmup", "rounds", "warmup_each", "rounds_each")}
     found = node(script, json.dumps(options), *args)
     return {case: Times(**times) for case, times in found.items()}
+
+
+def best(first: dict[str, Times], second: dict[str, Times]) -> dict[str, Times]:
+    """Case by case the better of two runs.
+
+    The peer runs before and after us, so that a machine that was busy in between burdens neither side alone.
+    """
+    return {case: min(times, second[case], key=lambda each: each.min) for case, times in first.items()}
