@@ -79,13 +79,15 @@ class Notifying(Listening):
 
     def _call_tables(self, registry: Registry) -> None:
         # Mutators change what is there: the changes of this phase are taken at its beginning.
+        # Whether a group of listeners is called is decided then too.
         ids = IdChanges(self._log or ()) if registry.wants_ids() else None
+        wants_sorted = bool(registry.sorted_row_ids)
         wants_cells = bool(registry.cell or registry.row or registry.table or registry.tables)
-        net = net_cells(self._touched, self._tables) if wants_cells or registry.sorted_row_ids else {}
+        net = net_cells(self._touched, self._tables) if wants_cells or wants_sorted else {}
         if registry.has_tables and bool(self._tables) != self._had_tables:
             call(matching(registry.has_tables, ""), self, bool(self._tables))
         if ids is not None:
-            self._call_table_ids(registry, ids, net)
+            self._call_table_ids(registry, ids, net, wants_sorted=wants_sorted)
         if net and wants_cells:
             self._call_cells(registry, net)
 
@@ -121,14 +123,17 @@ class Notifying(Listening):
                 old = shown(old)  # type: ignore[assignment]
                 new = shown(new)  # type: ignore[assignment]
                 for leaf in registry.any_cell or matching(registry.cell, table_id, row_id, cell_id):
+                    # As ``call`` does, without packing the arguments: this is the commonest listener.
                     calls = leaf.calls
-                    if len(calls) == 1:
-                        calls[0](self, table_id, row_id, cell_id, new, old, get_cell_change)
-                        if leaf.calls is calls:
-                            continue
-                        call_rest(leaf, calls, self, table_id, row_id, cell_id, new, old, get_cell_change)
-                    else:
-                        call([leaf], self, table_id, row_id, cell_id, new, old, get_cell_change)
+                    ids = leaf.ids
+                    for position, listener in enumerate(calls, 1):
+                        listener(self, table_id, row_id, cell_id, new, old, get_cell_change)
+                        if leaf.calls is not calls:
+                            done = ids[:position]
+                            call_rest(
+                                leaf, done, calls, self, table_id, row_id, cell_id, new, old, get_cell_change
+                            )
+                            break
             if registry.row:
                 call(matching(registry.row, table_id, row_id), self, table_id, row_id, get_cell_change)
             if registry.table:
@@ -168,7 +173,7 @@ class Notifying(Listening):
             leaves = matching(registry.invalid_cell, table_id, row_id, cell_id)
             call(leaves, self, table_id, row_id, cell_id, refused)
 
-    def _call_table_ids(self, registry: Registry, ids: IdChanges, net: Net) -> None:
+    def _call_table_ids(self, registry: Registry, ids: IdChanges, net: Net, *, wants_sorted: bool) -> None:
         self._call_ids(registry.table_ids, registry.has_table, ids.tables)
         for table_id, changed in ids.columns.items():
             self._call_ids(registry.table_cell_ids, registry.has_table_cell, changed, table_id)
@@ -177,7 +182,6 @@ class Notifying(Listening):
                 if growth:
                     leaves = matching(registry.row_count, table_id)
                     call(leaves, self, table_id, self.get_row_count(table_id))
-        wants_sorted = bool(registry.sorted_row_ids)
         sorted_tables = set()
         for table_id, changed in ids.rows.items():
             if changed:

@@ -61,22 +61,25 @@ KINDS: Final = {
 class Leaf:
     """The listeners of one path, in the order they were added.
 
-    ``calls`` is replaced, never changed, so that a loop over it sees whether the leaf has changed.
+    ``calls`` and ``ids`` are replaced, never changed: a loop over them sees whether the leaf has changed.
     """
 
-    __slots__ = ("by_id", "calls")
+    __slots__ = ("by_id", "calls", "ids")
 
     def __init__(self) -> None:
         self.by_id: dict[str, Callable[..., object]] = {}
         self.calls: tuple[Callable[..., object], ...] = ()
+        self.ids: tuple[str, ...] = ()
 
     def add(self, listener_id: str, listener: Callable[..., object]) -> None:
         self.by_id[listener_id] = listener
         self.calls = (*self.calls, listener)
+        self.ids = (*self.ids, listener_id)
 
     def remove(self, listener_id: str) -> None:
         del self.by_id[listener_id]
         self.calls = tuple(self.by_id.values())
+        self.ids = tuple(self.by_id)
 
 
 class Registry:
@@ -215,13 +218,22 @@ def matching(tree: dict[str | None, Any], *ids: str | None) -> list[Leaf]:
     return nodes
 
 
-def pending(listeners: dict[str, Callable[..., object]]) -> Iterator[Callable[..., object]]:
-    """Go through listeners that change meanwhile: what was removed is left out, what was added comes."""
-    done: set[str] = set()
-    while not done.issuperset(listeners):
+def pending(
+    listeners: dict[str, Callable[..., object]], done: dict[str, Callable[..., object]]
+) -> Iterator[Callable[..., object]]:
+    """Go through listeners that change meanwhile: what was removed is left out, what was added comes.
+
+    Args:
+        listeners: By id.
+        done: Those that have been called, by the id they had: a removed listener's id may be given anew.
+    """
+    again = True
+    while again:
+        again = False
         for listener_id, listener in list(listeners.items()):
-            if listener_id not in done and listeners.get(listener_id) is listener:
-                done.add(listener_id)
+            if done.get(listener_id) is not listener and listeners.get(listener_id) is listener:
+                done[listener_id] = listener
+                again = True
                 yield listener
 
 
@@ -229,26 +241,26 @@ def call(leaves: list[Leaf], *args: object) -> None:
     """Call the listeners of some leaves; the first exception ends it."""
     for leaf in leaves:
         calls = leaf.calls
-        if len(calls) == 1:
-            calls[0](*args)
-            if leaf.calls is not calls:
-                call_rest(leaf, calls, *args)
-        else:
-            for listener in pending(leaf.by_id):
-                listener(*args)
-
-
-def call_rest(leaf: Leaf, called: tuple[Callable[..., object], ...], *args: object) -> None:
-    """Call the listeners that came to a leaf while its only one was called: they hear of it too."""
-    for listener in pending(leaf.by_id):
-        if listener is not called[0]:
+        ids = leaf.ids
+        for position, listener in enumerate(calls, 1):
             listener(*args)
+            if leaf.calls is not calls:
+                call_rest(leaf, ids[:position], calls, *args)
+                break
+
+
+def call_rest(
+    leaf: Leaf, ids: tuple[str, ...], calls: tuple[Callable[..., object], ...], *args: object
+) -> None:
+    """Go on with a leaf that changed when the first of its listeners were called."""
+    for listener in pending(leaf.by_id, dict(zip(ids, calls, strict=False))):
+        listener(*args)
 
 
 def call_all(listeners: dict[str, Callable[..., object]], *args: object) -> None:
     """Call every listener, whatever they raise, and raise the first exception at the end."""
     failed: BaseException | None = None
-    for listener in pending(listeners):
+    for listener in pending(listeners, {}):
         try:
             listener(*args)
         except BaseException as error:  # noqa: BLE001 - raised when the others have been called

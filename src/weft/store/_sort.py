@@ -146,7 +146,10 @@ def _number(value: str | float) -> float:
     if _DECIMAL.fullmatch(text):
         return float(text)
     if _RADIX.fullmatch(text):
-        return float(int(text, 0))
+        try:
+            return float(int(text, 0))
+        except OverflowError:
+            return inf
     if text in {"Infinity", "+Infinity"}:
         return inf
     return -inf if text == "-Infinity" else nan

@@ -208,7 +208,7 @@ class Transactions(Accounting):
         self._enter_mode()
         if self._start:
             try:
-                for listener in pending(self._start):
+                for listener in pending(self._start, {}):
                     self._run(listener, self)
             except BaseException:
                 self._fail()

@@ -135,11 +135,12 @@ class Checkpoints:
 
     def go_to(self, checkpoint_id: str) -> Self:
         """Bring the Store to a checkpoint. Nothing happens where there is none of this id."""
+        # Listeners may move or forget checkpoints meanwhile: each step looks again.
         if checkpoint_id in self._backward:
-            while self._current != checkpoint_id:
+            while self._current != checkpoint_id and checkpoint_id in self._backward:
                 self._back()
         elif checkpoint_id in self._forward:
-            while self._current != checkpoint_id:
+            while self._current != checkpoint_id and checkpoint_id in self._forward:
                 self._forth()
         self._tell()
         return self
@@ -234,14 +235,15 @@ class Checkpoints:
             current = self._add("")
             self._forward.insert(0, current)
             self._restore(current, 0)
-            self._current = self._backward.pop()
+            # A listener of that may have forgotten the checkpoints.
+            self._current = self._backward.pop() if self._backward else None
             self._changed = True
 
     def _forth(self) -> None:
         if self._forward and self._current is not None:
             self._backward.append(self._current)
-            self._current = self._forward.pop(0)
-            self._restore(self._current, 1)
+            current = self._current = self._forward.pop(0)
+            self._restore(current, 1)
             self._changed = True
 
     def _restore(self, checkpoint_id: str, which: int) -> None:
@@ -360,8 +362,8 @@ class Checkpoints:
 
     def _maybe_unchanged(self) -> None:
         """Stand at the checkpoint before again where everything is as it was there."""
-        if not self._open and self._backward:
-            self._current = self._backward.pop()
+        if not self._open:
+            self._current = self._backward.pop() if self._backward else None
             self._changed = True
 
 

@@ -154,9 +154,9 @@ class Middleware:
     def _one(self, kind: str, cell: Any, *ids: str) -> Any:
         """Pass a cell or a value through its callbacks; ``UNDEFINED`` where one stopped it."""
         for callback in self._callbacks.get(kind, ()):
-            cell = callback(*ids, cell)
             if cell is UNDEFINED:
                 break
+            cell = callback(*ids, cell)
         return cell
 
     def _may(self, kind: str, *ids: str) -> bool:
