@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
     from weft.persisters._document import ANY, ConflictError, DocumentPersister
     from weft.persisters._persister import Persister, PersisterStats
+    from weft.persisters._sqlconfig import TableLoad, TableSave, TablesConfig, ValuesTable
+    from weft.persisters._sqljson import JsonCell
     from weft.persisters._states import Persists, Status
     from weft.persisters.file import FilePersister
     from weft.persisters.mapping import MappingPersister
+    from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
 
 __all__ = [
     "ANY",
@@ -26,14 +29,21 @@ __all__ = [
     "CustomPersister",
     "DocumentPersister",
     "FilePersister",
+    "JsonCell",
     "MappingPersister",
     "Persister",
     "PersisterStats",
     "Persists",
     "RawContent",
+    "SqliteJsonPersister",
+    "SqliteTablesPersister",
     "Status",
     "StoredChanges",
     "StoredContent",
+    "TableLoad",
+    "TableSave",
+    "TablesConfig",
+    "ValuesTable",
     "blocking",
     "create_custom_persister",
 ]
@@ -46,14 +56,21 @@ _HOMES = {
     "CustomPersister": "_custom",
     "DocumentPersister": "_document",
     "FilePersister": "file",
+    "JsonCell": "_sqljson",
     "MappingPersister": "mapping",
     "Persister": "_persister",
     "PersisterStats": "_persister",
     "Persists": "_states",
     "RawContent": "_dirty",
+    "SqliteJsonPersister": "sqlite",
+    "SqliteTablesPersister": "sqlite",
     "Status": "_states",
     "StoredChanges": "_dirty",
     "StoredContent": "_dirty",
+    "TableLoad": "_sqlconfig",
+    "TableSave": "_sqlconfig",
+    "TablesConfig": "_sqlconfig",
+    "ValuesTable": "_sqlconfig",
     "blocking": "_blocking",
     "create_custom_persister": "_custom",
 }

@@ -1,0 +1,80 @@
+"""What differs between databases, so that the planning of loads and saves does not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Column", "Dialect", "Statement", "TableInfo"]
+
+
+class Statement(NamedTuple):
+    """One statement to run; for each of the rows of parameters where ``many``."""
+
+    sql: str
+    params: Sequence[Any] = ()
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the database has it: its name and its declared type, in capitals, possibly empty."""
+
+    name: str
+    type: str
+
+
+@dataclass(slots=True)
+class TableInfo:
+    """A table as the database has it.
+
+    Attributes:
+        name: Its name there.
+        columns: Folded name to column.
+        unique: Folded names of the columns that alone name a row.
+    """
+
+    name: str
+    columns: dict[str, Column] = field(default_factory=dict)
+    unique: set[str] = field(default_factory=set)
+
+
+class Dialect(ABC):
+    """A kind of database."""
+
+    max_name_bytes: int | None = None
+    max_columns: int
+    id_type: str
+    """Declared type of a row id column that we make."""
+
+    @abstractmethod
+    def mark(self, number: int) -> str:
+        """The mark of a parameter, counted from 1."""
+
+    @abstractmethod
+    def fold(self, name: str) -> str:
+        """Bring names that the database takes for one into one form."""
+
+    @abstractmethod
+    def refusal(self, name: str, *, table: bool) -> str | None:
+        """Say why a table, or a column, of this name is not to be made, or ``None``."""
+
+    @abstractmethod
+    def schema(self, tables: Sequence[str]) -> list[Statement]:
+        """Queries of ``(table, column, type, unique)``; ``column`` is ``None`` in further unique ones."""
+
+    @abstractmethod
+    def new_column(self, kind: str | None) -> str:
+        """Declared type of a column that we make, given the type in the Store's schema, if it has one."""
+
+    @abstractmethod
+    def encoder(self, column_type: str) -> Callable[[Any], Any] | None:
+        """How a cell in stored form is written into a column; ``None``: as it is."""
+
+    @abstractmethod
+    def decoder(self, column_type: str) -> Callable[[Any], Any] | None:
+        """How a cell is read from a column; ``None``: as it is."""

@@ -1,0 +1,109 @@
+"""Keeping the whole content as JSON text in one cell of a database: TinyBase's JSON mode.
+
+TinyBase 10.0.1: one row, whose id is ``_``, in a table of two columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from weft.errors import StorageError
+from weft.persisters._document import ANY, ConflictError
+from weft.persisters._sqldialect import Statement
+from weft.persisters._sqlload import read_schema
+from weft.persisters._sqlnames import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from weft.persisters._sqldialect import Dialect
+
+__all__ = ["JsonCell", "fetch_plan", "put_plan"]
+
+_ROW_ID = "_"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCell:
+    """Where the text is.
+
+    Attributes:
+        store_table_name: The table.
+        store_id_column_name: Column of the row id.
+        store_column_name: Column of the text.
+    """
+
+    store_table_name: str = "tinybase"
+    store_id_column_name: str = "_id"
+    store_column_name: str = "store"
+
+    def __post_init__(self) -> None:
+        for name in (self.store_table_name, self.store_id_column_name, self.store_column_name):
+            quote(name)
+
+
+def version_of(data: bytes | None) -> bytes | None:
+    """Tell one text from another."""
+    return None if data is None else blake2b(data, digest_size=16).digest()
+
+
+def fetch_plan(
+    dialect: Dialect, cell: JsonCell
+) -> Generator[Statement, list[Sequence[Any]], tuple[bytes | None, bytes | None]]:
+    """Read the text and its version."""
+    schema = yield from read_schema(dialect, [cell.store_table_name])
+    info = schema.get(dialect.fold(cell.store_table_name))
+    if info is None:
+        return None, None
+    for column in (cell.store_id_column_name, cell.store_column_name):
+        if dialect.fold(column) not in info.columns:
+            raise StorageError(f"table {info.name!r} has no column {column!r}")
+    rows = yield Statement(
+        f"SELECT {quote(cell.store_column_name)} FROM {quote(info.name)}"
+        f" WHERE {quote(cell.store_id_column_name)}={dialect.mark(1)}",
+        (_ROW_ID,),
+    )
+    if not rows or rows[0][0] is None:
+        return None, None
+    text = rows[0][0]
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if not isinstance(data, bytes):
+        raise StorageError(f"table {info.name!r} holds a {type(text).__name__}, not text")
+    return data, version_of(data)
+
+
+def put_plan(
+    dialect: Dialect, cell: JsonCell, data: bytes, expected: object
+) -> Generator[Statement, list[Sequence[Any]], bytes | None]:
+    """Replace the text, if it still has the expected version.
+
+    Raises:
+        ConflictError: It has another.
+    """
+    if expected is not ANY:
+        _, version = yield from fetch_plan(dialect, cell)
+        if version != expected:
+            raise ConflictError(f"another wrote the table {cell.store_table_name!r}")
+    schema = yield from read_schema(dialect, [cell.store_table_name])
+    table, id_name, name = (
+        quote(part) for part in (cell.store_table_name, cell.store_id_column_name, cell.store_column_name)
+    )
+    if dialect.fold(cell.store_table_name) not in schema:
+        kind = dialect.id_type
+        yield Statement(
+            f"CREATE TABLE {table}({id_name} {kind} PRIMARY KEY,{name} {kind})".replace("  ", " ")
+        )
+    text = data.decode()
+    exists = yield Statement(f"SELECT 1 FROM {table} WHERE {id_name}={dialect.mark(1)}", (_ROW_ID,))
+    if exists:
+        yield Statement(
+            f"UPDATE {table} SET {name}={dialect.mark(1)} WHERE {id_name}={dialect.mark(2)}", (text, _ROW_ID)
+        )
+    else:
+        yield Statement(
+            f"INSERT INTO {table}({id_name},{name}) VALUES({dialect.mark(1)},{dialect.mark(2)})",
+            (_ROW_ID, text),
+        )
+    return version_of(data)
