@@ -1,0 +1,50 @@
+// A TinyBase Store with one of TinyBase's persisters, told what to do by JSON lines.
+//
+//   node persister_peer.mjs <kind> <json of options>
+//
+// In (stdin):   {"on": "store" | "persister", "call": "setCell", "args": ["pets", "fido", "price", 5]}
+// Out (stdout): {"ok": result} or {"error": message}, one line for each; what persisters ignore goes into "ignored".
+// The process ends when stdin does. tests/support/persister_peer.py is the other half.
+import readline from 'node:readline';
+import {createStore} from 'tinybase';
+
+const [kind, json] = process.argv.slice(2);
+const options = JSON.parse(json);
+const store = createStore();
+let ignored = [];
+const ignore = (error) => ignored.push(String(error?.message ?? error));
+
+const makers = {
+  file: async () => (await import('tinybase/persisters/persister-file')).createFilePersister(store, options.path, ignore),
+  remote: async () =>
+    (await import('tinybase/persisters/persister-remote')).createRemotePersister(
+      store, options.url, options.url, options.seconds, ignore,
+    ),
+  libsql: async () => {
+    const {createClient} = await import('@libsql/client');
+    const {createLibSqlPersister} = await import('tinybase/persisters/persister-libsql');
+    const client = createClient({url: `file:${options.path}`});
+    await client.execute('PRAGMA busy_timeout=5000');
+    return createLibSqlPersister(store, client, options.config, undefined, ignore);
+  },
+};
+
+const persister = await makers[kind]();
+const targets = {store, persister};
+// Persisters and Stores are fluent: their own self is no result.
+const plain = (result) =>
+  result === undefined || result === store || result === persister ? null : result;
+
+for await (const line of readline.createInterface({input: process.stdin})) {
+  const {on, call, args} = JSON.parse(line);
+  let answer;
+  try {
+    answer = {ok: plain(await targets[on][call](...args)), ignored};
+    ignored = [];
+  } catch (error) {
+    answer = {error: String(error?.stack ?? error)};
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await persister.destroy();
+process.exit(0);
