@@ -195,6 +195,7 @@ def test_f5_an_integer_out_of_range_is_refused_wherever_it_stands(before: bytes,
         ),
         pytest.param(update(section(1, 0, item(4, b"\x02\xc3\x28"))), id="text that is not UTF-8"),
         pytest.param(update(deletes=b"\x01\x05\x01\x00\x00"), id="empty range"),
+        pytest.param(update(deletes=b"\x01\x05\x01\x00\x81\x00"), id="padded range"),
         pytest.param(update(deletes=b"\x01\x05\x01\x01\xff\xff\xff\xff\x07"), id="range out of range"),
     ],
 )

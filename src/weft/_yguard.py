@@ -333,6 +333,7 @@ def _check_deletes(data: bytes, at: int) -> int:
             count -= 1
             clock, at = uint(data, at)
             length, at = uint(data, at)
-            if not length or clock + length > MAX_CLOCK:
+            # A padded length could end in zero, by which an empty delete set is known.
+            if not data[at - 1] or clock + length > MAX_CLOCK:
                 refuse("range out of range", at)
     return at
