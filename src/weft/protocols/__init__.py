@@ -1,1 +1,9 @@
-"""See the modules of this package."""
+"""Wire protocols as state machines: bytes and time in, effects out.
+
+One module for each protocol: :mod:`weft.protocols.ysync` (y-websocket) and :mod:`weft.protocols.awareness`.
+They are imported by name, so that a program loads those it speaks.
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []
