@@ -1,1 +1,30 @@
-"""See the modules of this package."""
+"""Tools for testing programs that use weft; weft is tested with the same ones.
+
+The simulation needs the extra ``weft[yjs]``; importing this package alone does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.testing._simplan import FaultRates
+    from weft.testing._simresult import SimFailure, SimResult
+    from weft.testing.clock import ManualClock
+    from weft.testing.memory import MemoryNetwork
+    from weft.testing.simnet import SimNet
+
+__all__ = ["FaultRates", "ManualClock", "MemoryNetwork", "SimFailure", "SimNet", "SimResult"]
+
+_HOMES = {
+    "FaultRates": "_simplan",
+    "ManualClock": "clock",
+    "MemoryNetwork": "memory",
+    "SimFailure": "_simresult",
+    "SimNet": "simnet",
+    "SimResult": "_simresult",
+}
+
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", needs=frozenset({"pycrdt"}))

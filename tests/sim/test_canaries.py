@@ -1,0 +1,37 @@
+"""The simulation finds the faults it is there to find: each of these is caught within its number of seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.canaries import CANARIES
+from weft.testing import SimFailure, SimNet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _failure(seed: int, options: Mapping[str, Any]) -> SimFailure | None:
+    try:
+        SimNet(seed, **options).run()
+    except SimFailure as failure:
+        return failure
+    return None
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_canary_is_caught_and_it_is_the_canary(name: str) -> None:
+    canary = CANARIES[name]
+    for seed in range(canary.first, canary.first + canary.seeds):
+        failure = _failure(seed, {**canary.world, **canary.fault})
+        assert failure is None or failure.rule in canary.breaks | canary.beside, str(failure)
+        if failure is not None and failure.rule in canary.breaks:
+            assert _failure(seed, canary.world) is None
+            return
+    pytest.fail(f"{name}: not caught in {canary.seeds} seeds")
+
+
+def test_there_are_a_dozen_canaries() -> None:
+    assert len(CANARIES) >= 12

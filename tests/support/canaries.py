@@ -1,0 +1,288 @@
+"""Faults put in on purpose, one at a time: a simulation that lets one of them pass is broken itself.
+
+Each is a peer or a server of which one part is wrong in a way that somebody has got wrong before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from weft.mirrors._engine import Batch, Mirror
+from weft.mirrors.ydoc import YDocument, create_doc
+from weft.mirrors.yjs import YjsMirror
+from weft.protocols.awareness import Awareness, AwarenessChange
+from weft.testing._simpeer import SimPeer
+from weft.testing._simplan import FaultRates
+from weft.testing._simserver import SimServer
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pycrdt import Doc
+
+    from weft.mirrors._pycrdt import RawTransactionEvent
+    from weft.protocols.ysync import YSyncSession
+    from weft.testing._simlinks import SimConnection
+
+__all__ = ["CANARIES", "Canary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A fault, and worlds in which it has to be found.
+
+    Attributes:
+        fault: Options of ``SimNet`` that put it in.
+        breaks: Promises that it breaks.
+        beside: Promises that it may break as well, without being what it is there to show.
+        world: Options of ``SimNet`` without the fault; nothing may be found with these alone.
+        seeds: How many seeds may pass, at most, before it is caught.
+        first: The first of them.
+    """
+
+    fault: Mapping[str, Any]
+    breaks: frozenset[str]
+    beside: frozenset[str] = frozenset()
+    world: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int
+    first: int = 0
+
+
+class SeventhDropped(SimServer):
+    """Does not relay every seventh update."""
+
+    relayed = 0
+
+    def relay(self, update: bytes, origin: object | None) -> None:
+        self.relayed += 1
+        if self.relayed % 7:
+            super().relay(update, origin)
+
+
+class AcknowledgesEarly(SimServer):
+    """Answers before the disk has what the answer acknowledges."""
+
+    def ticket(self) -> int:
+        return 0
+
+
+class Skipping(SimServer):
+    """Relays every update, and does not store every twentieth."""
+
+    kept = 0
+
+    def keep(self, update: bytes) -> None:
+        self.kept += 1
+        if self.kept % 20:
+            super().keep(update)
+
+
+class EchoingMirror(YjsMirror):
+    """Writes back what it received."""
+
+    def _store_finished(self) -> None:
+        self._applied.clear()
+        super()._store_finished()
+
+    def _write(self, batch: Batch, *, compare: bool) -> None:
+        super()._write(batch, compare=False)
+
+
+class DeafToResidue(YjsMirror):
+    """Takes what listeners wrote during a remote change for a part of the change, as a loading flag does."""
+
+    def _store_finished(self) -> None:
+        if self._store.transaction_origin is self._token:
+            self._applied[:] = [(0, self._store._log_length())]
+        super()._store_finished()
+
+
+class NeverHeals(YjsMirror):
+    """Takes a row that was made at the same time as its own for one that replaces its own."""
+
+    def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
+        (tables, values), heal = self._layout.committed(event, received)
+        for table_id, rows in heal.tables.items():
+            for row_id, cell_ids in rows.items():
+                tables.setdefault(table_id, {}).setdefault(row_id, {}).update(
+                    dict.fromkeys(cell_ids, UNDEFINED)
+                )
+        self._receive(tables, values)
+
+    def flush(self) -> None:
+        Mirror.flush(self)
+
+
+class RemovesEmptied(YjsMirror):
+    """Removes the map of a row whose last cell was deleted."""
+
+    def _write(self, batch: Batch, *, compare: bool) -> None:
+        emptied = {
+            (table_id, row_id)
+            for table_id, rows in batch.tables.items()
+            for row_id, cells in rows.items()
+            if row_id not in self._store._tables.get(table_id, {})
+        }
+        super()._write(replace(batch, removed_rows=batch.removed_rows | emptied), compare=compare)
+
+
+class Forgetful(YjsMirror):
+    """Now and then does not write a change of the Store."""
+
+    finished = 0
+
+    def _store_finished(self) -> None:
+        self.finished += 1
+        if self.finished % 16:
+            super()._store_finished()
+        else:
+            self._applied.clear()
+
+
+def with_mirror(mirror: type[YjsMirror]) -> type[SimPeer]:
+    class Peer(SimPeer):
+        def make_mirror(self) -> YjsMirror:
+            return mirror(self.store, self.document, layout=self.net.plan.layout, on_error=self.errors.append)
+
+    return Peer
+
+
+class BlindToGaps:
+    """A hub that never says that something is missing."""
+
+    def __init__(self, document: YDocument) -> None:
+        self._document = document
+
+    def apply(self, *args: Any, **options: Any) -> bool:
+        self._document.apply(*args, **options)
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._document, name)
+
+
+class BlindPeer(SimPeer):
+    """Has sessions that do not look for gaps."""
+
+    def make_session(self, connection: SimConnection) -> YSyncSession:
+        session = super().make_session(connection)
+        session.document = BlindToGaps(session.document)  # type: ignore[assignment]
+        return session
+
+
+class BlindServer(SimServer):
+    """The same, as a server."""
+
+    def make_session(self, connection: SimConnection) -> YSyncSession:
+        session = super().make_session(connection)
+        session.document = BlindToGaps(session.document)  # type: ignore[assignment]
+        return session
+
+
+class Cloned(SimPeer):
+    """Starts again with the client id it had before, from an older copy of its document."""
+
+    client_id: int | None = None
+
+    def make_document(self) -> tuple[Doc[Any], YDocument]:
+        if self.client_id is not None:
+            doc = create_doc(client_id=self.client_id)
+            return doc, YDocument.of(doc)
+        doc, hub = super().make_document()
+        self.client_id = doc.client_id
+        return doc, hub
+
+
+class Immortal(Awareness):
+    """Never lets go of anybody."""
+
+    def remove(self, *args: Any, **options: Any) -> AwarenessChange:
+        return AwarenessChange()
+
+
+class NeverLetsGo(SimPeer):
+    """Sees those who have left for ever."""
+
+    def make_awareness(self) -> Awareness:
+        return Immortal(self._doc.client_id, limits=self.net.limits)
+
+
+class Stubborn(SimPeer):
+    """Does not answer the question after a reconnect, so that what it wrote offline stays with it."""
+
+    met = False
+
+    def deliver(self, connection: SimConnection, data: bytes) -> None:
+        if data[:2] == b"\x00\x00":
+            if self.met and connection.link.connection is connection:
+                data = b"\x01\x01\x00"
+            self.met = True
+        super().deliver(connection, data)
+
+
+def _peer(part: type[YjsMirror] | type[SimPeer]) -> dict[str, Any]:
+    return {"peer_type": part if issubclass(part, SimPeer) else with_mirror(part)}
+
+
+def _breaks(*rules: str) -> frozenset[str]:
+    return frozenset(rules)
+
+
+# Days on which servers and peers crash and the disk is slow, which is when an acknowledgement counts.
+CRASHES = FaultRates(delay=0.05, disk=5.0, server_crashes=8, peer_crashes=8)
+
+CANARIES = {
+    "storage and relay fed from the update event": Canary(
+        fault={"storage": "event"},
+        breaks=_breaks("P1 convergence", "P2 lost write"),
+        beside=_breaks("RemoteProtocolError"),  # a document that the binding has spoilt beyond reading
+        world={"topology": "star", "ordered": False},
+        seeds=600,
+    ),
+    "a relay that drops the seventh update": Canary(
+        fault={"server_type": SeventhDropped}, breaks=_breaks("gap", "P1 convergence"), seeds=20
+    ),
+    "an acknowledgement before the disk has it": Canary(
+        fault={"server_type": AcknowledgesEarly},
+        breaks=_breaks("P2 lost write"),
+        world={"ordered": True, "rates": CRASHES},
+        seeds=300,
+    ),
+    "a disk that skips an update": Canary(
+        fault={"server_type": Skipping}, breaks=_breaks("gap", "P1 convergence", "P2 lost write"), seeds=20
+    ),
+    "a mirror that echoes": Canary(fault=_peer(EchoingMirror), breaks=_breaks("P7 quiet"), seeds=20),
+    "a mirror that drops what listeners write": Canary(
+        fault=_peer(DeafToResidue), breaks=_breaks("store != document"), seeds=50
+    ),
+    "a mirror that does not heal": Canary(
+        fault=_peer(NeverHeals), breaks=_breaks("P2 lost write"), world={"layout": "tinybase"}, seeds=20
+    ),
+    "a mirror that removes emptied rows": Canary(
+        fault=_peer(RemovesEmptied), breaks=_breaks("P2 lost write"), world={"layout": "tinybase"}, seeds=200
+    ),
+    "a mirror that forgets a change": Canary(
+        fault=_peer(Forgetful), breaks=_breaks("store != document"), seeds=20
+    ),
+    "sessions blind to gaps": Canary(
+        fault={"peer_type": BlindPeer, "server_type": BlindServer},
+        breaks=_breaks("gap"),
+        world={"ordered": False},
+        seeds=100,
+    ),
+    "a client id used twice": Canary(
+        fault=_peer(Cloned),
+        breaks=_breaks("P1 convergence", "P2 lost write", "store != document"),
+        beside=_breaks("RemoteProtocolError"),
+        world={"ordered": True},
+        seeds=100,
+    ),
+    "a peer that sees those who have left": Canary(
+        fault=_peer(NeverLetsGo), breaks=_breaks("awareness", "P7 quiet"), seeds=50
+    ),
+    "a peer that keeps what it wrote offline": Canary(
+        fault=_peer(Stubborn), breaks=_breaks("gap", "P1 convergence"), seeds=50
+    ),
+}
