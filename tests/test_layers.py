@@ -41,7 +41,14 @@ LAYERS = {
 
 # Extras, each with the only places that may import it (a prefix ends with a dot).
 EXTRAS = {
-    "pycrdt": ("weft.mirrors.", "weft.server.", "weft.providers.", "weft.testing.", "weft.cli"),
+    "pycrdt": (
+        "weft.mirrors.",
+        "weft.persisters.yjs",
+        "weft.server.",
+        "weft.providers.",
+        "weft.testing.",
+        "weft.cli",
+    ),
     "websockets": ("weft.providers._websockets", "weft.server.websocket"),
     "watchfiles": ("weft.persisters.file",),
     "pytest": ("weft.testing.",),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weft.persisters.file import FilePersister
     from weft.persisters.mapping import MappingPersister
     from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
+    from weft.persisters.yjs import YjsPersister
 
 __all__ = [
     "ANY",
@@ -44,6 +45,7 @@ __all__ = [
     "TableSave",
     "TablesConfig",
     "ValuesTable",
+    "YjsPersister",
     "blocking",
     "create_custom_persister",
 ]
@@ -71,6 +73,7 @@ _HOMES = {
     "TableSave": "_sqlconfig",
     "TablesConfig": "_sqlconfig",
     "ValuesTable": "_sqlconfig",
+    "YjsPersister": "yjs",
     "blocking": "_blocking",
     "create_custom_persister": "_custom",
 }

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pycrdt import Map
+
+from weft.mirrors import YDocument, YjsMirror, create_doc
+from weft.persisters import YjsPersister
+from weft.store import Store
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
+
+if TYPE_CHECKING:
+    from weft.changes import Content
+    from weft.persisters import Persister
+
+
+class TestNested(PersisterSuite):
+    layout = "tinybase"
+
+    @pytest.fixture(autouse=True)
+    def place(self) -> None:
+        self.doc = create_doc()
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return YjsPersister(store, self.doc, layout=self.layout, **options)  # type: ignore[arg-type]
+
+    async def read_raw(self) -> Content | None:
+        store = Store()
+        with YjsMirror(store, self.doc, layout=self.layout):  # type: ignore[arg-type]
+            content = store.get_content()
+        return content if content != ({}, {}) else None
+
+    async def write_raw(self, content: Content) -> None:
+        store = Store()
+        with YjsMirror(store, self.doc, layout=self.layout):  # type: ignore[arg-type]
+            store.set_content(content)
+
+    async def write_bad(self) -> None:
+        rows = self.doc.get("tinybase", type=Map)["t"]["pets"]
+        rows["fido"]["species"] = Map({"no": "cell"})
+        rows["no row"] = "text"
+
+    async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
+        """A document cannot be bad as a whole: what is no content in it is left out, and healed by a save."""
+        await self.fill_place(PETS)
+        await self.write_bad()
+        store = Store().set_content(MORE)
+        async with self.make(store, on_ignored_error=lambda error: None) as persister:
+            await persister.save()
+        assert await self.loaded_content() == MORE
+
+    async def test_bad_stored_data_stops_no_auto_load(self) -> None:
+        store = Store()
+        await self.write_raw(PETS)
+        async with self.make(store, on_ignored_error=lambda error: None) as persister:
+            await persister.start_auto_load()
+            await self.write_bad()
+            await self.write_raw(MORE)
+            await until(lambda: store.get_content() == MORE)
+
+
+class TestFlat(TestNested):
+    layout = "flat"
+
+    async def write_bad(self) -> None:
+        root = self.doc.get("tinybase", type=Map)
+        root["no key of a cell"] = Map({"no": "cell"})
+
+
+def connect(*docs: Any) -> None:
+    """Bring documents to the same state, as providers do."""
+    hubs = [YDocument.of(doc) for doc in docs]
+    for _ in range(3):
+        for one in hubs:
+            for other in hubs:
+                if one is not other:
+                    one.apply(other.diff(one.state_vector()), origin=other)
+
+
+async def test_the_document_is_at_hand() -> None:
+    doc = create_doc()
+    async with YjsPersister(Store(), doc) as persister:
+        assert persister.get_y_doc() is doc
+
+
+async def test_transactions_of_one_tick_all_reach_the_document() -> None:
+    doc, store = create_doc(), Store()
+    async with YjsPersister(store, doc) as persister:
+        await persister.start_auto_persisting()
+        store.set_cell("t", "r", "a", 1).set_cell("t", "r", "b", 2).set_cell("t", "r", "a", 3)
+        assert store.get_row("t", "r") == {"a": 3, "b": 2}
+    mirrored = Store()
+    with YjsMirror(mirrored, doc):
+        assert mirrored.get_tables() == store.get_tables() == {"t": {"r": {"a": 3, "b": 2}}}
+
+
+async def test_rows_first_written_apart_merge_and_stores_follow() -> None:
+    docs, stores = [create_doc(), create_doc()], [Store(), Store()]
+    async with YjsPersister(stores[0], docs[0]) as one, YjsPersister(stores[1], docs[1]) as two:
+        await one.start_auto_persisting()
+        await two.start_auto_persisting()
+        stores[0].set_row("pets", "fido", {"color": "brown"}).set_value("a", 1)
+        stores[1].set_row("pets", "fido", {"price": 5}).set_value("b", 2)
+        await until(lambda: not one._side.dirty and not two._side.dirty)
+        connect(*docs)
+        await until(lambda: stores[0].get_content() == stores[1].get_content())
+        assert stores[0].get_content() == (
+            {"pets": {"fido": {"color": "brown", "price": 5}}},
+            {"a": 1, "b": 2},
+        )
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_stores_and_documents_agree_after_random_edits_and_exchanges(seed: int) -> None:
+    draw = random.Random(seed)
+    docs, stores = [create_doc() for _ in range(3)], [Store() for _ in range(3)]
+    persisters = [YjsPersister(store, doc) for store, doc in zip(stores, docs, strict=True)]
+    try:
+        for persister in persisters:
+            await persister.start_auto_persisting()
+        for step in range(60):
+            store = draw.choice(stores)
+            table, row, cell = draw.choice("tu"), draw.choice("abc"), draw.choice("xyz")
+            kind = draw.randrange(8)
+            if kind < 5:
+                store.set_cell(table, row, cell, step)
+            elif kind == 5:
+                store.del_cell(table, row, cell)
+            elif kind == 6:
+                store.del_row(table, row)
+            else:
+                for persister in persisters:
+                    await until(lambda persister=persister: not persister._side.dirty)  # type: ignore[misc]
+                connect(*draw.sample(docs, 2))
+        for _ in range(2):
+            for persister in persisters:
+                await until(lambda persister=persister: not persister._side.dirty)  # type: ignore[misc]
+            connect(*docs)
+        await until(lambda: stores[0].get_content() == stores[1].get_content() == stores[2].get_content())
+        for doc in docs:
+            fresh = Store()
+            with YjsMirror(fresh, doc):
+                assert fresh.get_content() == stores[0].get_content()
+    finally:
+        for persister in persisters:
+            await persister.destroy()
