@@ -20,6 +20,8 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.node import SyncJsPeer
+
 DEPTH = DEFAULT_LIMITS.max_depth
 
 
@@ -344,3 +346,34 @@ def _parsed(
                 yield spans, spans_of(data)
             except RemoteProtocolError as error:
                 yield spans, "not UTF-8" if "not UTF-8" in str(error) else str(error)
+
+
+# What Yjs reads and the guard refuses, on purpose; each is in the docstring of the module or beside the check.
+STRICTER = (
+    "unexpected bytes",  # behind the end
+    "out of range",  # clocks over 31 bits, integers over 53, empty or padded ranges
+    "unknown parent",  # Yjs takes every number but 1 for an id, and yrs wraps it
+    "empty range",
+    "section without structs",
+    "second section",
+    "unknown struct",  # flags on GC and Skip, which yrs does not know
+    "unknown type",  # an XML hook, or a type in two bytes
+    "announced",  # yrs reserves memory for what is announced
+    "nested",
+    "to merge",
+)
+
+
+@pytest.mark.interop
+def test_yjs_refuses_what_the_guard_refuses_or_the_list_says_why(sync_js: SyncJsPeer) -> None:
+    corpus = [each for each in honest_updates() if len(each) < 1_000]
+    refused: dict[bytes, str] = {}
+    for data in cases(fuzz_seed("guard and yjs"), corpus, 8_000):
+        try:
+            check_update(data)
+        except RemoteProtocolError as error:
+            refused[data] = str(error)
+    answers = sync_js("codec.read", kind="update", items=list(refused))
+    reasons = [reason for reason, answer in zip(refused.values(), answers, strict=True) if "ok" in answer]
+    assert [reason for reason in reasons if not any(known in reason for known in STRICTER)] == []
+    assert 50 < len(reasons) < len(refused) / 4
