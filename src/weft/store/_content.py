@@ -110,21 +110,28 @@ class ContentWriting(RowWriting):
         for table_id, rows in changes[0].items():
             if rows is UNDEFINED:
                 self.del_table(table_id)
-                continue
-            for row_id, cells in rows.items():
-                if cells is UNDEFINED:
-                    self.del_row(table_id, row_id)
-                    continue
-                for cell_id, cell in cells.items():
-                    if cell is UNDEFINED:
-                        self.del_cell(table_id, row_id, cell_id, force=True)
-                    else:
-                        self._apply_cell(table_id, row_id, cell_id, cell)
+            elif not isinstance(rows, Mapping):
+                self._refuse_cell(table_id, None, None, rows, "changes of a table must be a mapping")
+            else:
+                self._apply_rows(table_id, rows)
         for value_id, value in changes[1].items():
             if value is UNDEFINED:
                 self.del_value(value_id)
             else:
                 self.set_value(value_id, value)
+
+    def _apply_rows(self, table_id: str, rows: Mapping[str, Any]) -> None:
+        for row_id, cells in rows.items():
+            if cells is UNDEFINED:
+                self.del_row(table_id, row_id)
+            elif not isinstance(cells, Mapping):
+                self._refuse_cell(table_id, row_id, None, cells, "changes of a row must be a mapping")
+            else:
+                for cell_id, cell in cells.items():
+                    if cell is UNDEFINED:
+                        self.del_cell(table_id, row_id, cell_id, force=True)
+                    else:
+                        self._apply_cell(table_id, row_id, cell_id, cell)
 
     def _apply_cell(self, table_id: str, row_id: str, cell_id: str, cell: Any) -> None:
         if self._middleware is None:

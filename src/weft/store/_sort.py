@@ -3,7 +3,7 @@
 That comparison never says "equal"; with the sort of ECMA-262 (stable, a merge of sorted runs) it still
 gives, where the cells can be ordered at all, the stable ascending order, and for descending its exact
 reverse. Where numbers and text that is no number meet, ``<`` is false both ways and there is no order:
-then only the same algorithm would give the same result, and we give a stable one instead.
+then only the same algorithm gives the same result, which below 64 rows ours is (see _runsort.py).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from functools import cmp_to_key
 from math import inf, nan
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.jsoncodec import number_text
+from weft.store._runsort import SHORT, run_sorted
 from weft.values import UNDEFINED, EncodedCell
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def sorted_ids(
         keys = list(map(_utf16, keys))  # type: ignore[arg-type]
     elif not kinds <= _NUMBERS and not kinds <= _TEXT:
         return _mixed(table, keys, descending)
-    pairs = sorted(zip(keys, table, strict=True), key=itemgetter(0))
-    ids = [id_ for _, id_ in pairs]
+    # A sort asks for the keys once each, in order: half the time of sorting pairs.
+    following = iter(keys)
+    ids = sorted(table, key=lambda _: next(following))  # type: ignore[arg-type,return-value]
     if descending:
         ids.reverse()
     return ids
@@ -95,14 +96,19 @@ def _plain(cell: Stored | Undefined) -> Cell | Undefined:
 
 
 def _mixed(table: dict[str, dict[str, Stored]], cells: list[Stored], descending: bool) -> list[str]:
-    """Sort as JavaScript does where kinds meet: Python's sort is the same one, given the same comparison."""
+    """Sort as JavaScript does where kinds meet: by its comparison, which need not be an order."""
     pairs = [(_primitive(_plain(cell)), row_id) for cell, row_id in zip(cells, table, strict=True)]
-    first, second = (1, -1) if descending else (-1, 1)
+
+    def less(a: tuple[str | float, str], b: tuple[str | float, str]) -> bool:
+        return _js_less(a[0], b[0]) is not descending
 
     def compare(a: tuple[str | float, str], b: tuple[str | float, str]) -> int:
-        return first if _js_less(a[0], b[0]) else second
+        return -1 if less(a, b) else 1
 
-    pairs.sort(key=cmp_to_key(compare))
+    if len(pairs) < SHORT:
+        run_sorted(pairs, less)
+    else:
+        pairs.sort(key=cmp_to_key(compare))
     return [row_id for _, row_id in pairs]
 
 
