@@ -50,6 +50,7 @@ EXTRAS = {
         "weft.cli",
     ),
     "websockets": ("weft.providers._websockets", "weft.server.websocket"),
+    "aiohttp": ("weft.persisters.remote",),
     "watchfiles": ("weft.persisters.file",),
     "pytest": ("weft.testing.",),
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weft.persisters._states import Persists, Status
     from weft.persisters.file import FilePersister
     from weft.persisters.mapping import MappingPersister
+    from weft.persisters.remote import RemotePersister, remote_handler
     from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
     from weft.persisters.yjs import YjsPersister
 
@@ -36,6 +37,7 @@ __all__ = [
     "PersisterStats",
     "Persists",
     "RawContent",
+    "RemotePersister",
     "SqliteJsonPersister",
     "SqliteTablesPersister",
     "Status",
@@ -48,6 +50,7 @@ __all__ = [
     "YjsPersister",
     "blocking",
     "create_custom_persister",
+    "remote_handler",
 ]
 
 # Each extra, the packages it brings, and what needs them.
@@ -64,6 +67,7 @@ _HOMES = {
     "PersisterStats": "_persister",
     "Persists": "_states",
     "RawContent": "_dirty",
+    "RemotePersister": "remote",
     "SqliteJsonPersister": "sqlite",
     "SqliteTablesPersister": "sqlite",
     "Status": "_states",
@@ -76,6 +80,20 @@ _HOMES = {
     "YjsPersister": "yjs",
     "blocking": "_blocking",
     "create_custom_persister": "_custom",
+    "remote_handler": "remote",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", needs=frozenset({"pycrdt"}))
+# The extra that brings what a module needs, and the packages in it.
+_EXTRAS = {
+    "remote": ("http", frozenset({"aiohttp"})),
+    "yjs": ("yjs", frozenset({"pycrdt"})),
+}
+_GETTERS = {
+    home: lazy_exports(__name__, _HOMES, extra=extra, needs=needs)[0]
+    for home, (extra, needs) in _EXTRAS.items()
+}
+_get, __dir__ = lazy_exports(__name__, _HOMES, extra="all", needs=frozenset())
+
+
+def __getattr__(name: str) -> object:
+    return _GETTERS.get(_HOMES.get(name, ""), _get)(name)

@@ -1,0 +1,210 @@
+"""Persisting to a web server, and the handler that is the server's side.
+
+The requests are those of TinyBase's remote persister (10.0.1): GET to load, HEAD with ``If-None-Match`` to
+look for changes, POST of the whole JSON text to save. Beyond that, a save says by ``If-Match`` which text it
+replaces (RFC 9110, section 13): a server that answers 412 is asked again and merged with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp import web
+
+from weft.errors import StorageError
+from weft.persisters._document import ANY, ConflictError, DocumentPersister
+from weft.persisters._side import StoreSide
+from weft.persisters._sqljson import version_of
+from weft.persisters._text import parse_content, render_store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from weft.store import Store
+
+__all__ = ["RemotePersister", "remote_handler"]
+
+_MAX_BYTES = 64 * 2**20
+_SECONDS = 30.0
+
+
+class RemotePersister(DocumentPersister):
+    """Keeps a Store behind a URL.
+
+    Args:
+        store: The Store.
+        load_url: Where to GET.
+        save_url: Where to POST; ``load_url`` if ``None``.
+        poll_seconds: How often auto-load asks for changes.
+        headers: Sent with every request, such as ``Authorization``.
+        session: A session of yours, which stays open; without one, one is made.
+        timeout: Seconds for one request, where the session is made here.
+        max_bytes: The largest answer that is read.
+        on_ignored_error: Called with what automatic work could not do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        load_url: str,
+        save_url: str | None = None,
+        *,
+        poll_seconds: float = 5.0,
+        headers: Mapping[str, str] | None = None,
+        session: aiohttp.ClientSession | None = None,
+        timeout: float = _SECONDS,
+        max_bytes: int = _MAX_BYTES,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
+        self._load_url = load_url
+        self._save_url = load_url if save_url is None else save_url
+        self._headers = dict(headers or {})
+        self._given = session
+        self._session = session
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+
+    def get_urls(self) -> tuple[str, str]:
+        """Get the URLs of loading and saving."""
+        return self._load_url, self._save_url
+
+    async def fetch(self) -> tuple[bytes | None, object]:
+        """GET the text."""
+        status, headers, data = await self._request("GET", self._load_url)
+        if status in {204, 404}:
+            return None, None
+        self._expect(status, "GET", self._load_url)
+        return data or None, headers.get("ETag") or version_of(data)
+
+    async def put(self, data: bytes, expected: object) -> object:
+        """POST the text, if it replaces what is expected where the server can tell."""
+        headers = {"Content-Type": "application/json"}
+        if self._save_url == self._load_url and expected is not ANY:
+            if expected is None:
+                headers["If-None-Match"] = "*"
+            elif isinstance(expected, str):
+                headers["If-Match"] = expected
+        status, answered, _ = await self._request("POST", self._save_url, headers, data)
+        if status == 412:
+            raise ConflictError(f"{self._save_url}: another saved before")
+        self._expect(status, "POST", self._save_url)
+        tag = answered.get("ETag") if self._save_url == self._load_url else None
+        if tag is not None:
+            return tag
+        # What is there now may be another's already; only if it is ours is its version that of our text.
+        there, version = await self.fetch()
+        return version if there == data else version_of(data)
+
+    async def probe(self) -> object:
+        """HEAD, and no more than that where nothing changed."""
+        known = self._version if isinstance(self._version, str) else None
+        headers = {"If-None-Match": known} if known else {}
+        status, answered, _ = await self._request("HEAD", self._load_url, headers)
+        if status == 304:
+            return known
+        if status in {204, 404}:
+            return None
+        self._expect(status, "HEAD", self._load_url)
+        return answered.get("ETag") or (await self.fetch())[1]
+
+    async def close(self) -> None:
+        """Close the session, if it was made here."""
+        if self._session is not None and self._given is None:
+            await self._session.close()
+
+    @staticmethod
+    def _expect(status: int, method: str, url: str) -> None:
+        if not 200 <= status < 300:
+            raise StorageError(f"{url}: {method} was answered with status {status}")
+
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, data: bytes | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout))
+        try:
+            async with self._session.request(
+                method, url, headers={**self._headers, **(headers or {})}, data=data
+            ) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_chunked(2**16):
+                    body += chunk
+                    if len(body) > self._max_bytes:
+                        raise StorageError(f"{url}: the answer is longer than {self._max_bytes} bytes")
+                return response.status, response.headers, bytes(body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise StorageError(f"{url}: {error!r}") from error
+
+
+def remote_handler(
+    store: Store, *, max_bytes: int = _MAX_BYTES
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make an aiohttp handler that serves a Store to remote persisters, ours and TinyBase's.
+
+    ::
+
+        app.router.add_route("*", "/store", remote_handler(store))
+
+    Who may ask is for your application to say, with a middleware.
+
+    Args:
+        store: The Store that is loaded and saved. Use it in the thread of the event loop only.
+        max_bytes: The longest text it takes.
+
+    Returns:
+        A handler for GET, HEAD and POST. It answers 404 until the Store first holds something. What
+        is POSTed replaces the Store's content; cells that its schema refuses are left out.
+    """
+    side = StoreSide(store, lambda: None, lambda error: None)
+    kept: list[tuple[bytes, str]] = []
+    # A Store that never held anything is nothing yet; one that was emptied is content, and empties others.
+    filled = [store.has_tables() or store.has_values()]
+
+    def changed(_: Store) -> None:
+        kept.clear()
+        filled[0] = True
+
+    store.add_did_finish_transaction_listener(changed)
+
+    def current() -> tuple[bytes, str]:
+        if not kept:
+            data = render_store(store)
+            kept.append((data, f'"{(version_of(data) or b"").hex()}"'))
+        return kept[0]
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.method in {"GET", "HEAD"}:
+            if not filled[0]:
+                return web.Response(status=404)
+            data, tag = current()
+            headers = {"ETag": tag, "Cache-Control": "no-cache"}
+            if request.headers.get("If-None-Match") in {tag, "*"}:
+                return web.Response(status=304, headers=headers)
+            return web.Response(body=data, content_type="application/json", headers=headers)
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "GET, HEAD, POST"})
+        if request.content_type != "application/json":  # no form of another site's can send it unasked
+            return web.Response(status=415)
+        body = bytearray()
+        async for chunk in request.content.iter_chunked(2**16):
+            body += chunk
+            if len(body) > max_bytes:
+                return web.Response(status=413)
+        try:
+            content = parse_content(bytes(body))
+        except StorageError:
+            return web.Response(status=400)
+        await side.settled()
+        # Nothing is awaited from here: what was compared is what is replaced.
+        tag = current()[1]
+        wanted, unwanted = request.headers.get("If-Match"), request.headers.get("If-None-Match")
+        agreed = wanted in {None, "*"} or (filled[0] and wanted == tag) if unwanted != "*" else not filled[0]
+        if not agreed:
+            return web.Response(status=412, headers={"ETag": tag})
+        side.replace(content)
+        filled[0] = True
+        return web.Response(status=204, headers={"ETag": current()[1]})
+
+    return handle

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession, web
+
+from support.persister_peer import TinyBasePeer
+from weft.errors import StorageError
+from weft.persisters import RemotePersister, remote_handler
+from weft.store import Store
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from weft.changes import Content
+    from weft.persisters import Persister
+
+
+class Site:
+    """A web server with one resource, which can be stopped and started on its port."""
+
+    def __init__(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+        self.handler = handler
+        self.port = 0
+        self.requests: list[str] = []
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = await self.handler(request)
+            self.requests.append(f"{request.method} {response.status}")
+            return response
+
+        app = web.Application()
+        app.router.add_route("*", "/store", handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/store"
+
+
+@pytest_asyncio.fixture
+async def site() -> AsyncIterator[Site]:
+    site = Site(remote_handler(Store()))
+    await site.start()
+    yield site
+    await site.stop()
+
+
+class TestOurHandler(PersisterSuite):
+    @pytest_asyncio.fixture(autouse=True)
+    async def place(self) -> AsyncIterator[None]:
+        self.served = Store()
+        self.bad = False
+        self.site = Site(self.answer)
+        self.good = remote_handler(self.served)
+        await self.site.start()
+        yield
+        await self.site.stop()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            self.bad = False
+        if self.bad:
+            return web.Response(text="[{", headers={"ETag": '"bad"'})
+        return await self.good(request)
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return RemotePersister(store, self.site.url, poll_seconds=0.02, **options)
+
+    async def read_raw(self) -> Content | None:
+        content = self.served.get_content()
+        return content if content != ({}, {}) else None
+
+    async def write_raw(self, content: Content) -> None:
+        self.bad = False
+        self.served.set_content(content)
+
+    async def write_bad(self) -> None:
+        self.bad = True
+
+
+async def test_a_server_that_knows_no_versions_will_do() -> None:
+    kept: list[bytes] = []
+
+    async def simple(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            kept[:] = [await request.read()]
+            return web.Response()
+        return web.Response(body=kept[0]) if kept else web.Response(status=404)
+
+    site = Site(simple)
+    await site.start()
+    store = Store()
+    try:
+        async with RemotePersister(store, site.url, poll_seconds=0.01) as persister:
+            await persister.start_auto_persisting(PETS)
+            store.set_cell("pets", "fido", "price", 6)
+            await until(lambda: b'"price":6' in kept[0])
+            kept[:] = [Store().set_content(MORE).get_json().encode()]
+            await until(lambda: store.get_content() == MORE)
+    finally:
+        await site.stop()
+
+
+async def test_looking_for_changes_costs_a_head_that_is_answered_not_modified(site: Site) -> None:
+    store = Store()
+    async with RemotePersister(store, site.url, poll_seconds=0.01) as persister:
+        await persister.start_auto_persisting(PETS)
+        await persister.save()
+        site.requests.clear()
+        await until(lambda: len(site.requests) > 5)
+    assert set(site.requests) == {"HEAD 304"}
+
+
+async def test_a_save_over_anothers_is_merged(site: Site) -> None:
+    one, two = Store(), Store()
+    async with RemotePersister(one, site.url) as first, RemotePersister(two, site.url) as second:
+        await first.start_auto_persisting(PETS)
+        await second.start_auto_persisting()
+        one.set_row("pets", "one", {"price": 1})
+        await until(lambda: not first._side.dirty and first._worker is None)
+        two.set_row("pets", "two", {"price": 2})
+        await second.stop_auto_save()
+        assert "POST 412" in site.requests
+        await first.load()
+        assert one.get_row_ids("pets") == ["fido", "one", "two"]
+
+
+async def test_a_lost_connection_is_reported_and_nothing_is_lost_when_it_is_back(site: Site) -> None:
+    errors: list[Exception] = []
+    store, other = Store(), Store()
+    async with RemotePersister(
+        store, site.url, poll_seconds=0.02, on_ignored_error=errors.append
+    ) as persister:
+        persister.first_retry_seconds = 0.01
+        await persister.start_auto_persisting(PETS)
+        await site.stop()
+        store.set_cell("pets", "fido", "price", 6)
+        await until(lambda: len(errors) > 2)
+        with pytest.raises(StorageError, match=r"127\.0\.0\.1"):
+            await persister.save()
+        assert store.get_cell("pets", "fido", "price") == 6
+        await site.start()
+        await until(lambda: not persister._side.dirty)
+        async with RemotePersister(other, site.url) as reader:
+            await reader.load()
+        assert other.get_content() == store.get_content()
+
+
+@pytest.mark.parametrize("status", [401, 500, 302])
+async def test_a_refusal_is_an_error_that_names_the_status(status: int) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    site = Site(refuse)
+    await site.start()
+    try:
+        async with RemotePersister(Store().set_content(PETS), site.url) as persister:
+            for verb in (persister.load, persister.save):
+                with pytest.raises(StorageError, match=str(status)):
+                    await verb()
+    finally:
+        await site.stop()
+
+
+async def test_an_answer_that_is_too_long_is_refused(site: Site) -> None:
+    async with RemotePersister(Store().set_content(MORE), site.url, max_bytes=50) as persister:
+        await persister.save()
+        with pytest.raises(StorageError, match="longer than 50 bytes"):
+            await persister.load()
+
+
+async def test_headers_are_sent_and_a_given_session_stays_open() -> None:
+    seen: list[str | None] = []
+
+    async def look(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response(status=404)
+
+    site = Site(look)
+    await site.start()
+    try:
+        async with ClientSession() as session:
+            headers = {"Authorization": "Bearer x"}
+            async with RemotePersister(Store(), site.url, session=session, headers=headers) as persister:
+                await persister.load()
+                assert persister.get_urls() == (site.url, site.url)
+            assert not session.closed
+    finally:
+        await site.stop()
+    assert seen == ["Bearer x"]
+
+
+async def test_the_handler_refuses_what_it_should(site: Site) -> None:
+    async with ClientSession() as session:
+        json = {"Content-Type": "application/json"}
+        for method, headers, data, status in [
+            ("PUT", json, b"[{},{}]", 405),
+            ("POST", {"Content-Type": "text/plain"}, b"[{},{}]", 415),
+            ("POST", json, b"[{", 400),
+            ("POST", json, b"[[],[]]", 400),
+            ("POST", {**json, "If-Match": '"other"'}, b"[{},{}]", 412),
+            ("GET", {}, b"", 404),
+            ("POST", {**json, "If-None-Match": "*"}, b'[{},{"v":1}]', 204),
+            ("POST", {**json, "If-None-Match": "*"}, b"[{},{}]", 412),
+            ("POST", {**json, "If-Match": "*"}, b"[{},{}]", 204),
+        ]:
+            async with session.request(method, site.url, headers=headers, data=data) as response:
+                assert response.status == status, (method, headers, data)
+    small = Site(remote_handler(Store(), max_bytes=10))
+    await small.start()
+    try:
+        async with (
+            ClientSession() as session,
+            session.post(small.url, headers=json, data=b" " * 11) as response,
+        ):
+            assert response.status == 413
+    finally:
+        await small.stop()
+
+
+@pytest.mark.interop
+@pytest.mark.usefixtures("_node")
+async def test_tinybase_loads_saves_and_follows_the_same_server(site: Site) -> None:
+    store = Store()
+    async with RemotePersister(store, site.url, poll_seconds=0.02) as persister:
+        await persister.start_auto_persisting(PETS)
+        async with TinyBasePeer("remote", url=site.url, seconds=0.02) as js:
+            await js.persister("startAutoPersisting")
+            assert await js.content() == PETS
+
+            async def same() -> bool:
+                return await js.content() == store.get_content()
+
+            for number in range(3):
+                store.set_row("pets", f"py{number}", {"price": number})
+                await until(same)
+                await js.store("setRow", "pets", f"js{number}", {"price": number})
+                await until(lambda row=f"js{number}": store.has_row("pets", row))  # type: ignore[misc]
+            await js.store("delRow", "pets", "fido")
+            await until(lambda: not store.has_row("pets", "fido"))
