@@ -348,7 +348,7 @@ def _parsed(
                 yield spans, "not UTF-8" if "not UTF-8" in str(error) else str(error)
 
 
-# What Yjs reads and the guard refuses, on purpose; each is in the docstring of the module or beside the check.
+# What Yjs reads and the guard refuses, on purpose; the reason stands beside each check.
 STRICTER = (
     "unexpected bytes",  # behind the end
     "out of range",  # clocks over 31 bits, integers over 53, empty or padded ranges
