@@ -127,7 +127,7 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
         start = needs = hole = known = clock
         # A run is structs of one content that yrs merges into one; the last one is copied as often as there
         # are structs before it.
-        run, run_ref = 0, _ANY
+        run, run_ref = 0, -1
         client_bytes = b""
         weight = one_by_one = 0
         while count:
