@@ -51,6 +51,7 @@ EXTRAS = {
     ),
     "websockets": ("weft.providers._websockets", "weft.server.websocket"),
     "aiohttp": ("weft.persisters.remote",),
+    "lmdb": ("weft.persisters.lmdb",),
     "watchfiles": ("weft.persisters.file",),
     "pytest": ("weft.testing.",),
 }

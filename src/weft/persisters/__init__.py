@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weft.persisters._sqljson import JsonCell
     from weft.persisters._states import Persists, Status
     from weft.persisters.file import FilePersister
+    from weft.persisters.lmdb import LmdbPersister
     from weft.persisters.mapping import MappingPersister
     from weft.persisters.remote import RemotePersister, remote_handler
     from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
@@ -32,6 +33,7 @@ __all__ = [
     "DocumentPersister",
     "FilePersister",
     "JsonCell",
+    "LmdbPersister",
     "MappingPersister",
     "Persister",
     "PersisterStats",
@@ -62,6 +64,7 @@ _HOMES = {
     "DocumentPersister": "_document",
     "FilePersister": "file",
     "JsonCell": "_sqljson",
+    "LmdbPersister": "lmdb",
     "MappingPersister": "mapping",
     "Persister": "_persister",
     "PersisterStats": "_persister",
@@ -85,6 +88,7 @@ _HOMES = {
 
 # The extra that brings what a module needs, and the packages in it.
 _EXTRAS = {
+    "lmdb": ("lmdb", frozenset({"lmdb"})),
     "remote": ("http", frozenset({"aiohttp"})),
     "yjs": ("yjs", frozenset({"pycrdt"})),
 }

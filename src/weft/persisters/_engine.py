@@ -75,7 +75,7 @@ class Engine(ABC):
         self._worker: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
+        self._loop_thread = 0
         self._destroyed = False
 
     # -- what an adapter implements ----------------------------------------------------------------------
@@ -133,7 +133,7 @@ class Engine(ABC):
             raise StorageError(f"this {type(self).__name__} was destroyed")
         self._side.attach()
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self._loop_thread = threading.get_ident()
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -217,7 +217,7 @@ class Engine(ABC):
 
     def _changed(self, content: RawContent | None = None, changes: StoredChanges | None = None) -> None:
         """Take the news that others changed the place; from any thread."""
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._loop_thread:
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._changed, content, changes)
             return
@@ -261,7 +261,7 @@ class Engine(ABC):
         loop = self._loop
         if self._worker is not None or loop is None or loop.is_closed() or not self._work():
             return
-        if threading.get_ident() == self._thread:
+        if threading.get_ident() == self._loop_thread:
             self._wake = asyncio.Event()
             self._worker = loop.create_task(self._do_work(self._wake))
         else:

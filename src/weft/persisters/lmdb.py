@@ -1,0 +1,155 @@
+"""Persisting to LMDB: a memory-mapped file that several processes share.
+
+The counterpart of TinyBase's MMKV persister: the JSON text under one key.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+import lmdb
+
+from weft.errors import StorageError
+from weft.persisters._document import ANY, ConflictError, DocumentPersister
+from weft.persisters._sqljson import version_of
+from weft.persisters._thread import OwnThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.store import Store
+
+__all__ = ["LmdbPersister"]
+
+T = TypeVar("T")
+
+_MAP_BYTES = 2**30
+
+
+class _Environments:
+    """Environments that are open: LMDB allows a process each path once."""
+
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+    _open: ClassVar[dict[str, tuple[lmdb.Environment, int]]] = {}
+
+    @classmethod
+    def take(cls, path: str, map_bytes: int) -> lmdb.Environment:
+        with cls._lock:
+            environment, users = cls._open.get(path, (None, 0))
+            if environment is None:
+                environment = lmdb.open(path, map_size=map_bytes)
+            cls._open[path] = environment, users + 1
+            return environment
+
+    @classmethod
+    def give_back(cls, path: str) -> None:
+        with cls._lock:
+            environment, users = cls._open.pop(path)
+            if users > 1:
+                cls._open[path] = environment, users - 1
+            else:
+                environment.close()
+
+
+class LmdbPersister(DocumentPersister):
+    """Keeps a Store under one key of an LMDB environment, durably, for any number of processes.
+
+    Args:
+        store: The Store.
+        environment: Path of the environment's directory, made where it is not there; or an environment of
+            yours, which stays open.
+        key: The key, in the main database.
+        poll_seconds: How often auto-load looks at the number of the last transaction, which costs a
+            microsecond or two.
+        map_bytes: The largest that the environment may grow, where it is opened here; an address range and
+            not memory. All processes should say the same.
+        on_ignored_error: Called with what automatic work could not do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        environment: str | os.PathLike[str] | lmdb.Environment,
+        key: str = "store",
+        *,
+        poll_seconds: float = 0.05,
+        map_bytes: int = _MAP_BYTES,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        given = environment if isinstance(environment, lmdb.Environment) else None
+        super().__init__(
+            store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error, connection=given
+        )
+        self._environment = given
+        self._path = (
+            None if isinstance(environment, lmdb.Environment) else os.path.realpath(os.fspath(environment))
+        )
+        self._map_bytes = map_bytes
+        self._key = key
+        self._thread = OwnThread("weft-lmdb")
+        self._seen_transaction = -1
+        self._seen_version: object = None
+
+    def get_key(self) -> str:
+        """Get the key."""
+        return self._key
+
+    async def fetch(self) -> tuple[bytes | None, object]:
+        """Read the value."""
+        return await self._run(self._get)
+
+    async def put(self, data: bytes, expected: object) -> object:
+        """Write the value in one transaction."""
+        await self._run(lambda environment: self._replace(environment, data, expected))
+        return version_of(data)
+
+    async def probe(self) -> object:
+        """Compare the value where anything was committed since the last look."""
+        return await self._run(self._compared)
+
+    async def close(self) -> None:
+        """Close the environment, if it was opened here and no other persister uses it."""
+        if self._path is not None and self._environment is not None:
+            await self._thread.run(_Environments.give_back, self._path)
+        self._environment = None
+        await self._thread.close()
+
+    async def _run(self, work: Callable[[lmdb.Environment], T]) -> T:
+        def run() -> T:
+            if self._environment is None:
+                assert self._path is not None  # noqa: S101 - one of the two was given
+                self._environment = _Environments.take(self._path, self._map_bytes)
+            return work(self._environment)
+
+        try:
+            return await self._thread.run(run)
+        except lmdb.MapFullError as error:
+            raise StorageError(f"{self._path or 'environment'}: full; open it with more map_bytes") from error
+        except (lmdb.Error, OSError) as error:
+            raise StorageError(f"{self._path or 'environment'}: {error}") from error
+
+    # -- in the thread -----------------------------------------------------------------------------------
+
+    def _get(self, environment: lmdb.Environment) -> tuple[bytes | None, object]:
+        with environment.begin() as transaction:
+            value = transaction.get(self._key.encode())
+        data = None if value is None else bytes(value)
+        return data, version_of(data)
+
+    def _compared(self, environment: lmdb.Environment) -> object:
+        number = environment.info()["last_txnid"]
+        if number != self._seen_transaction:
+            # Read after the number: what was committed in between is looked at once more.
+            self._seen_version = self._get(environment)[1]
+            self._seen_transaction = number
+        return self._seen_version
+
+    def _replace(self, environment: lmdb.Environment, data: bytes, expected: object) -> None:
+        with environment.begin(write=True) as transaction:
+            if expected is not ANY:
+                value = transaction.get(self._key.encode())
+                if version_of(None if value is None else bytes(value)) != expected:
+                    raise ConflictError(f"another wrote the key {self._key!r}")
+            transaction.put(self._key.encode(), data)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import lmdb
+import pytest
+
+from weft.errors import StorageError
+from weft.persisters import LmdbPersister
+from weft.store import Store
+from weft.testing.persisters import MORE, PETS, KillSuite, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weft.changes import Content
+    from weft.persisters import Persister
+
+
+class TestAKey(KillSuite):
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> Any:
+        self.path = tmp_path / "env"
+        # Ours, to go round the persister; what a path opens is tried by the killed processes and below.
+        with lmdb.open(str(self.path), map_size=2**24) as self.environment:
+            yield
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return LmdbPersister(store, self.environment, poll_seconds=0.01, **options)
+
+    async def read_raw(self) -> Content | None:
+        with self.environment.begin() as transaction:
+            value = transaction.get(b"store")
+        return None if value is None else Store().set_json(bytes(value).decode()).get_content()
+
+    def _write(self, data: bytes) -> None:
+        with self.environment.begin(write=True) as transaction:
+            transaction.put(b"store", data)
+
+    async def write_raw(self, content: Content) -> None:
+        self._write(Store().set_content(content).get_json().encode())
+
+    async def write_bad(self) -> None:
+        self._write(b"[{")
+
+    def child_source(self) -> str:
+        return (
+            "from weft.persisters import LmdbPersister\n"
+            f"def make(store):\n    return LmdbPersister(store, {str(self.path)!r}, map_bytes=2**24)\n"
+        )
+
+
+async def test_persisters_of_one_path_share_the_environment_and_the_last_closes_it(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    one, two = LmdbPersister(Store().set_content(PETS), path, "one"), LmdbPersister(Store(), path, "two")
+    await one.save()
+    await two.load(MORE)
+    await two.save()
+    await one.destroy()
+    await two.load()
+    await two.destroy()
+    with lmdb.open(str(path)) as environment, environment.begin() as transaction:
+        for key, content in ((b"one", PETS), (b"two", MORE)):
+            value = transaction.get(key)
+            assert value is not None
+            assert json.loads(bytes(value)) == list(content)
+    assert two.get_key() == "two"
+
+
+async def test_a_full_environment_is_an_error_and_saving_resumes_when_there_is_room(tmp_path: Path) -> None:
+    errors: list[Exception] = []
+    with lmdb.open(str(tmp_path / "env"), map_size=2**17) as environment:
+        store = Store()
+        async with LmdbPersister(store, environment, on_ignored_error=errors.append) as persister:
+            persister.first_retry_seconds = 0.01
+            await persister.start_auto_persisting(PETS)
+            store.set_value("long", "x" * 200_000)
+            await until(lambda: len(errors) > 1)
+            assert "map_bytes" in str(errors[0])
+            store.set_value("long", "y")
+            await until(lambda: not persister._side.dirty)
+        with environment.begin() as transaction:
+            assert b'"long":"y"' in bytes(transaction.get(b"store") or b"")
+
+
+async def test_a_path_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    async with LmdbPersister(Store(), tmp_path / "file") as persister:
+        with pytest.raises(StorageError, match="file"):
+            await persister.load()
