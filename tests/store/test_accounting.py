@@ -98,6 +98,7 @@ def test_the_changes_are_still_there_for_did_finish_listeners_of_a_rollback(stor
 
 def test_hooks_are_called_when_an_outermost_transaction_is_over_however_it_ended(store: Store) -> None:
     calls: list[object] = []
+    store.add_did_finish_transaction_listener(lambda _: None)
 
     def hook() -> None:
         assert not store._busy
@@ -113,7 +114,6 @@ def test_hooks_are_called_when_an_outermost_transaction_is_over_however_it_ended
     with pytest.raises(ZeroDivisionError):
         store.transaction(lambda: 1 / 0)
     assert calls == [2, 3, 3]
-    store.add_cell_listener(None, None, None, lambda *_: None)
     store.set_cell("t", "r", "a", 9)
     assert len(calls) == 4
     unhook()

@@ -178,6 +178,8 @@ def test_an_id_of_a_subclass_of_str_is_kept_as_plain_text(store: Store) -> None:
     for ids in (store.get_table_ids(), store.get_row_ids("t"), store.get_cell_ids("t", "r")):
         assert all(type(id_) is str for id_ in ids)
     assert type(store.get_row_ids("t")[1]) is str
+    store.set_cell("t", "r2", Id("c"), 1)
+    assert [type(id_) for id_ in store.get_cell_ids("t", "r2")] == [str, str]
 
 
 def test_ids_that_are_not_ascii_make_rows(store: Store, around: Callable[[], Any]) -> None:

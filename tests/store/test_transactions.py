@@ -186,9 +186,31 @@ def test_changes_half_applied_are_taken_back_before_the_error_is_raised() -> Non
     with pytest.raises(InvalidCellError):
         store.apply_changes(bad)
     assert everything(store) == before
-    with store.transaction(), pytest.raises(InvalidCellError):
-        store.apply_changes(bad)
-    assert everything(store) == before, "half of it stood in the open transaction, so that is doomed"
+    with store.transaction():
+        store.del_cell("t", "b", "x").del_row("t", "a")
+        within = everything(store)
+        for _ in range(2):
+            with pytest.raises(InvalidCellError):
+                store.apply_changes(bad)
+            assert everything(store) == within
+        store.set_cell("t", "b", "x", 7).set_cell("n", "n", "n", 1)
+        assert store.get_transaction_changes()[0] == {
+            "t": {"b": {"x": 7}, "a": UNDEFINED},
+            "n": {"n": {"n": 1}},
+        }
+    assert store.get_cell("t", "b", "x") == 7
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        fail_after(half_apply, store)
+    assert store.get_cell("t", "b", "x") == 7
+
+
+def half_apply(store: Store) -> None:
+    store.del_row("t", "b")
+    before = everything(store)
+    with pytest.raises(InvalidCellError):
+        store.apply_changes(({"t": {"c": {"y": 1, "x": object()}}}, {}, 1))
+    assert everything(store) == before
+    store.del_tables()
 
 
 def test_the_origin_is_that_of_the_outermost_transaction() -> None:

@@ -9,8 +9,7 @@ from weft.store._log import (
     net_cells,
     net_values,
     removed_containers,
-    touched_cells,
-    touched_values,
+    touch,
 )
 from weft.store._notifying import Notifying, shown
 from weft.values import UNDEFINED, is_same
@@ -60,7 +59,7 @@ class Accounting(Notifying):
     def get_transaction_log(self) -> TransactionLog:
         """Get all that the running, or just finishing, transaction knows about itself."""
         self._catch_up()
-        ids = IdChanges(self._log or ())
+        ids = IdChanges(self._log or [])
         return (
             bool(self._touched),
             bool(self._touched_values),
@@ -75,7 +74,7 @@ class Accounting(Notifying):
             {table_id: dict(rows) for table_id, rows in ids.rows.items() if rows},
             {
                 table_id: kept
-                for table_id, rows in ids.cells.items()
+                for table_id, rows in ids.cells().items()
                 if (kept := {row_id: dict(cells) for row_id, cells in rows.items() if cells})
             },
             dict(ids.values),
@@ -114,12 +113,10 @@ class Accounting(Notifying):
             return {}, {}
         cells: Touched = {}
         values: TouchedValues = {}
-        touched_cells(outside, cells)
-        touched_values(outside, values)
+        touch(outside, cells, values)
         inside_cells: Touched = {}
         inside_values: TouchedValues = {}
-        touched_cells(inside, inside_cells)
-        touched_values(inside, inside_values)
+        touch(inside, inside_cells, inside_values)
         return self._finals(cells, values, inside_cells, inside_values)
 
     def _finals(

@@ -6,6 +6,7 @@ cell ids, and log what they do where a log is kept.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Any, Self
 
 from weft.errors import InvalidIdError
@@ -14,7 +15,7 @@ from weft.store._ids import check_id
 from weft.store._log import ADDED, CELL, COLUMN, POOL, ROW, TABLE, VALUE
 from weft.store._state import DIRECT, GENERAL, LOGGED, WATCHED, RowIdPool
 from weft.store._validation import Validation
-from weft.values import UNDEFINED, is_same
+from weft.values import UNDEFINED, encode_cell, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ __all__ = ["CellWriting"]
 
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
+_SIMPLE = frozenset({str, int, float, bool, type(None)})
 
 
 class CellWriting(Validation):
@@ -79,8 +81,11 @@ class CellWriting(Validation):
                     cells = rows.get(row_id)
                     if cells is None or (cells is not True and cell_id not in cells):
                         mode = DIRECT
-            if mode == WATCHED and self._structural and (old is UNDEFINED or self._listeners.sorted_row_ids):
-                return self._set_cell(table_id, row_id, cell_id, cell)
+            # Listeners to ids coming and going are called by the general path.
+            if mode == WATCHED and self._structural:
+                new_ids = row is None or (old is UNDEFINED and self._structural_cells)
+                if new_ids or self._listeners.sorted_row_ids:
+                    return self._set_cell(table_id, row_id, cell_id, cell)
         stored: Stored = cell  # type: ignore[assignment]
         if old is not UNDEFINED:
             if mode == DIRECT:
@@ -95,17 +100,18 @@ class CellWriting(Validation):
                 return self._set_cell(table_id, row_id, cell_id, cell)
             return self
         count = self._counts[table_id]
-        if cell_id not in count:
+        if cell_id not in count or type(cell_id) is not str:
             return self._set_cell(table_id, row_id, cell_id, cell)
         if row is not None:
-            row[cell_id] = stored
+            # Interned: callers make ids anew for each cell, and a hundred thousand of them are megabytes.
+            row[intern(cell_id)] = stored
             count[cell_id] += 1
             if mode == LOGGED:
                 self._log.append((ADDED, table_id, row_id, cell_id))  # type: ignore[union-attr]
         else:
             if self._schema is not None or type(row_id) is not str or not row_id.isascii():
                 return self._set_cell(table_id, row_id, cell_id, cell)
-            table[row_id] = {cell_id: stored}
+            table[row_id] = {intern(cell_id): stored}
             count[cell_id] += 1
             if mode == LOGGED:
                 self._log.append((ROW, table_id, row_id, 1, (cell_id,)))  # type: ignore[union-attr]
@@ -119,9 +125,10 @@ class CellWriting(Validation):
             return self
         try:
             try:
-                table_id = check_id(table_id)
-                row_id = check_id(row_id)
-                cell_id = check_id(cell_id)
+                if not (type(table_id) is type(row_id) is type(cell_id) is str):
+                    table_id, row_id, cell_id = check_id(table_id), check_id(row_id), check_id(cell_id)
+                elif not (table_id.isascii() and row_id.isascii() and cell_id.isascii()):
+                    check_id(table_id), check_id(row_id), check_id(cell_id)
             except InvalidIdError as error:
                 self._refuse_id(error, table_id, row_id, cell_id, cell)
             else:
@@ -188,7 +195,7 @@ class CellWriting(Validation):
                     log.append((COLUMN, table_id, cell_id, 1))
             else:
                 count[cell_id] = seen + 1
-            row[cell_id] = cell
+            row[intern(cell_id)] = cell
             if log is not None:
                 log.append((ADDED, table_id, row_id, cell_id))
         elif not is_same(old, cell):
@@ -330,6 +337,14 @@ class CellWriting(Validation):
             InvalidIdError: The id cannot be one. Nothing changed.
             ReadOnlyError: Called by a listener that may only look.
         """
+        if self._mode == DIRECT and self._values_schema is None and type(value) in _SIMPLE:
+            # The shortest way, as in set_cell; there is no more to it where the value is there already.
+            try:
+                if value_id in self._values:
+                    self._values[value_id] = encode_cell(value)
+                    return self
+            except (TypeError, ValueError):
+                pass  # the general way tells what is wrong
         if not self._enter():
             return self
         try:

@@ -82,7 +82,7 @@ class ContentWriting(RowWriting):
         """
         if not self._enter():
             return self
-        # A refused piece must take back what was written before it.
+        start = self._log_length()
         was_undoable = self._undoable
         self._undoable = True
         try:
@@ -92,7 +92,9 @@ class ContentWriting(RowWriting):
             if given is not None or changes is None:
                 self._apply(given)
         except BaseException as error:
-            self._fail(None if isinstance(error, DataError) else error)
+            if isinstance(error, DataError):
+                self._roll_back(start)  # what was written before the piece that was refused
+            self._fail(error)
             raise
         self._undoable = was_undoable
         self._leave()

@@ -27,6 +27,7 @@ entry stands for all its cells.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from weft.values import UNDEFINED, is_same
@@ -54,8 +55,7 @@ __all__ = [
     "net_cells",
     "net_values",
     "removed_containers",
-    "touched_cells",
-    "touched_values",
+    "touch",
 ]
 
 CELL: Final = 0
@@ -74,18 +74,22 @@ TouchedValues: TypeAlias = "dict[str, Stored | Undefined]"
 Net: TypeAlias = "dict[str, dict[str, dict[str, tuple[Stored | Undefined, Stored | Undefined]]]]"
 
 
-def touched_cells(entries: Iterable[Entry], touched: Touched) -> None:
-    """Add to ``touched`` each cell written, with what it was before the first write, in order."""
+def touch(entries: Iterable[Entry], touched: Touched, values: TouchedValues) -> None:
+    """Add each cell and value written, with what it was before the first write, in order."""
     last_table = last_row = None
     cells: dict[str, Stored | Undefined] = {}
     for entry in entries:
         kind = entry[0]
-        if kind in {ADDED, CELL}:
-            if kind == ADDED:
-                _, table_id, row_id, cell_id = entry
-                old = UNDEFINED
-            else:
-                _, table_id, row_id, cell_id, old, _ = entry
+        if kind == ADDED:
+            _, table_id, row_id, cell_id = entry
+            if row_id is not last_row or table_id is not last_table:
+                cells = touched.setdefault(table_id, {}).setdefault(row_id, {})
+                last_table = table_id
+                last_row = row_id
+            if cell_id not in cells:
+                cells[cell_id] = UNDEFINED
+        elif kind == CELL:
+            _, table_id, row_id, cell_id, old, _ = entry
             if row_id is not last_row or table_id is not last_table:
                 cells = touched.setdefault(table_id, {}).setdefault(row_id, {})
                 last_table = table_id
@@ -106,6 +110,8 @@ def touched_cells(entries: Iterable[Entry], touched: Touched) -> None:
                         cells.setdefault(cell_id, UNDEFINED)
                 else:
                     cells.update(dict.fromkeys(content, UNDEFINED))
+        elif kind == VALUE:
+            values.setdefault(entry[1], entry[2])
         elif kind == TABLE and entry[3]:
             _, table_id, _, rows, _, _ = entry
             last_table = last_row = None
@@ -114,13 +120,6 @@ def touched_cells(entries: Iterable[Entry], touched: Touched) -> None:
                 cells = table.setdefault(row_id, {})
                 for cell_id, old in content.items():
                     cells.setdefault(cell_id, old)
-
-
-def touched_values(entries: Iterable[Entry], touched: TouchedValues) -> None:
-    """Add to ``touched`` each keyed value written, with what it was before the first write."""
-    for entry in entries:
-        if entry[0] == VALUE:
-            touched.setdefault(entry[1], entry[2])
 
 
 def net_cells(touched: Touched, tables: StoredTables) -> Net:
@@ -136,7 +135,10 @@ def net_cells(touched: Touched, tables: StoredTables) -> Net:
             changed = {}
             for cell_id, old in cells.items():
                 new = row.get(cell_id, UNDEFINED)
-                if new is not old and not is_same(new, old):
+                if old is UNDEFINED or new is UNDEFINED:
+                    if old is not new:
+                        changed[cell_id] = (old, new)
+                elif not is_same(new, old):
                     changed[cell_id] = (old, new)
             if changed:
                 net_rows[row_id] = changed
@@ -193,34 +195,23 @@ class IdChanges:
         columns: By table id and cell id: cell ids used anywhere in the table.
         row_counts: By table id: by how many the rows grew; 0 where they grew and shrank.
         rows: By table id and row id.
-        cells: By table, row and cell id.
         values: By value id.
     """
 
-    __slots__ = ("cells", "columns", "row_counts", "rows", "tables", "values")
+    __slots__ = ("_end", "_log", "columns", "row_counts", "rows", "tables", "values")
 
-    def __init__(self, log: Iterable[Entry]) -> None:
+    def __init__(self, log: list[Entry]) -> None:
+        self._log = log
+        self._end = len(log)  # mutators add to it
         self.tables: dict[str, int] = {}
         self.columns: dict[str, dict[str, int]] = {}
         self.row_counts: dict[str, int] = {}
         self.rows: dict[str, dict[str, int]] = {}
-        self.cells: dict[str, dict[str, dict[str, int]]] = {}
         self.values: dict[str, int] = {}
         for entry in log:
             kind = entry[0]
-            if kind == ADDED:
-                self._cell(entry[1], entry[2], entry[3], 1)
-            elif kind == CELL:
-                if entry[5] is UNDEFINED:
-                    self._cell(entry[1], entry[2], entry[3], -1)
-            elif kind == ROW:
-                _, table_id, row_id, sign, content = entry
-                if sign > 0:
-                    self._row(table_id, row_id, 1)
-                for cell_id in content:
-                    self._cell(table_id, row_id, cell_id, sign)
-                if sign < 0:
-                    self._row(table_id, row_id, -1)
+            if kind == ROW:
+                self._row(entry[1], entry[2], entry[3])
             elif kind == COLUMN:
                 _, table_id, cell_id, sign = entry
                 _count(self.columns.setdefault(table_id, {}), cell_id, sign)
@@ -236,8 +227,30 @@ class IdChanges:
                 elif new is UNDEFINED:
                     _count(self.values, value_id, -1)
 
-    def _cell(self, table_id: str, row_id: str, cell_id: str, sign: int) -> None:
-        _count(self.cells.setdefault(table_id, {}).setdefault(row_id, {}), cell_id, sign)
+    def cells(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Compute which cells came and went: by table, row and cell id."""
+        changed: dict[str, dict[str, dict[str, int]]] = {}
+        for entry in islice(self._log, self._end):
+            kind = entry[0]
+            if kind == ADDED:
+                _, table_id, row_id, cell_id = entry
+                _count(changed.setdefault(table_id, {}).setdefault(row_id, {}), cell_id, 1)
+            elif kind == CELL:
+                _, table_id, row_id, cell_id, _, new = entry
+                if new is UNDEFINED:
+                    _count(changed.setdefault(table_id, {}).setdefault(row_id, {}), cell_id, -1)
+            elif kind == ROW:
+                _, table_id, row_id, sign, content = entry
+                ids = changed.setdefault(table_id, {}).setdefault(row_id, {})
+                for cell_id in content:
+                    _count(ids, cell_id, sign)
+            elif kind == TABLE:
+                table = changed.setdefault(entry[1], {})
+                for row_id, content in (entry[3] or {}).items():
+                    ids = table.setdefault(row_id, {})
+                    for cell_id in content:
+                        _count(ids, cell_id, -1)
+        return changed
 
     def _row(self, table_id: str, row_id: str, sign: int) -> None:
         _count(self.rows.setdefault(table_id, {}), row_id, sign)
@@ -247,7 +260,6 @@ class IdChanges:
         last: dict[str, None] = {}  # a cell id goes with the last row that has it
         for row_id, cells in rows.items():
             for cell_id in cells:
-                self._cell(table_id, row_id, cell_id, -1)
                 last.pop(cell_id, None)
                 last[cell_id] = None
             self._row(table_id, row_id, -1)

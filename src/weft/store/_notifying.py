@@ -12,15 +12,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from weft.store._listening import Listening
-from weft.store._log import ADDED, CELL, ROW, IdChanges, net_cells, net_values, touched_cells, touched_values
-from weft.store._registry import call, call_all, call_rest, matching
+from weft.store._log import ADDED, CELL, ROW, IdChanges, net_cells, net_values, touch
+from weft.store._registry import call, call_all, matching, pending
 from weft.store._state import GENERAL, LOCKED
-from weft.values import UNDEFINED, EncodedCell
+from weft.values import UNDEFINED, EncodedCell, is_same
 
 if TYPE_CHECKING:
     from weft.changes import CellChange, ValueChange
     from weft.store._log import Entry, Net
-    from weft.store._registry import Registry
+    from weft.store._registry import Leaf, Registry
     from weft.values import Cell, Stored, Undefined
 
 __all__ = ["Notifying", "shown"]
@@ -42,8 +42,7 @@ class Notifying(Listening):
         if log is not None and len(log) > self._touched_to:
             start = self._touched_to
             self._touched_to = len(log)
-            touched_cells(islice(log, start, None), self._touched)
-            touched_values(islice(log, start, None), self._touched_values)
+            touch(islice(log, start, None) if start else log, self._touched, self._touched_values)
 
     def _cell_change(self, table_id: str, row_id: str, cell_id: str) -> CellChange:
         """Tell a listener about one cell: whether it was written, its old and its new form."""
@@ -80,15 +79,21 @@ class Notifying(Listening):
     def _call_tables(self, registry: Registry) -> None:
         # Mutators change what is there: the changes of this phase are taken at its beginning.
         # Whether a group of listeners is called is decided then too.
-        ids = IdChanges(self._log or ()) if registry.wants_ids() else None
+        ids = None
+        if registry.wants_ids():
+            ids = IdChanges(self._log or [])
         wants_sorted = bool(registry.sorted_row_ids)
         wants_cells = bool(registry.cell or registry.row or registry.table or registry.tables)
-        net = net_cells(self._touched, self._tables) if wants_cells or wants_sorted else {}
+        # Where listeners only look, cells are compared on the way: there may be a hundred thousand.
+        looks = self._depth < 0
+        net = net_cells(self._touched, self._tables) if wants_sorted or (wants_cells and not looks) else {}
         if registry.has_tables and bool(self._tables) != self._had_tables:
             call(matching(registry.has_tables, ""), self, bool(self._tables))
         if ids is not None:
             self._call_table_ids(registry, ids, net, wants_sorted=wants_sorted)
-        if net and wants_cells:
+        if wants_cells and looks:
+            self._call_cells_looking(registry)
+        elif wants_cells and net:
             self._call_cells(registry, net)
 
     def _tell_cell(
@@ -120,20 +125,8 @@ class Notifying(Listening):
         try:
             get_cell_change = self._cell_change
             if registry.cell:
-                old = shown(old)  # type: ignore[assignment]
-                new = shown(new)  # type: ignore[assignment]
-                for leaf in registry.any_cell or matching(registry.cell, table_id, row_id, cell_id):
-                    # As ``call`` does, without packing the arguments: this is the commonest listener.
-                    calls = leaf.calls
-                    ids = leaf.ids
-                    for position, listener in enumerate(calls, 1):
-                        listener(self, table_id, row_id, cell_id, new, old, get_cell_change)
-                        if leaf.calls is not calls:
-                            done = ids[:position]
-                            call_rest(
-                                leaf, done, calls, self, table_id, row_id, cell_id, new, old, get_cell_change
-                            )
-                            break
+                leaves = registry.any_cell or matching(registry.cell, table_id, row_id, cell_id)
+                self._call_cell(leaves, table_id, row_id, cell_id, old, new)
             if registry.row:
                 call(matching(registry.row, table_id, row_id), self, table_id, row_id, get_cell_change)
             if registry.table:
@@ -157,6 +150,30 @@ class Notifying(Listening):
             self._call_end_hooks()
         if failed is not None:
             raise failed
+
+    def _call_cell(
+        self,
+        leaves: list[Leaf],
+        table_id: str,
+        row_id: str,
+        cell_id: str,
+        old: Stored | Undefined,
+        new: Stored | Undefined,
+    ) -> None:
+        """Call listeners to a cell, as ``call`` does but without packing arguments: they are common."""
+        get_cell_change = self._cell_change
+        old_cell = old.decode() if type(old) is EncodedCell else old
+        new_cell = new.decode() if type(new) is EncodedCell else new
+        for leaf in leaves:
+            calls = leaf.calls
+            ids = leaf.ids
+            for position, listener in enumerate(calls, 1):
+                listener(self, table_id, row_id, cell_id, new_cell, old_cell, get_cell_change)
+                if leaf.calls is not calls:
+                    done = dict(zip(ids[:position], calls, strict=False))
+                    for late in pending(leaf.by_id, done):
+                        late(self, table_id, row_id, cell_id, new_cell, old_cell, get_cell_change)
+                    break
 
     def _call_end_hooks(self) -> None:
         for hook in tuple(self._end_hooks):
@@ -196,7 +213,7 @@ class Notifying(Listening):
                     for cell_id in dict.fromkeys(cell_id for cells in rows.values() for cell_id in cells):
                         call(matching(registry.sorted_row_ids, table_id, cell_id), self)
         if registry.cell_ids or registry.has_cell:
-            for table_id, changed_rows in ids.cells.items():
+            for table_id, changed_rows in ids.cells().items():
                 for row_id, changed in changed_rows.items():
                     self._call_ids(registry.cell_ids, registry.has_cell, changed, table_id, row_id)
 
@@ -226,16 +243,7 @@ class Notifying(Listening):
                     for cell_id, (old, new) in cells.items():
                         leaves = registry.any_cell or matching(by_cell, table_id, row_id, cell_id)
                         if leaves:
-                            call(
-                                leaves,
-                                self,
-                                table_id,
-                                row_id,
-                                cell_id,
-                                shown(new),
-                                shown(old),
-                                get_cell_change,
-                            )
+                            self._call_cell(leaves, table_id, row_id, cell_id, old, new)
                 if by_row:
                     call(matching(by_row, table_id, row_id), self, table_id, row_id, get_cell_change)
             if by_table:
@@ -243,9 +251,44 @@ class Notifying(Listening):
         if registry.tables:
             call(matching(registry.tables, ""), self, get_cell_change)
 
+    def _call_cells_looking(self, registry: Registry) -> None:
+        """Do as :meth:`_call_cells`, where nothing changes while listeners are called."""
+        get_cell_change = self._cell_change
+        by_cell = registry.cell
+        tables = self._tables
+        no_table: dict[str, dict[str, Stored]] = {}
+        no_row: dict[str, Stored] = {}
+        tables_changed = False
+        for table_id, rows in self._touched.items():
+            table = tables.get(table_id, no_table)
+            table_changed = False
+            for row_id, cells in rows.items():
+                row = table.get(row_id, no_row)
+                row_changed = False
+                for cell_id, old in cells.items():
+                    new = row.get(cell_id, UNDEFINED)
+                    if new is old if old is UNDEFINED or new is UNDEFINED else is_same(old, new):
+                        continue
+                    row_changed = True
+                    if by_cell:
+                        leaves = registry.any_cell or matching(by_cell, table_id, row_id, cell_id)
+                        if leaves:
+                            self._call_cell(leaves, table_id, row_id, cell_id, old, new)
+                if row_changed:
+                    table_changed = True
+                    if registry.row:
+                        leaves = matching(registry.row, table_id, row_id)
+                        call(leaves, self, table_id, row_id, get_cell_change)
+            if table_changed:
+                tables_changed = True
+                if registry.table:
+                    call(matching(registry.table, table_id), self, table_id, get_cell_change)
+        if tables_changed and registry.tables:
+            call(matching(registry.tables, ""), self, get_cell_change)
+
     def _call_values(self, registry: Registry) -> None:
         net = net_values(self._touched_values, self._values) if registry.value or registry.values else {}
-        ids = IdChanges(self._log or ()) if registry.value_ids or registry.has_value else None
+        ids = IdChanges(self._log or []) if registry.value_ids or registry.has_value else None
         if registry.has_values and bool(self._values) != self._had_values:
             call(matching(registry.has_values, ""), self, bool(self._values))
         if ids is not None:

@@ -19,7 +19,6 @@ __all__ = [
     "Registry",
     "call",
     "call_all",
-    "call_rest",
     "matching",
     "pending",
     "widened",
@@ -245,16 +244,10 @@ def call(leaves: list[Leaf], *args: object) -> None:
         for position, listener in enumerate(calls, 1):
             listener(*args)
             if leaf.calls is not calls:
-                call_rest(leaf, ids[:position], calls, *args)
+                done = dict(zip(ids[:position], calls, strict=False))
+                for late in pending(leaf.by_id, done):
+                    late(*args)
                 break
-
-
-def call_rest(
-    leaf: Leaf, ids: tuple[str, ...], calls: tuple[Callable[..., object], ...], *args: object
-) -> None:
-    """Go on with a leaf that changed when the first of its listeners were called."""
-    for listener in pending(leaf.by_id, dict(zip(ids, calls, strict=False))):
-        listener(*args)
 
 
 def call_all(listeners: dict[str, Callable[..., object]], *args: object) -> None:

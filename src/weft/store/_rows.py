@@ -70,7 +70,7 @@ class RowWriting(CellWriting):
             except InvalidIdError as error:
                 self._refuse_id(error, table_id, row_id, None, row)
             else:
-                valid = self._valid_row(table_id, row_id, row, set())
+                valid = self._valid_row(table_id, row_id, row, {})
                 if valid:
                     self._replace_row(table_id, row_id, valid)
         except BaseException as error:
@@ -99,7 +99,7 @@ class RowWriting(CellWriting):
             except InvalidIdError as error:
                 self._refuse_id(error, table_id, None, None, row)
             else:
-                valid = self._valid_row(table_id, None, row, set())
+                valid = self._valid_row(table_id, None, row, {})
                 if valid:
                     row_id = self._take_row_id(table_id, reuse=reuse_row_ids)
                     self._replace_row(table_id, row_id, valid)
@@ -120,7 +120,7 @@ class RowWriting(CellWriting):
             except InvalidIdError as error:
                 self._refuse_id(error, table_id, row_id, None, partial_row)
             else:
-                valid = self._valid_row(table_id, row_id, partial_row, set(), partial=True)
+                valid = self._valid_row(table_id, row_id, partial_row, {}, partial=True)
                 middleware = self._middleware
                 for cell_id, cell in valid.items():
                     if middleware is None:

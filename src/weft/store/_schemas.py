@@ -27,15 +27,7 @@ class Schemas(ContentWriting):
         Raises:
             InvalidSchemaError: It is no schema. The one in force stays.
         """
-        if not self._enter():
-            return self
-        try:
-            self._set_tables_schema(tables_schema)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
-        return self
+        return self._set_schemas(self._parsed_tables(tables_schema), None)
 
     def set_values_schema(self, values_schema: ValuesSchema) -> Self:
         """Set the schema of the keyed values; what is there and does not fit is dropped.
@@ -43,75 +35,76 @@ class Schemas(ContentWriting):
         Raises:
             InvalidSchemaError: It is no schema. The one in force stays.
         """
-        if not self._enter():
-            return self
-        try:
-            self._set_values_schema(values_schema)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
-        return self
+        return self._set_schemas(None, self._parsed_values(values_schema))
 
     def set_schema(self, tables_schema: TablesSchema, values_schema: ValuesSchema | None = None) -> Self:
-        """Set the schema of the tables, and that of the values if it is given."""
-        if not self._enter():
-            return self
-        try:
-            self._set_tables_schema(tables_schema)
-            if values_schema is not None:
-                self._set_values_schema(values_schema)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
-        return self
+        """Set the schema of the tables, and that of the values if it is given.
 
-    def _set_tables_schema(self, tables_schema: TablesSchema) -> None:
+        Raises:
+            InvalidSchemaError: One of them is no schema. Those in force stay.
+        """
+        values_rules = None if values_schema is None else self._parsed_values(values_schema)
+        return self._set_schemas(self._parsed_tables(tables_schema), values_rules)
+
+    def _parsed_tables(self, tables_schema: object) -> dict[str, TableRule] | None:
         try:
-            rules = parse_tables(tables_schema, self._schema, strict=not self._lenient())
+            return parse_tables(tables_schema, self._schema, strict=not self._lenient())
         except DataError:
             if self._lenient():
-                return
+                return None
             raise
-        self._change_schema("_schema", rules)
-        if not self._tables:
-            return
+
+    def _parsed_values(self, values_schema: object) -> dict[str, CellRule] | None:
+        try:
+            return parse_values(values_schema, None, strict=not self._lenient())
+        except DataError:
+            if self._lenient():
+                return None
+            raise
+
+    def _set_schemas(
+        self, tables_rules: dict[str, TableRule] | None, values_rules: dict[str, CellRule] | None
+    ) -> Self:
+        if not self._enter():
+            return self
         # What is there was fine under the old rules: dropping it is no mistake of the caller's.
         was = self._receiving
         self._receiving = True
         try:
-            tables: object = self.get_tables()
-            if not self._raising:
-                tables = ordered_tables(tables)  # TinyBase's copy is a JavaScript object
-            self.del_tables()
-            valid = self._valid_tables(tables)
-            if valid:
-                self._replace_tables(valid)
-        finally:
-            self._receiving = was
-
-    def _set_values_schema(self, values_schema: ValuesSchema) -> None:
-        try:
-            rules = parse_values(values_schema, None, strict=not self._lenient())
-        except DataError:
-            if self._lenient():
-                return
+            if tables_rules is not None:
+                self._set_tables_rules(tables_rules)
+            if values_rules is not None:
+                self._set_values_rules(values_rules)
+        except BaseException as error:
+            self._fail(error)
             raise
-        was = self._receiving
-        self._receiving = True
-        try:
-            values: object = self.get_values()
-            if not self._raising:
-                values = ordered(values)
-            self._change_schema("_values_schema", None)
-            self.del_values()
-            self._change_schema("_values_schema", rules)
-            valid = self._valid_values(values)
-            if valid:
-                self._replace_values(valid)
         finally:
             self._receiving = was
+        self._leave()
+        return self
+
+    def _set_tables_rules(self, rules: dict[str, TableRule]) -> None:
+        self._change_schema("_schema", rules)
+        if not self._tables:
+            return
+        tables: object = self.get_tables()
+        if not self._raising:
+            tables = ordered_tables(tables)  # TinyBase's copy is a JavaScript object
+        self.del_tables()
+        valid = self._valid_tables(tables)
+        if valid:
+            self._replace_tables(valid)
+
+    def _set_values_rules(self, rules: dict[str, CellRule]) -> None:
+        values: object = self.get_values()
+        if not self._raising:
+            values = ordered(values)
+        self._change_schema("_values_schema", None)
+        self.del_values()
+        self._change_schema("_values_schema", rules)
+        valid = self._valid_values(values)
+        if valid:
+            self._replace_values(valid)
 
     def _change_schema(
         self, attribute: str, rules: dict[str, TableRule] | dict[str, CellRule] | None

@@ -81,6 +81,7 @@ class StoreState:
         "_schema",
         "_start",
         "_structural",
+        "_structural_cells",
         "_tables",
         "_touched",
         "_touched_to",
@@ -123,6 +124,7 @@ class StoreState:
         self._interest: Interest = {}
         self._interest_size = 0
         self._structural = False
+        self._structural_cells = False
         self._log: list[Entry] | None = None
         self._undoable = False
         self._noted: set[int] = set()
@@ -146,6 +148,7 @@ class StoreState:
         else:
             self._idle_mode = DIRECT
         self._structural = self._listeners.wants_ids()
+        self._structural_cells = bool(self._listeners.cell_ids or self._listeners.has_cell)
         self._enter_mode()
 
     def _enter_mode(self) -> None:

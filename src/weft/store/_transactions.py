@@ -25,7 +25,7 @@ from weft.store._log import (
     VALUE,
 )
 from weft.store._registry import call_all, pending
-from weft.store._state import LOCKED
+from weft.store._state import GENERAL, LOCKED, LOGGED
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Transactions(Accounting):
         self._undoable = undoable
         self._had_tables = bool(self._tables)
         self._had_values = bool(self._values)
-        self._enter_mode()
+        self._mode = LOGGED if self._middleware is None else GENERAL
         if self._start:
             try:
                 for listener in pending(self._start, {}):
@@ -222,7 +222,9 @@ class Transactions(Accounting):
         """
         if self._depth > 1:
             self._depth -= 1
-            if self._contain is None and not (self._raising and isinstance(error, DataError)):
+            # Middleware may give data that is refused only when half has been written.
+            harmless = self._raising and isinstance(error, DataError) and self._middleware is None
+            if self._contain is None and not harmless:
                 self._rollback_requested = True
         elif self._depth == 1:
             if self._finishing:
@@ -271,7 +273,7 @@ class Transactions(Accounting):
 
     def _lock(self) -> None:
         self._depth = LOCKED
-        self._enter_mode()
+        self._mode = GENERAL
 
     def _reset(self) -> None:
         self._depth = 0
@@ -289,7 +291,7 @@ class Transactions(Accounting):
             self._invalid_cells = {}
         if self._invalid_values:
             self._invalid_values = {}
-        self._enter_mode()
+        self._mode = self._idle_mode
         if self._end_hooks:
             self._call_end_hooks()
 
@@ -303,11 +305,12 @@ class Transactions(Accounting):
             if self._log is not None:
                 self._log.append((ORDER, mapping, list(mapping)))
 
-    def _roll_back(self) -> None:
-        """Undo the log from its end: content, order of ids, pools of row ids and schemas."""
+    def _roll_back(self, start: int = 0) -> None:
+        """Undo the log from its end to ``start``: content, order of ids, pools of row ids and schemas."""
         tables = self._tables
         counts = self._counts
-        for entry in reversed(self._log or ()):
+        log = self._log if self._log is not None else []
+        for entry in reversed(log[start:]):
             kind = entry[0]
             if kind == ADDED:
                 _, table_id, row_id, cell_id = entry
@@ -350,14 +353,14 @@ class Transactions(Accounting):
                 items = [(key, mapping[key]) for key in keys]
                 mapping.clear()
                 mapping.update(items)
+                self._noted.discard(id(mapping))
             elif kind == POOL:
                 entry[2](entry[1], entry[3])
             elif kind == SCHEMA:
                 setattr(self, entry[1], entry[2])
             else:
                 assert kind == COLUMN  # noqa: S101 - the counts carry the columns
-        self._log = []
-        self._noted = set()
+        del log[start:]
         self._touched = {}
         self._touched_values = {}
         self._touched_to = 0

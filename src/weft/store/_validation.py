@@ -8,6 +8,7 @@ sent, the piece is left out and reported to the invalid listeners.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import TYPE_CHECKING
 
 from weft.errors import (
@@ -163,7 +164,7 @@ class Validation(Transactions):
         if not isinstance(table, Mapping) or not table:
             self._refuse_table(table_id, table)
             return valid
-        known: set[object] = set()
+        known: dict[object, str] = {}
         valid_row = self._valid_row
         for row_id, row in table.items():
             if type(row_id) is not str or not row_id.isascii():
@@ -193,7 +194,7 @@ class Validation(Transactions):
         table_id: str,
         row_id: str | None,
         row: object,
-        known: set[object],
+        known: dict[object, str],
         *,
         partial: bool = False,
     ) -> dict[str, Stored]:
@@ -203,7 +204,7 @@ class Validation(Transactions):
             table_id: Its table.
             row_id: Its id; ``None`` where it has none yet.
             row: What the caller gave.
-            known: Cell ids known to be good; those found good are added.
+            known: Cell ids known to be good, as they are kept; those found good are added.
             partial: Whether the row adds to what is there, so that defaults do not matter.
         """
         valid: dict[str, Stored] = {}
@@ -219,14 +220,16 @@ class Validation(Transactions):
             for cell_id in rule.others:
                 if cell_id not in row:
                     self._note_invalid_cell(table_id, row_id, cell_id, UNDEFINED)
-        for cell_id, cell in row.items():
-            if cell_id not in known:
+        for given_id, cell in row.items():
+            known_id = known.get(given_id)
+            if known_id is not None:
+                cell_id = known_id
+            else:
                 try:
-                    cell_id = check_id(cell_id)  # noqa: PLW2901
+                    cell_id = known[given_id] = intern(check_id(given_id))
                 except InvalidIdError as error:
-                    self._refuse_id(error, table_id, row_id, cell_id, cell)
+                    self._refuse_id(error, table_id, row_id, given_id, cell)
                     continue
-                known.add(cell_id)
             # What most cells are is accepted here: a call for each would double the time.
             kind = type(cell)
             if schema is None and (
