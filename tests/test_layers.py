@@ -52,6 +52,7 @@ EXTRAS = {
     "websockets": ("weft.providers._websockets", "weft.server.websocket"),
     "aiohttp": ("weft.persisters.remote",),
     "lmdb": ("weft.persisters.lmdb",),
+    "asyncpg": ("weft.persisters._postgresdb",),
     "watchfiles": ("weft.persisters.file",),
     "pytest": ("weft.testing.",),
 }

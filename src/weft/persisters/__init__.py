@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weft.persisters.file import FilePersister
     from weft.persisters.lmdb import LmdbPersister
     from weft.persisters.mapping import MappingPersister
+    from weft.persisters.postgres import PostgresJsonPersister, PostgresTablesPersister
     from weft.persisters.remote import RemotePersister, remote_handler
     from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
     from weft.persisters.yjs import YjsPersister
@@ -38,6 +39,8 @@ __all__ = [
     "Persister",
     "PersisterStats",
     "Persists",
+    "PostgresJsonPersister",
+    "PostgresTablesPersister",
     "RawContent",
     "RemotePersister",
     "SqliteJsonPersister",
@@ -69,6 +72,8 @@ _HOMES = {
     "Persister": "_persister",
     "PersisterStats": "_persister",
     "Persists": "_states",
+    "PostgresJsonPersister": "postgres",
+    "PostgresTablesPersister": "postgres",
     "RawContent": "_dirty",
     "RemotePersister": "remote",
     "SqliteJsonPersister": "sqlite",
@@ -89,6 +94,7 @@ _HOMES = {
 # The extra that brings what a module needs, and the packages in it.
 _EXTRAS = {
     "lmdb": ("lmdb", frozenset({"lmdb"})),
+    "postgres": ("postgres", frozenset({"asyncpg"})),
     "remote": ("http", frozenset({"aiohttp"})),
     "yjs": ("yjs", frozenset({"pycrdt"})),
 }

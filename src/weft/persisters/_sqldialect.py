@@ -52,8 +52,12 @@ class Dialect(ABC):
     """Declared type of a row id column that we make."""
 
     @abstractmethod
-    def mark(self, number: int) -> str:
-        """The mark of a parameter, counted from 1."""
+    def mark(self, number: int, column_type: str = "") -> str:
+        """The mark of a parameter, counted from 1, for a column of this type."""
+
+    def read(self, quoted: str, column_type: str) -> str:
+        """The expression that reads a column; its quoted name, unless a type needs more."""
+        return quoted
 
     @abstractmethod
     def fold(self, name: str) -> str:

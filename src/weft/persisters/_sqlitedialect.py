@@ -27,7 +27,7 @@ class SqliteDialect(Dialect):
     max_columns = 2000  # SQLITE_MAX_COLUMN
     id_type = ""
 
-    def mark(self, number: int) -> str:
+    def mark(self, number: int, column_type: str = "") -> str:
         """Plain marks: numbered ones with sequences are deprecated in Python 3.12."""
         return "?"
 

@@ -57,9 +57,10 @@ def fetch_plan(
     info = schema.get(dialect.fold(cell.store_table_name))
     if info is None:
         return None, None
-    for column in (cell.store_id_column_name, cell.store_column_name):
-        if dialect.fold(column) not in info.columns:
-            raise StorageError(f"table {info.name!r} has no column {column!r}")
+    if dialect.fold(cell.store_id_column_name) not in info.columns:
+        raise StorageError(f"table {info.name!r} has no column {cell.store_id_column_name!r}")
+    if dialect.fold(cell.store_column_name) not in info.columns:
+        return None, None  # who watches a table that is not there makes it with its row ids alone
     rows = yield Statement(
         f"SELECT {quote(cell.store_column_name)} FROM {quote(info.name)}"
         f" WHERE {quote(cell.store_id_column_name)}={dialect.mark(1)}",
@@ -90,8 +91,11 @@ def put_plan(
     table, id_name, name = (
         quote(part) for part in (cell.store_table_name, cell.store_id_column_name, cell.store_column_name)
     )
-    if dialect.fold(cell.store_table_name) not in schema:
-        kind = dialect.id_type
+    kind = dialect.id_type
+    info = schema.get(dialect.fold(cell.store_table_name))
+    if info is not None and dialect.fold(cell.store_column_name) not in info.columns:
+        yield Statement(f"ALTER TABLE {table} ADD {name} {kind}".rstrip())
+    if info is None:
         yield Statement(
             f"CREATE TABLE {table}({id_name} {kind} PRIMARY KEY,{name} {kind})".replace("  ", " ")
         )

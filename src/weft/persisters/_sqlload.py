@@ -78,7 +78,9 @@ def _read(
     if not columns:
         return {}
     names = [column.name for column in columns]
-    listed = ",".join(quote(name) for name in (info.columns[folded_id].name, *names))
+    listed = ",".join(
+        dialect.read(quote(column.name), column.type) for column in (info.columns[folded_id], *columns)
+    )
     where = "" if condition == "true" else f" WHERE ({with_table_name(condition, info.name)})"
     found = yield Statement(f"SELECT {listed} FROM {quote(info.name)}{where}")
     decoders = [(at, decode) for at, column in enumerate(columns) if (decode := dialect.decoder(column.type))]

@@ -115,27 +115,29 @@ class _Saver:
         encoders = [self.dialect.encoder(column.type) for column in columns]
         params = [(row_id, *_encoded(cells, encoders)) for row_id, cells in rows]
         table, mark = quote(info.name), self.dialect.mark
-        id_name = quote(info.columns[self.dialect.fold(save.row_id_column_name)].name)
+        id_column = info.columns[self.dialect.fold(save.row_id_column_name)]
+        id_name, id_mark = quote(id_column.name), mark(1, id_column.type)
         names = [quote(column.name) for column in columns]
+        marks = [mark(number + 2, column.type) for number, column in enumerate(columns)]
         where = self.where(save, info)
-        insert = (
-            f"INSERT INTO {table}({','.join([id_name, *names])})"
-            f" VALUES({','.join(mark(number + 1) for number in range(len(names) + 1))})"
-        )
+        insert = f"INSERT INTO {table}({','.join([id_name, *names])}) VALUES({','.join([id_mark, *marks])})"
         if self.dialect.fold(save.row_id_column_name) in info.unique:
             sets = ",".join(f"{name}=excluded.{name}" for name in names)
             tail = f" DO UPDATE SET {sets}{' WHERE ' + where if where else ''}" if names else " DO NOTHING"
             yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, many=True)
             return
         # A table of somebody else's, whose row ids need not be unique: nothing is added to it.
-        id_mark = mark(1)
         exists = f"SELECT 1 FROM {table} WHERE {id_name}={id_mark} LIMIT 1"
         for row in params:
             if not (yield Statement(exists, row[:1])):
                 yield Statement(insert, row)
             elif names:
-                sets = ",".join(f"{name}={mark(number + 1)}" for number, name in enumerate(names))
-                same = f"{id_name}={mark(len(names) + 1)}{' AND ' + where if where else ''}"
+                sets = ",".join(
+                    f"{quote(column.name)}={mark(number + 1, column.type)}"
+                    for number, column in enumerate(columns)
+                )
+                last = mark(len(names) + 1, id_column.type)
+                same = f"{id_name}={last}{' AND ' + where if where else ''}"
                 yield Statement(f"UPDATE {table} SET {sets} WHERE {same}", (*row[1:], row[0]))
 
     def where(self, save: TableSave, info: TableInfo) -> str:
@@ -153,7 +155,8 @@ class _Saver:
         folded_id = self.dialect.fold(save.row_id_column_name)
         tests = [where] if (where := self.where(save, info)) else []
         if row_ids is not None:
-            tests.insert(0, f"{quote(info.columns[folded_id].name)}={self.dialect.mark(1)}")
+            id_column = info.columns[folded_id]
+            tests.insert(0, f"{quote(id_column.name)}={self.dialect.mark(1, id_column.type)}")
         if if_empty:
             tests += [
                 f"{quote(column.name)} IS NULL"
@@ -197,7 +200,7 @@ class _Saver:
         ids, columns = [*chosen], [*chosen.values(), *emptied]
         blank: list[Any] = [None] * len(emptied)
         written = [(row_id, [row.get(cell_id) for cell_id in ids] + blank) for row_id, row in rows.items()]
-        id_name = quote(info.columns[folded_id].name)
+        id_name = self.dialect.read(quote(info.columns[folded_id].name), info.columns[folded_id].type)
         where = self.where(save, info)
         there = yield Statement(
             f"SELECT {id_name} FROM {quote(info.name)}{' WHERE ' + where if where else ''}"

@@ -1,0 +1,117 @@
+"""PostgreSQL's side of a plan: types, names, and what the catalogue says.
+
+TinyBase (10.0.1) makes columns of type ``text`` that hold each cell as JSON text, row ids apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft.jsoncodec import dumps, number_text, parse
+from weft.persisters._sqldialect import Dialect, Statement
+from weft.values import EncodedCell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["PostgresDialect"]
+
+_JSON = frozenset({"JSON", "JSONB"})
+_NUMBERS = frozenset({"SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE PRECISION"})
+
+_SCHEMA = """
+    SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), EXISTS(
+        SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL
+        AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'f')
+    AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND c.relname = ANY($1::text[])
+    ORDER BY a.attnum
+"""
+
+
+class PostgresDialect(Dialect):
+    """PostgreSQL 12 and later, in the connection's current schema.
+
+    Args:
+        text: Whether columns of type ``text`` hold each cell as JSON text, as TinyBase's do, or text as it
+            is. Of other types, ``varchar`` and its kin hold text, ``json`` and ``jsonb`` any cell,
+            ``boolean`` and numbers what they say, and all others the text PostgreSQL writes for them.
+    """
+
+    max_name_bytes = 63
+    max_columns = 1600
+    id_type = "text"
+
+    def __init__(self, text: Literal["json", "plain"] = "json") -> None:
+        self._text = text
+
+    def mark(self, number: int, column_type: str = "") -> str:
+        """Parameters are text, and PostgreSQL reads them as what the column is."""
+        if column_type in {"", "TEXT"}:
+            return f"${number}"
+        return f"${number}::text::{column_type.lower()}"
+
+    def read(self, quoted: str, column_type: str) -> str:
+        """What Python has no number or boolean for is read as text."""
+        native = column_type in {"", "TEXT", "BOOLEAN"} or column_type in _NUMBERS
+        return quoted if native else f"{quoted}::text"
+
+    def fold(self, name: str) -> str:
+        """Quoted names differ in every character."""
+        return name
+
+    def refusal(self, name: str, *, table: bool) -> str | None:
+        """System columns cannot be made."""
+        if not table and name in {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}:
+            return "PostgreSQL's own column has this name"
+        return None
+
+    def schema(self, tables: Sequence[str]) -> list[Statement]:
+        """Tables and views; generated columns, which cannot be written, are not listed."""
+        return [Statement(_SCHEMA, (list(tables),))]
+
+    def new_column(self, kind: str | None) -> str:
+        """As TinyBase makes them."""
+        return "TEXT"
+
+    def encoder(self, column_type: str) -> Callable[[Any], Any] | None:
+        """Write a cell as text that the column can read."""
+        if column_type in _JSON:
+            return _json_value
+        return _json_text if column_type in {"", "TEXT"} and self._text == "json" else _plain_text
+
+    def decoder(self, column_type: str) -> Callable[[Any], Any] | None:
+        """Read JSON text, and numbers of any size."""
+        if column_type in _JSON or (column_type in {"", "TEXT"} and self._text == "json"):
+            return _from_json
+        return _number if column_type.startswith("NUMERIC") else None
+
+
+def _json_text(cell: Any) -> str:
+    # A list or object keeps its stored form, a string, in TinyBase's columns.
+    return dumps(str(cell)) if isinstance(cell, EncodedCell) else dumps(cell)
+
+
+def _json_value(cell: Any) -> str:
+    return str(cell)[1:] if isinstance(cell, EncodedCell) else dumps(cell)
+
+
+def _plain_text(cell: Any) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return cell if isinstance(cell, str) else number_text(cell)
+
+
+def _from_json(value: Any) -> Any:
+    try:
+        return parse(value)
+    except (ValueError, RecursionError):
+        return value  # of a program that writes text as it is
+
+
+def _number(value: str) -> Any:
+    try:
+        return parse(value)
+    except ValueError:
+        return value

@@ -1,0 +1,113 @@
+"""A real PostgreSQL server of the test session's own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["PostgresServer", "postgres_missing"]
+
+_NOBODY = 65534
+_START_S = 20.0
+
+
+def _binaries() -> Path | None:
+    """Debian keeps them out of the path, one directory for each version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    initdb = shutil.which("initdb")
+    return None if initdb is None else Path(initdb).resolve().parent
+
+
+def postgres_missing() -> str | None:
+    """Say what is missing to run a server, or ``None``."""
+    return None if _binaries() else "PostgreSQL's initdb is not installed"
+
+
+class PostgresServer:
+    """``with PostgresServer() as server: server.dsn``; the data goes when it stops."""
+
+    def __init__(self) -> None:
+        binaries = _binaries()
+        assert binaries is not None
+        self._binaries = binaries
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://weft@127.0.0.1:{self.port}/postgres"
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="weft-pg-"))
+        # PostgreSQL refuses to run as root.
+        self._user: dict[str, Any] = {}
+        if os.getuid() == 0:
+            os.chown(self._folder, _NOBODY, _NOBODY)
+            self._user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+        subprocess.run(
+            [self._binaries / "initdb", "-D", self._folder / "data", "-U", "weft", "-A", "trust", "-N"],
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            **self._user,
+        )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, again if it was stopped, and wait until it takes connections."""
+        self._process = subprocess.Popen(
+            [
+                self._binaries / "postgres",
+                *("-D", self._folder / "data", "-p", str(self.port), "-k", self._folder),
+                *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            **self._user,
+        )
+        end = time.monotonic() + _START_S
+        while time.monotonic() < end:
+            ready = subprocess.run(
+                [self._binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port)],
+                capture_output=True,
+                check=False,
+            )
+            if ready.returncode == 0:
+                return
+            assert self._process.poll() is None, "PostgreSQL ended at its start"
+            time.sleep(0.02)
+        raise AssertionError("PostgreSQL does not take connections")
+
+    def stop(self) -> None:
+        """Stop it at once, cutting all connections off."""
+        if self._process is not None:
+            self._process.send_signal(2)  # SIGINT: fast shutdown
+            self._process.wait(_START_S)
+            self._process = None
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
