@@ -83,8 +83,10 @@ class ContentWriting(RowWriting):
         if not self._enter():
             return self
         start = self._log_length()
+        # A refused piece takes back what was written before it, orders included: they are noted anew.
+        self._noted = set()
         was_undoable = self._undoable
-        self._undoable = True
+        self._undoable = was_undoable or self._raising
         try:
             given: Any = changes
             if self._middleware is not None:
