@@ -157,8 +157,9 @@ class YSyncSession:
         self._flushes: list[int] = []  # tokens waiting until updates are sent live
         self._live = False
         self._told_read_only = False
-        # While received updates wait for missing structs: whose do, and how often it was asked in vain.
-        self._waiting: set[int] | None = None
+        # While received updates wait for missing structs: whose, up to which clock, and how often it was
+        # asked in vain.
+        self._waiting: dict[int, int] | None = None
         self._retries = 0
         self._retry_at: float | None = None
         self._silent_since = 0.0
@@ -289,7 +290,9 @@ class YSyncSession:
             return effects
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
-            if self.document.is_waiting and _GAP not in self._questions:
+            if not self.document.is_waiting:
+                self._close_gap()
+            elif _GAP not in self._questions:
                 effects.append(self._ask(_GAP))
         if effects:
             self._silent_since = now
@@ -357,9 +360,15 @@ class YSyncSession:
     def _note_gap(self, message: Update, effects: list[Effect]) -> None:
         """Ask for what is missing: at once if that is news, otherwise as the pauses between tries allow."""
         state = decode_state_vector(self.document.state_vector())
-        clients = {client for client, span in message.spans.items() if state.get(client, 0) < span.end}
-        is_news = self._waiting is None or not clients <= self._waiting
-        self._waiting = clients | (self._waiting or set())
+        missing = {
+            client: span.end for client, span in message.spans.items() if state.get(client, 0) < span.end
+        }
+        known = self._waiting
+        if known:
+            # What another connection has brought meanwhile is a gap no more, and the next one is news.
+            known = {client: end for client, end in known.items() if state.get(client, 0) < end} or None
+        is_news = known is None or not missing.keys() <= known.keys()
+        self._waiting = {**(known or {}), **missing}
         if is_news and _GAP not in self._questions:
             self._retries = 0
             self._retry_at = None
