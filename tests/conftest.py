@@ -36,14 +36,22 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests unless they are asked for, and watch the loop of every asyncio test."""
     if "long" not in config.option.markexpr and not any("::" in argument for argument in config.args):
-        kept = [item for item in items if item.get_closest_marker("long") is None]
-        if len(kept) < len(items):
-            config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-            items[:] = kept
+        long = [item for item in items if item.get_closest_marker("long") is not None]
+        if long:
+            config.hook.pytest_deselected(items=long)
+            items[:] = [item for item in items if item.get_closest_marker("long") is None]
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             # First in, last out: it looks at the loop when everything else of the test is gone.
             item.fixturenames.insert(0, "_clean_loop")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install the JavaScript packages before the first test that needs them, out of its time."""
+    if not session.config.option.collectonly and any(
+        "_node" in getattr(item, "fixturenames", ()) for item in session.items
+    ):
+        node_missing()
 
 
 def _no_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
