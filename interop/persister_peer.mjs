@@ -12,6 +12,7 @@ const [kind, json] = process.argv.slice(2);
 const options = JSON.parse(json);
 const store = createStore();
 let ignored = [];
+let client;
 const ignore = (error) => ignored.push(String(error?.message ?? error));
 
 const makers = {
@@ -20,6 +21,13 @@ const makers = {
     (await import('tinybase/persisters/persister-remote')).createRemotePersister(
       store, options.url, options.url, options.seconds, ignore,
     ),
+  pg: async () => {
+    const {default: pg} = await import('pg');
+    const {createPgPersister} = await import('tinybase/persisters/persister-pg');
+    client = new pg.Client({connectionString: options.dsn});
+    await client.connect();
+    return createPgPersister(store, client, options.config, undefined, ignore);
+  },
   libsql: async () => {
     const {createClient} = await import('@libsql/client');
     const {createLibSqlPersister} = await import('tinybase/persisters/persister-libsql');
@@ -47,4 +55,5 @@ for await (const line of readline.createInterface({input: process.stdin})) {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 await persister.destroy();
+await client?.end?.();
 process.exit(0);
