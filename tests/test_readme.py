@@ -89,6 +89,12 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).is_file(), target
 
 
+def test_every_page_is_reached_from_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
 def test_the_first_program_is_short_and_has_a_javascript_peer() -> None:
     first, second = (block for block in blocks(README) if block.language in RUN_HERE)
     assert (first.language, second.language) == ("python", "js")
