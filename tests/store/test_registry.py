@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.store._registry import KINDS, Leaf, Registry, call, call_all, matching, widened
+from weft.store._registry import KINDS, Leaf, Registry, call, call_all, matching, rows_watched, widened
 
 IDS = st.sampled_from(["a", "b", None])
 PATHS = st.tuples(IDS, IDS, IDS)
@@ -94,16 +94,19 @@ KIND = st.sampled_from(sorted(kind for kind in KINDS if "value" not in kind and 
 @given(st.lists(st.tuples(KIND, PATHS), max_size=6), st.tuples(*[st.sampled_from("abc")] * 3))
 def test_interest_never_misses_a_listener(listeners: Any, ids: Any) -> None:
     interest: Any = {}
+    watched: Any = set()
     concerned = False
     for kind, full_path in listeners:
         path = full_path[: KINDS[kind]]
         interest = widened(interest, kind, path)
+        watched = rows_watched(watched, kind, path)
         # The paths of kinds with a cell in second place name table and cell; of the others, table, row, cell.
         parts = (ids[0], ids[2]) if kind in {"has_table_cell", "sorted_row_ids"} else ids
         if all(part is None or part == id_ for part, id_ in zip(path, parts, strict=False)):
             concerned = True
     if concerned:
         assert interested(interest, *ids)
+        assert watched is None or ids[1] in watched
 
 
 def test_listeners_to_values_and_refusals_want_no_cells() -> None:

@@ -72,8 +72,11 @@ class CellWriting(Validation):
         except (KeyError, TypeError):  # what is not there yet, or an id that cannot be hashed
             return self._set_cell(table_id, row_id, cell_id, cell)
         if mode == WATCHED:
+            watched = self._watched_rows
             interest = self._interest
-            if interest is not None:
+            if watched is not None and row_id not in watched:
+                mode = DIRECT
+            elif interest is not None:
                 rows = interest.get(table_id)
                 if rows is None:
                     mode = DIRECT

@@ -291,7 +291,7 @@ class ContentWriting(RowWriting):
         self, table_id: str, row_id: str, cells: dict[str, object], refused: list[Refused]
     ) -> None:
         """Add a row that is not there."""
-        valid: dict[str, Stored] = {}
+        valid = self._shapes.row(cells)
         count = self._counts.get(table_id, ())
         for cell_id, cell in cells.items():
             kind = type(cell)
@@ -301,6 +301,7 @@ class ContentWriting(RowWriting):
                 except InvalidIdError:
                     refused.append((table_id, row_id, str(cell_id), cell))
                     self._note_invalid_cell(table_id, row_id, str(cell_id), cell)
+                    valid.pop(cell_id, None)
                     continue
             if kind is float and _MIN <= cell <= _MAX and not cell % 1:  # type: ignore[operator]
                 valid[intern(cell_id)] = int(cell)  # type: ignore[call-overload]  # Yjs has floats only
@@ -318,6 +319,7 @@ class ContentWriting(RowWriting):
             except (TypeError, ValueError):
                 refused.append((table_id, row_id, cell_id, cell))
                 self._note_invalid_cell(table_id, row_id, cell_id, cell)
+                valid.pop(cell_id, None)
         if valid:
             self._replace_row(table_id, row_id, valid)
 

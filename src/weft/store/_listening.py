@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from weft.store._reading import Reading
-from weft.store._registry import KINDS, widened
+from weft.store._registry import KINDS, rows_watched, widened
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -65,17 +65,21 @@ class Listening(Reading):
         registry = self._mutators if mutator else self._listeners
         registry.add(kind, path or _NO_IDS, listener_id, listener)
         self._watchers[listener_id] = (registry, kind, path, listener)
-        self._interest = widened(self._interest, kind, path)
-        self._interest_size += 1
+        self._widen(kind, path)
         self._retune()
         return listener_id
+
+    def _widen(self, kind: str, path: tuple[str | None, ...]) -> None:
+        """Note what a listener wants to hear of, for the writes that nobody does."""
+        self._interest = widened(self._interest, kind, path)
+        self._watched_rows = rows_watched(self._watched_rows, kind, path)
+        self._interest_size += 1
 
     def _add_phase(self, listeners: dict[str, Callable[..., object]], listener: Callable[..., object]) -> str:
         listener_id = self._listener_ids.take(reuse=True)
         listeners[listener_id] = listener
         self._watchers[listener_id] = (listeners, "transaction", (), listener)
-        self._interest = None
-        self._interest_size += 1
+        self._widen("transaction", ())
         self._retune()
         return listener_id
 
@@ -280,9 +284,10 @@ class Listening(Reading):
         if self._interest_size > 2 * len(self._watchers):
             # Only now and then: to narrow it at each removal would cost what there are listeners.
             self._interest = {}
+            self._watched_rows = set()
+            self._interest_size = 0
             for _, kind, path, _ in self._watchers.values():
-                self._interest = widened(self._interest, kind, path)
-            self._interest_size = len(self._watchers)
+                self._widen(kind, path)
         self._retune()
         return self
 

@@ -21,6 +21,7 @@ __all__ = [
     "call_all",
     "matching",
     "pending",
+    "rows_watched",
     "widened",
 ]
 
@@ -198,6 +199,20 @@ def widened(interest: Interest, kind: str, path: tuple[str | None, ...]) -> Inte
         else:
             rows[row_id] = True
     return interest
+
+
+def rows_watched(watched: set[str] | None, kind: str, path: tuple[str | None, ...]) -> set[str] | None:
+    """Add the row whose cells a listener wants to hear of; ``None`` where it is not one row.
+
+    What most writes are asked first, as it is one look-up: is it a row that anybody watches?
+    """
+    if kind in {"invalid_cell", "invalid_value"} or "value" in kind:
+        return watched
+    row_id = path[1] if len(path) > 1 and kind not in {"has_table_cell", "sorted_row_ids"} else None
+    if watched is None or row_id is None:
+        return None
+    watched.add(row_id)
+    return watched
 
 
 def matching(tree: dict[str | None, Any], *ids: str | None) -> list[Leaf]:

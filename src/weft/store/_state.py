@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from weft.errors import ReadOnlyError
 from weft.store._registry import Registry
+from weft.store._shapes import Shapes
 from weft.values import encode_cell
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class StoreState:
         "_receiving",
         "_rollback_requested",
         "_schema",
+        "_shapes",
         "_start",
         "_structural",
         "_structural_cells",
@@ -89,6 +91,7 @@ class StoreState:
         "_undoable",
         "_values",
         "_values_schema",
+        "_watched_rows",
         "_watchers",
         "_will",
     )
@@ -102,6 +105,7 @@ class StoreState:
         self._values: StoredValues = {}
         self._counts: dict[str, dict[str, int]] = {}
         self._pools: dict[str, RowIdPool] = {}
+        self._shapes = Shapes()
         self._schema: dict[str, TableRule] | None = None
         self._values_schema: dict[str, CellRule] | None = None
         self._middleware: Middleware | None = None
@@ -123,6 +127,7 @@ class StoreState:
         self._idle_mode: int = DIRECT
         self._interest: Interest = {}
         self._interest_size = 0
+        self._watched_rows: set[str] | None = set()
         self._structural = False
         self._structural_cells = False
         self._log: list[Entry] | None = None

@@ -207,14 +207,15 @@ class Validation(Transactions):
             known: Cell ids known to be good, as they are kept; those found good are added.
             partial: Whether the row adds to what is there, so that defaults do not matter.
         """
-        valid: dict[str, Stored] = {}
         if type(row) is not dict and not isinstance(row, Mapping):
             self._refuse_row(table_id, row_id, row)
-            return valid
+            return {}
         schema = self._schema
         if schema is None and not row:
             self._refuse_row(table_id, row_id, row)
-            return valid
+            return {}
+        # With a schema, defaults may be added to what was given.
+        valid = {} if partial or schema is not None else self._shapes.row(row)
         rule = None if schema is None or partial else schema.get(table_id)
         if rule is not None:
             for cell_id in rule.others:
@@ -229,6 +230,7 @@ class Validation(Transactions):
                     cell_id = known[given_id] = intern(check_id(given_id))
                 except InvalidIdError as error:
                     self._refuse_id(error, table_id, row_id, given_id, cell)
+                    valid.pop(given_id, None)
                     continue
             # What most cells are is accepted here: a call for each would double the time.
             kind = type(cell)
@@ -243,6 +245,8 @@ class Validation(Transactions):
             stored = self._valid_cell(table_id, row_id, cell_id, cell)
             if stored is not UNDEFINED:
                 valid[cell_id] = stored
+            else:
+                valid.pop(cell_id, None)
         if rule is not None:
             valid.update({cell_id: cell for cell_id, cell in rule.defaults.items() if cell_id not in row})
             for cell_id in rule.required:
