@@ -17,7 +17,7 @@ from weft.persisters import (
     ValuesTable,
 )
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, RICH, KillSuite, until
+from weft.testing.persisters import MORE, PETS, RICH, KillSuite, at_rest, until
 
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
@@ -275,7 +275,7 @@ async def test_a_lost_connection_comes_back_loads_what_was_missed_and_saves_what
         assert store.get_table("lost") == {"a": {"x": 1}, "b": {"x": 2}}
         postgres.start()
         await run(dsn, """INSERT INTO lost VALUES('c', '3')""")
-        await until(lambda: store.has_row("lost", "c") and not persister._side.dirty)
+        await until(lambda: store.has_row("lost", "c") and at_rest(persister))
         await run(dsn, """INSERT INTO lost VALUES('d', '4')""")  # and it listens again
         await until(lambda: store.has_row("lost", "d"))
     assert await run(dsn, "SELECT * FROM lost ORDER BY _id") == [

@@ -10,7 +10,7 @@ from support.persister_peer import TinyBasePeer
 from weft.errors import StorageError
 from weft.persisters import RemotePersister, remote_handler
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -131,7 +131,7 @@ async def test_a_save_over_anothers_is_merged(site: Site) -> None:
         await first.start_auto_persisting(PETS)
         await second.start_auto_persisting()
         one.set_row("pets", "one", {"price": 1})
-        await until(lambda: not first._side.dirty and first._worker is None)
+        await until(lambda: at_rest(first))
         two.set_row("pets", "two", {"price": 2})
         await second.stop_auto_save()
         assert "POST 412" in site.requests
@@ -154,7 +154,7 @@ async def test_a_lost_connection_is_reported_and_nothing_is_lost_when_it_is_back
             await persister.save()
         assert store.get_cell("pets", "fido", "price") == 6
         await site.start()
-        await until(lambda: not persister._side.dirty)
+        await until(lambda: at_rest(persister))
         async with RemotePersister(other, site.url) as reader:
             await reader.load()
         assert other.get_content() == store.get_content()

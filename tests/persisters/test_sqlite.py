@@ -18,7 +18,7 @@ from weft.persisters import (
     ValuesTable,
 )
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, RICH, KillSuite, until
+from weft.testing.persisters import MORE, PETS, RICH, KillSuite, at_rest, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -287,7 +287,7 @@ async def test_only_the_values_asked_for_are_loaded_and_saved(path: Path) -> Non
         await persister.start_auto_persisting()
         assert store.get_values() == {"a": 1, "b": 2}
         store.set_partial_values({"a": 10, "b": 20, "c": 30, "d": 40})
-        await until(lambda: not persister._side.dirty)
+        await until(lambda: at_rest(persister))
         assert run(path, "SELECT a, b, c, d FROM tinybase_values") == [(1, 20, 3, 40)]
         store.del_value("b")
         await persister.save()
@@ -316,7 +316,7 @@ async def test_only_allowed_columns_are_made_and_each_refusal_is_told_once(path:
     ) as p:
         await p.start_auto_save()
         store.set_cell("pets", "fido", "evil", 1)
-        await until(lambda: not p._side.dirty)
+        await until(lambda: at_rest(p))
         store.set_cell("pets", "fido", "evil", 2).set_cell("pets", "fido", "price", 6)
     assert run(path, "SELECT * FROM pets") == [("fido", "dog", 6)]
     assert errors == ["cell 'evil' is not saved in table 'pets': it is not among the columns allowed"]
@@ -404,7 +404,7 @@ async def test_a_full_database_is_an_error_and_saving_resumes_when_there_is_room
             with pytest.raises(StorageError, match="full"):
                 await persister.save()
             db.execute("PRAGMA max_page_count=1000")
-            await until(lambda: not persister._side.dirty)
+            await until(lambda: at_rest(persister))
         assert db.execute("SELECT length(species) FROM pets").fetchall() == [(100_000,)]
 
 
@@ -419,7 +419,7 @@ async def test_a_database_locked_by_another_is_waited_for(path: Path) -> None:
             other.execute("UPDATE tinybase_values SET open='changed'")
             store.set_cell("pets", "fido", "price", 6)
             other.execute("COMMIT")
-        await until(lambda: not persister._side.dirty)
+        await until(lambda: at_rest(persister))
         await until(lambda: store.get_value("open") == "changed")
         assert store.get_cell("pets", "fido", "price") == 6
     assert errors == []

@@ -9,7 +9,7 @@ from pycrdt import Map
 from weft.mirrors import YDocument, YjsMirror, create_doc
 from weft.persisters import YjsPersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
 
 if TYPE_CHECKING:
     from weft.changes import Content
@@ -103,7 +103,7 @@ async def test_rows_first_written_apart_merge_and_stores_follow() -> None:
         await two.start_auto_persisting()
         stores[0].set_row("pets", "fido", {"color": "brown"}).set_value("a", 1)
         stores[1].set_row("pets", "fido", {"price": 5}).set_value("b", 2)
-        await until(lambda: not one._side.dirty and not two._side.dirty)
+        await until(lambda: at_rest(one) and at_rest(two))
         connect(*docs)
         await until(lambda: stores[0].get_content() == stores[1].get_content())
         assert stores[0].get_content() == (
@@ -132,11 +132,11 @@ async def test_stores_and_documents_agree_after_random_edits_and_exchanges(seed:
                 store.del_row(table, row)
             else:
                 for persister in persisters:
-                    await until(lambda persister=persister: not persister._side.dirty)  # type: ignore[misc]
+                    await until(lambda persister=persister: at_rest(persister))  # type: ignore[misc]
                 connect(*draw.sample(docs, 2))
         for _ in range(2):
             for persister in persisters:
-                await until(lambda persister=persister: not persister._side.dirty)  # type: ignore[misc]
+                await until(lambda persister=persister: at_rest(persister))  # type: ignore[misc]
             connect(*docs)
         await until(lambda: stores[0].get_content() == stores[1].get_content() == stores[2].get_content())
         for doc in docs:

@@ -8,7 +8,7 @@ import pytest
 
 from weft.persisters import Status
 from weft.store import Store
-from weft.testing._persisterhooks import MORE, PETS, Failing, Gate, PersisterHooks, until
+from weft.testing._persisterhooks import MORE, PETS, Failing, Gate, PersisterHooks, at_rest, until
 
 __all__ = ["AutomaticTests"]
 
@@ -115,7 +115,7 @@ class AutomaticTests(PersisterHooks):
             Failing(persister, "write", 3)
             store.set_cell("pets", "fido", "price", 6)
             await until(lambda: len(errors) == 3)
-            await until(lambda: not persister._side.dirty)
+            await until(lambda: at_rest(persister))
             assert [str(error) for error in errors] == ["made to fail"] * 3
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
 
@@ -162,7 +162,7 @@ class AutomaticTests(PersisterHooks):
                 two.set_row("pets", f"two{number}", {"species": "cat", "price": number})
                 await until(lambda: one.get_content() == two.get_content() and one.get_row_count("pets") > 1)
             await until(lambda: one.get_row_count("pets") == two.get_row_count("pets") == 11)
-            await until(lambda: not first._side.dirty and not second._side.dirty)
+            await until(lambda: at_rest(first) and at_rest(second))
             assert one.get_content() == two.get_content()
         assert len((await self.loaded_content())[0]["pets"]) == 11
 
@@ -171,7 +171,7 @@ class AutomaticTests(PersisterHooks):
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             store.set_cell("pets", "fido", "price", 6)
-            await until(lambda: not persister._side.dirty and persister.get_status() is Status.IDLE)
+            await until(lambda: at_rest(persister))
             stats = persister.get_stats()
             await asyncio.sleep(0.2)  # no echo: time for a look or two at the place
             assert persister.get_stats().saves == stats.saves
