@@ -260,7 +260,9 @@ _strict = json.JSONDecoder(
 )
 
 # JSON.parse of JavaScript: the last of two equal keys wins.
-parse = json.JSONDecoder(parse_int=_read_int, parse_float=_read_float, parse_constant=_refuse_constant).decode
+parse = json.JSONDecoder(
+    parse_int=_read_finite_int, parse_float=_read_finite_float, parse_constant=_refuse_constant
+).decode
 """Read JSON text as JavaScript's ``JSON.parse`` does, except for numbers no double can hold.
 
 Raises:
