@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft import errors
 from weft.changes import Changes, Content
 from weft.errors import WeftError
 from weft.store import Store
@@ -16,4 +17,5 @@ __all__ = [
     "Undefined",
     "Value",
     "WeftError",
+    "errors",
 ]

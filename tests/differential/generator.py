@@ -90,6 +90,8 @@ class _Generator(Drawing):
         self.sorted_listeners = 0
         self.depth = 0
         self.called_back = False
+        # TinyBase's goTo does not end where a callback moves to another checkpoint meanwhile.
+        self.going_to = self.chance(0.5)
 
     def label(self, prefix: str) -> str:
         self.labels += 1
@@ -352,6 +354,10 @@ class _Generator(Drawing):
             + ["go_to", "set_checkpoint", "get_checkpoint_ids", "has_checkpoint", "get_checkpoint", "clear",
                "clear_forward", "set_size", "get_listener_stats", "del_listener", "destroy", "for_each"]
         )  # fmt: skip
+        if self.called_back and self.going_to:
+            name = "get_checkpoint_ids"
+        elif name == "go_to" and not self.going_to:
+            name = "go_backward"
         some_id = str(draw.randint(0, 5))
         args: list[Value] = []
         match name:

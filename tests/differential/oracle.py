@@ -28,18 +28,24 @@ def run_on_tinybase(programs: list[Program], *, timeout: float = 50.0) -> list[T
     """Run programs on TinyBase in one process, in order.
 
     Raises:
-        JsError: The process failed.
+        JsError: The process failed, or did not end in time.
     """
     lines = "".join(json.dumps(program) + "\n" for program in programs)
-    done = subprocess.run(
-        ["node", "store_driver.mjs"],
-        cwd=INTEROP,
-        input=lines,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["node", "store_driver.mjs"],
+            cwd=INTEROP,
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        answered = (error.stdout or b"").count(b"\n")
+        raise JsError(
+            f"TinyBase does not come back from the program of seed {programs[answered]['seed']}"
+        ) from error
     if done.returncode != 0 or done.stderr.strip():
         raise JsError(f"node ended with {done.returncode}:\n{done.stderr}")
     traces = [json.loads(line) for line in done.stdout.split("\n") if line]

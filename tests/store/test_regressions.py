@@ -8,6 +8,7 @@ import pytest
 
 from weft import UNDEFINED, Store
 from weft.errors import InvalidCellError
+from weft.store import create_checkpoints, create_middleware
 
 MALFORMED: list[Any] = [None, 5, "ab", [1], True]
 
@@ -57,3 +58,43 @@ def test_nan_and_infinities_are_refused_by_the_fast_path(number: float, present:
 def test_a_long_hexadecimal_text_sorts_as_infinity() -> None:
     store = Store().set_table("t", {"r": {"c": "0x" + "f" * 300}, "s": {"c": 5}, "u": {"c": "Infinity"}})
     assert store.get_sorted_row_ids("t", "c") == ["s", "r", "u"]
+
+
+def test_cells_a_new_row_misses_are_reported_before_middleware_is_asked() -> None:
+    store = Store(on_invalid="ignore").set_tables_schema(
+        {"t": {"a": {"type": "string"}, "b": {"type": "number"}}}
+    )
+    create_middleware(store).add_will_set_cell_callback(lambda *_: None)
+    heard: list[Any] = []
+    store.add_invalid_cell_listener("t", "r", None, lambda *args: heard.append(args[3:]))
+    store.set_cell("t", "r", "b", 1)
+    assert heard == [("a", [UNDEFINED]), ("b", [None])]
+
+
+def test_an_object_that_cannot_be_restored_is_reported_as_an_object() -> None:
+    store = Store().set_values_schema({"w": {"type": "array", "default": [0]}})
+    checkpoints = create_checkpoints(store)
+    heard: list[Any] = []
+    store.add_invalid_value_listener(None, lambda *args: heard.append(args[1:]))
+    store.set_values_schema({"v": {"type": "object"}})
+    heard.clear()
+    checkpoints.go_backward()
+    assert heard == [("w", [[0]])]
+    assert type(heard[0][1][0]) is list
+
+
+def test_a_schema_keeps_the_places_of_the_one_in_force_when_it_is_set() -> None:
+    store = Store().set_tables_schema({"t": {"b": {"type": "string"}}})
+
+    def replace(_: Store) -> None:
+        store.set_tables_schema({"u": {"b": {"type": "string"}}})
+
+    listener = store.add_start_transaction_listener(replace)
+    store.set_tables_schema({"t": {"a": {"type": "string"}, "b": {"type": "string"}}})
+    assert list(store.get_tables_schema()["t"]) == ["a", "b"]
+    store.del_listener(listener)
+    store.set_tables_schema(
+        {"s": {"c": {"type": "string"}}, "t": {"c": {"type": "string"}, "b": {"type": "string"}}}
+    )
+    assert list(store.get_tables_schema()) == ["t", "s"]
+    assert list(store.get_tables_schema()["t"]) == ["b", "c"]

@@ -135,3 +135,23 @@ def test_twenty_thousand_shuffled_rows_come_out_in_order() -> None:
     store = store_of([number / 2 for number in numbers])
     ids = store.get_sorted_row_ids("t", "c")
     assert [numbers[int(row_id[1:])] for row_id in ids] == list(range(20_000))
+
+
+def test_the_arguments_may_come_as_one_dictionary() -> None:
+    store = store_of([2, 3, 1])
+    assert store.get_sorted_row_ids({"table_id": "t", "cell_id": "c", "descending": True, "limit": 2}) == [
+        "r1",
+        "r0",
+    ]
+    assert store.get_sorted_row_ids({"table_id": "t"}) == ["r0", "r1", "r2"]
+    heard: list[Any] = []
+    store.add_sorted_row_ids_listener(
+        {"table_id": "t", "cell_id": "c", "sorter": lambda a, b: b - a}, lambda _s, *args: heard.append(args)
+    )
+    store.add_sorted_row_ids_listener(
+        "t", "c", True, 0, limit=1, listener=lambda _s, *args: heard.append(args), mutator=True
+    )
+    store.set_cell("t", "r2", "c", 9)
+    assert heard == [("t", "c", True, 0, 1, ["r2"]), ("t", "c", False, 0, None, ["r2", "r1", "r0"])]
+    with pytest.raises(TypeError):
+        store.add_sorted_row_ids_listener("t")  # type: ignore[call-overload]

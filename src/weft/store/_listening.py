@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
 
 from weft.store._reading import Reading
 from weft.store._registry import KINDS, rows_watched, widened
@@ -135,6 +135,11 @@ class Listening(Reading):
         """Listen to rows coming and going: ``(store, table_id, get_id_changes)``."""
         return self._add("row_ids", (table_id,), listener, mutator)
 
+    @overload
+    def add_sorted_row_ids_listener(
+        self, args: types.SortedRowIdsArgs, listener: types.SortedRowIdsListener, mutator: bool = False, /
+    ) -> str: ...
+    @overload
     def add_sorted_row_ids_listener(
         self,
         table_id: str,
@@ -144,12 +149,35 @@ class Listening(Reading):
         limit: int | None,
         listener: types.SortedRowIdsListener,
         mutator: bool = False,
+        *,
         sorter: Sorter | None = None,
+    ) -> str: ...
+    def add_sorted_row_ids_listener(
+        self, table_id: str | types.SortedRowIdsArgs, *args: Any, sorter: Sorter | None = None, **named: Any
     ) -> str:
         """Listen to what :meth:`get_sorted_row_ids` gives for the same arguments.
 
-        Called with ``(store, table_id, cell_id, descending, offset, limit, row_ids)`` when it changed.
+        Called with ``(store, table_id, cell_id, descending, offset, limit, row_ids)`` when it changed. The
+        arguments may come as one dictionary, with the listener after it.
         """
+        if isinstance(table_id, dict):
+            return self._add_sorted(*args, **table_id)
+        names = ("cell_id", "descending", "offset", "limit", "listener", "mutator")
+        named.update(zip(names, args, strict=False))
+        return self._add_sorted(table_id=table_id, sorter=sorter, **named)
+
+    def _add_sorted(
+        self,
+        listener: types.SortedRowIdsListener,
+        mutator: bool = False,
+        *,
+        table_id: str,
+        cell_id: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+        sorter: Sorter | None = None,
+    ) -> str:
         last = self.get_sorted_row_ids(table_id, cell_id, descending, offset, limit, sorter)
 
         def changed(store: Any, *_: object) -> None:

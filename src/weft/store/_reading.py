@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from weft.changes import Content, Row, Table, Tables, Values
     from weft.store._sort import Sorter
-    from weft.store._types import ForEachCell, ForEachRow
+    from weft.store._types import ForEachCell, ForEachRow, SortedRowIdsArgs
     from weft.values import Cell, Stored, Value
 
 __all__ = ["Reading", "decoded"]
@@ -72,9 +72,21 @@ class Reading(StoreState):
         """Get the ids of a table's rows, in the order they were made."""
         return list(self._tables.get(table_id, ()))
 
+    @overload
+    def get_sorted_row_ids(self, table_id: SortedRowIdsArgs) -> list[str]: ...
+    @overload
     def get_sorted_row_ids(
         self,
         table_id: str,
+        cell_id: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+        sorter: Sorter | None = None,
+    ) -> list[str]: ...
+    def get_sorted_row_ids(
+        self,
+        table_id: str | SortedRowIdsArgs,
         cell_id: str | None = None,
         descending: bool = False,
         offset: int = 0,
@@ -88,7 +100,7 @@ class Reading(StoreState):
         were made; descending is the exact reverse.
 
         Args:
-            table_id: The table.
+            table_id: The table; or all of these as one dictionary.
             cell_id: Cell to sort by; ``None`` sorts by row id.
             descending: Whether the largest comes first.
             offset: Rows to leave out at the beginning; negative counts from the end.
@@ -96,6 +108,8 @@ class Reading(StoreState):
             sorter: Compares two cells (or ids): negative where the first comes first. A missing cell is
                 ``UNDEFINED``.
         """
+        if isinstance(table_id, dict):
+            return self.get_sorted_row_ids(**table_id)
         table = self._tables.get(table_id)
         if table is None:
             return []

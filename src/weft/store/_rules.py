@@ -24,6 +24,7 @@ __all__ = [
     "TableRule",
     "TablesSchema",
     "ValuesSchema",
+    "keep_places",
     "parse_tables",
     "parse_values",
 ]
@@ -111,13 +112,12 @@ class TableRule:
 
     __slots__ = ("cells", "defaults", "others", "required")
 
-    def __init__(self, cells: dict[str, CellRule], order: list[str]) -> None:
+    def __init__(self, cells: dict[str, CellRule]) -> None:
         self.cells = cells
         self.defaults: dict[str, Stored] = {}
         self.others: list[str] = []
         self.required: list[str] = []
-        for cell_id in order:
-            rule = cells[cell_id]
+        for cell_id, rule in cells.items():
             if rule.default is not UNDEFINED:
                 self.defaults[cell_id] = rule.default
                 continue
@@ -183,12 +183,11 @@ def _list(value: object) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-def parse_values(source: object, old: dict[str, CellRule] | None, *, strict: bool) -> dict[str, CellRule]:
+def parse_values(source: object, *, strict: bool) -> dict[str, CellRule]:
     """Check the schema of one table or of the values.
 
     Args:
         source: What the caller gave.
-        old: The rules in force; ids in both keep their place, as in TinyBase.
         strict: Whether an entry that is no schema raises; otherwise it is left out.
 
     Raises:
@@ -210,19 +209,17 @@ def parse_values(source: object, old: dict[str, CellRule] | None, *, strict: boo
         raise InvalidSchemaError(
             "an empty schema is none; del_tables_schema and del_values_schema delete one"
         )
-    return _in_old_order(rules, old)
+    return rules
 
 
-def parse_tables(source: object, old: dict[str, TableRule] | None, *, strict: bool) -> dict[str, TableRule]:
+def parse_tables(source: object, *, strict: bool) -> dict[str, TableRule]:
     """Check a schema of tables; arguments and errors are those of :func:`parse_values`."""
     if not isinstance(source, Mapping):
         raise InvalidSchemaError(f"a schema must be a mapping, not {source!r}")
     rules: dict[str, TableRule] = {}
     for table_id, table_schema in source.items():
         try:
-            old_cells = old[table_id].cells if old and table_id in old else None
-            cells = parse_values(table_schema, old_cells, strict=strict)
-            rules[check_id(table_id)] = TableRule(cells, [id_ for id_ in table_schema if id_ in cells])
+            rules[check_id(table_id)] = TableRule(parse_values(table_schema, strict=strict))
         except InvalidSchemaError as error:
             if strict:
                 raise InvalidSchemaError(f"table {table_id!r}: {error}") from None
@@ -231,6 +228,17 @@ def parse_tables(source: object, old: dict[str, TableRule] | None, *, strict: bo
                 raise
     if not rules:
         raise InvalidSchemaError("an empty schema is none; del_tables_schema deletes one")
+    return rules
+
+
+def keep_places(rules: dict[str, TableRule], old: dict[str, TableRule] | None) -> dict[str, TableRule]:
+    """Put the tables and cells that the rules in force have, too, where they are there, as TinyBase does.
+
+    The defaults keep the order in which they are given.
+    """
+    for table_id, rule in rules.items():
+        if old and table_id in old:
+            rule.cells = _in_old_order(rule.cells, old[table_id].cells)
     return _in_old_order(rules, old)
 
 

@@ -8,7 +8,7 @@ from weft.errors import DataError
 from weft.jsoncodec import dumps
 from weft.store._content import ContentWriting, ordered, ordered_tables
 from weft.store._log import SCHEMA
-from weft.store._rules import describe, parse_tables, parse_values
+from weft.store._rules import describe, keep_places, parse_tables, parse_values
 
 if TYPE_CHECKING:
     from weft.store._rules import CellRule, CellSchema, TableRule, TablesSchema, ValuesSchema
@@ -48,7 +48,7 @@ class Schemas(ContentWriting):
 
     def _parsed_tables(self, tables_schema: object) -> dict[str, TableRule] | None:
         try:
-            return parse_tables(tables_schema, self._schema, strict=not self._lenient())
+            return parse_tables(tables_schema, strict=not self._lenient())
         except DataError:
             if self._lenient():
                 return None
@@ -56,7 +56,7 @@ class Schemas(ContentWriting):
 
     def _parsed_values(self, values_schema: object) -> dict[str, CellRule] | None:
         try:
-            return parse_values(values_schema, None, strict=not self._lenient())
+            return parse_values(values_schema, strict=not self._lenient())
         except DataError:
             if self._lenient():
                 return None
@@ -84,7 +84,7 @@ class Schemas(ContentWriting):
         return self
 
     def _set_tables_rules(self, rules: dict[str, TableRule]) -> None:
-        self._change_schema("_schema", rules)
+        self._change_schema("_schema", keep_places(rules, self._schema))
         if not self._tables:
             return
         tables: object = self.get_tables()

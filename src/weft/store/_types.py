@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Required, TypeAlias, TypedDict
 
 from weft.changes import CellChange, ValueChange
 from weft.values import Cell, Stored, Undefined, Value
 
 if TYPE_CHECKING:
+    from weft.store._sort import Sorter
     from weft.store._store import Store
 
 ForEachCell: TypeAlias = Callable[[Callable[[str, Cell], object]], None]
@@ -61,6 +62,18 @@ TransactionLog: TypeAlias = """tuple[
 ]"""
 """TinyBase's ten parts: cells touched, values touched, changed cells as (old, new) in stored form,
 refused cells, changed values, refused values, changed table ids, row ids, cell ids and value ids."""
+
+
+class SortedRowIdsArgs(TypedDict, total=False):
+    """What to sort by, as one dictionary: the arguments of ``get_sorted_row_ids``."""
+
+    table_id: Required[str]
+    cell_id: str | None
+    descending: bool
+    offset: int
+    limit: int | None
+    sorter: Sorter | None
+
 
 Refused: TypeAlias = tuple[str, str, str, object] | tuple[str, object]
 """What ``_apply_stored`` left out: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``."""

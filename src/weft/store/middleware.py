@@ -283,16 +283,17 @@ class Middleware:
 
     def _put_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
         """Set a cell; a row that is missing is made with its defaults, each asked about."""
-        is_new = row_id not in self._store._tables.get(table_id, ())
-        self._cell(table_id, row_id, cell_id, _plain(stored))
         rule = None if self._store._schema is None else self._store._schema.get(table_id)
-        if is_new and rule is not None:
-            for other_id, default in rule.defaults.items():
-                if other_id != cell_id:
-                    self._cell(table_id, row_id, other_id, _plain(default))
-            for other_id in rule.others:
-                if other_id != cell_id:
-                    self._store._note_invalid_cell(table_id, row_id, other_id, UNDEFINED)
+        if rule is None or row_id in self._store._tables.get(table_id, ()):
+            self._cell(table_id, row_id, cell_id, _plain(stored))
+            return
+        for other_id in rule.others:
+            if other_id != cell_id:
+                self._store._note_invalid_cell(table_id, row_id, other_id, UNDEFINED)
+        self._cell(table_id, row_id, cell_id, _plain(stored))
+        for other_id, default in rule.defaults.items():
+            if other_id != cell_id:
+                self._cell(table_id, row_id, other_id, _plain(default))
 
     def _set_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
         if not self._ask_rows or "set_row" not in self._callbacks:
