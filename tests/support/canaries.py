@@ -5,6 +5,7 @@ Each is a peer or a server of which one part is wrong in a way that somebody has
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from weft.protocols.ysync import YSyncSession
     from weft.testing._simlinks import SimConnection
 
-__all__ = ["CANARIES", "Canary"]
+__all__ = ["CANARIES", "Canary", "Fatal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +221,15 @@ class Stubborn(SimPeer):
                 data = b"\x01\x01\x00"
             self.met = True
         super().deliver(connection, data)
+
+
+class Fatal(SimPeer):
+    """Takes the process along in one world, as a fault in native code does."""
+
+    def start(self) -> None:
+        if self.net.plan.seed == 57:
+            os._exit(9)
+        super().start()
 
 
 def _peer(part: type[YjsMirror] | type[SimPeer]) -> dict[str, Any]:

@@ -132,23 +132,38 @@ Outcome = tuple[int, SimStats, list[tuple[int, str, str]]]
 
 
 def _outcomes(seeds: range, options: dict[str, Any], jobs: int) -> Iterator[Outcome]:
-    chunks = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
+    waiting = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
     if jobs == 1:
-        for chunk in chunks:
+        for chunk in waiting:
             yield run_seeds(chunk, options)
         return
+    while waiting:
+        left: list[range] = []
+        yield from _in_pool(waiting, options, jobs, left)
+        # A fault in native code takes its process along, and the pool with it. What was running then is among
+        # the first of what is left, so each of those gets a pool of its own.
+        left.sort(key=lambda chunk: chunk.start)
+        suspects, waiting = left[: 2 * jobs], left[2 * jobs :]
+        for chunk in suspects:
+            dead: list[range] = []
+            yield from _in_pool([chunk], options, 1, dead)
+            if dead:
+                text = f"the process that ran seeds {chunk[0]} to {chunk[-1]} died"
+                yield 0, SimStats(), [(-1, "crash", text)]
+
+
+def _in_pool(
+    chunks: Sequence[range], options: dict[str, Any], jobs: int, left: list[range]
+) -> Iterator[Outcome]:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         running: dict[Future[Outcome], range] = {
             pool.submit(run_seeds, chunk, options): chunk for chunk in chunks
         }
         for future in as_completed(running):
-            chunk = running.pop(future)
             try:
                 yield future.result()
             except BrokenProcessPool:
-                # A fault in native code takes the process along: that is a finding too.
-                text = f"a process died while seeds {chunk[0]} to {chunk[-1]} were to run or running"
-                yield 0, SimStats(), [(-1, "crash", text)]
+                left.append(running[future])
 
 
 def run_seeds(seeds: Sequence[int], options: dict[str, Any]) -> Outcome:
