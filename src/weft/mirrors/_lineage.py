@@ -47,7 +47,7 @@ def read_delete_set(data: bytes) -> Ranges:
     ranges: Ranges = {}
     for _ in range(reader.uint()):
         client = reader.uint()
-        ranges[client] = [(reader.uint(), reader.uint()) for _ in range(reader.uint())]
+        ranges.setdefault(client, []).extend((reader.uint(), reader.uint()) for _ in range(reader.uint()))
     return ranges
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycrdt import get_update
 
-from weft._lib0 import Reader
+from weft.mirrors._lineage import read_delete_set
 from weft.mirrors._pycrdt import guarded
 from weft.mirrors.ydoc import YDocument, create_doc, decode_state_vector
 
@@ -56,16 +56,11 @@ def is_covered(update: bytes, state_vector: bytes, state: Mapping[int, int] | No
         return True
     if state is None:
         state = decode_state_vector(state_vector)
-    # What is left is a delete set: a count of clients; for each its id, a count of ranges, and for each
-    # range a clock and a length (y-protocols' varuints throughout).
-    reader = Reader(rest)
-    reader.uint()
-    for _ in range(reader.uint()):
-        known = state.get(reader.uint(), 0)
-        for _ in range(reader.uint()):
-            if reader.uint() + reader.uint() > known:
-                return False
-    return True
+    return all(
+        start + length <= state.get(client, 0)
+        for client, ranges in read_delete_set(rest[1:]).items()
+        for start, length in ranges
+    )
 
 
 def build_document(
