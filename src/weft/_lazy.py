@@ -12,7 +12,7 @@ __all__ = ["lazy_exports"]
 
 
 def lazy_exports(
-    package: str, homes: Mapping[str, str], *, extra: str, needs: frozenset[str]
+    package: str, homes: Mapping[str, str], *, extra: str, extras: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Make a package's ``__getattr__`` and ``__dir__``.
 
@@ -20,7 +20,7 @@ def lazy_exports(
         package: The package's ``__name__``.
         homes: Exported name to the module in the package that defines it.
         extra: The extra of weft that brings what those modules import.
-        needs: Top-level names of the packages in that extra.
+        extras: Modules with an extra of their own.
     """
 
     def get(name: str) -> object:
@@ -30,9 +30,10 @@ def lazy_exports(
         try:
             module = importlib.import_module(f"{package}.{home}")
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] not in needs:
+            if error.name is None or error.name.partition(".")[0] == "weft":
                 raise
-            sentence = f"{package}.{name} needs the package {error.name!r}: pip install 'weft[{extra}]'"
+            named = extra if extras is None else extras.get(home, extra)
+            sentence = f"{package}.{name} needs the package {error.name!r}: pip install 'weft[{named}]'"
             raise ImportError(sentence, name=error.name) from error
         return getattr(module, name)
 

@@ -17,4 +17,4 @@ __all__ = ["YDocument", "YjsMirror", "create_doc"]
 
 _HOMES = {"YDocument": "ydoc", "YjsMirror": "yjs", "create_doc": "ydoc"}
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", needs=frozenset({"pycrdt"}))
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs")

@@ -58,7 +58,6 @@ __all__ = [
     "remote_handler",
 ]
 
-# Each extra, the packages it brings, and what needs them.
 _HOMES = {
     "ANY": "_document",
     "BlockingPersister": "_blocking",
@@ -91,19 +90,7 @@ _HOMES = {
     "remote_handler": "remote",
 }
 
-# The extra that brings what a module needs, and the packages in it.
-_EXTRAS = {
-    "lmdb": ("lmdb", frozenset({"lmdb"})),
-    "postgres": ("postgres", frozenset({"asyncpg"})),
-    "remote": ("http", frozenset({"aiohttp"})),
-    "yjs": ("yjs", frozenset({"pycrdt"})),
-}
-_GETTERS = {
-    home: lazy_exports(__name__, _HOMES, extra=extra, needs=needs)[0]
-    for home, (extra, needs) in _EXTRAS.items()
-}
-_get, __dir__ = lazy_exports(__name__, _HOMES, extra="all", needs=frozenset())
+# Modules that need a package beyond Python's own, and the extra that brings it.
+_EXTRAS = {"lmdb": "lmdb", "postgres": "postgres", "remote": "http", "yjs": "yjs"}
 
-
-def __getattr__(name: str) -> object:
-    return _GETTERS.get(_HOMES.get(name, ""), _get)(name)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="all", extras=_EXTRAS)

@@ -41,4 +41,4 @@ _HOMES = {
     "YWebsocketProvider": "ywebsocket",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", needs=frozenset({"pycrdt", "websockets"}))
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs")

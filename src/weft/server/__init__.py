@@ -50,6 +50,4 @@ _HOMES = {
     "serve": "websocket",
 }
 
-__getattr__, __dir__ = lazy_exports(
-    __name__, _HOMES, extra="server", needs=frozenset({"pycrdt", "websockets"})
-)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="server")

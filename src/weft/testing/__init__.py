@@ -27,4 +27,4 @@ _HOMES = {
     "SimResult": "_simresult",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", needs=frozenset({"pycrdt"}))
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs")
