@@ -264,7 +264,7 @@ async def test_a_storage_that_breaks_its_contract_costs_one_room() -> None:
 
 
 async def test_when_the_disk_is_far_behind_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weft.server.rooms._MAX_UNSAVED", 100_000)
+    monkeypatch.setattr("weft.server._roomlog._MAX_UNSAVED", 100_000)
     storage = FaultyStorage()
     async with serving(storage=storage) as server, YClient(server.url, "room") as client:
         await client.synced()
@@ -345,7 +345,7 @@ async def test_a_long_log_is_compacted_when_everybody_has_left(tmp_path: Path) -
 async def test_a_busy_room_is_compacted_while_clients_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("weft.server.rooms._LIVE_ROWS", 100)
+    monkeypatch.setattr("weft.server._roomlog._LIVE_ROWS", 100)
     storage = SqliteRoomStorage(tmp_path / "weft.sqlite3")
     async with serving(storage=storage, settings=RoomSettings(unload_delay=60)) as server:
         async with YClient(server.url, "room") as client, YClient(server.url, "room") as other:

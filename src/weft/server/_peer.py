@@ -62,7 +62,7 @@ class Peer:
         self.outbox = Outbox(
             link,
             max_bytes=limits.max_outbound,
-            stored=room.stored,
+            stored=room.log.stored,
             refill=self._catch_up,
             stall_timeout=room.settings.stall_timeout,
         )
@@ -139,8 +139,8 @@ class Peer:
             self._perform(self.session.receive(message, room.clock()))
             if self.outbox.is_choked:
                 await self.outbox.settle()
-            if room.is_behind:
-                await room.catch_up()
+            if room.log.is_behind:
+                await room.log.catch_up()
             if loop.time() - turn > _TURN:
                 await asyncio.sleep(0)
                 turn = loop.time()
@@ -155,7 +155,7 @@ class Peer:
 
     def _answer(self, message: bytes) -> None:
         room = self._room
-        self.outbox.put_answer(message, room.ticket)
+        self.outbox.put_answer(message, room.log.ticket)
         self._live = True
         if self._behind is not None:  # the answer holds everything up to now
             self._behind = room.document.state_vector()

@@ -170,7 +170,7 @@ class Rooms:
     async def _unload(self, name: str, entry: _Entry, *, force: bool = False) -> None:
         try:
             room = await entry.opening
-            await room.settle()
+            await room.log.settle()
         except Exception as error:  # noqa: BLE001 - told to whoever waited for the room, too
             # Storage keeps what it has taken in and tries again before it loads the room for the next client.
             _log.error("room %.200r is forgotten before it could be stored: %s", name, error)
