@@ -20,6 +20,8 @@ from weft.server.storage import MemoryRoomStorage
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from weft.server.storage import Compactor
+
 
 # Relaying and storing
 
@@ -361,8 +363,8 @@ async def test_a_busy_room_is_compacted_while_clients_write(
 
 async def test_a_compaction_that_fails_is_told_and_harms_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Failing(FaultyStorage):
-        async def compact(self, room: str) -> int | None:
-            await super().compact(room)
+        async def compact(self, room: str, compactor: Compactor) -> int | None:
+            await super().compact(room, compactor)
             raise StorageError("no space for a snapshot")
 
     storage = Failing()

@@ -13,6 +13,7 @@ import pytest
 from support.storage_suite import RoomStorageSuite, read, write_updates
 from weft.errors import StorageError
 from weft.mirrors.ydoc import create_doc
+from weft.server._compact import compact_updates
 from weft.server.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ async def test_a_corrupt_row_is_named_and_nothing_is_overwritten(path: Path) -> 
     with pytest.raises(StorageError, match="room 'room', row 3"):
         await storage.load("room")
     with pytest.raises(StorageError, match="room 'room', row 3"):
-        await storage.compact("room")
+        await storage.compact("room", compact_updates)
     await storage.close()
     assert change(path, "SELECT * FROM updates") == before
 
@@ -196,7 +197,7 @@ async def test_a_row_that_is_no_update_stops_the_compaction_and_stays(path: Path
     storage = SqliteRoomStorage(path)
     await storage.open()
     with pytest.raises(StorageError, match="not an update"):
-        await storage.compact("room")
+        await storage.compact("room", compact_updates)
     assert len(await storage.load("room")) == 4
     await storage.close()
 
@@ -313,7 +314,7 @@ async def test_a_compaction_that_fails_at_its_last_step_changes_nothing(path: Pa
     storage = SqliteRoomStorage(path)
     await storage.open()
     with pytest.raises(StorageError, match="no space for a snapshot"):
-        await storage.compact("room")
+        await storage.compact("room", compact_updates)
     assert await storage.load("room") == updates
     await storage.stored(storage.append("room", b"later"))
     await storage.close()
@@ -325,14 +326,14 @@ async def test_a_compaction_keeps_what_waits_for_a_gap_to_close(path: Path) -> N
     await fill(path, *updates[:10], *updates[11:])
     storage = SqliteRoomStorage(path)
     await storage.open()
-    left = await storage.compact("room")
+    left = await storage.compact("room", compact_updates)
     loaded = await storage.load("room")
     assert left == sum(map(len, loaded))
     assert loaded[1:] == updates[11:]
     assert len(loaded) == 10
     storage.append("room", updates[10])
     assert read(await storage.load("room")) == {f"k{number}": number for number in range(20)}
-    assert await storage.compact("room") is not None
+    assert await storage.compact("room", compact_updates) is not None
     assert len(await storage.load("room")) == 1
     await storage.close()
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from weft import cli
-from weft.server import rooms
+from weft.server import _roomlog
 from weft.server.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def compact_all_the_time() -> None:
     """So that a kill meets it at that."""
-    rooms._LIVE_ROWS = 40
-    rooms._IDLE_ROWS = 2
+    _roomlog._LIVE_ROWS = 40
+    _roomlog._IDLE_ROWS = 2
 
 
 def acknowledge_too_early() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
 from weft.server.auth import allow_all
 from weft.server.rooms import RoomSettings
 from weft.server.storage import MemoryRoomStorage
 from weft.server.websocket import Server
+
+if TYPE_CHECKING:
+    from weft.server.storage import Compactor
 
 __all__ = ["FaultyStorage", "eventually", "serving"]
 
@@ -70,7 +73,7 @@ class FaultyStorage(MemoryRoomStorage):
             raise self.refuse_writes
         await super().stored(ticket)
 
-    async def compact(self, room: str) -> int | None:
+    async def compact(self, room: str, compactor: Compactor) -> int | None:
         self.compactions += 1
         return None
 

@@ -11,6 +11,7 @@ import pytest
 from pycrdt import Map
 
 from weft.mirrors.ydoc import create_doc
+from weft.server._compact import compact_updates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -140,7 +141,7 @@ class RoomStorageSuite:
             for update in updates:
                 storage.append("room", update)
             storage.append("other", updates[0])
-            await storage.compact("room")
+            await storage.compact("room", compact_updates)
             loaded = await storage.load("room")
             assert len(loaded) <= len(updates)
             assert read(loaded) == read(updates)
@@ -153,7 +154,7 @@ class RoomStorageSuite:
         async with self.opened() as storage:
             for update in updates[:200]:
                 storage.append("room", update)
-            compaction = asyncio.create_task(storage.compact("room"))
+            compaction = asyncio.create_task(storage.compact("room", compact_updates))
             for update in updates[200:]:
                 storage.append("room", update)
                 await asyncio.sleep(0)

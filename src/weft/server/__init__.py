@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from weft.server.auth import Allow, Auth, Decision, Deny, Request, allow_all
     from weft.server.rooms import Broadcast, Room, RoomSettings
     from weft.server.sqlite import SqliteRoomStorage
-    from weft.server.storage import MemoryRoomStorage, RoomStorage
+    from weft.server.storage import Compacted, Compactor, MemoryRoomStorage, RoomStorage
     from weft.server.websocket import Server, serve
 
 __all__ = [
     "Allow",
     "Auth",
     "Broadcast",
+    "Compacted",
+    "Compactor",
     "Decision",
     "Deny",
     "MemoryRoomStorage",
@@ -37,6 +39,8 @@ _HOMES = {
     "Allow": "auth",
     "Auth": "auth",
     "Broadcast": "rooms",
+    "Compacted": "storage",
+    "Compactor": "storage",
     "Decision": "auth",
     "Deny": "auth",
     "MemoryRoomStorage": "storage",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pycrdt import get_update
@@ -10,27 +9,14 @@ from pycrdt import get_update
 from weft.mirrors._lineage import read_delete_set
 from weft.mirrors._pycrdt import guarded
 from weft.mirrors.ydoc import YDocument, create_doc, decode_state_vector
+from weft.server.storage import Compacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pycrdt import Doc
 
-__all__ = ["Compacted", "build_document", "compact_updates", "is_covered"]
-
-
-@dataclass(frozen=True, slots=True)
-class Compacted:
-    """What may stand for a list of updates.
-
-    Attributes:
-        snapshot: One update with everything that is whole.
-        kept: Positions of the updates that must stay beside it, because part of them waits for structs that
-            none of the others brings.
-    """
-
-    snapshot: bytes
-    kept: frozenset[int]
+__all__ = ["build_document", "compact_updates", "is_covered"]
 
 
 def is_covered(update: bytes, state_vector: bytes, state: Mapping[int, int] | None = None) -> bool:

@@ -14,7 +14,7 @@ from weft.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from weft.server.storage import RoomStorage
+    from weft.server.storage import Compactor, RoomStorage
 
 __all__ = ["RoomLog"]
 
@@ -36,6 +36,7 @@ class RoomLog:
         name: The room's name.
         rows: What storage has of it.
         storage: Where updates go.
+        compactor: Makes one update out of many.
         failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
     """
 
@@ -45,12 +46,14 @@ class RoomLog:
         rows: Sequence[bytes],
         *,
         storage: RoomStorage,
+        compactor: Compactor,
         failed: Callable[[Exception], None],
     ) -> None:
         self.name = name
         self.ticket = 0  # storage's, of this room's last update
         self.rows = len(rows)  # that storage holds of this room
         self._storage = storage
+        self._compactor = compactor
         self._failed: Callable[[Exception], None] | None = failed
         self._durable = 0  # a ticket
         self._unsaved = 0  # bytes
@@ -153,7 +156,7 @@ class RoomLog:
     async def _compact(self) -> None:
         rows, weight = self.rows, self._weight
         try:
-            left = await self._storage.compact(self.name)
+            left = await self._storage.compact(self.name, self._compactor)
         except StorageError as error:
             _log.error("room %.200r could not be compacted: %s", self.name, error)
             left = None

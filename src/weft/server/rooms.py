@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from weft.protocols._ymessages import awareness_message, update_message
 from weft.protocols.awareness import Awareness
-from weft.server._compact import build_document
+from weft.server._compact import build_document, compact_updates
 from weft.server._roomlog import RoomLog
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ class Room:
         self.settings = settings
         self.clock = clock
         self.peers: set[Peer] = set()
-        self.log = RoomLog(name, updates, storage=storage, failed=self._storage_failed)
+        self.log = RoomLog(
+            name, updates, storage=storage, compactor=compact_updates, failed=self._storage_failed
+        )
         self._doc, self.document = build_document(updates)  # both held: the hub's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=limits)
         self._failed = failed

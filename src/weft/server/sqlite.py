@@ -20,11 +20,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from weft.errors import RemoteProtocolError, StorageError
-from weft.server._compact import compact_updates
 from weft.server.storage import RoomStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from weft.server.storage import Compactor
 
 __all__ = ["SqliteRoomStorage"]
 
@@ -143,7 +144,7 @@ class SqliteRoomStorage(RoomStorage):
         self._start_writing()
         await waiter
 
-    async def compact(self, room: str) -> int | None:
+    async def compact(self, room: str, compactor: Compactor) -> int | None:
         """Replace the rows of a room by one snapshot, in one transaction.
 
         Rows of which a part waits for missing structs stay (a snapshot cannot carry them); rows appended
@@ -153,7 +154,7 @@ class SqliteRoomStorage(RoomStorage):
             StorageError: A row is corrupt or is not an update; nothing was changed.
         """
         await self.stored(self._ticket)
-        return await self._run(partial(self._compact, room))
+        return await self._run(partial(self._compact, room, compactor))
 
     async def close(self) -> None:
         """Write what is queued and close the file. A second call does nothing.
@@ -315,12 +316,12 @@ class SqliteRoomStorage(RoomStorage):
                 )
         return [(seq, data) for seq, _, data in rows]
 
-    def _compact(self, room: str) -> int | None:
+    def _compact(self, room: str, compactor: Compactor) -> int | None:
         rows = self._rows(room)
         if len(rows) < 2:
             return None
         try:
-            compacted = compact_updates([data for _, data in rows])
+            compacted = compactor([data for _, data in rows])
         except RemoteProtocolError as error:
             raise StorageError(
                 f"{self.path}: room {room!r} holds a row that is not an update: {error}"

@@ -1,16 +1,42 @@
 """Where a server keeps its rooms: the contract every storage fulfils, and one that keeps them in memory.
 
-A room's storage is a log of Yjs v1 updates. What goes in is what peers sent, byte for byte: the binding's
-own update event can lack structs that were waiting for a gap to close, so a log of events loses writes
-(facts F1 to F3 of the design). What comes out, applied in any order, is the room.
+A room's storage is a log of updates: Yjs v1 updates, or Automerge changes. What goes in is what peers sent,
+byte for byte: the Yjs binding's own update event can lack structs that were waiting for a gap to close, so a
+log of events loses writes. What comes out, applied in any order, is the room. A storage knows nothing of
+documents: what makes one update out of many is told it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
-__all__ = ["MemoryRoomStorage", "RoomStorage"]
+__all__ = ["Compacted", "Compactor", "MemoryRoomStorage", "RoomStorage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What may stand for a list of updates.
+
+    Attributes:
+        snapshot: One update with everything that is whole.
+        kept: Positions of the updates that must stay beside it, because part of them waits for what none of
+            the others brings.
+    """
+
+    snapshot: bytes
+    kept: frozenset[int]
+
+
+Compactor: TypeAlias = Callable[[Sequence[bytes]], Compacted | None]
+"""Makes one update out of many; ``None`` when they had better stay as they are.
+
+It may be called on another thread than the event loop's. It raises ``RemoteProtocolError`` when one of them
+is not an update.
+"""
 
 
 class RoomStorage(ABC):
@@ -53,7 +79,7 @@ class RoomStorage(ABC):
 
         Args:
             room: Room name.
-            update: Yjs v1 update as received.
+            update: As received.
 
         Returns:
             A ticket for :meth:`stored`, greater than all before it.
@@ -73,10 +99,14 @@ class RoomStorage(ABC):
             StorageError: It could not be written. It is kept in memory and tried again at the next call.
         """
 
-    async def compact(self, room: str) -> int | None:
+    async def compact(self, room: str, compactor: Compactor) -> int | None:
         """Replace what is stored of a room by less that means the same. May do nothing.
 
         Safe beside appends to the same room: only what was stored when it began is replaced.
+
+        Args:
+            room: Room name.
+            compactor: Makes one update out of many of this room's kind.
 
         Returns:
             Bytes of updates that were stored of the room afterwards; ``None`` if nothing was replaced.
