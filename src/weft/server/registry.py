@@ -6,39 +6,55 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from weft.errors import StorageError, WeftError
-from weft.server.rooms import Room
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from weft.limits import Limits
+    from weft.server._roomlog import RoomLog
     from weft.server.rooms import Broadcast, RoomSettings
     from weft.server.storage import RoomStorage
 
-__all__ = ["Rooms"]
+__all__ = ["AnyRoom", "Rooms"]
 
 _log = logging.getLogger("weft.server")
 
 
+class AnyRoom(Protocol):
+    """A room of whatever kind, as the registry sees it."""
+
+    name: str
+    log: RoomLog
+
+    def tick(self, now: float) -> None:
+        """Let time pass for everybody in the room."""
+
+    def close(self) -> None:
+        """Let go of the document. Clients must be gone."""
+
+
+R = TypeVar("R", bound=AnyRoom)
+
+
 @dataclass(slots=True, eq=False)
-class _Entry:
+class _Entry(Generic[R]):
     """A room from the first request for it until it is forgotten."""
 
-    opening: asyncio.Task[Room]
+    opening: asyncio.Task[R]
     users: int = 0
     timer: asyncio.TimerHandle | None = None  # while nobody is in it
     unloading: asyncio.Task[None] | None = None
 
 
-class Rooms:
-    """The rooms of one server.
+class Rooms(Generic[R]):
+    """The rooms of one kind of a server.
 
     Args:
         storage: Where rooms are kept; opened and closed by the owner.
-        limits: Bounds of clients that have none of their own.
+        make: Makes a room of its name and what storage has of it; its third argument is for the room to call
+            when storage has failed it.
         settings: How rooms live.
         clock: Seconds, monotonic.
         broadcast: The way to other processes, if there are any.
@@ -48,17 +64,17 @@ class Rooms:
         self,
         storage: RoomStorage,
         *,
-        limits: Limits,
+        make: Callable[[str, list[bytes], Callable[[R], None]], R],
         settings: RoomSettings,
         clock: Callable[[], float],
-        broadcast: Broadcast | None = None,
+        broadcast: Broadcast[R] | None = None,
     ) -> None:
         self._storage = storage
-        self._limits = limits
+        self._make = make
         self._settings = settings
         self._clock = clock
         self._broadcast = broadcast
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _Entry[R]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -66,7 +82,7 @@ class Rooms:
         """How many rooms are in memory, those being opened included."""
         return len(self._entries)
 
-    def get(self, name: str) -> Room | None:
+    def get(self, name: str) -> R | None:
         """A room that is open at this moment."""
         entry = self._entries.get(name)
         if (
@@ -79,7 +95,7 @@ class Rooms:
         return entry.opening.result()
 
     @asynccontextmanager
-    async def use(self, name: str) -> AsyncIterator[Room]:
+    async def use(self, name: str) -> AsyncIterator[R]:
         """Hold a room open. However many ask at once, it is loaded once.
 
         Raises:
@@ -117,19 +133,11 @@ class Rooms:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _open(self, name: str) -> Room:
+    async def _open(self, name: str) -> R:
         try:
             updates = await self._storage.load(name)
             try:
-                room = Room(
-                    name,
-                    updates,
-                    storage=self._storage,
-                    limits=self._limits,
-                    settings=self._settings,
-                    clock=self._clock,
-                    failed=self._forget,
-                )
+                room = self._make(name, updates, self._forget)
             except WeftError as error:
                 raise StorageError(f"room {name!r} holds something that is not an update: {error}") from error
             if self._broadcast is not None:
@@ -155,7 +163,7 @@ class Rooms:
                             "room %.200r: its timers failed; they run again at the next tick", name
                         )
 
-    def _schedule_unload(self, name: str, entry: _Entry) -> None:
+    def _schedule_unload(self, name: str, entry: _Entry[R]) -> None:
         if self._entries.get(name) is not entry:  # it could not be loaded, or storage failed
             if not entry.opening.cancelled() and entry.opening.exception() is None:
                 self._spawn(self._retire(entry.opening.result()))
@@ -163,11 +171,11 @@ class Rooms:
             delay = self._settings.unload_delay
             entry.timer = asyncio.get_running_loop().call_later(delay, self._start_unload, name, entry)
 
-    def _start_unload(self, name: str, entry: _Entry) -> None:
+    def _start_unload(self, name: str, entry: _Entry[R]) -> None:
         entry.timer = None
         entry.unloading = asyncio.get_running_loop().create_task(self._unload(name, entry))
 
-    async def _unload(self, name: str, entry: _Entry, *, force: bool = False) -> None:
+    async def _unload(self, name: str, entry: _Entry[R], *, force: bool = False) -> None:
         try:
             room = await entry.opening
             await room.log.settle()
@@ -181,7 +189,7 @@ class Rooms:
             if not entry.opening.exception():
                 await self._retire(entry.opening.result())
 
-    def _forget(self, room: Room) -> None:
+    def _forget(self, room: R) -> None:
         if self.get(room.name) is room:
             entry = self._entries.pop(room.name)
             if entry.timer is not None:
@@ -189,7 +197,7 @@ class Rooms:
             if entry.users == 0:
                 self._spawn(self._retire(room))
 
-    async def _retire(self, room: Room) -> None:
+    async def _retire(self, room: R) -> None:
         if self._broadcast is not None:
             try:
                 await self._broadcast.leave(room)

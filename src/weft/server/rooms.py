@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from weft.protocols._ymessages import awareness_message, update_message
 from weft.protocols.awareness import Awareness
@@ -44,17 +44,20 @@ class RoomSettings:
     tick: float = 1.0
 
 
-class Broadcast(Protocol):
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Broadcast(Protocol[R_contra]):
     """Joins a room to the same room in other processes.
 
     An implementation subscribes to ``room.document`` and observes ``room.awareness``, and applies what comes
     from elsewhere to both with an origin of its own: the room stores and relays that like a client's.
     """
 
-    async def join(self, room: Room) -> None:
+    async def join(self, room: R_contra) -> None:
         """The room has been loaded and serves its first client next; raising here refuses the client."""
 
-    async def leave(self, room: Room) -> None:
+    async def leave(self, room: R_contra) -> None:
         """The room is about to be forgotten."""
 
 

@@ -11,6 +11,7 @@ import http
 import logging
 import struct
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from websockets.asyncio.server import ServerConnection
@@ -24,7 +25,7 @@ from weft.server._names import read_query, read_room
 from weft.server._peer import Peer
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.registry import Rooms
-from weft.server.rooms import Broadcast, RoomSettings
+from weft.server.rooms import Broadcast, Room, RoomSettings
 
 if TYPE_CHECKING:
     import ssl
@@ -167,13 +168,16 @@ class Server:
         compression: bool = False,
         auth_timeout: float = 5.0,
         shutdown_timeout: float = 10.0,
-        broadcast: Broadcast | None = None,
+        broadcast: Broadcast[Room] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(origins, str):
             raise TypeError("origins is a list of strings, not one string")
         self.host = host
-        self.rooms = Rooms(storage, limits=limits, settings=settings, clock=clock, broadcast=broadcast)
+        make = partial(Room, storage=storage, limits=limits, settings=settings, clock=clock)
+        self.rooms: Rooms[Room] = Rooms(
+            storage, make=make, settings=settings, clock=clock, broadcast=broadcast
+        )
         self.ignored_text_frames = 0
         self._port = port
         self._auth = auth
