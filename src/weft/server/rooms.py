@@ -70,11 +70,11 @@ class Room:
     Args:
         name: The room's name.
         updates: What storage has of it.
+        failed: Called once when storage could not take an update; nothing is acknowledged any more.
         storage: Where updates go, as received.
         limits: Bounds of clients that have none of their own.
         settings: How the room lives.
         clock: Seconds, monotonic.
-        failed: Called once when storage could not take an update; nothing is acknowledged any more.
 
     Raises:
         RemoteProtocolError: Storage holds something that is not an update.
@@ -84,12 +84,12 @@ class Room:
         self,
         name: str,
         updates: list[bytes],
+        failed: Callable[[Room], None],
         *,
         storage: RoomStorage,
         limits: Limits,
         settings: RoomSettings,
         clock: Callable[[], float],
-        failed: Callable[[Room], None],
     ) -> None:
         self.name = name
         self.limits = limits
