@@ -18,13 +18,17 @@ __all__ = [
     "CHANGE",
     "COMPRESSED",
     "DOCUMENT",
+    "MAGIC",
     "Chunk",
     "Decoded",
     "Op",
     "OpId",
     "TornChunkError",
     "decode_change",
+    "read_bytes",
+    "read_uint",
     "split_chunks",
+    "write_uint",
 ]
 
 OpId: TypeAlias = tuple[bytes, int]
@@ -117,7 +121,7 @@ def _read_chunk(data: bytes, at: int) -> Chunk:
     if kind > COMPRESSED:
         raise RemoteProtocolError(f"an Automerge chunk is of the unknown type {kind}")
     try:
-        length, start = _uint(data, at + 9, len(data))
+        length, start = read_uint(data, at + 9, len(data))
     except RemoteProtocolError:
         if len(data) - at - 9 < 10 and all(byte >= 0x80 for byte in data[at + 9 :]):
             raise TornChunkError("the data ends within the header of a chunk") from None
@@ -128,7 +132,7 @@ def _read_chunk(data: bytes, at: int) -> Chunk:
     whole = data[at:end]
     if kind == COMPRESSED:
         content = _inflate(data[start:end])
-        digest = sha256(bytes([CHANGE]) + _write_uint(len(content)) + content).digest()
+        digest = sha256(bytes([CHANGE]) + write_uint(len(content)) + content).digest()
     else:
         digest = sha256(memoryview(data)[at + 8 : end]).digest()
     if digest[:4] != whole[4:8]:
@@ -158,7 +162,7 @@ def decode_change(data: bytes) -> Decoded:
     """
     if data[:4] != MAGIC or len(data) < 10 or data[8] not in {CHANGE, COMPRESSED}:
         raise RemoteProtocolError("this is no Automerge change")
-    length, at = _uint(data, 9, len(data))
+    length, at = read_uint(data, 9, len(data))
     if at + length != len(data):
         raise RemoteProtocolError("an Automerge change does not fill its chunk")
     if data[8] == COMPRESSED:
@@ -171,31 +175,31 @@ def decode_change(data: bytes) -> Decoded:
 
 def _decode_body(data: bytes, at: int) -> Decoded:
     end = len(data)
-    count, at = _uint(data, at, end)
+    count, at = read_uint(data, at, end)
     if count * 32 > end - at:
         raise RemoteProtocolError("an Automerge change names more dependencies than it holds")
     deps = tuple(data[at + 32 * i : at + 32 * (i + 1)] for i in range(count))
     at += 32 * count
-    actor, at = _bytes(data, at, end)
-    seq, at = _uint(data, at, end)
-    start_op, at = _uint(data, at, end)
+    actor, at = read_bytes(data, at, end)
+    seq, at = read_uint(data, at, end)
+    start_op, at = read_uint(data, at, end)
     _, at = _int(data, at, end)  # time
-    _, at = _bytes(data, at, end)  # message
+    _, at = read_bytes(data, at, end)  # message
     actors = [actor]
-    count, at = _uint(data, at, end)
+    count, at = read_uint(data, at, end)
     if count > end - at:
         raise RemoteProtocolError("an Automerge change names more actors than it holds")
     for _ in range(count):
-        other, at = _bytes(data, at, end)
+        other, at = read_bytes(data, at, end)
         actors.append(other)
-    count, at = _uint(data, at, end)
+    count, at = read_uint(data, at, end)
     if count > end - at:
         raise RemoteProtocolError("an Automerge change names more columns than it holds")
     layout = []
     last = -1
     for _ in range(count):
-        spec, at = _uint(data, at, end)
-        size, at = _uint(data, at, end)
+        spec, at = read_uint(data, at, end)
+        size, at = read_uint(data, at, end)
         if spec <= last or spec & 8:
             raise RemoteProtocolError("the columns of an Automerge change are out of order or compressed")
         last = spec
@@ -264,16 +268,16 @@ def _runs(data: bytes, at: int, end: int, total: int | None = None) -> list[int 
     while at < end:
         count, at = _int(data, at, end)
         if count > 0:
-            value, at = _uint(data, at, end)
+            value, at = read_uint(data, at, end)
             _check(len(values) + count, bound)
             values.extend([value] * count)
         elif count < 0:
             _check(len(values) - count, bound)
             for _ in range(-count):
-                value, at = _uint(data, at, end)
+                value, at = read_uint(data, at, end)
                 values.append(value)
         else:
-            count, at = _uint(data, at, end)
+            count, at = read_uint(data, at, end)
             _check(len(values) + count, bound)
             values.extend([None] * count)
     if total is not None:
@@ -298,7 +302,7 @@ def _deltas(data: bytes, at: int, end: int, total: int) -> list[int | None]:
                 last += delta
                 values.append(last)
         else:
-            count, at = _uint(data, at, end)
+            count, at = read_uint(data, at, end)
             _check(len(values) + count, total)
             values.extend([None] * count)
     values.extend([None] * (total - len(values)))
@@ -312,14 +316,14 @@ def _strings(data: bytes, at: int, end: int, total: int) -> list[str | None]:
         count, at = _int(data, at, end)
         _check(len(values) + abs(count), total)
         if count > 0:
-            raw, at = _bytes(data, at, end)
+            raw, at = read_bytes(data, at, end)
             values.extend([raw.decode()] * count)
         elif count < 0:
             for _ in range(-count):
-                raw, at = _bytes(data, at, end)
+                raw, at = read_bytes(data, at, end)
                 values.append(raw.decode())
         else:
-            count, at = _uint(data, at, end)
+            count, at = read_uint(data, at, end)
             _check(len(values) + count, total)
             values.extend([None] * count)
     values.extend([None] * (total - len(values)))
@@ -334,7 +338,7 @@ def _check(count: int, bound: int) -> None:
 # -- integers --------------------------------------------------------------------------------------------
 
 
-def _uint(data: bytes, at: int, end: int) -> tuple[int, int]:
+def read_uint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """Read an unsigned LEB128 integer of at most 64 bits; returns it and where it ends."""
     if at < end and (byte := data[at]) < 0x80:
         return byte, at + 1
@@ -368,7 +372,9 @@ def _int(data: bytes, at: int, end: int) -> tuple[int, int]:
     raise RemoteProtocolError("an integer in Automerge data is too large or incomplete")
 
 
-def _write_uint(value: int) -> bytes:
+def write_uint(value: int) -> bytes:
+    """Write an unsigned LEB128 integer."""
+    """Write an unsigned LEB128 integer."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -377,8 +383,10 @@ def _write_uint(value: int) -> bytes:
     return bytes(out)
 
 
-def _bytes(data: bytes, at: int, end: int) -> tuple[bytes, int]:
-    length, at = _uint(data, at, end)
+def read_bytes(data: bytes, at: int, end: int) -> tuple[bytes, int]:
+    """Read bytes with their length before them; returns them and where they end."""
+    """Read bytes with their length before them; returns them and where they end."""
+    length, at = read_uint(data, at, end)
     if at + length > end:
         raise RemoteProtocolError("a string in Automerge data is longer than the data")
     return data[at : at + length], at + length

@@ -1,6 +1,7 @@
 """Mirrors: a Store and a CRDT document kept equal, both ways.
 
-They need the extra of their kind of document, ``weft[yjs]``; importing this package alone does not.
+They need the extra of their kind of document, ``weft[yjs]`` or ``weft[automerge]``; importing this package
+alone does not.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ from typing import TYPE_CHECKING
 from weft._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
     from weft.mirrors.ydoc import YDocument, create_doc
     from weft.mirrors.yjs import YjsMirror
 
-__all__ = ["YDocument", "YjsMirror", "create_doc"]
+__all__ = ["AutomergeDocument", "DocumentEvent", "YDocument", "YjsMirror", "create_doc"]
 
-_HOMES = {"YDocument": "ydoc", "YjsMirror": "yjs", "create_doc": "ydoc"}
+_HOMES = {
+    "AutomergeDocument": "amdoc",
+    "DocumentEvent": "amdoc",
+    "YDocument": "ydoc",
+    "YjsMirror": "yjs",
+    "create_doc": "ydoc",
+}
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs")
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", extras={"amdoc": "automerge"})

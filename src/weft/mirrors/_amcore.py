@@ -1,0 +1,129 @@
+"""What weft uses of the ``automerge`` package, typed as it is, in one place.
+
+The package's stubs name classes that its modules do not have, and lack ``fork_at`` and ``splice_text``; its
+``core.Document`` is the only layer without a lock, a poll or O(document) work at each change. Nothing else
+in weft imports ``automerge``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from automerge import core as _core
+
+from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = [
+    "ROOT",
+    "CoreChange",
+    "CoreDocument",
+    "CoreTransaction",
+    "ObjType",
+    "Read",
+    "ScalarType",
+    "SyncState",
+    "contained",
+    "decode_message",
+    "load_core",
+    "make_immortal",
+    "new_core",
+]
+
+ROOT: bytes = _core.ROOT
+ObjType = _core.ObjType
+ScalarType = _core.ScalarType
+SyncState = _core.SyncState
+
+# An object's type or a scalar with its type, and the id of the object or operation. The types compare with
+# ``==``: each read makes new ones.
+Read: TypeAlias = tuple[Any, bytes]
+
+_Heads: TypeAlias = "Sequence[bytes] | None"
+
+
+class CoreChange(Protocol):
+    """One change; ``raw_bytes`` is its chunk, never compressed."""
+
+    @property
+    def hash(self) -> bytes: ...
+    @property
+    def raw_bytes(self) -> bytes: ...
+
+
+class _Reading(Protocol):
+    def get_heads(self) -> list[bytes]: ...
+    def object_type(self, obj_id: bytes) -> Any: ...
+    def get(self, obj_id: bytes, prop: str | int, heads: _Heads = None) -> Read | None: ...
+    def keys(self, obj_id: bytes, heads: _Heads = None) -> list[str]: ...
+    def values(self, obj_id: bytes, heads: _Heads = None) -> list[Read]: ...
+    def length(self, obj_id: bytes, heads: _Heads = None) -> int: ...
+    def text(self, obj_id: bytes, heads: _Heads = None) -> str: ...
+
+
+class CoreTransaction(_Reading, Protocol):
+    """The binding's transaction. ``Counter`` and ``Unknown`` scalars poison the document: never put them."""
+
+    def put(self, obj_id: bytes, prop: str | int, scalar_type: Any, value: object) -> None: ...
+    def put_object(self, obj_id: bytes, prop: str | int, obj_type: Any) -> bytes: ...
+    def insert(self, obj_id: bytes, index: int, scalar_type: Any, value: object) -> None: ...
+    def insert_object(self, obj_id: bytes, index: int, obj_type: Any) -> bytes: ...
+    def delete(self, obj_id: bytes, prop: str | int) -> None: ...
+    def splice_text(self, obj_id: bytes, pos: int, delete_count: int, text: str) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+
+
+class CoreDocument(_Reading, Protocol):
+    """The binding's document."""
+
+    def get_actor(self) -> bytes: ...
+    def set_actor(self, actor_id: bytes) -> None: ...
+    def transaction(self) -> CoreTransaction: ...
+    def fork(self) -> CoreDocument: ...
+    def merge(self, other: CoreDocument) -> list[bytes]: ...
+    def save(self) -> bytes: ...
+    def get_changes(self, heads: Sequence[bytes]) -> list[CoreChange]: ...
+    def generate_sync_message(self, state: SyncState) -> Any: ...
+    def receive_sync_message(self, state: SyncState, message: Any) -> None: ...
+
+
+def new_core(actor: bytes) -> CoreDocument:
+    """Make an empty document."""
+    return cast("CoreDocument", _core.Document(actor))
+
+
+def load_core(data: bytes) -> CoreDocument:
+    """Load a saved document; it gets an actor of its own."""
+    return cast("CoreDocument", _core.Document.load(data))
+
+
+def decode_message(data: bytes) -> Any:
+    """Decode a sync message for ``receive_sync_message``."""
+    return _core.Message.decode(data)
+
+
+def make_immortal(core: CoreDocument) -> None:
+    """Never let go of a document: one that panicked with its transaction open takes the process with it."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(core))
+
+
+@contextmanager
+def contained(doing: str) -> Iterator[None]:
+    """Turn what the binding raises, its panics among it, into ``RemoteProtocolError``.
+
+    The binding raises plain ``Exception``. A panic is a ``BaseException`` that cannot be imported by name; it
+    has printed its trace on standard error by then.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise RemoteProtocolError(f"cannot {doing}: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RemoteProtocolError(f"cannot {doing}: the binding panicked: {error}") from error

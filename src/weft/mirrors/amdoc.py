@@ -1,0 +1,330 @@
+"""One Automerge document: transactions, what is received, and an event for each change of either kind.
+
+The binding alone tells nobody of changes, lets a panic on received bytes kill the document, and takes the
+process with it when a document with an open transaction is dropped. Here received bytes go through weft's own
+decoder and are then applied to a fork, which takes the document's place on success; each panic is contained;
+and every change, local or received, is told once, as the bytes it travels in.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weft._amchange import DOCUMENT, decode_change, split_chunks
+from weft._amsync import make_sync_message, parse_sync_message
+from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.mirrors._amcore import SyncState, contained, decode_message, load_core, make_immortal, new_core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from weft._amchange import Chunk
+    from weft.mirrors._amcore import CoreDocument, CoreTransaction
+
+__all__ = ["AutomergeDocument", "DocumentEvent"]
+
+_log = logging.getLogger("weft.mirrors")
+
+Heads = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEvent:
+    """A change of the document, by one local transaction or one batch of received changes.
+
+    Attributes:
+        before: Heads before it.
+        after: Heads after it.
+        changes: The changes in between, each as an uncompressed chunk that stands for itself, in an order in
+            which they can be applied.
+        origin: Who made or brought it; compared by identity.
+    """
+
+    before: Heads
+    after: Heads
+    changes: tuple[bytes, ...]
+    origin: object | None
+
+
+class AutomergeDocument:
+    """One Automerge document. Not thread-safe: one thread owns it.
+
+    Args:
+        data: A saved document, possibly followed by change chunks; empty for a new document.
+        actor: Under whose id local changes are made; random by default. No two documents that are alive at
+            the same time may share one.
+        limits: Bounds on what is received.
+
+    Raises:
+        RemoteProtocolError: The data is not a document.
+        DataError: The actor id is empty.
+    """
+
+    __slots__ = (
+        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_log", "_spare",
+        "_subscribers", "_telling",
+    )  # fmt: skip
+
+    def __init__(
+        self, data: bytes = b"", *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        if actor is not None and not actor:
+            raise DataError("an actor id has at least one byte")
+        self._actor = actor or secrets.token_bytes(16)
+        self._limits = limits
+        if data:
+            for chunk in split_chunks(data):
+                _check(chunk)
+            with contained("load the document"):
+                self._core = load_core(data)
+                self._core.set_actor(self._actor)
+        else:
+            self._core = new_core(self._actor)
+        # What the document is restored from when a panic poisons it: an older fork, and the changes since.
+        self._spare = self._core.fork()
+        self._log: list[bytes] = []
+        self._subscribers: list[Callable[[DocumentEvent], None]] = []
+        self._events: deque[DocumentEvent] = deque()
+        self._telling = False
+        self._in_transaction = False
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    @property
+    def core(self) -> CoreDocument:
+        """The binding's document, for reading only. Another one takes its place when changes come in."""
+        return self._core
+
+    @property
+    def actor(self) -> bytes:
+        """Under whose id local changes are made."""
+        return self._actor
+
+    @property
+    def heads(self) -> Heads:
+        """Hashes of the changes that no other change follows on, sorted: they name the document's state."""
+        return tuple(sorted(self._core.get_heads()))
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, so that nothing else can be done with the document than read it."""
+        return self._in_transaction
+
+    def save(self) -> bytes:
+        """The whole document with its history.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("saved")
+        return bytes(self._core.save())
+
+    def changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
+        """The changes that a document with these heads lacks, as chunks in an order to apply them in.
+
+        Args:
+            heads: All of them known here; otherwise every change is given.
+        """
+        with contained("read the changes"):
+            return [change.raw_bytes for change in self._core.get_changes(list(heads))]
+
+    def includes(self, heads: Iterable[bytes]) -> bool:
+        """Whether the document has all these changes.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        wanted = set(heads)
+        own = self.heads
+        if wanted.issubset(own):
+            return True
+        self._expect_idle("asked for its changes")
+        # The binding cannot be asked for a change; but it says what it needs of a peer with these heads.
+        state = SyncState()
+        for announced in (own, sorted(wanted)):
+            with contained("look for changes"):
+                self._core.receive_sync_message(state, decode_message(make_sync_message(announced)))
+        return wanted.isdisjoint(self._needs(state))
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, origin: object = None) -> Iterator[CoreTransaction]:
+        """Write to the document: commit at the end of the block, roll back on an exception, then tell of it.
+
+        Args:
+            origin: Who writes; handed to the subscribers.
+
+        Raises:
+            LocalProtocolError: A transaction is open already.
+            MirrorError: The binding panicked. The document is as it was before the transaction.
+        """
+        self._expect_idle("written")
+        before = self.heads
+        transaction = self._core.transaction()
+        self._in_transaction = True
+        try:
+            yield transaction
+        except BaseException as error:
+            self._end(transaction.rollback, error)
+            raise
+        else:
+            self._end(transaction.commit, None)
+        finally:
+            self._in_transaction = False
+        self._changed(before, origin)
+
+    def _end(self, end: Callable[[], None], error: BaseException | None) -> None:
+        try:
+            with contained("end the transaction"):
+                end()
+        except RemoteProtocolError as failure:
+            make_immortal(self._core)
+            self._restore()
+            cause = error or failure
+            raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
+
+    def _restore(self) -> None:
+        core = self._spare.fork()
+        core.set_actor(self._actor)
+        with contained("restore the document"):
+            core.receive_sync_message(SyncState(), decode_message(make_sync_message((), self._log)))
+        self._core = core
+
+    # -- receiving -------------------------------------------------------------------------------------------
+
+    def apply_changes(self, changes: Iterable[bytes], *, origin: object = None) -> bool:
+        """Take in changes and tell of what is new.
+
+        Args:
+            changes: Change chunks or saved documents, in any order; known ones do no harm.
+            origin: Who brought them; handed to the subscribers.
+
+        Returns:
+            Whether any change waits for others that have not come yet. It is kept until they come.
+
+        Raises:
+            RemoteProtocolError: One of them is none. Nothing was applied, nobody was told.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("given changes")
+        state = SyncState()
+        self._receive(state, make_sync_message(self.heads, changes), origin)
+        return bool(self._needs(state))
+
+    def new_sync_state(self) -> SyncState:
+        """What is known of one peer over one connection: start each connection with a new one."""
+        return SyncState()
+
+    def generate_sync_message(self, state: SyncState) -> bytes | None:
+        """The next message to the peer, or ``None`` when there is nothing to say until it answers.
+
+        Raises:
+            RemoteProtocolError: What the peer has announced cannot be answered; drop the connection.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("synced")
+        with contained("answer a sync message"):
+            message = self._core.generate_sync_message(state)
+            return None if message is None else bytes(message.encode())
+
+    def receive_sync_message(self, state: SyncState, data: bytes, *, origin: object = None) -> None:
+        """Take in a peer's message and tell of what is new.
+
+        Args:
+            state: Of the connection it came over.
+            data: The message.
+            origin: Who sent it; handed to the subscribers.
+
+        Raises:
+            RemoteProtocolError: It is not a sync message. Nothing was applied; drop the connection, for its
+                state may have suffered.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("synced")
+        self._receive(state, data, origin)
+
+    @staticmethod
+    def peer_heads(data: bytes) -> Heads:
+        """The sender's heads, as a sync message announces them, sorted.
+
+        Raises:
+            RemoteProtocolError: It is not a sync message.
+        """
+        return tuple(sorted(parse_sync_message(data).heads))
+
+    def _receive(self, state: SyncState, data: bytes, origin: object) -> None:
+        message = parse_sync_message(data)
+        for chunk in message.chunks:
+            _check(chunk)
+        before = self.heads
+        core = self._core.fork()
+        core.set_actor(self._actor)
+        with contained("apply a sync message"):
+            core.receive_sync_message(state, decode_message(data))
+        self._spare, self._core = self._core, core
+        self._log.clear()
+        self._changed(before, origin)
+
+    def _needs(self, state: SyncState) -> Heads:
+        """Hashes of changes that others wait for, or that a peer has announced."""
+        data = self.generate_sync_message(state)
+        return () if data is None else parse_sync_message(data).needs
+
+    # -- telling ---------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[DocumentEvent], None]) -> Callable[[], None]:
+        """Hear of each change of the document, once and in order.
+
+        The callback runs outside any transaction and may write; what it writes is told after. What it raises
+        is logged.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+        """
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def _changed(self, before: Heads, origin: object) -> None:
+        after = self.heads
+        if after == before:
+            return
+        changes = tuple(self.changes_since(before))
+        self._log += changes
+        if len(self._log) > 256:
+            self._spare = self._core.fork()
+            self._log.clear()
+        self._events.append(DocumentEvent(before, after, changes, origin))
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                for callback in tuple(self._subscribers):
+                    try:
+                        callback(event)
+                    except Exception:  # noqa: BLE001 - whatever it is, the others are told
+                        _log.exception("a subscriber of an Automerge document failed")
+        finally:
+            self._telling = False
+
+    def _expect_idle(self, what: str) -> None:
+        if self._in_transaction:
+            raise LocalProtocolError(f"the document cannot be {what} while a transaction is open")
+
+
+def _check(chunk: Chunk) -> None:
+    if chunk.kind != DOCUMENT:
+        decode_change(chunk.data)
