@@ -1,0 +1,463 @@
+"""One end of an automerge-repo connection as a state machine: bytes and time in, effects out.
+
+Protocol: automerge-repo 2.5's network protocol, version 1. The client says ``join`` and the server ``peer``;
+then both exchange Automerge sync messages about any number of documents, and ephemeral messages beside them.
+Nothing here opens a socket, reads a clock or draws at random.
+
+What this end adds without a change to the protocol is a flush: each sync message announces its sender's
+heads, so one whose heads build upon what we had is the other end's word that it has it. A server says so only
+once storage has it (``Send.after_stored``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from weft._amsync import parse_sync_message
+from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols._repoids import decode_document_id, document_url, encode_document_id, parse_document_url
+from weft.protocols._repomessages import (
+    VERSION,
+    EphemeralMessage,
+    ErrorMessage,
+    Join,
+    Leave,
+    Message,
+    PeerMessage,
+    Sync,
+    UnavailableMessage,
+    Unknown,
+    read_message,
+    write_message,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weft.mirrors._amcore import SyncState
+    from weft.mirrors.amdoc import AutomergeDocument
+
+__all__ = [
+    "Denied",
+    "Effect",
+    "Ephemeral",
+    "FlushLost",
+    "Flushed",
+    "Joined",
+    "PeerLeft",
+    "RepoSession",
+    "Requested",
+    "Send",
+    "Synced",
+    "Unavailable",
+    "decode_document_id",
+    "document_url",
+    "encode_document_id",
+    "parse_document_url",
+]
+
+_MAX_DOCUMENTS = 10_000  # of one connection
+_MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message.
+
+    Attributes:
+        data: One binary websocket message.
+        after_stored: Send it only when storage has everything received before: the other end takes the heads
+            in it as an acknowledgement. Order is kept all the same.
+    """
+
+    data: bytes
+    after_stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The handshake is over.
+
+    Attributes:
+        peer_id: The other end's name.
+        metadata: What it says about itself.
+    """
+
+    peer_id: str
+    metadata: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The other end speaks of a document that was not added: answer with ``add`` or ``unavailable``."""
+
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """This end has everything the other had of the document when it first spoke of it."""
+
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The other end has not got the document, for now."""
+
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """The other end has everything that the document held when the flush with this token was asked for."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlushLost:
+    """The connection is over before these flushes were answered; ask again on the next one."""
+
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ephemeral:
+    """Somebody said something that is not kept.
+
+    Attributes:
+        message: It, with who and where; ``data`` is CBOR.
+    """
+
+    message: EphemeralMessage
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLeft:
+    """The other end says that it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The server does not want this client, and closes."""
+
+    reason: str
+
+
+Effect: TypeAlias = (
+    Send | Joined | Requested | Synced | Unavailable | Flushed | FlushLost | Ephemeral | PeerLeft | Denied
+)
+
+
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """A document on the present connection."""
+
+    document: AutomergeDocument
+    state: SyncState
+    read_only: bool
+    started: bool = False  # something was sent
+    synced: bool = False
+    refused: bool = False
+    unacknowledged: bool = False  # changes were received that no sent message has announced yet
+    peer_heads: tuple[bytes, ...] = ()
+    flushes: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # token to the heads to be covered
+
+
+class RepoSession:
+    """One end of one automerge-repo connection after another.
+
+    The owner subscribes to the documents and calls :meth:`changed` after changes whose origin is not this
+    session; many at once are one message.
+
+    Args:
+        role: Which end this is.
+        peer_id: The name of this end; another one than any other peer's.
+        session_id: Drawn anew for each session object: marks the ephemeral messages of this end.
+        metadata: What the other end is told about this one.
+        limits: What the other end may ask for.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: Literal["client", "server"],
+        peer_id: str,
+        session_id: str,
+        metadata: Mapping[str, object] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.role = role
+        self.peer_id = peer_id
+        self.other: str | None = None
+        self.limits = limits
+        self._session_id = session_id
+        self._metadata: dict[str, object] = {"isEphemeral": role == "client"}
+        if metadata is not None:
+            self._metadata = dict(metadata)
+        self._connected = False
+        self._shared: dict[str, _Shared] = {}
+        self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
+        self._heard: dict[tuple[str, str], int] = {}
+        self._count = 0
+        self._tokens = 0
+
+    @property
+    def document_ids(self) -> tuple[str, ...]:
+        """The documents that were added."""
+        return tuple(self._shared)
+
+    # -- the connection ----------------------------------------------------------------------------------
+
+    def connected(self) -> list[Effect]:
+        """A connection stands.
+
+        Raises:
+            LocalProtocolError: One stood already.
+        """
+        if self._connected:
+            raise LocalProtocolError("the session is connected already")
+        self._connected = True
+        if self.role == "server":
+            return []
+        return [self._send(Join(self.peer_id, (VERSION,), self._metadata))]
+
+    def disconnected(self) -> list[Effect]:
+        """The connection is over. Documents stay added, for the next one."""
+        self._connected = False
+        self.other = None
+        self._waiting.clear()
+        lost = tuple(token for shared in self._shared.values() for token in shared.flushes)
+        for document_id, shared in self._shared.items():
+            self._shared[document_id] = _Shared(
+                shared.document, shared.document.new_sync_state(), shared.read_only
+            )
+        return [FlushLost(lost)] if lost else []
+
+    def receive(self, data: bytes) -> list[Effect]:
+        """Take in one binary message from the connection.
+
+        Raises:
+            RemoteProtocolError: It is malformed, breaks a limit or comes out of turn, or the binding refuses
+                it. Nothing changed; close the connection.
+            LocalProtocolError: There is no connection.
+        """
+        if not self._connected:
+            raise LocalProtocolError("the session is not connected")
+        message = read_message(data)
+        if self.other is None:
+            return self._greet(message)
+        match message:
+            case Sync():
+                return self._take_sync(message)
+            case UnavailableMessage():
+                return [Unavailable(message.document_id)] if message.document_id in self._shared else []
+            case EphemeralMessage():
+                return self._take_ephemeral(message)
+            case ErrorMessage():
+                return [Denied(message.reason)]
+            case Leave():
+                return [PeerLeft()]
+            case Unknown():
+                return []
+        raise RemoteProtocolError("a handshake message came after the handshake")
+
+    def _greet(self, message: Message) -> list[Effect]:
+        if isinstance(message, ErrorMessage) and self.role == "client":
+            return [Denied(message.reason)]
+        if self.role == "client":
+            if isinstance(message, Unknown):
+                return []
+            if not isinstance(message, PeerMessage):
+                raise RemoteProtocolError("the server's first message is no 'peer'")
+            if message.version != VERSION:
+                raise RemoteProtocolError(f"the server speaks version {message.version!r:.20}")
+            self.other = message.sender
+            effects: list[Effect] = [Joined(message.sender, message.metadata)]
+            for document_id, shared in self._shared.items():
+                self._say(document_id, shared, effects)
+            return effects
+        if not isinstance(message, Join):
+            raise RemoteProtocolError("the client's first message is no 'join'")
+        self.other = message.sender
+        if VERSION not in message.versions:
+            reason = "unsupported protocol version"
+            return [self._send(ErrorMessage(reason)), Denied(reason)]
+        return [
+            self._send(PeerMessage(self.peer_id, VERSION, self._metadata)),
+            Joined(message.sender, message.metadata),
+        ]
+
+    # -- documents ---------------------------------------------------------------------------------------
+
+    def add(self, document_id: str, document: AutomergeDocument, *, read_only: bool = False) -> list[Effect]:
+        """Keep a document in sync with the other end.
+
+        Args:
+            document_id: Its id.
+            document: The document.
+            read_only: Take no changes of the other end. It is told of ours all the same.
+
+        Raises:
+            ValueError: The id is none, or another document was added with it.
+        """
+        decode_document_id(document_id)
+        if document_id in self._shared:
+            raise ValueError(f"document {document_id} was added before")
+        shared = _Shared(document, document.new_sync_state(), read_only)
+        self._shared[document_id] = shared
+        effects: list[Effect] = []
+        waiting = self._waiting.pop(document_id, None)
+        if waiting is not None:
+            effects += self._take_sync(waiting)
+        elif self.other is not None and self.role == "client":
+            self._say(document_id, shared, effects)
+        return effects
+
+    def remove(self, document_id: str) -> list[Effect]:
+        """No longer keep a document in sync."""
+        shared = self._shared.pop(document_id, None)
+        return [FlushLost(tuple(shared.flushes))] if shared is not None and shared.flushes else []
+
+    def unavailable(self, document_id: str) -> list[Effect]:
+        """Say that a document that was :class:`Requested` is not to be had here."""
+        if self._waiting.pop(document_id, None) is None or self.other is None:
+            return []
+        return [self._send(UnavailableMessage(self.peer_id, document_id))]
+
+    def changed(self, document_id: str) -> list[Effect]:
+        """A document has changed for another reason than a message received here."""
+        effects: list[Effect] = []
+        shared = self._shared.get(document_id)
+        # A server waits until the client has spoken of the document: not everybody wants all of them.
+        if shared is not None and self.other is not None and (shared.started or self.role == "client"):
+            self._say(document_id, shared, effects)
+        return effects
+
+    def request_flush(self, document_id: str) -> tuple[int, list[Effect]]:
+        """Have the other end confirm that it has everything the document holds now.
+
+        Returns:
+            The token that :class:`Flushed` or :class:`FlushLost` will bear, and the effects.
+
+        Raises:
+            LocalProtocolError: There is no connection.
+            KeyError: The document was not added.
+        """
+        if not self._connected:
+            raise LocalProtocolError("the session is not connected")
+        shared = self._shared[document_id]
+        token = self._tokens
+        self._tokens += 1
+        shared.flushes[token] = shared.document.heads
+        effects: list[Effect] = []
+        if self.other is not None:
+            self._say(document_id, shared, effects)
+            effects += self._covered(shared)
+        return token, effects
+
+    # -- ephemeral messages ------------------------------------------------------------------------------
+
+    def broadcast(self, document_id: str, data: bytes) -> list[Effect]:
+        """Say something to everybody who has the document open; lost where there is no connection.
+
+        Args:
+            document_id: The document it is about.
+            data: CBOR, at least one byte.
+        """
+        if self.other is None:
+            return []
+        self._count += 1
+        return [self._send(EphemeralMessage(self.peer_id, document_id, self._session_id, self._count, data))]
+
+    def relay(self, message: EphemeralMessage) -> list[Effect]:
+        """Pass on what somebody else said."""
+        if self.other is None or message.document_id not in self._shared or message.sender == self.other:
+            return []
+        return [self._send(message)]
+
+    # -- within ------------------------------------------------------------------------------------------
+
+    def _take_sync(self, message: Sync) -> list[Effect]:
+        document_id = message.document_id
+        shared = self._shared.get(document_id)
+        if shared is None:
+            if self.role == "client":
+                # It offers what nobody asked for here, or asks for what is not here.
+                missing = UnavailableMessage(self.peer_id, document_id)
+                return [self._send(missing)] if message.is_request else []
+            if len(self._shared) + len(self._waiting) >= _MAX_DOCUMENTS:
+                raise RemoteProtocolError(f"the client uses more than {_MAX_DOCUMENTS} documents")
+            asked = document_id in self._waiting
+            # What was said first is said again when it was not answered; only the last word counts.
+            self._waiting[document_id] = message
+            return [] if asked else [Requested(document_id)]
+        document = shared.document
+        heads = document.peer_heads(message.data)
+        effects: list[Effect] = []
+        if shared.read_only and parse_sync_message(message.data).chunks:
+            if not shared.refused:
+                shared.refused = True
+                effects.append(Denied(f"document {document_id} may not be written"))
+            return effects
+        before = document.heads
+        document.receive_sync_message(shared.state, message.data, origin=self)
+        shared.peer_heads = heads
+        if document.heads != before:
+            shared.unacknowledged = True
+        self._say(document_id, shared, effects)
+        if message.is_request and not document.heads:
+            effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
+        effects += self._covered(shared)
+        if not shared.synced and document.heads and document.includes(heads):
+            shared.synced = True
+            effects.append(Synced(document_id))
+        return effects
+
+    def _say(self, document_id: str, shared: _Shared, effects: list[Effect]) -> None:
+        data = shared.document.generate_sync_message(shared.state)
+        if data is None:
+            return
+        is_request = self.role == "client" and not shared.started and not shared.document.heads
+        shared.started = True
+        message = Sync(self.peer_id, document_id, data, is_request)
+        answer = shared.unacknowledged and self.role == "server"
+        shared.unacknowledged = False
+        effects.append(self._send(message, after_stored=answer))
+
+    def _covered(self, shared: _Shared) -> list[Effect]:
+        if not shared.flushes or not shared.document.includes(shared.peer_heads):
+            return []
+        ahead: set[bytes] | None = None
+        done: list[Effect] = []
+        for token, wanted in tuple(shared.flushes.items()):
+            if not set(wanted) <= set(shared.peer_heads):
+                if ahead is None:  # what the other end lacks
+                    changes = shared.document.changes_since(shared.peer_heads)
+                    ahead = {sha256(memoryview(change)[8:]).digest() for change in changes}
+                if not ahead.isdisjoint(wanted):
+                    continue
+            del shared.flushes[token]
+            done.append(Flushed(token))
+        return done
+
+    def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
+        if self.role == "server" and message.sender != self.other:
+            raise RemoteProtocolError("a client speaks in the name of another")
+        if message.sender == self.peer_id or message.document_id not in self._shared:
+            return []
+        speaker = (message.sender, message.session)
+        if message.count <= self._heard.get(speaker, -1):
+            return []
+        self._heard.pop(speaker, None)  # the one heard last stands last
+        self._heard[speaker] = message.count
+        if len(self._heard) > _MAX_SPEAKERS:
+            del self._heard[next(iter(self._heard))]
+        return [Ephemeral(message)]
+
+    def _send(self, message: Message, *, after_stored: bool = False) -> Send:
+        return Send(write_message(message, sender=self.peer_id, target=self.other), after_stored)
