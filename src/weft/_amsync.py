@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from weft._amchange import Chunk, read_bytes, read_uint, split_chunks, write_uint
+from weft._amchunks import Chunk, split_chunks
+from weft._leb128 import read_bytes, read_uint, write_uint
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:

@@ -13,25 +13,27 @@ import secrets
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from weft._amchange import DOCUMENT, decode_change, split_chunks
+from weft._amchange import decode_change
+from weft._amchunks import DOCUMENT, check_document, split_chunks
 from weft._amsync import make_sync_message, parse_sync_message
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.mirrors._amcore import SyncState, contained, decode_message, load_core, make_immortal, new_core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from weft._amchange import Chunk
-    from weft.mirrors._amcore import CoreDocument, CoreTransaction
+    from weft.mirrors._amcore import CoreChange, CoreDocument, CoreTransaction
 
 __all__ = ["AutomergeDocument", "DocumentEvent"]
 
 _log = logging.getLogger("weft.mirrors")
 
-Heads = tuple[bytes, ...]
+_MAX_LOG = 256  # changes; a fork costs as much as some dozens of them take to apply
+
+Heads: TypeAlias = tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class AutomergeDocument:
     """
 
     __slots__ = (
-        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_log", "_spare",
-        "_subscribers", "_telling",
+        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_log", "_max_ops",
+        "_spare", "_subscribers", "_telling",
     )  # fmt: skip
 
     def __init__(
@@ -79,13 +81,14 @@ class AutomergeDocument:
         self._actor = actor or secrets.token_bytes(16)
         self._limits = limits
         if data:
-            for chunk in split_chunks(data):
-                _check(chunk)
+            split_chunks(data)  # for a checksum that is wrong, a clear error
             with contained("load the document"):
                 self._core = load_core(data)
                 self._core.set_actor(self._actor)
         else:
             self._core = new_core(self._actor)
+        # The last operation of each change that came since, and, once an older one is asked for, of all.
+        self._max_ops: dict[bytes, int] = {}
         # What the document is restored from when a panic poisons it: an older fork, and the changes since.
         self._spare = self._core.fork()
         self._log: list[bytes] = []
@@ -178,7 +181,7 @@ class AutomergeDocument:
             self._end(transaction.commit, None)
         finally:
             self._in_transaction = False
-        self._changed(before, origin)
+        self._changed(before, self._core.get_changes(before), origin)
 
     def _end(self, end: Callable[[], None], error: BaseException | None) -> None:
         try:
@@ -248,6 +251,8 @@ class AutomergeDocument:
             LocalProtocolError: A transaction is open.
         """
         self._expect_idle("synced")
+        if len(data) > self._limits.max_message:
+            raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
         self._receive(state, data, origin)
 
     @staticmethod
@@ -262,15 +267,49 @@ class AutomergeDocument:
     def _receive(self, state: SyncState, data: bytes, origin: object) -> None:
         message = parse_sync_message(data)
         for chunk in message.chunks:
-            _check(chunk)
+            if chunk.kind == DOCUMENT:
+                check_document(chunk)
+            else:
+                decode_change(chunk.data)
         before = self.heads
+        if not message.chunks:
+            try:
+                with contained("take in a sync message"):
+                    self._core.receive_sync_message(state, decode_message(data))
+            except RemoteProtocolError:
+                self._restore()
+                raise
+            return
         core = self._core.fork()
         core.set_actor(self._actor)
         with contained("apply a sync message"):
             core.receive_sync_message(state, decode_message(data))
+            changes = core.get_changes(before)
+            self._check_received(changes, before, core.get_heads())
         self._spare, self._core = self._core, core
         self._log.clear()
-        self._changed(before, origin)
+        self._changed(before, changes, origin)
+
+    def _check_received(self, changes: Sequence[CoreChange], before: Heads, after: Sequence[bytes]) -> None:
+        """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.
+
+        The binding keeps operations, not changes, and rebuilds these when asked. One that was not written the
+        way the binding writes it comes back with another hash, and then loading ends in "mismatching heads".
+        So does a change whose operations are numbered as if it did not follow on its dependencies.
+        """
+        max_ops: dict[bytes, int] = {}
+        named = set(after)
+        for change in changes:
+            deps = change.deps
+            named.update(deps)
+            if not all(dep in max_ops or dep in self._max_ops for dep in deps):
+                self._max_ops = {known.hash: known.max_op for known in self._core.get_changes([])}
+            floor = max([max_ops.get(dep) or self._max_ops.get(dep, 0) for dep in deps], default=0)
+            if change.start_op <= floor:
+                raise RemoteProtocolError("a change is numbered as if it did not follow on its dependencies")
+            max_ops[change.hash] = change.max_op
+        if not named.issuperset(max_ops) or not max_ops.keys() >= set(after).difference(before):
+            raise RemoteProtocolError("a change is not written the way Automerge writes it")
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""
@@ -296,16 +335,17 @@ class AutomergeDocument:
 
         return unsubscribe
 
-    def _changed(self, before: Heads, origin: object) -> None:
+    def _changed(self, before: Heads, changes: Sequence[CoreChange], origin: object) -> None:
         after = self.heads
         if after == before:
             return
-        changes = tuple(self.changes_since(before))
-        self._log += changes
-        if len(self._log) > 256:
+        self._max_ops.update([(change.hash, change.max_op) for change in changes])
+        chunks = tuple([change.raw_bytes for change in changes])
+        self._log += chunks
+        if len(self._log) > _MAX_LOG:
             self._spare = self._core.fork()
             self._log.clear()
-        self._events.append(DocumentEvent(before, after, changes, origin))
+        self._events.append(DocumentEvent(before, after, chunks, origin))
         if self._telling:
             return
         self._telling = True
@@ -323,8 +363,3 @@ class AutomergeDocument:
     def _expect_idle(self, what: str) -> None:
         if self._in_transaction:
             raise LocalProtocolError(f"the document cannot be {what} while a transaction is open")
-
-
-def _check(chunk: Chunk) -> None:
-    if chunk.kind != DOCUMENT:
-        decode_change(chunk.data)

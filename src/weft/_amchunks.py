@@ -1,0 +1,211 @@
+"""Automerge's chunks: what files, logs and sync messages are made of.
+
+Format: the Automerge binary document format specification, version 1. A chunk is four magic bytes, the first
+four bytes of a SHA-256, a type, the content's length and the content; the hash covers the last three. A
+compressed change carries the hash of the change that it holds.
+"""
+
+from __future__ import annotations
+
+import zlib
+from hashlib import sha256
+from typing import NamedTuple
+
+from weft._leb128 import read_bytes, read_int, read_uint, write_uint
+from weft.errors import RemoteProtocolError
+
+__all__ = [
+    "CHANGE",
+    "COMPRESSED",
+    "DOCUMENT",
+    "MAGIC",
+    "MAX_OPS",
+    "Chunk",
+    "check_document",
+    "inflate",
+    "split_chunks",
+    "split_log",
+]
+
+MAGIC = b"\x85\x6f\x4a\x83"
+DOCUMENT, CHANGE, COMPRESSED = 0, 1, 2  # chunk types
+
+# A run of a billion equal operations fits into a few bytes. A text makes one operation a character: 100,000
+# cells of a dozen characters are 1.5 million.
+MAX_OPS = 1 << 21
+# Bytes that one chunk may inflate to: the binding has no bound of its own, and deflate packs 1,000 to 1.
+_MAX_INFLATED = 1 << 27
+_DEFLATED = 8  # bit of a column's specification
+_ACTION = 66  # specification of the column that each operation has an entry in
+
+
+class TornChunkError(RemoteProtocolError):
+    """The data ends within a chunk: what a crash in the middle of an append leaves."""
+
+
+class Chunk(NamedTuple):
+    """One chunk.
+
+    Attributes:
+        kind: ``DOCUMENT``, ``CHANGE`` or ``COMPRESSED``.
+        data: All of its bytes, the header included.
+        start: Where its content begins in them.
+        hash: SHA-256; that of a change is its name.
+    """
+
+    kind: int
+    data: bytes
+    start: int
+    hash: bytes
+
+
+def split_chunks(data: bytes) -> list[Chunk]:
+    """Cut data into its chunks, verifying each one's checksum.
+
+    Raises:
+        TornChunkError: The data ends within the last chunk.
+        RemoteProtocolError: It is anything else than chunks.
+    """
+    chunks = []
+    at = 0
+    while at < len(data):
+        chunk = _read_chunk(data, at)
+        chunks.append(chunk)
+        at += len(chunk.data)
+    return chunks
+
+
+def split_log(data: bytes) -> tuple[list[Chunk], int]:
+    """Cut an append-only log into its chunks, leaving out one that a crash has cut off at the end.
+
+    Returns:
+        The chunks, and how many bytes at the end belong to none: cut them off before the next append.
+
+    Raises:
+        RemoteProtocolError: Something else is wrong with it; a whole chunk is never left out.
+    """
+    chunks: list[Chunk] = []
+    at = 0
+    while at < len(data):
+        try:
+            chunk = _read_chunk(data, at)
+        except TornChunkError:
+            break
+        chunks.append(chunk)
+        at += len(chunk.data)
+    return chunks, len(data) - at
+
+
+def _read_chunk(data: bytes, at: int) -> Chunk:
+    magic = data[at : at + 4]
+    if magic != MAGIC[: len(magic)]:
+        raise RemoteProtocolError(f"no Automerge chunk begins at byte {at}")
+    if len(data) < at + 9:
+        raise TornChunkError("the data ends within the header of a chunk")
+    kind = data[at + 8]
+    if kind > COMPRESSED:
+        raise RemoteProtocolError(f"an Automerge chunk is of the unknown type {kind}")
+    try:
+        length, start = read_uint(data, at + 9, len(data))
+    except RemoteProtocolError:
+        if len(data) - at - 9 < 10 and all(byte >= 0x80 for byte in data[at + 9 :]):
+            raise TornChunkError("the data ends within the header of a chunk") from None
+        raise
+    end = start + length
+    if end > len(data):
+        raise TornChunkError("the data ends within a chunk")
+    whole = data[at:end]
+    if kind == COMPRESSED:
+        content = inflate(data[start:end])
+        digest = sha256(bytes([CHANGE]) + write_uint(len(content)) + content).digest()
+    else:
+        digest = sha256(whole[8:]).digest()
+    if digest[:4] != whole[4:8]:
+        raise RemoteProtocolError("an Automerge chunk does not match its checksum")
+    return Chunk(kind, whole, start - at, digest)
+
+
+def inflate(data: bytes, bound: int = _MAX_INFLATED) -> bytes:
+    """Inflate what is deflated without a header.
+
+    Raises:
+        RemoteProtocolError: It is not, or has more than ``bound`` bytes.
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = inflater.decompress(data, bound)
+    except zlib.error as error:
+        raise RemoteProtocolError(f"compressed Automerge data cannot be read: {error}") from error
+    if not inflater.eof:
+        raise RemoteProtocolError("compressed Automerge data is too large or incomplete")
+    if inflater.unused_data:
+        raise RemoteProtocolError("compressed Automerge data goes on after its end")
+    return content
+
+
+def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> None:
+    """Look how much a document chunk unpacks to, before the binding unpacks it.
+
+    Args:
+        chunk: Of kind ``DOCUMENT``.
+        bound: Bytes that its columns may have altogether.
+
+    Raises:
+        RemoteProtocolError: It is malformed, or unpacks to more bytes or operations than it may.
+    """
+    data, end = chunk.data, len(chunk.data)
+    at = chunk.start
+    for _ in range(2):  # actors, each with its length; heads, each of 32 bytes
+        count, at = read_uint(data, at, end)
+        if count > end - at:
+            raise RemoteProtocolError("an Automerge document names more than it holds")
+        if _ == 0:
+            for _actor in range(count):
+                _actor_id, at = read_bytes(data, at, end)
+        else:
+            at += 32 * count
+    columns: list[tuple[int, int]] = []
+    changes = 0
+    for which in range(2):  # of the changes, of the operations
+        count, at = read_uint(data, at, end)
+        if count > end - at:
+            raise RemoteProtocolError("an Automerge document names more columns than it holds")
+        for _ in range(count):
+            spec, at = read_uint(data, at, end)
+            size, at = read_uint(data, at, end)
+            columns.append((spec, size))
+        if which == 0:
+            changes = count
+    for index, (spec, size) in enumerate(columns):
+        if size > end - at:
+            raise RemoteProtocolError("a column of an Automerge document is longer than the document")
+        column = data[at : at + size]
+        at += size
+        if spec & _DEFLATED:
+            column = inflate(column, bound)
+        bound -= len(column)
+        if bound < 0:
+            raise RemoteProtocolError("an Automerge document is too large when it is unpacked")
+        if index >= changes and spec & ~_DEFLATED == _ACTION:
+            _count_entries(column)
+
+
+def _count_entries(column: bytes) -> None:
+    """Refuse a column of run-length encoded integers that unpacks to too many."""
+    at, end, total = 0, len(column), 0
+    while at < end:
+        count, at = read_int(column, at, end)
+        if count < 0:
+            total -= count
+            if total > end:
+                break
+            for _ in range(-count):
+                _, at = read_uint(column, at, end)
+        else:
+            value, at = read_uint(column, at, end)
+            total += count or value
+        if total > MAX_OPS:
+            break
+    else:
+        return
+    raise RemoteProtocolError("an Automerge document unpacks to too many operations")

@@ -1,0 +1,65 @@
+"""LEB128 integers and what is counted by them, as Automerge's formats have them.
+
+Seven bits a byte, least significant first, the high bit set on all but the last; a signed integer is extended
+by bit 6 of its last byte. Every malformed input is a ``RemoteProtocolError``.
+"""
+
+from __future__ import annotations
+
+from weft.errors import RemoteProtocolError
+
+__all__ = ["read_bytes", "read_int", "read_uint", "write_uint"]
+
+
+def read_uint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Read an unsigned integer of at most 64 bits; gives it and where it ends."""
+    if at < end and (byte := data[at]) < 0x80:
+        return byte, at + 1
+    value = shift = 0
+    while at < end and shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if value >> 64:
+                break
+            return value, at
+        shift += 7
+    raise RemoteProtocolError("an integer in Automerge data is too large or incomplete")
+
+
+def read_int(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Read a signed integer of at most 64 bits; gives it and where it ends."""
+    if at < end and (byte := data[at]) < 0x80:
+        return (byte if byte < 0x40 else byte - 0x80), at + 1
+    value = shift = 0
+    while at < end and shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            if byte & 0x40:
+                value -= 1 << shift
+            if not -(1 << 63) <= value < 1 << 63:
+                break
+            return value, at
+    raise RemoteProtocolError("an integer in Automerge data is too large or incomplete")
+
+
+def read_bytes(data: bytes, at: int, end: int) -> tuple[bytes, int]:
+    """Read bytes with their length before them; gives them and where they end."""
+    length, at = read_uint(data, at, end)
+    if length > end - at:
+        raise RemoteProtocolError("a string in Automerge data is longer than the data")
+    return data[at : at + length], at + length
+
+
+def write_uint(value: int) -> bytes:
+    """Write an unsigned integer."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
