@@ -155,15 +155,11 @@ def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> None:
     """
     data, end = chunk.data, len(chunk.data)
     at = chunk.start
-    for _ in range(2):  # actors, each with its length; heads, each of 32 bytes
-        count, at = read_uint(data, at, end)
-        if count > end - at:
-            raise RemoteProtocolError("an Automerge document names more than it holds")
-        if _ == 0:
-            for _actor in range(count):
-                _actor_id, at = read_bytes(data, at, end)
-        else:
-            at += 32 * count
+    count, at = read_uint(data, at, end)
+    for _ in range(min(count, end)):  # reading past the end is refused
+        _, at = read_bytes(data, at, end)  # an actor
+    count, at = read_uint(data, at, end)
+    at += 32 * count  # heads
     columns: list[tuple[int, int]] = []
     changes = 0
     for which in range(2):  # of the changes, of the operations
@@ -196,9 +192,9 @@ def _count_entries(column: bytes) -> None:
     while at < end:
         count, at = read_int(column, at, end)
         if count < 0:
-            total -= count
-            if total > end:
+            if -count > end - at:
                 break
+            total -= count
             for _ in range(-count):
                 _, at = read_uint(column, at, end)
         else:
