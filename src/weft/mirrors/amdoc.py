@@ -2,8 +2,8 @@
 
 The binding alone tells nobody of changes, lets a panic on received bytes kill the document, and takes the
 process with it when a document with an open transaction is dropped. Here received bytes go through weft's own
-decoder and are then applied to a fork, which takes the document's place on success; each panic is contained;
-and every change, local or received, is told once, as the bytes it travels in.
+decoder; a panic is contained, and the document is put back as it was; and every change, local or received, is
+told once, as the bytes it travels in.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ __all__ = ["AutomergeDocument", "DocumentEvent"]
 
 _log = logging.getLogger("weft.mirrors")
 
-_MAX_LOG = 256  # changes; a fork costs as much as some dozens of them take to apply
+_MAX_LOG = 256  # chunks since the last fork
+_MAX_LOG_SIZE = 256 * 1024  # bytes of them
 
 Heads: TypeAlias = tuple[bytes, ...]
 
@@ -69,8 +70,8 @@ class AutomergeDocument:
     """
 
     __slots__ = (
-        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_log", "_max_ops",
-        "_spare", "_subscribers", "_telling",
+        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_log", "_log_size",
+        "_max_ops", "_spare", "_subscribers", "_telling",
     )  # fmt: skip
 
     def __init__(
@@ -89,19 +90,49 @@ class AutomergeDocument:
             self._core = new_core(self._actor)
         # The last operation of each change that came since, and, once an older one is asked for, of all.
         self._max_ops: dict[bytes, int] = {}
-        # What the document is restored from when a panic poisons it: an older fork, and the changes since.
+        # What the document is restored from when a panic poisons it or what was received is refused: an older
+        # fork, and what came since. A fork for each message would cost half as much again as the message.
         self._spare = self._core.fork()
         self._log: list[bytes] = []
+        self._log_size = 0
         self._subscribers: list[Callable[[DocumentEvent], None]] = []
         self._events: deque[DocumentEvent] = deque()
         self._telling = False
         self._in_transaction = False
 
+    @classmethod
+    def from_rows(
+        cls, rows: Iterable[bytes], *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> AutomergeDocument:
+        """Make a document out of the rows of a log, in whatever order the log has them.
+
+        Args:
+            rows: Each one or several chunks: saved documents, changes as :class:`DocumentEvent` has them. A
+                change that waits for others is kept until they come.
+            actor: As for the class.
+            limits: As for the class.
+
+        Raises:
+            RemoteProtocolError: A row is neither.
+        """
+        document = cls(actor=actor, limits=limits)
+        changes = []
+        for chunk in [chunk for row in rows for chunk in split_chunks(row)]:
+            if chunk.kind == DOCUMENT:
+                with contained("load the document"):
+                    document._core.merge(load_core(chunk.data))
+            else:
+                changes.append(chunk.data)
+        document._spare = document._core.fork()
+        if changes:
+            document.apply_changes(changes)
+        return document
+
     # -- looking ---------------------------------------------------------------------------------------------
 
     @property
     def core(self) -> CoreDocument:
-        """The binding's document, for reading only. Another one takes its place when changes come in."""
+        """The binding's document, for reading only. Another takes its place when something is refused."""
         return self._core
 
     @property
@@ -175,30 +206,43 @@ class AutomergeDocument:
         try:
             yield transaction
         except BaseException as error:
-            self._end(transaction.rollback, error)
+            self._end(transaction.rollback, before, error)
             raise
         else:
-            self._end(transaction.commit, None)
+            self._end(transaction.commit, before, None)
         finally:
             self._in_transaction = False
-        self._changed(before, self._core.get_changes(before), origin)
+        changes = self._core.get_changes(before)
+        self._remember([change.raw_bytes for change in changes])
+        self._changed(before, changes, origin)
 
-    def _end(self, end: Callable[[], None], error: BaseException | None) -> None:
+    def _end(self, end: Callable[[], None], before: Heads, error: BaseException | None) -> None:
         try:
             with contained("end the transaction"):
                 end()
         except RemoteProtocolError as failure:
             make_immortal(self._core)
-            self._restore()
+            self._restore(before)
             cause = error or failure
             raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
 
-    def _restore(self) -> None:
+    def _remember(self, chunks: Sequence[bytes]) -> None:
+        self._log += chunks
+        self._log_size += sum(map(len, chunks))
+        if len(self._log) > _MAX_LOG or self._log_size > _MAX_LOG_SIZE:
+            self._spare = self._core.fork()
+            self._log.clear()
+            self._log_size = 0
+
+    def _restore(self, heads: Heads) -> None:
+        """Put a document as it was in the place of one that a panic or a refused change has spoilt."""
         core = self._spare.fork()
         core.set_actor(self._actor)
         with contained("restore the document"):
             core.receive_sync_message(SyncState(), decode_message(make_sync_message((), self._log)))
         self._core = core
+        if self.heads != heads:
+            raise MirrorError("the document could not be restored: load it again")
 
     # -- receiving -------------------------------------------------------------------------------------------
 
@@ -272,22 +316,17 @@ class AutomergeDocument:
             else:
                 decode_change(chunk.data)
         before = self.heads
-        if not message.chunks:
-            try:
-                with contained("take in a sync message"):
-                    self._core.receive_sync_message(state, decode_message(data))
-            except RemoteProtocolError:
-                self._restore()
-                raise
-            return
-        core = self._core.fork()
-        core.set_actor(self._actor)
-        with contained("apply a sync message"):
-            core.receive_sync_message(state, decode_message(data))
-            changes = core.get_changes(before)
-            self._check_received(changes, before, core.get_heads())
-        self._spare, self._core = self._core, core
-        self._log.clear()
+        try:
+            with contained("apply a sync message"):
+                self._core.receive_sync_message(state, decode_message(data))
+                if not message.chunks:
+                    return
+                changes = self._core.get_changes(before)
+                self._check_received(changes, before, self._core.get_heads())
+        except RemoteProtocolError:
+            self._restore(before)
+            raise
+        self._remember([chunk.data for chunk in message.chunks])
         self._changed(before, changes, origin)
 
     def _check_received(self, changes: Sequence[CoreChange], before: Heads, after: Sequence[bytes]) -> None:
@@ -341,10 +380,6 @@ class AutomergeDocument:
             return
         self._max_ops.update([(change.hash, change.max_op) for change in changes])
         chunks = tuple([change.raw_bytes for change in changes])
-        self._log += chunks
-        if len(self._log) > _MAX_LOG:
-            self._spare = self._core.fork()
-            self._log.clear()
         self._events.append(DocumentEvent(before, after, chunks, origin))
         if self._telling:
             return
