@@ -118,11 +118,16 @@ class AutomergeDocument:
         document = cls(actor=actor, limits=limits)
         changes = []
         for chunk in [chunk for row in rows for chunk in split_chunks(row)]:
-            if chunk.kind == DOCUMENT:
-                with contained("load the document"):
-                    document._core.merge(load_core(chunk.data))
-            else:
+            if chunk.kind != DOCUMENT:
                 changes.append(chunk.data)
+                continue
+            with contained("load the document"):
+                core = load_core(chunk.data)
+                if document._core.get_heads():
+                    document._core.merge(core)
+                else:  # three times as fast as a merge
+                    core.set_actor(document._actor)
+                    document._core = core
         document._spare = document._core.fork()
         if changes:
             document.apply_changes(changes)

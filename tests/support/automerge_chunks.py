@@ -1,0 +1,89 @@
+"""Automerge's bytes for tests: changes of every kind, and chunks put together by hand."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from weft._leb128 import write_uint
+from weft.mirrors._amcore import ROOT, ObjType, ScalarType
+from weft.mirrors.amdoc import AutomergeDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.mirrors._amcore import CoreTransaction
+
+__all__ = ["ACTOR", "OTHER", "base", "chunk", "honest_changes", "refit"]
+
+ACTOR, OTHER = b"\x01" * 16, b"\x02" * 16
+
+
+def chunk(kind: int, content: bytes) -> bytes:
+    """A chunk with the checksum it should have."""
+    body = bytes([kind]) + write_uint(len(content)) + content
+    return b"\x85\x6f\x4a\x83" + sha256(body).digest()[:4] + body
+
+
+def refit(data: bytes) -> bytes:
+    """A damaged chunk with its length and checksum mended, as an attacker would."""
+    at = 9
+    while at < len(data) and data[at] >= 0x80:
+        at += 1
+    return data if at + 1 >= len(data) else chunk(data[8], data[at + 1 :])
+
+
+def base() -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """A saved document with one of everything, and the ids of its table, row, text and list."""
+    document = AutomergeDocument(actor=ACTOR)
+    with document.transaction() as tx:
+        root = tx.put_object(ROOT, "tinybase", ObjType.Map)
+        tables = tx.put_object(root, "t", ObjType.Map)
+        tx.put_object(root, "v", ObjType.Map)
+        table = tx.put_object(tables, "pets", ObjType.Map)
+        row = tx.put_object(table, "fido", ObjType.Map)
+        tx.put(row, "a", ScalarType.Int, 1)
+        tx.put(row, "b", ScalarType.F64, 1.5)
+        text = tx.put_object(row, "s", ObjType.Text)
+        tx.splice_text(text, 0, 0, "hello")
+        items = tx.put_object(row, "l", ObjType.List)
+        tx.insert(items, 0, ScalarType.Int, 4)
+        tx.insert(items, 1, ScalarType.Str, "x")
+    return document.save(), table, row, text, items
+
+
+def honest_changes() -> tuple[bytes, list[bytes]]:
+    """A saved document, and changes that follow on it."""
+    saved, table, row, text, items = base()
+    changes: list[bytes] = []
+
+    def one(write: Callable[[CoreTransaction], object], actor: bytes = OTHER) -> None:
+        document = AutomergeDocument(saved, actor=actor)
+        before = document.heads
+        with document.transaction() as tx:
+            write(tx)
+        changes.extend(document.changes_since(before))
+
+    def many(tx: CoreTransaction) -> None:
+        rex = tx.put_object(table, "rex", ObjType.Map)
+        for number in range(8):
+            tx.put(rex, f"c{number}", ScalarType.Int, number)
+        name = tx.put_object(rex, "s", ObjType.Text)
+        tx.splice_text(name, 0, 0, "abc")
+        tx.put(row, "a", ScalarType.F64, 2.5)
+        tx.delete(row, "b")
+
+    one(lambda tx: tx.put(row, "a", ScalarType.Int, 2))
+    one(lambda tx: tx.put(row, "a", ScalarType.Int, 3), ACTOR)
+    one(lambda tx: tx.delete(row, "a"))
+    one(lambda tx: tx.delete(table, "fido"))
+    one(lambda tx: tx.put(row, "n", ScalarType.Null, None))
+    one(lambda tx: tx.put(row, "y", ScalarType.Bytes, b"ab"))
+    one(lambda tx: tx.put(row, "q", ScalarType.Boolean, True))
+    one(lambda tx: tx.put(row, "q", ScalarType.Uint, 7))
+    one(lambda tx: tx.splice_text(text, 2, 1, "XY"))
+    one(lambda tx: tx.insert(items, 1, ScalarType.Int, 9))
+    one(lambda tx: tx.delete(items, 0))
+    one(many)
+    one(many, b"\x00" * 16)
+    return saved, changes
