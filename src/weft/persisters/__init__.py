@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from weft._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.persisters._apswdriver import ApswDriver
     from weft.persisters._blocking import BlockingPersister, blocking
     from weft.persisters._custom import CustomPersister, create_custom_persister
     from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
     from weft.persisters._document import ANY, ConflictError, DocumentPersister
+    from weft.persisters._libsqldriver import LibsqlDriver
     from weft.persisters._persister import Persister, PersisterStats
     from weft.persisters._sqlconfig import TableLoad, TableSave, TablesConfig, ValuesTable
+    from weft.persisters._sqlitedriver import SqliteDriver
     from weft.persisters._sqljson import JsonCell
     from weft.persisters._states import Persists, Status
+    from weft.persisters._tursodriver import TursoDriver
     from weft.persisters.file import FilePersister
     from weft.persisters.lmdb import LmdbPersister
     from weft.persisters.mapping import MappingPersister
@@ -28,12 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY",
+    "ApswDriver",
     "BlockingPersister",
     "ConflictError",
     "CustomPersister",
     "DocumentPersister",
     "FilePersister",
     "JsonCell",
+    "LibsqlDriver",
     "LmdbPersister",
     "MappingPersister",
     "Persister",
@@ -43,6 +49,7 @@ __all__ = [
     "PostgresTablesPersister",
     "RawContent",
     "RemotePersister",
+    "SqliteDriver",
     "SqliteJsonPersister",
     "SqliteTablesPersister",
     "Status",
@@ -51,6 +58,7 @@ __all__ = [
     "TableLoad",
     "TableSave",
     "TablesConfig",
+    "TursoDriver",
     "ValuesTable",
     "YjsPersister",
     "blocking",
@@ -60,12 +68,14 @@ __all__ = [
 
 _HOMES = {
     "ANY": "_document",
+    "ApswDriver": "_apswdriver",
     "BlockingPersister": "_blocking",
     "ConflictError": "_document",
     "CustomPersister": "_custom",
     "DocumentPersister": "_document",
     "FilePersister": "file",
     "JsonCell": "_sqljson",
+    "LibsqlDriver": "_libsqldriver",
     "LmdbPersister": "lmdb",
     "MappingPersister": "mapping",
     "Persister": "_persister",
@@ -75,6 +85,7 @@ _HOMES = {
     "PostgresTablesPersister": "postgres",
     "RawContent": "_dirty",
     "RemotePersister": "remote",
+    "SqliteDriver": "_sqlitedriver",
     "SqliteJsonPersister": "sqlite",
     "SqliteTablesPersister": "sqlite",
     "Status": "_states",
@@ -83,6 +94,7 @@ _HOMES = {
     "TableLoad": "_sqlconfig",
     "TableSave": "_sqlconfig",
     "TablesConfig": "_sqlconfig",
+    "TursoDriver": "_tursodriver",
     "ValuesTable": "_sqlconfig",
     "YjsPersister": "yjs",
     "blocking": "_blocking",
@@ -91,6 +103,14 @@ _HOMES = {
 }
 
 # Modules that need a package beyond Python's own, and the extra that brings it.
-_EXTRAS = {"lmdb": "lmdb", "postgres": "postgres", "remote": "http", "yjs": "yjs"}
+_EXTRAS = {
+    "_apswdriver": "apsw",
+    "_libsqldriver": "libsql",
+    "_tursodriver": "turso",
+    "lmdb": "lmdb",
+    "postgres": "postgres",
+    "remote": "http",
+    "yjs": "yjs",
+}
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="all", extras=_EXTRAS)

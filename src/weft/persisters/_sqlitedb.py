@@ -1,15 +1,16 @@
-"""A SQLite connection in a thread of its own, running plans in transactions, and noticing others' writes."""
+"""A SQLite database in a thread of its own, running plans in transactions, and noticing others' writes."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft.errors import StorageError
+from weft.persisters._sqlitedriver import SqliteDriver, StdlibDriver
 from weft.persisters._thread import OwnThread
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Sequence
 
     from weft.persisters._sqldialect import Statement
@@ -18,35 +19,26 @@ __all__ = ["SqliteDatabase"]
 
 R = TypeVar("R")
 
-_BUSY_SECONDS = 5.0
-# TinyBase's: what others committed, what changed the schema, what this connection changed.
-_SEEN = """
-    SELECT d.data_version, s.schema_version, total_changes()
-    FROM pragma_data_version d, pragma_schema_version s
-"""
-
 
 class SqliteDatabase:
     """One database.
 
     Args:
-        database: Path, opened here; or a connection made with ``check_same_thread=False``, left open.
+        database: Path, opened and closed here; or a connection or driver, left open.
         on_sql_command: Called with each statement and its parameters when it has run.
     """
 
     def __init__(
         self,
-        database: str | os.PathLike[str] | sqlite3.Connection,
+        database: str | os.PathLike[str] | sqlite3.Connection | SqliteDriver,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None,
     ) -> None:
-        self.given = database if isinstance(database, sqlite3.Connection) else None
-        self.path = (
-            "the connection given" if isinstance(database, sqlite3.Connection) else os.fspath(database)
-        )
+        # What was given open, and what several persisters may therefore share, taking turns.
+        self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
+        self._driver = database if isinstance(database, SqliteDriver) else StdlibDriver(database)
         self._thread = OwnThread("weft-sqlite")
-        self._connection = self.given
         self._on_sql_command = on_sql_command
-        self._seen: tuple[int, ...] | None = None
+        self._seen: tuple[object, ...] | None = None
 
     async def read(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
         """Run a plan that reads, all of it on one state of the database.
@@ -74,82 +66,70 @@ class SqliteDatabase:
         Raises:
             StorageError: It could not be seen.
         """
-        _, now, _ = await self._run(None, _nothing())
-        return now != self._seen
+        return await self._in_thread(self._look) != self._seen
 
     async def close(self) -> None:
         """Close what was opened here, and end the thread."""
-        if self._connection is not None and self.given is None:
-            await self._thread.run(self._connection.close)
-        self._connection = None
+        if self.given is None:
+            await self._thread.run(self._driver.close)
         await self._thread.close()
 
     async def _run(
-        self, begin: str | None, plan: Generator[Statement, list[Sequence[Any]], R]
-    ) -> tuple[R, tuple[int, ...], tuple[int, ...]]:
+        self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R]
+    ) -> tuple[R, tuple[object, ...], tuple[object, ...]]:
         ran: list[Statement] = []
         try:
-            return await self._thread.run(self._work, begin, plan, ran)
-        except (sqlite3.Error, OverflowError, ValueError) as error:
-            raise StorageError(f"{self.path}: {error}") from error
+            return await self._in_thread(lambda: self._transact(begin, plan, ran))
         finally:
             if self._on_sql_command is not None:
                 for statement in ran:
                     self._on_sql_command(statement.sql, statement.params)
 
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        try:
+            return await self._thread.run(work)
+        except self._driver.errors as error:
+            raise StorageError(f"{self._driver.name}: {error}") from error
+
     # -- in the thread -----------------------------------------------------------------------------------
 
-    def _work(
-        self, begin: str | None, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]
-    ) -> tuple[R, tuple[int, ...], tuple[int, ...]]:
-        if self._connection is None:
-            self._connection = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        db = self._connection
-        if begin is None:
-            seen = self._look(db)
-            return _drive(db, plan, ran), seen, seen
-        db.execute(begin)
+    def _look(self) -> tuple[object, ...]:
+        self._driver.open()
+        return self._driver.seen()
+
+    def _transact(
+        self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]
+    ) -> tuple[R, tuple[object, ...], tuple[object, ...]]:
+        driver = self._driver
+        driver.open()
+        apart = driver.seen() if driver.looks_apart else None
+        driver.execute(begin)
         try:
             # In the transaction, and for reads after its first look at the data: nobody comes between.
-            db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-            before = self._look(db)
-            result = _drive(db, plan, ran)
-            after = self._look(db)
-            db.execute("COMMIT")
+            driver.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
+            before = driver.seen() if apart is None else apart
+            result = self._drive(plan, ran)
+            after = driver.seen() if apart is None else apart
+            driver.execute("COMMIT")
         except BaseException:
             # After some errors, a full disk among them, SQLite has rolled back by itself.
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
             raise
         return result, before, after
 
-    @staticmethod
-    def _look(db: sqlite3.Connection) -> tuple[int, ...]:
-        seen: tuple[int, ...] = db.execute(_SEEN).fetchone()
-        return seen
-
-
-def _drive(
-    db: sqlite3.Connection, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]
-) -> R:
-    """Run the statements of a plan, giving it their rows."""
-    rows: list[Sequence[Any]] | None = None
-    while True:
-        try:
-            statement = plan.send(rows) if rows is not None else next(plan)
-        except StopIteration as end:
-            result: R = end.value
-            return result
-        ran.append(statement)
-        if statement.many:
-            db.executemany(statement.sql, statement.params)
-            rows = []
-        else:
-            rows = db.execute(statement.sql, statement.params).fetchall()
-
-
-def _nothing() -> Generator[Statement, list[Sequence[Any]], None]:
-    return
-    yield
+    def _drive(self, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]) -> R:
+        """Run the statements of a plan, giving it their rows."""
+        rows: list[Sequence[Any]] | None = None
+        while True:
+            try:
+                statement = plan.send(rows) if rows is not None else next(plan)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            ran.append(statement)
+            if statement.many:
+                self._driver.executemany(statement.sql, statement.params)
+                rows = []
+            else:
+                rows = self._driver.execute(statement.sql, statement.params)

@@ -1,7 +1,8 @@
 """Persisting to SQLite: as JSON text in one cell, or as tables.
 
-Python's own ``sqlite3``, in a thread of the persister's own. The journal mode, and with it what a power cut
-can cost, is the database's: in SQLite's default every save is on the disk when it returns.
+Python's own ``sqlite3`` or another library's driver, in a thread of the persister's own. The journal mode,
+and with it what a power cut can cost, is the database's: in SQLite's default every save is on the disk when
+it returns.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
     from weft.persisters._sqlconfig import TablesConfig
+    from weft.persisters._sqlitedriver import SqliteDriver
     from weft.store import Store
 
 __all__ = ["SqliteJsonPersister", "SqliteTablesPersister"]
@@ -37,8 +39,8 @@ class SqliteJsonPersister(DocumentPersister):
 
     Args:
         store: The Store.
-        database: Path; or a connection made with ``check_same_thread=False``, which stays open and which
-            several persisters may share.
+        database: Path; or a connection made with ``check_same_thread=False``, or a driver of another library,
+            which stay open and which several persisters may share.
         cell: Where in the database; or just the name of the table.
         auto_load_interval_seconds: How often auto-load looks for changes.
         on_sql_command: Called with the text and the parameters of each statement that ran.
@@ -48,7 +50,7 @@ class SqliteJsonPersister(DocumentPersister):
     def __init__(
         self,
         store: Store,
-        database: str | os.PathLike[str] | sqlite3.Connection,
+        database: str | os.PathLike[str] | sqlite3.Connection | SqliteDriver,
         cell: str | JsonCell | None = None,
         *,
         auto_load_interval_seconds: float = 1.0,
@@ -96,8 +98,8 @@ class SqliteTablesPersister(Persister):
 
     Args:
         store: The Store.
-        database: Path; or a connection made with ``check_same_thread=False``, which stays open and which
-            several persisters may share.
+        database: Path; or a connection made with ``check_same_thread=False``, or a driver of another library,
+            which stay open and which several persisters may share.
         config: Which tables, and how.
         on_sql_command: Called with the text and the parameters of each statement that ran.
         on_ignored_error: Called with what automatic work could not do, and with cells that cannot be columns.
@@ -106,7 +108,7 @@ class SqliteTablesPersister(Persister):
     def __init__(
         self,
         store: Store,
-        database: str | os.PathLike[str] | sqlite3.Connection,
+        database: str | os.PathLike[str] | sqlite3.Connection | SqliteDriver,
         config: TablesConfig,
         *,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,

@@ -1,0 +1,231 @@
+"""The SQLite persisters on other libraries than Python's own: apsw, libSQL (file and server), Turso."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from weft.errors import StorageError
+from weft.persisters import (
+    ApswDriver,
+    LibsqlDriver,
+    SqliteDriver,
+    SqliteJsonPersister,
+    SqliteTablesPersister,
+    TableLoad,
+    TableSave,
+    TablesConfig,
+    TursoDriver,
+    ValuesTable,
+)
+from weft.persisters._sqldialect import Statement
+from weft.persisters._sqlitedb import SqliteDatabase
+from weft.persisters._turns import Turns
+from weft.store import Store
+from weft.testing.persisters import MORE, PETS, PersisterSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from support.sqld import Sqld
+    from weft.changes import Content
+    from weft.persisters import Persister
+
+_numbers = itertools.count()
+
+
+def _config(number: int) -> TablesConfig:
+    return TablesConfig(
+        load={f"pets{number}": TableLoad("pets")},
+        save={"pets": TableSave(f"pets{number}")},
+        values=ValuesTable(load=True, save=True, table_name=f"values{number}"),
+        nulls="absent",
+        auto_load_interval_seconds=0.01,
+    )
+
+
+class OnADriver(PersisterSuite):
+    """The ground: each persister of a test has a driver of its own, unless all share one."""
+
+    mode: ClassVar[str]
+    shared: SqliteDriver | None = None
+
+    @pytest.fixture(autouse=True)
+    def ground(self) -> Iterator[None]:
+        self.number = next(_numbers)  # names of tables, as some tests' databases are one server's
+        self.drivers: list[SqliteDriver] = []
+        yield
+        for driver in self.drivers:
+            driver.close()
+
+    def connect(self) -> SqliteDriver:
+        raise NotImplementedError
+
+    def _driver(self) -> SqliteDriver:
+        if self.shared is not None:
+            return self.shared
+        self.drivers.append(self.connect())
+        return self.drivers[-1]
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        if self.mode == "json":
+            table = f"json{self.number}"
+            return SqliteJsonPersister(
+                store, self._driver(), table, auto_load_interval_seconds=0.01, **options
+            )
+        return SqliteTablesPersister(store, self._driver(), _config(self.number), **options)
+
+    async def run(self, *statements: tuple[str, Sequence[Any]]) -> list[Sequence[Any]]:
+        """Run statements round the persister; the rows of the last one."""
+
+        def plan() -> Generator[Statement, list[Sequence[Any]], list[Sequence[Any]]]:
+            rows: list[Sequence[Any]] = []
+            for sql, params in statements:
+                rows = yield Statement(sql, params)
+            return rows
+
+        database = SqliteDatabase(self._driver(), None)
+        async with Turns.of(self.shared).turn():
+            rows = await database.write(plan())
+        await database.close()
+        return rows
+
+    async def read_raw(self) -> Content | None:
+        if self.mode == "json":
+            name = f"json{self.number}"
+            if not await self.run(("SELECT 1 FROM sqlite_schema WHERE name=?", (name,))):
+                return None
+            ((text,),) = await self.run((f"SELECT store FROM {name} WHERE _id='_'", ()))
+            return Store().set_json(text).get_content()
+        store = Store()
+        async with SqliteTablesPersister(store, self._driver(), _config(self.number)) as persister:
+            await persister.load()
+        return store.get_content() if store.has_tables() else None
+
+    async def write_raw(self, content: Content) -> None:
+        tables, values = content
+        if self.mode == "json":
+            await self._write_text(Store().set_content(content).get_json())
+            return
+        pets, open_ = f"pets{self.number}", f"values{self.number}"
+        await self.run(
+            (f"DROP TABLE IF EXISTS {pets}", ()),
+            (f"CREATE TABLE {pets}(_id PRIMARY KEY, species, price)", ()),
+            (f"DROP TABLE IF EXISTS {open_}", ()),
+            (f"CREATE TABLE {open_}(_id PRIMARY KEY, open)", ()),
+            (f"INSERT INTO {open_} VALUES('_',?)", (values["open"],)),
+            *(
+                (f"INSERT INTO {pets} VALUES(?,?,?)", (row_id, row["species"], row["price"]))
+                for row_id, row in tables["pets"].items()
+            ),
+        )
+
+    async def write_bad(self) -> None:
+        if self.mode == "json":
+            await self._write_text("[{")
+            return
+        pets = f"pets{self.number}"
+        await self.run(
+            (f"DROP TABLE IF EXISTS {pets}", ()),
+            (f"CREATE TABLE {pets}(no_row_ids)", ()),
+            (f"INSERT INTO {pets} VALUES(1)", ()),
+        )
+
+    async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
+        """A table without row ids is somebody else's: it is refused, and not repaired."""
+        if self.mode == "json":
+            await super().test_bad_stored_data_is_an_error_and_a_save_repairs_it()
+            return
+        store = Store().set_content(PETS)
+        async with self.make(store) as persister:
+            await self.write_bad()
+            for verb in (persister.load, persister.save):
+                with pytest.raises(StorageError, match="no column '_id'"):
+                    await verb()
+        assert store.get_content() == PETS
+
+    async def _write_text(self, text: str) -> None:
+        name = f"json{self.number}"
+        await self.run(
+            (f"CREATE TABLE IF NOT EXISTS {name}(_id PRIMARY KEY, store)", ()),
+            (
+                f"INSERT INTO {name} VALUES('_',?) ON CONFLICT(_id) DO UPDATE SET store=excluded.store",
+                (text,),
+            ),
+        )
+
+
+class OnApsw(OnADriver):
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "store.db"
+
+    def connect(self) -> SqliteDriver:
+        return ApswDriver(self.path)
+
+
+class TestApswJson(OnApsw):
+    mode = "json"
+
+
+class TestApswTables(OnApsw):
+    mode = "tables"
+    contents = (PETS, MORE)
+
+
+class OnLibsql(OnADriver):
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "store.db"
+
+    def connect(self) -> SqliteDriver:
+        return LibsqlDriver(self.path)
+
+
+class TestLibsqlJson(OnLibsql):
+    mode = "json"
+
+
+class TestLibsqlTables(OnLibsql):
+    mode = "tables"
+    contents = (PETS, MORE)
+
+
+class OnSqld(OnADriver):
+    @pytest.fixture(autouse=True)
+    def place(self, sqld: Sqld) -> None:
+        self.server = sqld
+
+    def connect(self) -> SqliteDriver:
+        return LibsqlDriver(self.server.url)
+
+
+class TestSqldJson(OnSqld):
+    mode = "json"
+
+
+class TestSqldTables(OnSqld):
+    mode = "tables"
+    contents = (PETS, MORE)
+
+
+class OnTurso(OnADriver):
+    """One driver for all, as the engine sees nobody else's writes."""
+
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> Iterator[None]:
+        self.shared = TursoDriver(tmp_path / "store.db")
+        yield
+        self.shared.close()
+
+
+class TestTursoJson(OnTurso):
+    mode = "json"
+
+
+class TestTursoTables(OnTurso):
+    mode = "tables"
+    contents = (PETS, MORE)
