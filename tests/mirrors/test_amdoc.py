@@ -1,0 +1,291 @@
+"""AutomergeDocument: what is told, what is refused, and that a refusal leaves the document as it was."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from support.automerge_chunks import OTHER, chunk, honest_changes
+from weft._amchunks import split_chunks
+from weft._amsync import make_sync_message
+from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
+from weft.limits import Limits
+from weft.mirrors._amcore import ROOT, ObjType, ScalarType
+from weft.mirrors._amlog import compact_rows
+from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
+
+
+def put(document: AutomergeDocument, key: str, number: int, *, origin: object = None) -> None:
+    with document.transaction(origin=origin) as tx:
+        tx.put(ROOT, key, ScalarType.Int, number)
+
+
+def content(document: AutomergeDocument) -> dict[str, object]:
+    values = zip(document.core.keys(ROOT), document.core.values(ROOT), strict=True)
+    return {key: value[0][1] for key, value in values}
+
+
+def sync(one: AutomergeDocument, other: AutomergeDocument, origin: object = "net") -> None:
+    ends = [(one, one.new_sync_state()), (other, other.new_sync_state())]
+    quiet = 0
+    while quiet < 2:
+        message = ends[0][0].generate_sync_message(ends[0][1])
+        quiet = 0 if message else quiet + 1
+        if message:
+            ends[1][0].receive_sync_message(ends[1][1], message, origin=origin)
+        ends.reverse()
+
+
+def log_of(count: int) -> list[bytes]:
+    document = AutomergeDocument(actor=OTHER)
+    for number in range(count):
+        put(document, f"k{number}", number)
+    return document.changes_since(())
+
+
+# -- telling
+
+
+def test_local_and_received_changes_are_told_once_with_heads_changes_and_origin() -> None:
+    one, other = AutomergeDocument(), AutomergeDocument()
+    local: list[DocumentEvent] = []
+    received: list[DocumentEvent] = []
+    one.subscribe(local.append)
+    other.subscribe(received.append)
+    origin = object()
+    put(one, "a", 1, origin=origin)
+    put(one, "b", 2)
+    sync(one, other, origin=origin)
+    assert [event.before for event in local] == [(), local[0].after]
+    assert local[0].origin is origin
+    assert local[1].origin is None
+    (event,) = received
+    assert (event.before, event.after, event.origin) == ((), one.heads, origin)
+    assert event.changes == local[0].changes + local[1].changes
+    assert content(other) == {"a": 1, "b": 2}
+
+
+def test_an_empty_transaction_and_known_changes_are_told_to_nobody() -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    events: list[DocumentEvent] = []
+    document.subscribe(events.append)
+    with document.transaction():
+        pass
+    assert not document.apply_changes(document.changes_since(()))
+    assert events == []
+
+
+def test_what_a_subscriber_writes_is_told_after_and_what_it_raises_is_contained(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    document = AutomergeDocument()
+    seen: list[tuple[str, tuple[bytes, ...]]] = []
+
+    def first(event: DocumentEvent) -> None:
+        seen.append(("first", event.after))
+        if len(document.core.keys(ROOT)) < 3:
+            put(document, f"more{len(seen)}", 1)
+        raise KeyError("of the subscriber")
+
+    document.subscribe(first)
+    end = document.subscribe(lambda event: seen.append(("second", event.after)))
+    with caplog.at_level(logging.ERROR):
+        put(document, "a", 1)
+    assert [name for name, _ in seen] == ["first", "second"] * 3
+    assert seen[-1][1] == document.heads
+    assert "of the subscriber" in caplog.text
+    end()
+    end()
+    put(document, "z", 1)
+    assert seen[-1][0] == "first"
+
+
+# -- transactions
+
+
+def test_an_exception_rolls_back_and_propagates() -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    before = document.heads
+    with pytest.raises(ZeroDivisionError), document.transaction() as tx:  # noqa: PT012 - the block is the test
+        tx.put(ROOT, "a", ScalarType.Int, 2)
+        raise ZeroDivisionError
+    assert (document.heads, content(document), document.in_transaction) == (before, {"a": 1}, False)
+
+
+def test_nothing_else_can_be_done_while_a_transaction_is_open() -> None:
+    document = AutomergeDocument()
+    state = document.new_sync_state()
+    with document.transaction() as tx:
+        assert document.in_transaction
+        tx.put(ROOT, "a", ScalarType.Int, 1)
+        for attempt in (
+            lambda: document.transaction().__enter__(),
+            lambda: document.apply_changes([]),
+            lambda: document.generate_sync_message(state),
+            lambda: document.receive_sync_message(state, b""),
+            lambda: document.includes([bytes(32)]),
+            document.save,
+        ):
+            with pytest.raises(LocalProtocolError):
+                attempt()
+    assert content(document) == {"a": 1}
+
+
+def test_a_poisoned_document_is_noticed_and_restored() -> None:
+    document = AutomergeDocument()
+    for number in range(600):  # past the point where an older fork is let go
+        put(document, "n", number)
+    before = document.heads
+    with pytest.raises(MirrorError, match="before"), document.transaction() as tx:  # noqa: PT012 - as above
+        tx.put(ROOT, "n", ScalarType.Int, -1)
+        tx.put(ROOT, "n", ScalarType.Unknown, 1)
+    assert (document.heads, content(document)) == (before, {"n": 599})
+    assert document.core.get_actor() == document.actor
+    put(document, "n", 700)
+    assert content(AutomergeDocument(document.save())) == {"n": 700}
+
+
+def test_a_process_that_ends_within_a_transaction_ends_in_order() -> None:
+    program = (
+        "from weft.mirrors.amdoc import AutomergeDocument\n"
+        "from weft.mirrors._amcore import ROOT, ScalarType\n"
+        "document = AutomergeDocument()\n"
+        "manager = document.transaction()\n"
+        "manager.__enter__().put(ROOT, 'a', ScalarType.Int, 1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# -- receiving
+
+
+def test_changes_may_come_in_any_order_and_wait_for_each_other() -> None:
+    changes = log_of(4)
+    names = [each.hash for change in changes for each in split_chunks(change)]
+    document = AutomergeDocument()
+    assert not document.apply_changes(changes[:1])
+    assert document.apply_changes(changes[2:])
+    assert content(document) == {"k0": 0}
+    assert not document.includes(names)
+    assert document.includes(names[:1])
+    assert not document.apply_changes(changes[1:2])
+    assert content(document) == {"k0": 0, "k1": 1, "k2": 2, "k3": 3}
+    assert document.includes(names)
+    assert document.includes(document.heads)
+    assert not document.includes([b"\x11" * 32])
+
+
+def test_changes_that_wait_survive_a_message_that_is_refused() -> None:
+    changes = log_of(3)
+    document = AutomergeDocument()
+    document.apply_changes(changes[:1])
+    assert document.apply_changes(changes[2:])
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([_numbered_wrongly(document)])
+    assert not document.apply_changes(changes[1:2])
+    assert len(content(document)) == 3
+
+
+def _numbered_wrongly(document: AutomergeDocument) -> bytes:
+    """A change that the binding takes in, and with which a saved document cannot be loaded again."""
+    other = AutomergeDocument(document.save(), actor=b"\x03" * 16)
+    before = other.heads
+    put(other, "x", 1)
+    (raw,) = other.changes_since(before)
+    (parsed,) = split_chunks(raw)
+    body = bytearray(raw[parsed.start :])
+    at = 1 + 32 * len(before) + 17 + 1  # the number of its first operation
+    assert body[at] == 2
+    body[at] = 1
+    return chunk(1, bytes(body))
+
+
+def test_a_change_with_which_a_saved_document_could_not_be_loaded_is_refused() -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    events: list[DocumentEvent] = []
+    document.subscribe(events.append)
+    before = document.heads
+    with pytest.raises(RemoteProtocolError, match="numbered"):
+        document.apply_changes([_numbered_wrongly(document)])
+    assert (document.heads, content(document), events) == (before, {"a": 1}, [])
+    AutomergeDocument(document.save())
+
+
+def test_malformed_and_too_large_messages_are_refused() -> None:
+    document = AutomergeDocument(limits=Limits(max_message=100))
+    state = document.new_sync_state()
+    changes = log_of(2)
+    for bad in (b"", b"\x42", b"hello", make_sync_message([], [changes[0][:-1]]), bytes(101)):
+        with pytest.raises(RemoteProtocolError):
+            document.receive_sync_message(state, bad)
+    with pytest.raises(RemoteProtocolError):
+        document.peer_heads(b"hello")
+    assert document.heads == ()
+    heads = [bytes([number]) * 32 for number in (9, 3)]
+    assert AutomergeDocument.peer_heads(make_sync_message(heads)) == tuple(sorted(heads))
+
+
+# -- data
+
+
+def test_a_saved_document_followed_by_changes_is_loaded_and_nothing_else_is() -> None:
+    saved, changes = honest_changes()
+    document = AutomergeDocument(saved + changes[0])
+    assert document.changes_since(AutomergeDocument(saved).heads) == [changes[0]]
+    for bad in (b"x", saved[:-1], saved + changes[0][:-1], changes[0], saved[:40] + b"x" + saved[41:]):
+        with pytest.raises(RemoteProtocolError):
+            AutomergeDocument(bad)
+    with pytest.raises(DataError):
+        AutomergeDocument(actor=b"")
+    assert AutomergeDocument(saved, actor=OTHER).core.get_actor() == OTHER
+
+
+def test_rows_in_any_order_make_the_document_and_compact_without_loss() -> None:
+    rows = log_of(12)
+    whole = AutomergeDocument.from_rows(reversed(rows))
+    assert len(content(whole)) == 12
+    compacted = compact_rows(rows)
+    assert compacted is not None
+    saved, kept = compacted
+    assert kept == frozenset()
+    assert AutomergeDocument(saved).heads == whole.heads
+    with_gap = [saved_part := b"".join(rows[:4]), *rows[6:]]
+    again = compact_rows([rows[0], *with_gap])
+    assert again is not None
+    assert again[1] == frozenset(range(2, 8))
+    left = [again[0], *rows[6:]]
+    assert AutomergeDocument.from_rows(left).heads == AutomergeDocument.from_rows([saved_part]).heads
+    assert AutomergeDocument.from_rows([*left, *rows[4:6]]).heads == whole.heads
+    assert compact_rows(rows[:1]) is None
+    with pytest.raises(RemoteProtocolError):
+        compact_rows([rows[0], rows[1][:-1]])
+
+
+def test_documents_that_were_made_apart_are_one_after_both_are_rows() -> None:
+    documents = [AutomergeDocument(), AutomergeDocument()]
+    for number, document in enumerate(documents):
+        put(document, f"k{number}", number)
+    both = AutomergeDocument.from_rows([document.save() for document in documents])
+    assert content(both) == {"k0": 0, "k1": 1}
+    put(both, "own", 1)
+    assert both.core.get_actor() == both.actor
+
+
+def test_nested_objects_arrive() -> None:
+    one, other = AutomergeDocument(), AutomergeDocument()
+    with one.transaction() as tx:
+        text = tx.put_object(tx.put_object(ROOT, "m", ObjType.Map), "t", ObjType.Text)
+        tx.splice_text(text, 0, 0, "hé👩")
+    sync(one, other)
+    found = other.core.get(ROOT, "m")
+    assert found is not None
+    inner = other.core.get(found[1], "t")
+    assert inner is not None
+    assert other.core.text(inner[1]) == "hé👩"
