@@ -409,7 +409,8 @@ class RepoSession:
         shared.peer_heads = heads
         if document.heads != before:
             shared.unacknowledged = True
-        self._say(document_id, shared, effects)
+        if not shared.refused:  # it would be asked for what it was refused, for ever
+            self._say(document_id, shared, effects)
         if message.is_request and not document.heads:
             effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
         effects += self._covered(shared)

@@ -1,0 +1,310 @@
+"""Two ends of an automerge-repo connection, back to back."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.mirrors import AutomergeDocument
+from weft.mirrors._amcore import ROOT, ScalarType
+from weft.protocols._cbor import decode, encode
+from weft.protocols.automerge_repo import (
+    Denied,
+    Effect,
+    Ephemeral,
+    Flushed,
+    FlushLost,
+    Joined,
+    PeerLeft,
+    RepoSession,
+    Requested,
+    Send,
+    Synced,
+    Unavailable,
+    decode_document_id,
+    document_url,
+    encode_document_id,
+    parse_document_url,
+)
+
+PETS, ZOOS = encode_document_id(bytes(range(16))), encode_document_id(bytes(16))
+
+
+def put(document: AutomergeDocument, key: str, value: int) -> None:
+    with document.transaction() as transaction:
+        transaction.put(ROOT, key, ScalarType.Int, value)
+
+
+class Wire:
+    """A client and a server, and what happens at either. ``serves`` are the server's documents."""
+
+    def __init__(self, **serves: AutomergeDocument) -> None:
+        self.client = RepoSession(role="client", peer_id="client", session_id="one")
+        self.server = RepoSession(role="server", peer_id="server", session_id="two")
+        self.serves = serves
+        self.at_client: list[Effect] = []
+        self.at_server: list[Effect] = []
+        self.sent: list[tuple[str, Send]] = []
+
+    def connect(self) -> None:
+        self.server.connected()
+        self.pump(self.client.connected(), [])
+
+    def pump(self, client: list[Effect], server: list[Effect]) -> None:
+        queue: deque[tuple[str, Effect]] = deque([("client", effect) for effect in client])
+        queue.extend(("server", effect) for effect in server)
+        while queue:
+            side, effect = queue.popleft()
+            if isinstance(effect, Send):
+                self.sent.append((side, effect))
+                receiver, name = (self.server, "server") if side == "client" else (self.client, "client")
+                queue.extend((name, effect) for effect in receiver.receive(effect.data))
+            elif isinstance(effect, Requested):
+                document = self.serves.get(effect.document_id)
+                if document is None:
+                    effects = self.server.unavailable(effect.document_id)
+                else:
+                    effects = self.server.add(effect.document_id, document)
+                queue.extend(("server", effect) for effect in effects)
+            else:
+                (self.at_client if side == "client" else self.at_server).append(effect)
+
+
+def test_both_ends_come_to_the_same_state_and_hear_of_changes() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    put(ours, "a", 1)
+    put(theirs, "b", 2)
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, ours)
+    wire.connect()
+    assert ours.heads == theirs.heads
+    assert wire.at_client == [Joined("server", {"isEphemeral": False}), Synced(PETS)]
+    assert wire.at_server == [Joined("client", {"isEphemeral": True}), Synced(PETS)]
+    put(theirs, "b", 3)
+    wire.pump([], wire.server.changed(PETS))
+    put(ours, "a", 4)
+    wire.pump(wire.client.changed(PETS), [])
+    assert ours.heads == theirs.heads
+    assert dict(zip(ours.core.keys(ROOT), (v[0][1] for v in ours.core.values(ROOT)), strict=True)) == {
+        "a": 4,
+        "b": 3,
+    }
+
+
+def test_a_flush_is_answered_by_heads_that_say_everything_is_there() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    put(ours, "a", 1)
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, ours)
+    wire.connect()
+    put(ours, "a", 2)
+    put(theirs, "b", 2)  # the heads differ when the answer comes
+    token, effects = wire.client.request_flush(PETS)
+    assert effects
+    assert Flushed(token) not in effects
+    wire.pump(effects, [])
+    assert Flushed(token) in wire.at_client
+    again, effects = wire.client.request_flush(PETS)
+    assert Flushed(again) in effects  # nothing to ask for
+
+
+def test_a_server_answers_changes_only_when_they_are_stored() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    put(ours, "a", 1)
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, ours)
+    wire.connect()
+    wire.sent.clear()
+    put(ours, "a", 2)
+    wire.pump(wire.client.changed(PETS), [])
+    assert [send.after_stored for side, send in wire.sent if side == "server"] == [True]
+    wire.sent.clear()
+    put(theirs, "b", 2)  # somebody else's
+    wire.pump([], wire.server.changed(PETS))
+    assert [send.after_stored for side, send in wire.sent if side == "server"] == [False]
+
+
+def test_flushes_are_lost_with_the_connection_and_documents_stay() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, ours)
+    wire.connect()
+    put(ours, "a", 1)
+    token, _ = wire.client.request_flush(PETS)  # what it sends is cut off
+    assert wire.client.disconnected() == [FlushLost((token,))]
+    wire.server.disconnected()
+    wire.connect()
+    assert ours.heads == theirs.heads != ()
+
+
+def test_an_unknown_document_is_unavailable_until_the_server_gets_it() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, ours)
+    wire.client.add(ZOOS, AutomergeDocument())
+    wire.connect()
+    assert [effect for effect in wire.at_client if isinstance(effect, Unavailable)] == [
+        Unavailable(PETS),
+        Unavailable(ZOOS),
+    ]
+    put(theirs, "late", 1)
+    wire.pump([], wire.server.changed(PETS))
+    assert ours.heads == theirs.heads
+    assert Synced(PETS) in wire.at_client
+
+
+def test_a_reader_is_told_and_not_heard() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    put(theirs, "a", 1)
+    wire = Wire()
+    wire.client.add(PETS, ours)
+    wire.server.add(PETS, theirs, read_only=True)
+    wire.connect()
+    assert ours.heads == theirs.heads
+    put(ours, "mine", 1)
+    wire.pump(wire.client.changed(PETS), [])
+    assert Denied(f"document {PETS} may not be written") in wire.at_server
+    assert theirs.core.keys(ROOT) == ["a"]
+    put(theirs, "a", 2)
+    wire.pump([], wire.server.changed(PETS))
+    assert ours.includes(theirs.heads)
+
+
+def test_ephemeral_messages_arrive_once_and_are_relayed_unchanged() -> None:
+    wire = Wire(**{PETS: AutomergeDocument()})
+    ours = AutomergeDocument()
+    put(ours, "a", 1)
+    wire.client.add(PETS, ours)
+    wire.connect()
+    said = wire.client.broadcast(PETS, encode({"cursor": 3}))
+    wire.pump(said, [])
+    (heard,) = [effect for effect in wire.at_server if isinstance(effect, Ephemeral)]
+    assert decode(heard.message.data) == {"cursor": 3}
+    wire.pump(said, [])  # the same again, as over another way round
+    assert len([effect for effect in wire.at_server if isinstance(effect, Ephemeral)]) == 1
+    assert wire.server.relay(heard.message) == []  # not back to who said it
+    other = RepoSession(role="server", peer_id="server", session_id="x")
+    other.connected()
+    other.receive(_message(type="join", senderId="third", supportedProtocolVersions=["1"]))
+    other.add(PETS, AutomergeDocument())
+    (send,) = other.relay(heard.message)
+    assert isinstance(send, Send)
+    fields: Any = decode(send.data)
+    assert (fields["senderId"], fields["sessionId"], fields["count"]) == ("client", "one", 1)
+
+
+def test_a_client_of_another_version_is_refused_with_the_reason() -> None:
+    server = RepoSession(role="server", peer_id="server", session_id="x")
+    server.connected()
+    effects = server.receive(_message(type="join", senderId="c", supportedProtocolVersions=["9"]))
+    assert effects[1:] == [Denied("unsupported protocol version")]
+    client = RepoSession(role="client", peer_id="c", session_id="y")
+    client.connected()
+    assert isinstance(effects[0], Send)
+    assert client.receive(effects[0].data) == [Denied("unsupported protocol version")]
+
+
+def _message(**fields: object) -> bytes:
+    return encode({"targetId": "x", **fields})
+
+
+def _joined() -> tuple[RepoSession, AutomergeDocument]:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    server = RepoSession(role="server", peer_id="server", session_id="x")
+    server.add(PETS, document)
+    server.connected()
+    server.receive(_message(type="join", senderId="c", supportedProtocolVersions=["1"]))
+    return server, document
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (b"", "CBOR"),
+        (encode([1]), "no CBOR map"),
+        (_message(), "no type"),
+        (_message(type="sync", senderId="c", documentId=PETS), "no data"),
+        (_message(type="sync", senderId="c", documentId=PETS, data=b""), "no data"),
+        (_message(type="sync", senderId="c", documentId="nonsense", data=b"\x42"), "no document id"),
+        (_message(type="sync", senderId="c", documentId=PETS, data=b"\x42"), "too large or incomplete"),
+        (_message(type="sync", senderId="c", documentId=PETS, data=b"\x99"), "no Automerge sync message"),
+        (_message(type="join", senderId="c"), "after the handshake"),
+        (_message(type="ephemeral", senderId="c", documentId=PETS, sessionId="s", data=b"1"), "count"),
+        (
+            _message(type="ephemeral", senderId="you", documentId=PETS, sessionId="s", data=b"1", count=1),
+            "in the name of another",
+        ),
+    ],
+)
+def test_bad_messages_are_refused_and_change_nothing(message: bytes, reason: str) -> None:
+    server, document = _joined()
+    before = document.save()
+    with pytest.raises(RemoteProtocolError, match=reason):
+        server.receive(message)
+    assert document.save() == before
+
+
+def test_messages_of_later_versions_are_left_alone() -> None:
+    server, _ = _joined()
+    assert server.receive(_message(type="remote-heads-changed", senderId="c", anything=1)) == []
+    assert server.receive(_message(type="leave", senderId="c")) == [PeerLeft()]
+
+
+def test_a_session_without_a_connection_says_so() -> None:
+    session = RepoSession(role="client", peer_id="c", session_id="s")
+    with pytest.raises(LocalProtocolError, match="not connected"):
+        session.receive(b"")
+    session.connected()
+    with pytest.raises(LocalProtocolError, match="connected already"):
+        session.connected()
+    with pytest.raises(ValueError, match="no document id"):
+        session.add("nonsense", AutomergeDocument())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_mutated_frames_raise_the_one_error_and_harm_nothing(seed: int) -> None:
+    """The seed is the test's parameter."""
+    rng = random.Random(seed)
+    client = AutomergeDocument()
+    for number in range(5):
+        put(client, f"k{number}", number)
+    ours = RepoSession(role="client", peer_id="c", session_id="s")
+    ours.add(PETS, client)
+    ours.connected()
+    peer = encode({"type": "peer", "senderId": "server", "selectedProtocolVersion": "1"})
+    (frame,) = [effect.data for effect in ours.receive(peer) if isinstance(effect, Send)]
+    for _ in range(50):
+        server, document = _joined()
+        before = document.save()
+        data = bytearray(frame)
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        try:
+            server.receive(bytes(data))
+        except RemoteProtocolError:
+            assert document.save() == before
+        AutomergeDocument(document.save())
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_document_ids_come_back(data: bytes) -> None:
+    document_id = encode_document_id(data)
+    assert decode_document_id(document_id) == data
+    assert parse_document_url(document_url(document_id)) == document_id
+
+
+def test_document_ids_are_those_of_javascript() -> None:
+    """bs58check, as automerge-repo 2.5.6 encodes ids with it."""
+    assert encode_document_id(bytes(range(16))) == "1Bhh3pU9gLXZiNDL6PEa1Gs9fh"
+    url = "automerge:1Bhh3pU9gLXZiNDL6PEa1Gs9fh#abc"
+    assert parse_document_url(url) == "1Bhh3pU9gLXZiNDL6PEa1Gs9fh"
+    for bad in ("", "automerge:", "1Bhh3pU9gLXZiNDL6PEa1Gs9fi", "0OIl", "1" * 100, PETS + "1"):
+        with pytest.raises(ValueError, match="document id"):
+            parse_document_url(bad)
