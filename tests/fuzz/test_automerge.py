@@ -37,7 +37,7 @@ def test_no_damaged_bytes_crash_the_process_or_spoil_a_document(count: int, tmp_
     if done.returncode:
         print(f"last case: {case.read_bytes().hex()}")
     assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2_000:]}"
-    result = json.loads(done.stdout)
+    result = json.loads(done.stdout.splitlines()[-1])  # the binding prints lines of its own on some bytes
     assert result["wrong"] == [], result
     assert result["found"]["cases"] >= count
     assert result["found"]["refused"] > 50
