@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weft.persisters.file import FilePersister
     from weft.persisters.lmdb import LmdbPersister
     from weft.persisters.mapping import MappingPersister
+    from weft.persisters.objectstore import ObjectStorePersister
     from weft.persisters.postgres import PostgresJsonPersister, PostgresTablesPersister
     from weft.persisters.remote import RemotePersister, remote_handler
     from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
@@ -42,6 +43,7 @@ __all__ = [
     "LibsqlDriver",
     "LmdbPersister",
     "MappingPersister",
+    "ObjectStorePersister",
     "Persister",
     "PersisterStats",
     "Persists",
@@ -78,6 +80,7 @@ _HOMES = {
     "LibsqlDriver": "_libsqldriver",
     "LmdbPersister": "lmdb",
     "MappingPersister": "mapping",
+    "ObjectStorePersister": "objectstore",
     "Persister": "_persister",
     "PersisterStats": "_persister",
     "Persists": "_states",
@@ -108,6 +111,7 @@ _EXTRAS = {
     "_libsqldriver": "libsql",
     "_tursodriver": "turso",
     "lmdb": "lmdb",
+    "objectstore": "objects",
     "postgres": "postgres",
     "remote": "http",
     "yjs": "yjs",

@@ -1,0 +1,112 @@
+"""Persisting to an object store: S3, Google Cloud Storage, Azure, or memory, through ``obstore``.
+
+A save is conditional (RFC 9110, section 13): it replaces the object it knows, by its ETag, or makes a new
+one, and otherwise reads, merges and tries again. So two writers never silently overwrite each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+
+from weft.errors import StorageError
+from weft.persisters._document import ANY, ConflictError, DocumentPersister
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from obstore.store import ObjectStore
+
+    from weft.store import Store
+
+__all__ = ["ObjectStorePersister"]
+
+_MAX_BYTES = 64 * 2**20
+
+
+class ObjectStorePersister(DocumentPersister):
+    """Keeps a Store as one object of an object store, as JSON text.
+
+    Args:
+        store: The Store.
+        objects: A store of ``obstore``, such as ``S3Store("bucket")``.
+        path: Name of the object.
+        poll_seconds: How often auto-load asks for another version; each is one HEAD request.
+        conditional: Whether saves are conditional. ``False`` is for stores that cannot do that (obstore's own
+            ``LocalStore``; use :class:`~weft.persisters.FilePersister` for files): then the last writer wins.
+        max_bytes: The largest object that is read.
+        on_ignored_error: Called with what automatic work could not do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        objects: ObjectStore,
+        path: str = "store.json",
+        *,
+        poll_seconds: float = 5.0,
+        conditional: bool = True,
+        max_bytes: int = _MAX_BYTES,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
+        self._objects = objects
+        self._path = path
+        self._conditional = conditional
+        self._max_bytes = max_bytes
+
+    def get_path(self) -> str:
+        """Get the name of the object."""
+        return self._path
+
+    async def fetch(self) -> tuple[bytes | None, object]:
+        """GET the object."""
+        try:
+            found = await obstore.get_async(self._objects, self._path)
+            if found.meta["size"] > self._max_bytes:
+                raise StorageError(f"{self._path}: the object is longer than {self._max_bytes} bytes")
+            data = bytes(await found.bytes_async())
+        except FileNotFoundError:
+            return None, None
+        except (BaseError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
+        return data, self._tag(found.meta)
+
+    async def put(self, data: bytes, expected: object) -> object:
+        """PUT the object, if it replaces what is expected."""
+        mode: Any = "overwrite"
+        if self._conditional and expected is not ANY:
+            mode = "create" if expected is None else {"e_tag": expected}
+        try:
+            result = await obstore.put_async(self._objects, self._path, data, mode=mode, use_multipart=False)
+        except (AlreadyExistsError, PreconditionError) as error:
+            raise ConflictError(f"{self._path}: another saved before") from error
+        except NotImplementedError as error:
+            raise StorageError(
+                f"{self._path}: this object store has no conditional writes; with conditional=False the last"
+                " writer wins"
+            ) from error
+        except (BaseError, OSError, ValueError) as error:
+            raise self._failed("written", error) from error
+        return self._tag(result)
+
+    async def probe(self) -> object:
+        """HEAD."""
+        try:
+            return self._tag(await obstore.head_async(self._objects, self._path))
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError, ValueError) as error:
+            raise self._failed("looked at", error) from error
+
+    def _tag(self, meta: Any) -> str:
+        tag = meta.get("e_tag")
+        if not isinstance(tag, str):
+            raise StorageError(f"{self._path}: this object store tells no ETag, so changes cannot be noticed")
+        return tag
+
+    def _failed(self, what: str, error: Exception) -> StorageError:
+        reason = str(error).partition("\n")[0]  # what follows is the library's own state
+        return StorageError(f"{self._path}: the object cannot be {what}: {reason}")
