@@ -300,3 +300,21 @@ async def test_a_server_that_is_not_there_is_an_error() -> None:
     async with PostgresJsonPersister(Store(), "postgresql://weft@127.0.0.1:1/postgres") as persister:
         with pytest.raises(StorageError, match="PostgreSQL"):
             await persister.load()
+
+
+async def test_a_row_id_with_nul_is_left_out_told_once_and_stops_no_other_row(
+    postgres: PostgresServer,
+) -> None:
+    errors: list[str] = []
+    config = TablesConfig(load={"nul": "nul"}, save={"nul": "nul"})
+    store = Store().set_tables({"nul": {"a": {"x": "b\0"}, "c\0": {"x": 1}}})
+    async with PostgresTablesPersister(
+        store, postgres.dsn, config, on_ignored_error=lambda error: errors.append(str(error))
+    ) as persister:
+        await persister.save()
+        await persister.start_auto_save()
+        store.set_cell("nul", "c\0", "x", 2)
+        store.set_cell("nul", "d", "x", 3)
+    assert errors == ["row 'c\\x00' of table 'nul' is not saved: NUL in its id"]
+    expected = [("a", '"b\\u0000"'), ("d", "3")]
+    assert await run(postgres.dsn, "SELECT _id, x FROM nul ORDER BY _id") == expected
