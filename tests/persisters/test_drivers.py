@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import apsw
 import pytest
 
+from support.node import INTEROP
 from weft.errors import StorageError
 from weft.persisters import (
     ApswDriver,
@@ -24,10 +28,10 @@ from weft.persisters._sqldialect import Statement
 from weft.persisters._sqlitedb import SqliteDatabase
 from weft.persisters._turns import Turns
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite
+from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from support.sqld import Sqld
@@ -229,3 +233,101 @@ class TestTursoJson(OnTurso):
 class TestTursoTables(OnTurso):
     mode = "tables"
     contents = (PETS, MORE)
+
+
+async def test_several_persisters_share_a_driver_and_leave_it_open(tmp_path: Path) -> None:
+    driver = ApswDriver(tmp_path / "store.db")
+    one, two = Store().set_content(PETS), Store().set_content(MORE)
+    async with (
+        SqliteJsonPersister(one, driver, "one") as first,
+        SqliteJsonPersister(two, driver, "two") as second,
+    ):
+        await asyncio.gather(first.save(), second.save(), first.load(), second.load())
+    assert driver.execute("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name") == [
+        ("one",),
+        ("two",),
+    ]
+    driver.close()
+    driver.close()
+    async with SqliteJsonPersister(Store(), driver, "one") as persister:
+        await persister.load()  # opened again with its next use
+        assert persister.get_store().get_content() == PETS
+    driver.close()
+
+
+async def test_a_connection_of_apsw_stays_the_programs_own(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "store.db"))
+    async with SqliteJsonPersister(Store().set_content(PETS), ApswDriver(connection)) as persister:
+        await persister.save()
+    assert connection.execute("SELECT count(*) FROM tinybase").fetchall() == [(1,)]
+    connection.close()
+
+
+async def test_an_extension_that_cannot_be_loaded_is_an_error(tmp_path: Path) -> None:
+    driver = ApswDriver(tmp_path / "store.db", extensions=[str(tmp_path / "none.so")])
+    async with SqliteJsonPersister(Store(), driver) as persister:
+        with pytest.raises(StorageError, match=r"none\.so"):
+            await persister.load()
+
+
+@pytest.mark.parametrize("connect", [ApswDriver, LibsqlDriver, TursoDriver])
+async def test_a_file_that_is_no_database_is_an_error(
+    connect: Callable[[Path], SqliteDriver], tmp_path: Path
+) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"this is no database, and it is long enough to have been one" * 100)
+    driver = connect(path)
+    store = Store().set_content(PETS)
+    async with SqliteJsonPersister(store, driver) as persister:
+        for verb in (persister.load, persister.save):
+            with pytest.raises(StorageError, match=r"store\.db"):
+                await verb()
+    driver.close()
+    assert store.get_content() == PETS
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+async def test_libsql_would_cut_text_off_at_a_nul_so_it_is_refused(tmp_path: Path) -> None:
+    driver = LibsqlDriver(tmp_path / "store.db")
+    config = TablesConfig(save={"pets": TableSave("pets")})
+    store = Store().set_cell("pets", "fido", "name", "fi\0do")
+    async with SqliteTablesPersister(store, driver, config) as persister:
+        with pytest.raises(StorageError, match="NUL"):
+            await persister.save()
+    driver.close()
+
+
+@pytest.mark.usefixtures("_node")
+async def test_powersync_queues_what_is_saved_and_what_it_brings_is_loaded(tmp_path: Path) -> None:
+    """Its tables are views, which take no upsert: rows are looked for, then updated or inserted."""
+    library = INTEROP / "node_modules" / "@powersync" / "node" / "lib" / "libpowersync_x64.linux.so"
+    driver = ApswDriver(tmp_path / "sync.db", extensions=[(str(library), "sqlite3_powersync_init")])
+    columns = [{"name": "species", "type": "TEXT"}, {"name": "price", "type": "REAL"}]
+    schema = {"tables": [{"name": "pets", "columns": columns, "indexes": []}]}
+    driver.open()
+    driver.execute("BEGIN")
+    driver.execute("SELECT powersync_init()")
+    driver.execute("SELECT powersync_replace_schema(?)", [json.dumps(schema)])
+    driver.execute("COMMIT")
+    config = TablesConfig(
+        load={"pets": TableLoad("pets", row_id_column_name="id")},
+        save={"pets": TableSave("pets", row_id_column_name="id", columns=["species", "price"])},
+        nulls="absent",
+        auto_load_interval_seconds=0.01,
+    )
+    store = Store().set_row("pets", "fido", {"species": "dog", "price": 5})
+    async with SqliteTablesPersister(store, driver, config) as persister:
+        await persister.start_auto_persisting()
+        store.set_cell("pets", "fido", "price", 6)
+        await until(lambda: at_rest(persister))
+        store.del_row("pets", "fido")
+        await until(lambda: at_rest(persister))
+        queue = [json.loads(str(row[0])) for row in driver.execute("SELECT data FROM ps_crud ORDER BY id")]
+        assert [(item["op"], item["id"], item.get("data")) for item in queue] == [
+            ("PUT", "fido", {"species": "dog", "price": 5}),
+            ("PATCH", "fido", {"price": 6}),
+            ("DELETE", "fido", None),
+        ]
+        driver.execute("INSERT INTO pets(id, species) VALUES('rex', 'dog')")
+        await until(lambda: store.get_row("pets", "rex") == {"species": "dog"})
+    driver.close()

@@ -30,13 +30,17 @@ class ApswDriver(SqliteDriver):
 
     Args:
         database: Path, opened with the first use; or a connection, which stays open at :meth:`close`.
-        extensions: Paths of SQLite extensions to load into it.
+        extensions: Paths of SQLite extensions to load into it; or pairs of a path and the name of the entry
+            point, where SQLite cannot guess that from the path.
     """
 
     errors = (apsw.Error, OverflowError, ValueError, TypeError)
 
     def __init__(
-        self, database: str | os.PathLike[str] | apsw.Connection, *, extensions: Sequence[str] = ()
+        self,
+        database: str | os.PathLike[str] | apsw.Connection,
+        *,
+        extensions: Sequence[str | tuple[str, str]] = (),
     ) -> None:
         self._given = database if isinstance(database, apsw.Connection) else None
         self._path = None if isinstance(database, apsw.Connection) else os.fspath(database)
@@ -55,12 +59,24 @@ class ApswDriver(SqliteDriver):
         else:
             connection = apsw.Connection(self._path)
             connection.set_busy_timeout(_BUSY_MILLISECONDS)
-        if self._extensions:
-            connection.enable_load_extension(True)
-            for extension in self._extensions:
-                connection.load_extension(extension)
-            connection.enable_load_extension(False)
+        try:
+            self._load_extensions(connection)
+        except BaseException:
+            if self._path is not None:
+                connection.close()
+            raise
         self._connection = connection
+
+    def _load_extensions(self, connection: apsw.Connection) -> None:
+        if not self._extensions:
+            return
+        connection.enable_load_extension(True)
+        try:
+            for extension in self._extensions:
+                path, entry = (extension, None) if isinstance(extension, str) else extension
+                connection.load_extension(path, entry)
+        finally:
+            connection.enable_load_extension(False)
 
     def close(self) -> None:
         """Disconnect."""
