@@ -92,7 +92,7 @@ class OnADriver(PersisterSuite):
             return rows
 
         database = SqliteDatabase(self._driver(), None)
-        async with Turns.of(self.shared).turn():
+        async with Turns.of(database.queue).turn():
             rows = await database.write(plan())
         await database.close()
         return rows

@@ -17,6 +17,9 @@ __all__ = ["LibsqlDriver"]
 
 # A server forgets a connection that was silent for ten seconds, and counts changes anew on the next.
 _SILENCE_SECONDS = 5.0
+# The package holds the interpreter while it waits for a server: two transactions of one process would wait
+# for each other until the server gives up, so all persisters on one server take turns.
+_QUEUES: dict[str, object] = {}
 
 
 class LibsqlDriver(SqliteDriver):
@@ -47,6 +50,11 @@ class LibsqlDriver(SqliteDriver):
         self._watcher: Any = None  # never in a transaction: a server begins to count anew after each
         self._looked = 0.0
         self._silences = 0
+
+    @property
+    def queue(self) -> object:
+        """All that use one server take turns."""
+        return _QUEUES.setdefault(self.name, object()) if self.looks_apart else self
 
     def open(self) -> None:
         """Connect."""

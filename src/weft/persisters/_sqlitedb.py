@@ -40,6 +40,11 @@ class SqliteDatabase:
         self._on_sql_command = on_sql_command
         self._seen: tuple[object, ...] | None = None
 
+    @property
+    def queue(self) -> object:
+        """What persisters that must take turns have in common; ``None`` where nobody else uses this."""
+        return self.given.queue if isinstance(self.given, SqliteDriver) else self.given
+
     async def read(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
         """Run a plan that reads, all of it on one state of the database.
 

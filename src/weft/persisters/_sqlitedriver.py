@@ -38,6 +38,11 @@ class SqliteDriver(ABC):
     errors: tuple[type[Exception], ...]
     looks_apart: bool = False
 
+    @property
+    def queue(self) -> object:
+        """Persisters whose drivers have the same take turns."""
+        return self
+
     @abstractmethod
     def open(self) -> None:
         """Connect, unless that is done. Transactions are left to statements ``BEGIN`` and ``COMMIT``."""

@@ -62,7 +62,7 @@ class SqliteJsonPersister(DocumentPersister):
             store,
             poll_seconds=auto_load_interval_seconds,
             on_ignored_error=on_ignored_error,
-            connection=self._db.given,
+            connection=self._db.queue,
         )
         self._cell = JsonCell() if cell is None else JsonCell(cell) if isinstance(cell, str) else cell
 
@@ -115,7 +115,7 @@ class SqliteTablesPersister(Persister):
         on_ignored_error: Callable[[Exception], object] | None = None,
     ) -> None:
         self._db = SqliteDatabase(database, on_sql_command)
-        super().__init__(store, on_ignored_error=on_ignored_error, connection=self._db.given)
+        super().__init__(store, on_ignored_error=on_ignored_error, connection=self._db.queue)
         self._config = config
         self._left_out: dict[tuple[str, str], str] = {}
 
