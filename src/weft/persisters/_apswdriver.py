@@ -10,7 +10,7 @@ import apsw
 from weft.persisters._sqlitedriver import SqliteDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["ApswDriver"]
 
@@ -24,9 +24,6 @@ class ApswDriver(SqliteDriver):
 
         driver = ApswDriver("shop.db", extensions=["/usr/lib/spatialite.so"])
         persister = SqliteTablesPersister(store, driver, config)
-
-    What the program itself writes through the same connection is noticed at once and not only at the next
-    look; SQLite tells of most such writes, though not of all.
 
     Args:
         database: Path, opened with the first use; or a connection, which stays open at :meth:`close`.
@@ -96,10 +93,6 @@ class ApswDriver(SqliteDriver):
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         return self._opened.in_transaction
-
-    def listen(self, listener: Callable[[], None] | None) -> None:
-        """Call when something is written through this connection, in the thread that writes."""
-        self._opened.set_update_hook(None if listener is None else lambda *_: listener())
 
     @property
     def _opened(self) -> apsw.Connection:
