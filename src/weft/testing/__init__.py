@@ -1,6 +1,6 @@
 """Tools for testing programs that use weft; weft is tested with the same ones.
 
-The simulation needs the extra ``weft[yjs]``; importing this package alone does not.
+The simulation needs the extra ``weft[yjs]`` and the suites pytest; importing this package alone does not.
 """
 
 from __future__ import annotations
@@ -14,17 +14,29 @@ if TYPE_CHECKING:
     from weft.testing._simresult import SimFailure, SimResult
     from weft.testing.clock import ManualClock
     from weft.testing.memory import MemoryNetwork
+    from weft.testing.persisters import KillSuite, PersisterSuite
     from weft.testing.simnet import SimNet
 
-__all__ = ["FaultRates", "ManualClock", "MemoryNetwork", "SimFailure", "SimNet", "SimResult"]
+__all__ = [
+    "FaultRates",
+    "KillSuite",
+    "ManualClock",
+    "MemoryNetwork",
+    "PersisterSuite",
+    "SimFailure",
+    "SimNet",
+    "SimResult",
+]
 
 _HOMES = {
     "FaultRates": "_simplan",
+    "KillSuite": "persisters",
     "ManualClock": "clock",
     "MemoryNetwork": "memory",
+    "PersisterSuite": "persisters",
     "SimFailure": "_simresult",
     "SimNet": "simnet",
     "SimResult": "_simresult",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs")
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", extras={"persisters": "dev"})
