@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -39,30 +39,25 @@ class ApswDriver(SqliteDriver):
         *,
         extensions: Sequence[str | tuple[str, str]] = (),
     ) -> None:
-        self._given = database if isinstance(database, apsw.Connection) else None
-        self._path = None if isinstance(database, apsw.Connection) else os.fspath(database)
-        self.name = self._path or "the connection given"
+        self._database = database
         self._extensions = extensions
-        self._connection: apsw.Connection | None = None
+        self.owned = not isinstance(database, apsw.Connection)
+        self.name = "the connection given" if isinstance(database, apsw.Connection) else os.fspath(database)
 
-    def open(self) -> None:
-        """Connect, and load the extensions."""
-        if self._connection is not None:
-            return
-        if self._path is None:
-            connection = self._given
-            if connection is None:
-                raise ValueError("the database is closed")
+    def connect(self) -> apsw.Connection:
+        """Connect, or take the connection given, and load the extensions."""
+        if isinstance(self._database, apsw.Connection):
+            connection = self._database
         else:
-            connection = apsw.Connection(self._path)
+            connection = apsw.Connection(os.fspath(self._database))
             connection.set_busy_timeout(_BUSY_MILLISECONDS)
         try:
             self._load_extensions(connection)
         except BaseException:
-            if self._path is not None:
+            if self.owned:
                 connection.close()
             raise
-        self._connection = connection
+        return connection
 
     def _load_extensions(self, connection: apsw.Connection) -> None:
         if not self._extensions:
@@ -74,28 +69,3 @@ class ApswDriver(SqliteDriver):
                 connection.load_extension(path, entry)
         finally:
             connection.enable_load_extension(False)
-
-    def close(self) -> None:
-        """Disconnect."""
-        if self._connection is not None and self._path is not None:
-            self._connection.close()
-        self._connection = None
-
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """Run one statement."""
-        return list(self._opened.execute(sql, tuple(params)))
-
-    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement many times."""
-        self._opened.executemany(sql, rows)
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._opened.in_transaction
-
-    @property
-    def _opened(self) -> apsw.Connection:
-        if self._connection is None:
-            raise ValueError("the database is closed")
-        return self._connection

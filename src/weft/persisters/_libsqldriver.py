@@ -46,7 +46,6 @@ class LibsqlDriver(SqliteDriver):
         self.name = os.fspath(database)
         self.looks_apart = "://" in self.name or self.name.startswith("libsql:")
         self._auth_token = auth_token
-        self._connection: Any = None
         self._watcher: Any = None  # never in a transaction: a server begins to count anew after each
         self._looked = 0.0
         self._silences = 0
@@ -56,24 +55,23 @@ class LibsqlDriver(SqliteDriver):
         """All that use one server take turns."""
         return _QUEUES.setdefault(self.name, object()) if self.looks_apart else self
 
-    def open(self) -> None:
+    def connect(self) -> Any:
         """Connect."""
-        if self._connection is None:
-            self._connection = self._connect()
-            if self.looks_apart:
-                self._watcher = self._connect()
-
-    def _connect(self) -> Any:
         options = {} if self._auth_token is None else {"auth_token": self._auth_token}
         return libsql.connect(self.name, isolation_level=None, **options)
 
+    def open(self) -> None:
+        """Connect, to a server twice."""
+        super().open()
+        if self.looks_apart and self._watcher is None:
+            self._watcher = self.connect()
+
     def close(self) -> None:
         """Disconnect."""
-        connections = self._connection, self._watcher
-        self._connection = self._watcher = None
-        for connection in connections:
-            if connection is not None:
-                connection.close()
+        super().close()
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """Run one statement."""
@@ -81,12 +79,7 @@ class LibsqlDriver(SqliteDriver):
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement many times."""
-        self._opened.executemany(sql, [_checked(row) for row in rows])
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return bool(self._opened.in_transaction)
+        super().executemany(sql, [_checked(row) for row in rows])
 
     def seen(self) -> tuple[object, ...]:
         """Look whether somebody wrote."""
@@ -96,12 +89,6 @@ class LibsqlDriver(SqliteDriver):
         self._silences += now - self._looked > _SILENCE_SECONDS
         self._looked = now
         return (self._silences, *self._watcher.execute(SEEN).fetchall()[0])
-
-    @property
-    def _opened(self) -> Any:
-        if self._connection is None:
-            raise ValueError("the database is closed")
-        return self._connection
 
 
 def _checked(params: Sequence[Any]) -> tuple[Any, ...]:

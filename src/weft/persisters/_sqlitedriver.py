@@ -25,49 +25,70 @@ SEEN = """
 
 
 class SqliteDriver(ABC):
-    """A connection of some SQLite library, opened with its first use.
+    """A connection of some SQLite library, made with its first use.
 
     Attributes:
         name: How errors call the database.
-        errors: What the library raises where the database refuses.
+        errors: What the library raises where the database refuses. ``ValueError`` is among them: it says that
+            the driver is closed.
+        owned: Whether the connection is made here, and so closed here.
         looks_apart: Whether :meth:`seen` looks from outside of the transaction, and so takes what this
             connection wrote for another's.
     """
 
     name: str
     errors: tuple[type[Exception], ...]
+    owned: bool = True
     looks_apart: bool = False
+    _connection: Any = None
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Give a connection of the form of Python's database API.
+
+        Transactions are left to statements ``BEGIN`` and ``COMMIT``.
+        """
 
     @property
     def queue(self) -> object:
         """Persisters whose drivers have the same take turns."""
         return self
 
-    @abstractmethod
     def open(self) -> None:
-        """Connect, unless that is done. Transactions are left to statements ``BEGIN`` and ``COMMIT``."""
+        """Connect, unless that is done."""
+        if self._connection is None:
+            self._connection = self.connect()
 
-    @abstractmethod
     def close(self) -> None:
-        """Disconnect, if that was done here. A second call does nothing."""
+        """Disconnect, if the connection was made here. A second call does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self.owned:
+            connection.close()
 
-    @abstractmethod
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """Run one statement with ``?`` for each parameter; returns its rows, if it gives any."""
+        rows: list[Sequence[Any]] = self._opened.execute(sql, params).fetchall()
+        return rows
 
-    @abstractmethod
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each of the rows of parameters."""
+        self._opened.executemany(sql, rows)
 
     @property
-    @abstractmethod
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
+        return bool(self._opened.in_transaction)
 
     def seen(self) -> tuple[object, ...]:
         """What changes whenever somebody, this connection or another, writes."""
         (row,) = self.execute(SEEN)
         return tuple(row)
+
+    @property
+    def _opened(self) -> Any:
+        if self._connection is None:
+            raise ValueError("the database is closed")
+        return self._connection
 
 
 class StdlibDriver(SqliteDriver):
@@ -80,42 +101,16 @@ class StdlibDriver(SqliteDriver):
     errors = (sqlite3.Error, OverflowError, ValueError)
 
     def __init__(self, database: str | os.PathLike[str] | sqlite3.Connection) -> None:
-        self._connection: sqlite3.Connection | None = None
-        self._path: str | None = None
-        if isinstance(database, sqlite3.Connection):
-            self._connection = database
-            self.name = "the connection given"
-        else:
-            self._path = self.name = os.fspath(database)
+        self._database = database
+        self.owned = not isinstance(database, sqlite3.Connection)
+        self.name = (
+            "the connection given" if isinstance(database, sqlite3.Connection) else os.fspath(database)
+        )
 
-    def open(self) -> None:
-        """Connect."""
-        if self._connection is None and self._path is not None:
-            self._connection = sqlite3.connect(
-                self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-
-    def close(self) -> None:
-        """Disconnect."""
-        if self._connection is not None and self._path is not None:
-            self._connection.close()
-            self._connection = None
-
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """Run one statement."""
-        return self._opened.execute(sql, params).fetchall()
-
-    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement many times."""
-        self._opened.executemany(sql, rows)
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._opened.in_transaction
-
-    @property
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise ValueError("the database is closed")
-        return self._connection
+    def connect(self) -> sqlite3.Connection:
+        """Connect, or give the connection given."""
+        if isinstance(self._database, sqlite3.Connection):
+            return self._database
+        return sqlite3.connect(
+            self._database, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
