@@ -41,7 +41,7 @@ def parse_sync_message(data: bytes) -> SyncMessage:
     Raises:
         RemoteProtocolError: It is not one.
     """
-    if data[:1] not in {b"\x42", b"\x43"}:
+    if not data or data[0] not in {_V1, _V2}:
         raise RemoteProtocolError("this is no Automerge sync message")
     end = len(data)
     heads, at = _hashes(data, 1, end)

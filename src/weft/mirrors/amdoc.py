@@ -286,13 +286,16 @@ class AutomergeDocument:
             message = self._core.generate_sync_message(state)
             return None if message is None else bytes(message.encode())
 
-    def receive_sync_message(self, state: SyncState, data: bytes, *, origin: object = None) -> None:
+    def receive_sync_message(self, state: SyncState, data: bytes, *, origin: object = None) -> Heads:
         """Take in a peer's message and tell of what is new.
 
         Args:
             state: Of the connection it came over.
             data: The message.
             origin: Who sent it; handed to the subscribers.
+
+        Returns:
+            The sender's heads, as the message announces them, sorted.
 
         Raises:
             RemoteProtocolError: It is not a sync message. Nothing was applied; drop the connection, for its
@@ -302,19 +305,11 @@ class AutomergeDocument:
         self._expect_idle("synced")
         if len(data) > self._limits.max_message:
             raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
-        self._receive(state, data, origin)
+        return self._receive(state, data, origin)
 
-    @staticmethod
-    def peer_heads(data: bytes) -> Heads:
-        """The sender's heads, as a sync message announces them, sorted.
-
-        Raises:
-            RemoteProtocolError: It is not a sync message.
-        """
-        return tuple(sorted(parse_sync_message(data).heads))
-
-    def _receive(self, state: SyncState, data: bytes, origin: object) -> None:
+    def _receive(self, state: SyncState, data: bytes, origin: object) -> Heads:
         message = parse_sync_message(data)
+        heads = tuple(sorted(message.heads))
         for chunk in message.chunks:
             if chunk.kind == DOCUMENT:
                 check_document(chunk)
@@ -325,7 +320,7 @@ class AutomergeDocument:
             with contained("apply a sync message"):
                 self._core.receive_sync_message(state, decode_message(data))
                 if not message.chunks:
-                    return
+                    return heads
                 changes = self._core.get_changes(before)
                 self._check_received(changes, before, self._core.get_heads())
         except RemoteProtocolError:
@@ -333,6 +328,7 @@ class AutomergeDocument:
             raise
         self._remember([chunk.data for chunk in message.chunks])
         self._changed(before, changes, origin)
+        return heads
 
     def _check_received(self, changes: Sequence[CoreChange], before: Heads, after: Sequence[bytes]) -> None:
         """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal
 
 from weft._amsync import parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
-from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols._repoeffects import (
     Denied,
     Effect,
@@ -102,7 +101,6 @@ class RepoSession:
         peer_id: The name of this end; another one than any other peer's.
         session_id: Drawn anew for each session object: marks the ephemeral messages of this end.
         metadata: What the other end is told about this one.
-        limits: What the other end may ask for.
     """
 
     def __init__(
@@ -112,12 +110,10 @@ class RepoSession:
         peer_id: str,
         session_id: str,
         metadata: Mapping[str, object] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.role = role
         self.peer_id = peer_id
         self.other: str | None = None
-        self.limits = limits
         self._session_id = session_id
         self._metadata: dict[str, object] = {"isEphemeral": role == "client"}
         if metadata is not None:
@@ -320,7 +316,6 @@ class RepoSession:
             self._waiting[document_id] = message
             return [] if asked else [Requested(document_id)]
         document = shared.document
-        heads = document.peer_heads(message.data)
         effects: list[Effect] = []
         if shared.read_only and parse_sync_message(message.data).chunks:
             if not shared.refused:
@@ -328,8 +323,7 @@ class RepoSession:
                 effects.append(Denied(f"document {document_id} may not be written"))
             return effects
         before = document.heads
-        document.receive_sync_message(shared.state, message.data, origin=self)
-        shared.peer_heads = heads
+        heads = shared.peer_heads = document.receive_sync_message(shared.state, message.data, origin=self)
         if document.heads != before:
             shared.unacknowledged = True
         if not shared.refused:  # it would be asked for what it was refused, for ever
