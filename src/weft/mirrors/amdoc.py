@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from weft._amchange import decode_change
 from weft._amchunks import DOCUMENT, check_document, split_chunks
 from weft._amsync import make_sync_message, parse_sync_message
+from weft._subscribers import subscribe
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.mirrors._amcore import SyncState, contained, decode_message, load_core, make_immortal, new_core
@@ -367,13 +368,7 @@ class AutomergeDocument:
         Returns:
             A function that ends the subscription; calling it again does nothing.
         """
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return subscribe(self._subscribers, callback)
 
     def _changed(self, before: Heads, changes: Sequence[CoreChange], origin: object) -> None:
         after = self.heads

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
+from weft._subscribers import subscribe
 from weft._yupdate import Spans, check_update, cut_at_holes
 from weft.errors import MirrorError
 from weft.mirrors._lineage import decode_state_vector, read_delete_set
@@ -250,13 +251,7 @@ class YDocument:
         Returns:
             A function that ends the subscription; calling it again does nothing.
         """
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return subscribe(self._subscribers, callback)
 
     def attach(self, mirror: Attached) -> None:
         """Have the mirror's ``flush`` called after each received update. The mirror is held weakly."""

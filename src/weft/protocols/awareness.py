@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft._lib0 import Writer
+from weft._subscribers import subscribe
 from weft.jsoncodec import dumps, loads
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols._awareness_message import AwarenessEntry, State, read_entries
@@ -344,13 +345,7 @@ class Awareness:
         Returns:
             A function that ends it; calling it again does nothing.
         """
-        self._observers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._observers:
-                self._observers.remove(callback)
-
-        return unsubscribe
+        return subscribe(self._observers, callback)
 
     def _notify(self, change: AwarenessChange, origin: object | None) -> None:
         for callback in tuple(self._observers):

@@ -7,6 +7,7 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from weft._subscribers import subscribe
 from weft.errors import ProviderError, SyncTimeoutError, WeftError
 
 if TYPE_CHECKING:
@@ -60,13 +61,7 @@ class Standing:
 
     def add_listener(self, listener: StatusListener) -> Callable[[], None]:
         """Call ``listener(status, synced)`` at each change; returns a function that ends it."""
-        self._listeners.append(listener)
-
-        def remove() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return remove
+        return subscribe(self._listeners, listener)
 
     def report(self, error: Exception) -> None:
         """Hand an error that nobody waits for to the owner's handler, or to the log."""
