@@ -1,42 +1,18 @@
-"""What a session of automerge-repo's protocol wants done, or tells."""
+"""What a session of automerge-repo's protocol tells beside what every session does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from weft.protocols._effects import Denied, Flushed, FlushLost, Send
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weft.protocols._repomessages import EphemeralMessage
 
-__all__ = [
-    "Denied",
-    "Effect",
-    "Ephemeral",
-    "FlushLost",
-    "Flushed",
-    "Joined",
-    "PeerLeft",
-    "Requested",
-    "Send",
-    "Synced",
-    "Unavailable",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a message.
-
-    Attributes:
-        data: One binary websocket message.
-        after_stored: Send it only when storage has everything received before: the other end takes the heads
-            in it as an acknowledgement. Order is kept all the same.
-    """
-
-    data: bytes
-    after_stored: bool = False
+__all__ = ["Effect", "Ephemeral", "Joined", "PeerLeft", "Requested", "Synced", "Unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +50,6 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
-class Flushed:
-    """The other end has everything that the document held when the flush with this token was asked for."""
-
-    token: int
-
-
-@dataclass(frozen=True, slots=True)
-class FlushLost:
-    """The connection is over before these flushes were answered; ask again on the next one."""
-
-    tokens: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Ephemeral:
     """Somebody said something that is not kept.
 
@@ -101,13 +63,6 @@ class Ephemeral:
 @dataclass(frozen=True, slots=True)
 class PeerLeft:
     """The other end says that it goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """The server does not want this client, and closes."""
-
-    reason: str
 
 
 Effect: TypeAlias = (

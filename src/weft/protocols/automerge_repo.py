@@ -17,16 +17,13 @@ from typing import TYPE_CHECKING, Literal
 
 from weft._amsync import parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.protocols._effects import Denied, Flushed, FlushLost, Send
 from weft.protocols._repoeffects import (
-    Denied,
     Effect,
     Ephemeral,
-    Flushed,
-    FlushLost,
     Joined,
     PeerLeft,
     Requested,
-    Send,
     Synced,
     Unavailable,
 )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.mirrors.ydoc import decode_state_vector
+from weft.protocols._effects import Denied, Flushed, FlushLost, Send
 from weft.protocols._ymessages import (
     KEEP_ALIVE,
     AuthDenied,
@@ -64,36 +65,8 @@ _HANDSHAKE, _GAP = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Send a message.
-
-    Attributes:
-        data: One binary websocket message.
-        after_stored: Send it only when storage has everything received before: the client takes it as the
-            acknowledgement. Order is kept all the same.
-    """
-
-    data: bytes
-    after_stored: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Synced:
     """The other end's state has been received and applied; said once for each connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flushed:
-    """The other end has processed everything sent before the flush with this token was asked for."""
-
-    token: int
-
-
-@dataclass(frozen=True, slots=True)
-class FlushLost:
-    """The connection is over before these flushes were answered; ask again on the next one."""
-
-    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +74,6 @@ class AwarenessChanged:
     """A received message, or the end of the connection, changed awareness; its observers have been told."""
 
     change: AwarenessChange
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """The server says that something is not allowed: to be here, or to write."""
-
-    reason: str
 
 
 Effect: TypeAlias = Send | Synced | Flushed | FlushLost | AwarenessChanged | Denied
