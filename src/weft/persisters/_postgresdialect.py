@@ -12,7 +12,7 @@ from weft.persisters._sqldialect import Dialect, Statement
 from weft.values import EncodedCell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["PostgresDialect"]
 
@@ -66,6 +66,10 @@ class PostgresDialect(Dialect):
         if not table and name in {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}:
             return "PostgreSQL's own column has this name"
         return None
+
+    def refused_rows(self, row_ids: Iterable[str]) -> Mapping[str, str]:
+        """Text cannot hold a NUL."""
+        return {row_id: "NUL in its id" for row_id in row_ids if "\0" in row_id}
 
     def schema(self, tables: Sequence[str]) -> list[Statement]:
         """Tables and views; generated columns, which cannot be written, are not listed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["Column", "Dialect", "Statement", "TableInfo"]
 
@@ -66,6 +66,10 @@ class Dialect(ABC):
     @abstractmethod
     def refusal(self, name: str, *, table: bool) -> str | None:
         """Say why a table, or a column, of this name is not to be made, or ``None``."""
+
+    def refused_rows(self, row_ids: Iterable[str]) -> Mapping[str, str]:
+        """Row ids that the database cannot hold, each with the reason."""
+        return {}
 
     @abstractmethod
     def schema(self, tables: Sequence[str]) -> list[Statement]:

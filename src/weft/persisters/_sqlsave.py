@@ -5,7 +5,7 @@ Saving a change costs what the change costs: one upsert for each row of it, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from weft.errors import StorageError
 from weft.persisters._sqlconfig import TableSave
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from weft.persisters._sqlconfig import TablesConfig
     from weft.persisters._sqldialect import Dialect
 
-__all__ = ["save_changes_plan", "save_content_plan"]
+__all__ = ["LeftOut", "save_changes_plan", "save_content_plan"]
+
+LeftOut: TypeAlias = dict[tuple[str, str, str], str]
+"""What a save has not written, to a sentence that says so and why: ``"cell"`` or ``"row"``, table and id."""
+
+R = TypeVar("R")
 
 Kinds = "Mapping[str, Mapping[str, str]]"
 Steps = "Generator[Statement, list[Sequence[Any]], None]"
@@ -37,7 +42,7 @@ class _Saver:
         self.config = config
         self.kinds = kinds
         self.schema: dict[str, TableInfo] = {}
-        self.left_out: dict[tuple[str, str], str] = {}
+        self.left_out: LeftOut = {}
 
     def prepare(self, tables: Iterable[str]) -> Generator[Statement, list[Sequence[Any]], None]:
         self.schema = yield from read_schema(self.dialect, tables)
@@ -82,7 +87,10 @@ class _Saver:
                 if reason is None and len(known) + 1 >= dialect.max_columns:
                     reason = f"a table can have {dialect.max_columns} columns"
             if reason is not None:
-                self.left_out.setdefault((save.table_name, cell_id), reason)
+                self.left_out.setdefault(
+                    ("cell", save.table_name, cell_id),
+                    f"cell {cell_id!r} is not saved in table {save.table_name!r}: {reason}",
+                )
                 continue
             if column is None:
                 column = known[folded] = Column(cell_id, dialect.new_column(kinds.get(cell_id)))
@@ -170,10 +178,20 @@ class _Saver:
         else:
             yield Statement(sql, [(row_id,) for row_id in row_ids], many=True)
 
+    def savable(self, save: TableSave, rows: Mapping[str, R]) -> Mapping[str, R]:
+        """Leave out rows that the database cannot hold, so that they stop no others."""
+        refused = self.dialect.refused_rows(rows)
+        for row_id, reason in refused.items():
+            self.left_out["row", save.table_name, row_id] = (
+                f"row {row_id!r} of table {save.table_name!r} is not saved: {reason}"
+            )
+        return {row_id: row for row_id, row in rows.items() if row_id not in refused} if refused else rows
+
     def content(
         self, save: TableSave, rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]
     ) -> Generator[Statement, list[Sequence[Any]], None]:
         """Make a table hold these rows and no others."""
+        rows = self.savable(save, rows)
         info = self.info(save)
         everything = save.condition is None or save.condition == "true"
         if not rows:
@@ -212,6 +230,7 @@ class _Saver:
         self, save: TableSave, rows: Mapping[str, Mapping[str, Any] | Undefined], kinds: Mapping[str, str]
     ) -> Generator[Statement, list[Sequence[Any]], None]:
         """Write changed cells, delete deleted rows, and leave everything else alone."""
+        rows = self.savable(save, rows)
         yield from self.delete(save, [row_id for row_id, row in rows.items() if isinstance(row, Undefined)])
         written = {row_id: row for row_id, row in rows.items() if not isinstance(row, Undefined)}
         info = self.info(save)
@@ -264,7 +283,7 @@ def _names(config: TablesConfig) -> list[str]:
 
 def save_content_plan(
     dialect: Dialect, config: TablesConfig, kinds: Mapping[str, Mapping[str, str]], content: StoredContent
-) -> Generator[Statement, list[Sequence[Any]], dict[tuple[str, str], str]]:
+) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
     """Make the tables hold the content, and nothing else where conditions do not say otherwise.
 
     Args:
@@ -274,7 +293,7 @@ def save_content_plan(
         content: The content.
 
     Returns:
-        ``(table name, cell id)`` to the reason, for what was left out.
+        What was left out.
     """
     saver = _Saver(dialect, config, kinds)
     yield from saver.prepare(_names(config))
@@ -295,7 +314,7 @@ def save_content_plan(
 
 def save_changes_plan(
     dialect: Dialect, config: TablesConfig, kinds: Mapping[str, Mapping[str, str]], changes: StoredChanges
-) -> Generator[Statement, list[Sequence[Any]], dict[tuple[str, str], str]]:
+) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
     """Write changes; arguments and result as for :func:`save_content_plan`."""
     saver = _Saver(dialect, config, kinds)
     saves = {table_id: save for table_id, save in config.saves().items() if table_id in changes[0]}

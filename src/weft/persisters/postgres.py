@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.errors import StorageError
 from weft.persisters._document import DocumentPersister
-from weft.persisters._persister import Persister
 from weft.persisters._postgresdb import PostgresDatabase
 from weft.persisters._postgresdialect import PostgresDialect
 from weft.persisters._sqljson import JsonCell, fetch_plan, put_plan
 from weft.persisters._sqlload import load_plan
 from weft.persisters._sqlsave import save_changes_plan, save_content_plan
+from weft.persisters._tables import TablesPersister
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
     from weft.persisters._sqlconfig import TablesConfig
@@ -71,7 +70,7 @@ class PostgresJsonPersister(DocumentPersister):
         await self._db.close()
 
 
-class PostgresTablesPersister(Persister):
+class PostgresTablesPersister(TablesPersister):
     """Keeps tables of a Store in tables of a PostgreSQL database, as TinyBase's tabular mode does.
 
     Args:
@@ -93,11 +92,9 @@ class PostgresTablesPersister(Persister):
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
         on_ignored_error: Callable[[Exception], object] | None = None,
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error)
+        super().__init__(store, config, on_ignored_error=on_ignored_error)
         self._db = PostgresDatabase(dsn, on_sql_command, self._report)
         self._dialect = PostgresDialect(text)
-        self._config = config
-        self._left_out: dict[tuple[str, str], str] = {}
 
     async def read(self) -> RawContent | None:
         """Read the tables."""
@@ -108,10 +105,6 @@ class PostgresTablesPersister(Persister):
     ) -> None:
         """Write the tables, or the changed rows of them, in one transaction."""
         content = get_content() if changes is None else None
-        if content is not None:
-            content = (self._without_nul(content[0]), content[1])
-        elif changes is not None:
-            changes = (self._without_nul(changes[0]), changes[1], 1)
         left_out = await self._db.run(
             lambda: (
                 save_content_plan(self._dialect, self._config, {}, content)
@@ -119,26 +112,7 @@ class PostgresTablesPersister(Persister):
                 else save_changes_plan(self._dialect, self._config, {}, changes or ({}, {}, 1))
             )
         )
-        for (table, cell_id), reason in left_out.items():
-            if (table, cell_id) not in self._left_out:  # told once, not with every save
-                self._report(StorageError(f"cell {cell_id!r} is not saved in table {table!r}: {reason}"))
-        self._left_out |= left_out
-
-    def _without_nul(self, tables: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out the rows whose ids PostgreSQL cannot hold, so that they stop no others."""
-        kept: dict[str, Any] = {}
-        for table_id, rows in tables.items():
-            if not isinstance(rows, dict) or not any("\0" in row_id for row_id in rows):
-                kept[table_id] = rows
-                continue
-            kept[table_id] = {row_id: row for row_id, row in rows.items() if "\0" not in row_id}
-            for row_id in rows.keys() - kept[table_id].keys():
-                if table_id in self._config.save and (table_id, row_id) not in self._left_out:
-                    self._left_out[table_id, row_id] = "NUL"
-                    self._report(
-                        StorageError(f"row {row_id!r} of table {table_id!r} is not saved: NUL in its id")
-                    )
-        return kept
+        self._tell(left_out)
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Hear of writes by notifications."""

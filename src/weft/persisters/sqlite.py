@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.errors import StorageError
 from weft.persisters._document import ANY, DocumentPersister
-from weft.persisters._persister import Persister
 from weft.persisters._polling import Polling
 from weft.persisters._sqlitedb import SqliteDatabase
 from weft.persisters._sqlitedialect import SqliteDialect
 from weft.persisters._sqljson import JsonCell, fetch_plan, put_plan
 from weft.persisters._sqlload import load_plan
 from weft.persisters._sqlsave import save_changes_plan, save_content_plan
+from weft.persisters._tables import TablesPersister
 
 if TYPE_CHECKING:
     import os
@@ -85,7 +84,7 @@ class SqliteJsonPersister(DocumentPersister):
         await self._db.close()
 
 
-class SqliteTablesPersister(Persister):
+class SqliteTablesPersister(TablesPersister):
     """Keeps tables of a Store in tables of a SQLite database, as TinyBase's tabular mode does.
 
     ::
@@ -115,9 +114,7 @@ class SqliteTablesPersister(Persister):
         on_ignored_error: Callable[[Exception], object] | None = None,
     ) -> None:
         self._db = SqliteDatabase(database, on_sql_command)
-        super().__init__(store, on_ignored_error=on_ignored_error, connection=self._db.queue)
-        self._config = config
-        self._left_out: dict[tuple[str, str], str] = {}
+        super().__init__(store, config, on_ignored_error=on_ignored_error, connection=self._db.queue)
 
     async def read(self) -> RawContent | None:
         """Read the tables."""
@@ -132,11 +129,7 @@ class SqliteTablesPersister(Persister):
             plan = save_content_plan(_DIALECT, self._config, kinds, get_content())
         else:
             plan = save_changes_plan(_DIALECT, self._config, kinds, changes)
-        left_out = await self._db.write(plan)
-        for (table, cell_id), reason in left_out.items():
-            if (table, cell_id) not in self._left_out:  # told once, not with every save
-                self._report(StorageError(f"cell {cell_id!r} is not saved in table {table!r}: {reason}"))
-        self._left_out |= left_out
+        self._tell(await self._db.write(plan))
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Look for commits of others every ``auto_load_interval_seconds``."""

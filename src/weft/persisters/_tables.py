@@ -1,0 +1,40 @@
+"""What the persisters of tables share, whichever the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.errors import StorageError
+from weft.persisters._persister import Persister
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.persisters._sqlconfig import TablesConfig
+    from weft.persisters._sqlsave import LeftOut
+    from weft.store import Store
+
+__all__ = ["TablesPersister"]
+
+
+class TablesPersister(Persister):
+    """A persister whose saves may leave something out."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: TablesConfig,
+        *,
+        on_ignored_error: Callable[[Exception], object] | None,
+        connection: object = None,
+    ) -> None:
+        super().__init__(store, on_ignored_error=on_ignored_error, connection=connection)
+        self._config = config
+        self._left_out: LeftOut = {}
+
+    def _tell(self, left_out: LeftOut) -> None:
+        """Report what a save has left out, once and not with every save."""
+        for what, sentence in left_out.items():
+            if what not in self._left_out:
+                self._report(StorageError(sentence))
+        self._left_out |= left_out
