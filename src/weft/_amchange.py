@@ -7,11 +7,14 @@ document, since another operation may have won.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from weft._amchunks import CHANGE, COMPRESSED, MAGIC, MAX_OPS, inflate
 from weft._leb128 import read_bytes, read_int, read_uint
 from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "DEL",
@@ -32,6 +35,8 @@ __all__ = [
 
 OpId: TypeAlias = tuple[bytes, int]
 """Actor and counter: who made an operation or object, and when. Unlike the binding's ids they are stable."""
+
+V = TypeVar("V")
 
 MAKE_MAP, SET, MAKE_LIST, DEL, MAKE_TEXT, INC, MAKE_TABLE, MARK = range(8)
 MAKES = frozenset({MAKE_MAP, MAKE_LIST, MAKE_TEXT, MAKE_TABLE})
@@ -201,22 +206,29 @@ def _ops(data: bytes, columns: dict[int, tuple[int, int]], actors: list[bytes], 
 # -- columns ---------------------------------------------------------------------------------------------
 
 
-def _runs(data: bytes, at: int, end: int, total: int | None = None) -> list[int | None]:
-    """Read a column of run-length encoded unsigned integers; missing ones at its end are null."""
-    if end - at == 2 and data[at] == _ONE and data[at + 1] < 0x80 and total in {None, 1}:
-        return [data[at + 1]]
-    values: list[int | None] = []
+def _column(
+    data: bytes, at: int, end: int, total: int | None, read: Callable[[bytes, int, int], tuple[V, int]]
+) -> list[V | None]:
+    """Read a column of run-length encoded values; missing ones at its end are null.
+
+    Args:
+        data: The change.
+        at: Where the column begins.
+        end: Where it ends.
+        total: How many entries it has at most; ``None`` where it is the column that says so.
+        read: Reads one value.
+    """
+    values: list[V | None] = []
     bound = MAX_OPS if total is None else total
     while at < end:
         count, at = read_int(data, at, end)
+        _check(len(values) + abs(count), bound)
         if count > 0:
-            value, at = read_uint(data, at, end)
-            _check(len(values) + count, bound)
+            value, at = read(data, at, end)
             values.extend([value] * count)
         elif count < 0:
-            _check(len(values) - count, bound)
             for _ in range(-count):
-                value, at = read_uint(data, at, end)
+                value, at = read(data, at, end)
                 values.append(value)
         else:
             count, at = read_uint(data, at, end)
@@ -227,51 +239,31 @@ def _runs(data: bytes, at: int, end: int, total: int | None = None) -> list[int 
     return values
 
 
+def _runs(data: bytes, at: int, end: int, total: int | None = None) -> list[int | None]:
+    """Read a column of unsigned integers."""
+    if end - at == 2 and data[at] == _ONE and data[at + 1] < 0x80 and total in {None, 1}:
+        return [data[at + 1]]
+    return _column(data, at, end, total, read_uint)
+
+
 def _deltas(data: bytes, at: int, end: int, total: int) -> list[int | None]:
-    """Read a column of run-length encoded differences."""
-    if end == at:
-        return [None] * total
-    values: list[int | None] = []
+    """Read a column of differences, each to the last one that is not null."""
+    values = _column(data, at, end, total, read_int)
     last = 0
-    while at < end:
-        count, at = read_int(data, at, end)
-        _check(len(values) + abs(count), total)
-        if count > 0:
-            delta, at = read_int(data, at, end)
-            values.extend(range(last + delta, last + delta * (count + 1), delta) if delta else [last] * count)
-            last += delta * count
-        elif count < 0:
-            for _ in range(-count):
-                delta, at = read_int(data, at, end)
-                last += delta
-                values.append(last)
-        else:
-            count, at = read_uint(data, at, end)
-            _check(len(values) + count, total)
-            values.extend([None] * count)
-    values.extend([None] * (total - len(values)))
+    for place, delta in enumerate(values):
+        if delta is not None:
+            values[place] = last = last + delta
     return values
 
 
 def _strings(data: bytes, at: int, end: int, total: int) -> list[str | None]:
-    """Read a column of run-length encoded strings."""
-    values: list[str | None] = []
-    while at < end:
-        count, at = read_int(data, at, end)
-        _check(len(values) + abs(count), total)
-        if count > 0:
-            raw, at = read_bytes(data, at, end)
-            values.extend([raw.decode()] * count)
-        elif count < 0:
-            for _ in range(-count):
-                raw, at = read_bytes(data, at, end)
-                values.append(raw.decode())
-        else:
-            count, at = read_uint(data, at, end)
-            _check(len(values) + count, total)
-            values.extend([None] * count)
-    values.extend([None] * (total - len(values)))
-    return values
+    """Read a column of strings."""
+    return _column(data, at, end, total, _read_string)
+
+
+def _read_string(data: bytes, at: int, end: int) -> tuple[str, int]:
+    raw, at = read_bytes(data, at, end)
+    return raw.decode(), at
 
 
 def _check(count: int, bound: int) -> None:

@@ -8,11 +8,15 @@ compressed change carries the hash of the change that it holds.
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from hashlib import sha256
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weft._leb128 import read_bytes, read_int, read_uint, write_uint
 from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "CHANGE",
@@ -66,13 +70,7 @@ def split_chunks(data: bytes) -> list[Chunk]:
         TornChunkError: The data ends within the last chunk.
         RemoteProtocolError: It is anything else than chunks.
     """
-    chunks = []
-    at = 0
-    while at < len(data):
-        chunk = _read_chunk(data, at)
-        chunks.append(chunk)
-        at += len(chunk.data)
-    return chunks
+    return list(_chunks(data))
 
 
 def split_log(data: bytes) -> tuple[list[Chunk], int]:
@@ -85,15 +83,17 @@ def split_log(data: bytes) -> tuple[list[Chunk], int]:
         RemoteProtocolError: Something else is wrong with it; a whole chunk is never left out.
     """
     chunks: list[Chunk] = []
+    with suppress(TornChunkError):
+        chunks.extend(_chunks(data))  # those before the torn one are in the list then
+    return chunks, len(data) - sum(len(chunk.data) for chunk in chunks)
+
+
+def _chunks(data: bytes) -> Iterator[Chunk]:
     at = 0
     while at < len(data):
-        try:
-            chunk = _read_chunk(data, at)
-        except TornChunkError:
-            break
-        chunks.append(chunk)
+        chunk = _read_chunk(data, at)
+        yield chunk
         at += len(chunk.data)
-    return chunks, len(data) - at
 
 
 def _read_chunk(data: bytes, at: int) -> Chunk:
