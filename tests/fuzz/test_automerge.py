@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from support.fuzzing import fuzz_seed
+from support.fuzzing import child, fuzz_seed
 
-TESTS = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(40_000, marks=pytest.mark.long)])
 def test_no_damaged_bytes_crash_the_process_or_spoil_a_document(count: int, tmp_path: Path) -> None:
     case = tmp_path / "case"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "support.fuzz_automerge",
-            fuzz_seed(f"automerge/{count}"),
-            str(count),
-            str(case),
-        ],
-        cwd=TESTS,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "RUST_BACKTRACE": "0"},
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-    if done.returncode:
-        print(f"last case: {case.read_bytes().hex()}")
-    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2_000:]}"
-    result = json.loads(done.stdout.splitlines()[-1])  # the binding prints lines of its own on some bytes
+    seed = fuzz_seed(f"automerge/{count}")
+    printed = child("-m", "support.fuzz_automerge", seed, str(count), str(case), case=case)
+    result = json.loads(printed.splitlines()[-1])  # the binding prints lines of its own on some bytes
     assert result["wrong"] == [], result
     assert result["found"]["cases"] >= count
     assert result["found"]["refused"] > 50

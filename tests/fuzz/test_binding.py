@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from support.fuzzing import fuzz_seed
+from support.fuzzing import child, fuzz_seed
 from support.ywriter import run
 
-TESTS = Path(__file__).resolve().parents[1]
-
-
-def child(*arguments: str) -> dict[str, Any]:
-    """Run a program of the tests in a process of its own and read its JSON."""
-    # A panic that is contained still prints its trace, which is long.
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "RUST_BACKTRACE": "0"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=TESTS,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2_000:]}"
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -43,11 +22,8 @@ def test_no_mutated_bytes_crash_the_process_or_change_a_document_halfway(
     target: str, count: int, often: str, tmp_path: Path
 ) -> None:
     case = tmp_path / "case"
-    try:
-        result = child("-m", "support.fuzz_binding", target, fuzz_seed(target), str(count), str(case))
-    except AssertionError:
-        print(f"last case: {case.read_bytes().hex()}")
-        raise
+    arguments = (target, fuzz_seed(target), str(count), str(case))
+    result = json.loads(child("-m", "support.fuzz_binding", *arguments, case=case))
     assert result["wrong"] == [], result
     assert result["found"]["cases"] >= count
     assert result["found"]["refused"] > 50
@@ -77,8 +53,7 @@ def apply_in_child(updates: list[bytes], tmp_path: Path, *, memory: int = 2 * 10
     program, data = tmp_path / "apply.py", tmp_path / "updates.json"
     program.write_text(APPLY)
     data.write_text(json.dumps([update.hex() for update in updates]))
-    results: Any = child(str(program), str(memory), str(data))
-    return list(results)
+    return list(json.loads(child(str(program), str(memory), str(data))))
 
 
 def test_the_binding_refuses_strings_that_are_not_utf8_and_json_that_is_none(tmp_path: Path) -> None:

