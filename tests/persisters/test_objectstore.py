@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+import traceback
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from support.ports import free_port
 from weft.errors import StorageError
-from weft.persisters import ObjectStorePersister
+from weft.persisters import ANY, ObjectStorePersister
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
 
@@ -130,6 +132,54 @@ async def test_a_store_that_is_away_or_refuses_is_an_error_and_the_store_is_unto
             with pytest.raises(StorageError, match="cannot be written"):
                 await persister.save()
         assert store.get_content() == PETS
+
+
+async def test_a_bucket_that_is_not_there_is_no_empty_place(s3_url: str) -> None:
+    store = Store().set_content(PETS)
+    async with ObjectStorePersister(store, s3(s3_url, "no-such-bucket")) as persister:
+        for start in (persister.load, persister.start_auto_load, persister.start_auto_persisting):
+            with pytest.raises(StorageError, match="cannot be read: 404 Not Found, NoSuchBucket"):
+                await start(MORE)
+            assert store.get_content() == PETS
+    assert not persister.is_auto_loading()
+
+
+@pytest.mark.parametrize(
+    ("bucket", "expected", "reason"),
+    [
+        ("weft-test", '"no such version"', "another saved before"),
+        ("no-such-bucket", ANY, "404 Not Found, NoSuchBucket"),
+        ("unreachable", ANY, "error sending request (Connection refused)"),
+    ],
+)
+async def test_errors_show_neither_the_url_nor_what_the_server_answered(
+    s3_url: str, bucket: str, expected: object, reason: str
+) -> None:
+    address = s3_url if bucket != "unreachable" else f"http://127.0.0.1:{free_port()}"
+    objects = s3(address.replace("//", "//user:hunter2@"), bucket)
+    async with ObjectStorePersister(Store(), objects, "secret.json") as persister:
+        with pytest.raises(StorageError) as caught:
+            await persister.put(b"[{},{}]", expected)
+    assert str(caught.value).endswith(reason)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not re.search("hunter2|127.0.0.1|<Code>|RequestId", shown)
+
+
+async def test_an_object_deleted_between_reading_and_writing_is_made_again(s3_url: str) -> None:
+    errors = list[Exception]()
+    store, objects = Store(), s3(s3_url)
+    async with ObjectStorePersister(
+        store, objects, "deleted.json", on_ignored_error=errors.append
+    ) as persister:
+        await persister.start_auto_persisting(PETS)
+        await obstore.delete_async(objects, "deleted.json")
+        store.set_value("open", True)
+        await until(lambda: at_rest(persister))
+        again = Store()
+        async with ObjectStorePersister(again, objects, "deleted.json") as reader:
+            await reader.load()
+    assert again.get_content() == (PETS[0], {**PETS[1], "open": True})
+    assert errors == []
 
 
 async def test_saving_resumes_when_the_server_is_back() -> None:

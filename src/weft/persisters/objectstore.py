@@ -6,6 +6,7 @@ one, and otherwise reads, merges and tries again. So two writers never silently 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ObjectStorePersister"]
 
 _MAX_BYTES = 64 * 2**20
+# The codes in the answer 404 of S3, GCS and Azure that say that the object, and not its bucket, is not there.
+_ABSENT = {None, "NoSuchKey", "BlobNotFound"}
 
 
 class ObjectStorePersister(DocumentPersister):
@@ -68,10 +71,10 @@ class ObjectStorePersister(DocumentPersister):
             if found.meta["size"] > self._max_bytes:
                 raise StorageError(f"{self._path}: the object is longer than {self._max_bytes} bytes")
             data = bytes(await found.bytes_async())
-        except FileNotFoundError:
-            return None, None
         except (BaseError, OSError, ValueError) as error:
-            raise self._failed("read", error) from error
+            if _is_absent(error):
+                return None, None
+            raise self._failed("read", error) from None
         return data, self._tag(found.meta)
 
     async def put(self, data: bytes, expected: object) -> object:
@@ -81,25 +84,25 @@ class ObjectStorePersister(DocumentPersister):
             mode = "create" if expected is None else {"e_tag": expected}
         try:
             result = await obstore.put_async(self._objects, self._path, data, mode=mode, use_multipart=False)
-        except (AlreadyExistsError, PreconditionError) as error:
-            raise ConflictError(f"{self._path}: another saved before") from error
+        except (AlreadyExistsError, PreconditionError):
+            raise ConflictError(f"{self._path}: another saved before") from None
         except NotImplementedError as error:
             raise StorageError(
                 f"{self._path}: this object store has no conditional writes; with conditional=False the last"
                 " writer wins"
             ) from error
         except (BaseError, OSError, ValueError) as error:
-            raise self._failed("written", error) from error
+            raise self._failed("written", error) from None
         return self._tag(result)
 
     async def probe(self) -> object:
         """HEAD."""
         try:
             return self._tag(await obstore.head_async(self._objects, self._path))
-        except FileNotFoundError:
-            return None
         except (BaseError, OSError, ValueError) as error:
-            raise self._failed("looked at", error) from error
+            if _is_absent(error):  # or the bucket is: an answer to HEAD has no code. The load will tell.
+                return None
+            raise self._failed("looked at", error) from None
 
     def _tag(self, meta: Any) -> str:
         tag = meta.get("e_tag")
@@ -108,5 +111,27 @@ class ObjectStorePersister(DocumentPersister):
         return tag
 
     def _failed(self, what: str, error: Exception) -> StorageError:
-        reason = str(error).partition("\n")[0]  # what follows is the library's own state
-        return StorageError(f"{self._path}: the object cannot be {what}: {reason}")
+        return StorageError(f"{self._path}: the object cannot be {what}: {_reason(error)}")
+
+
+def _code(error: Exception) -> str | None:
+    found = re.search(r"<Code>(\w+)</Code>", str(error))
+    return found and found[1]
+
+
+def _is_absent(error: Exception) -> bool:
+    return isinstance(error, FileNotFoundError) and _code(error) in _ABSENT
+
+
+def _reason(error: Exception) -> str:
+    """What the library's text says of the cause; without URLs, the server's answer, and all its state.
+
+    They may hold what is secret, and are long. For the same reason the library's error is no ``__cause__``:
+    a log would show it.
+    """
+    text = str(error)
+    if status := re.search(r"status code: (\d+[\w ]*)", text):
+        return ", ".join(filter(None, (status[1].strip(), _code(error))))
+    first = re.sub(r"Error performing .*? - ", "", text.partition("\n")[0])
+    system = re.search(r'message: "([^"\n]+)"', text)
+    return re.sub(r"\w+://\S+", "…", first) + (f" ({system[1]})" if system else "")
