@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-__all__ = ["EFFORT", "Effort", "Times", "measure", "measure_each", "summary"]
+__all__ = [
+    "EFFORT",
+    "Effort",
+    "Times",
+    "measure",
+    "measure_async",
+    "measure_each",
+    "measure_each_async",
+    "summary",
+]
 
 T = TypeVar("T")
 
@@ -75,4 +84,33 @@ def measure_each(run: Callable[[int], object], undo: Callable[[int], object] | N
             times.append(elapsed / 1e6)
         if undo is not None:
             undo(number)
+    return summary(times)
+
+
+async def measure_async(
+    prepare: Callable[[], T], run: Callable[[T], Awaitable[object]], clean: Callable[[T], Awaitable[object]]
+) -> Times:
+    """:func:`measure`, awaiting; ``clean`` takes down what a round worked on and is not timed either."""
+    times = []
+    for number in range(EFFORT.warmup + EFFORT.rounds):
+        subject = prepare()
+        gc.collect()
+        start = time.perf_counter_ns()
+        await run(subject)
+        elapsed = time.perf_counter_ns() - start
+        if number >= EFFORT.warmup:
+            times.append(elapsed / 1e6)
+        await clean(subject)
+    return summary(times)
+
+
+async def measure_each_async(run: Callable[[int], Awaitable[object]]) -> Times:
+    """:func:`measure_each`, awaiting."""
+    times = []
+    for number in range(EFFORT.warmup_each + EFFORT.rounds_each):
+        start = time.perf_counter_ns()
+        await run(number)
+        elapsed = time.perf_counter_ns() - start
+        if number >= EFFORT.warmup_each:
+            times.append(elapsed / 1e6)
     return summary(times)

@@ -5,12 +5,26 @@ Ids are made beforehand, so that neither side is charged for building strings.
 
 from __future__ import annotations
 
-__all__ = ["CELLS", "CELLS_PER_ROW", "CELL_IDS", "SCHEMA", "TABLE", "row_ids", "shuffled", "tables"]
+__all__ = [
+    "CELLS",
+    "CELLS_PER_ROW",
+    "CELL_IDS",
+    "SCHEMA",
+    "SPREAD",
+    "SPREAD_IDS",
+    "TABLE",
+    "row_ids",
+    "shuffled",
+    "spread",
+    "tables",
+]
 
 CELLS = 100_000
 CELLS_PER_ROW = 10
 TABLE = "t"
 CELL_IDS = [f"c{i}" for i in range(CELLS_PER_ROW)]
+SPREAD = 4
+SPREAD_IDS = [f"{TABLE}{i}" for i in range(SPREAD)]
 SCHEMA = {TABLE: {cell: {"type": "number"} for cell in CELL_IDS}}
 
 
@@ -21,6 +35,14 @@ def row_ids(cells: int, prefix: str = "r") -> list[str]:
 def tables(cells: int, prefix: str = "r") -> dict[str, dict[str, dict[str, int]]]:
     rows = enumerate(row_ids(cells, prefix))
     return {TABLE: {row: {cell: i * CELLS_PER_ROW + j for j, cell in enumerate(CELL_IDS)} for i, row in rows}}
+
+
+def spread(cells: int) -> dict[str, dict[str, dict[str, int]]]:
+    """The same cells in several tables.
+
+    TinyBase writes a table into SQLite by one statement, and SQLite takes 32,766 parameters for it.
+    """
+    return {table: tables(cells // SPREAD)[TABLE] for table in SPREAD_IDS}
 
 
 def shuffled(count: int) -> list[int]:

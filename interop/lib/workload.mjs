@@ -33,3 +33,10 @@ export const shuffled = (count) => {
   }
   return order;
 };
+
+// The same cells in several tables: TinyBase writes a table into SQLite by one statement, and SQLite takes 32,766
+// parameters for it.
+export const SPREAD = 4;
+export const spreadIds = ids(TABLE, SPREAD);
+export const spread = (cells) =>
+  Object.fromEntries(spreadIds.map((tableId) => [tableId, tables(cells / SPREAD)[TABLE]]));

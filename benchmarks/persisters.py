@@ -1,0 +1,176 @@
+"""Persisters against TinyBase's on Node: the same content, the same kind of file, the same PostgreSQL server.
+
+A save is timed from the call until the data is where it should be; a changed cell from ``set_cell`` until
+auto-save has committed it. What was loaded, and what is in the databases at the end, is compared with the
+Store outside of the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks._measure import Times, measure_async, measure_each_async
+from benchmarks._node import INTEROP, best, node_times
+from benchmarks._table import Line
+from benchmarks._workload import CELL_IDS, CELLS, SPREAD, SPREAD_IDS, row_ids, spread
+from weft import Store
+from weft.persisters import (
+    FilePersister,
+    Persister,
+    PostgresTablesPersister,
+    SqliteJsonPersister,
+    SqliteTablesPersister,
+    TablesConfig,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES = (1_000, CELLS)
+FILES, LIBSQL, PG = "persister-file, no fsync", "persister-libsql", "persister-pg"
+STATUS_IDLE = 0
+
+
+def _config(names: list[str]) -> TablesConfig:
+    return TablesConfig(
+        load=dict(zip(names, SPREAD_IDS, strict=True)), save=dict(zip(SPREAD_IDS, names, strict=True))
+    )
+
+
+def _fail(error: Exception) -> None:
+    raise SystemExit(f"a persister ignored an error: {error}")
+
+
+def _file(store: Store, path: Path) -> Persister:
+    return FilePersister(store, path, on_ignored_error=_fail)
+
+
+def _sqlite_json(store: Store, path: Path) -> Persister:
+    return SqliteJsonPersister(store, path, on_ignored_error=_fail)
+
+
+def _sqlite_tables(store: Store, path: Path) -> Persister:
+    return SqliteTablesPersister(store, path, _config(SPREAD_IDS), on_ignored_error=_fail)
+
+
+# name of the line, case on both sides, our persister, TinyBase's
+PLACES: list[tuple[str, str, Callable[[Store, Path], Persister], str]] = [
+    ("file", "file", _file, FILES),
+    ("SQLite, JSON", "sqlite_json", _sqlite_json, LIBSQL),
+    ("SQLite, tables", "sqlite_tables", _sqlite_tables, LIBSQL),
+]
+
+
+async def _whole(make: Callable[[Store, Path], Persister], folder: Path) -> tuple[Times, Times]:
+    """Save 100,000 cells to a place where nothing is, and load them into an empty Store."""
+    filled = Store()
+    filled.set_tables(spread(CELLS))
+    paths = (folder / f"place{number}" for number in itertools.count())
+    saved = await measure_async(lambda: make(filled, next(paths)), Persister.save, Persister.destroy)
+    path = next(paths)
+    async with make(filled, path) as persister:
+        await persister.save()
+    loaded = await measure_async(lambda: make(Store(), path), Persister.load, Persister.destroy)
+    async with make(Store(), path) as persister:
+        await persister.load()
+        assert persister.get_store().get_tables() == filled.get_tables()
+    return saved, loaded
+
+
+async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
+    """Change one cell after another, each when the one before it is in the database."""
+    store = Store()
+    store.set_tables(spread(size))
+    rows = row_ids(size // SPREAD)
+    saved = asyncio.Event()
+    async with make(store) as persister:
+        await persister.start_auto_save()
+        persister.add_status_listener(lambda _, status: status == STATUS_IDLE and saved.set())
+
+        async def change(number: int) -> None:
+            saved.clear()
+            store.set_cell(
+                SPREAD_IDS[number % SPREAD],
+                rows[number * 7 % len(rows)],
+                CELL_IDS[number % len(CELL_IDS)],
+                -1 - number,
+            )
+            await saved.wait()
+
+        times = await measure_each_async(change)
+    async with make(Store()) as persister:
+        await persister.load()
+        assert persister.get_store().get_tables() == store.get_tables()
+    return times
+
+
+async def _ours(folder: Path, dsn: str) -> dict[str, Times]:
+    times: dict[str, Times] = {}
+    for _, case, make, _ in PLACES:
+        place = folder / case
+        place.mkdir()
+        times[f"{case}_save"], times[f"{case}_load"] = await _whole(make, place)
+    for size in SIZES:
+        path = folder / f"cells{size}"
+        config = _config([f"weft_{size}_{name}" for name in SPREAD_IDS])
+        times[f"sqlite_cell_{size}"] = await _one_cell(
+            size, lambda store, path=path: _sqlite_tables(store, path)
+        )
+        times[f"postgres_cell_{size}"] = await _one_cell(
+            size,
+            lambda store, config=config: PostgresTablesPersister(store, dsn, config, on_ignored_error=_fail),
+        )
+    return times
+
+
+def _theirs(dsn: str, prefix: str) -> dict[str, Times]:
+    with tempfile.TemporaryDirectory() as folder:
+        return node_times("bench_persisters.mjs", folder, dsn, prefix)
+
+
+def _per_cell(
+    name: str, case: str, peer: str, ours: dict[str, Times], theirs: dict[str, Times]
+) -> list[Line]:
+    found = [
+        Line(
+            f"one changed cell, {name}, {size:,} cells (median)",
+            ours[f"{case}_{size}"].median,
+            peer,
+            theirs[f"{case}_{size}"].median,
+            1.0,
+        )
+        for size in SIZES
+    ]
+    small, large = (ours[f"{case}_{size}"].median for size in SIZES)
+    return [
+        *found,
+        Line(f"one changed cell, {name}, growth", large, f"ours at {SIZES[0]:,} cells", small, 1.5),
+    ]
+
+
+def lines() -> list[Line]:
+    """Measure our persisters and TinyBase's."""
+    sys.path.append(str(INTEROP.parent / "tests"))
+    from support.postgres import PostgresServer, postgres_missing
+
+    if (reason := postgres_missing()) is not None:
+        raise SystemExit(reason)
+    with PostgresServer() as server, tempfile.TemporaryDirectory() as folder:
+        before = _theirs(server.dsn, "before")
+        ours = asyncio.run(_ours(Path(folder), server.dsn))
+        theirs = best(before, _theirs(server.dsn, "after"))
+    found = []
+    for name, case, _, peer in PLACES:
+        for verb in ("save", "load"):
+            ours_, theirs_ = ours[f"{case}_{verb}"].min, theirs[f"{case}_{verb}"].min
+            found.append(Line(f"{verb} 100,000 cells, {name}", ours_, peer, theirs_, 1.0))
+    return [
+        *found,
+        *_per_cell("SQLite", "sqlite_cell", LIBSQL, ours, theirs),
+        *_per_cell("PostgreSQL", "postgres_cell", PG, ours, theirs),
+    ]
