@@ -24,12 +24,22 @@ const commands = {
   reset: dropAllPeers,
 };
 
+// Loading Automerge takes longer than all the rest: only who uses it waits for it.
+const AUTOMERGE = /^(am|repo|ephemeral|presence)\./;
+const find = async (op) => {
+  const found = AUTOMERGE.test(op) ? (await import('./lib/automerge.mjs')).automergeCommands : commands;
+  if (!Object.hasOwn(found, op)) throw new Error(`no command named ${op}`);
+  return found[op];
+};
+
+// What a library has to say on the console must not get between the answers.
+console.log = console.info = console.debug = console.error;
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 const answer = async ({id, op, args}) => {
   try {
-    if (!Object.hasOwn(commands, op)) throw new Error(`no command named ${op}`);
-    say({id, ok: toWire(await commands[op](fromWire(args ?? {})))});
+    const command = await find(op);
+    say({id, ok: toWire(await command(fromWire(args ?? {})))});
   } catch (error) {
     say({id, error: {message: String(error?.message ?? error), stack: String(error?.stack ?? '')}});
   }

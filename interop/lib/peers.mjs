@@ -1,5 +1,5 @@
-// The peers of one driver process, by name: a Yjs document, and on top of it, if asked for, a TinyBase Store
-// with its Yjs persister and a y-websocket provider.
+// The peers of one driver process, by name: a Yjs document, an Automerge document or an automerge-repo, and on
+// top of it, if asked for, a TinyBase Store with its persister and a y-websocket provider.
 
 const peers = new Map();
 
@@ -8,6 +8,8 @@ export const addPeer = (peer) => {
   peers.set(peer.name, peer);
   return peer;
 };
+
+export const findPeer = (name) => peers.get(name);
 
 export const getPeer = (name) => {
   const peer = peers.get(name);
@@ -21,7 +23,8 @@ export const dropPeer = async (name) => {
   peer.provider?.destroy();
   await peer.persister?.destroy();
   peer.awareness?.destroy();
-  peer.doc.destroy();
+  peer.doc?.destroy();
+  await peer.shutDown?.();
 };
 
 export const dropAllPeers = async () => {

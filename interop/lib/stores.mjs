@@ -1,20 +1,25 @@
-// Commands on TinyBase Stores, alone or kept in a Yjs document by createYjsPersister.
+// Commands on TinyBase Stores, alone or kept in a document; here by createYjsPersister.
 import {createStore} from 'tinybase';
 import {createYjsPersister} from 'tinybase/persisters/persister-yjs';
 import {canonical, newPeer} from './documents.mjs';
 import {getPeer, settle, waitUntil} from './peers.mjs';
 import {toWire} from './wire.mjs';
 
-const create = async ({name, clientId, mapName = 'tinybase', persist = true, autoLoad = true, autoSave = true, initial}) => {
-  const peer = newPeer({name, clientId});
+// Give a peer a Store, with the persister that `persisterOf(store, onIgnoredError)` makes.
+export const addStore = async (peer, persisterOf, {persist = true, autoLoad = true, autoSave = true, initial}) => {
   peer.store = createStore();
   peer.log = [];
   peer.ignoredErrors = [];
   if (persist) {
-    peer.persister = createYjsPersister(peer.store, peer.doc, mapName, (error) => peer.ignoredErrors.push(String(error)));
+    peer.persister = persisterOf(peer.store, (error) => peer.ignoredErrors.push(String(error)));
     if (autoLoad) await peer.persister.startAutoLoad(initial);
     if (autoSave) await peer.persister.startAutoSave();
   }
+};
+
+const create = async ({name, clientId, mapName = 'tinybase', ...options}) => {
+  const peer = newPeer({name, clientId});
+  await addStore(peer, (store, onError) => createYjsPersister(store, peer.doc, mapName, onError), options);
   return {clientId: peer.doc.clientID};
 };
 

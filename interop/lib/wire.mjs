@@ -1,8 +1,12 @@
 // What JSON cannot say, said in JSON. One tagged object per odd value, the same in both directions:
 //   {"$number": "-0" | "NaN" | "Infinity" | "-Infinity"}   {"$bigint": "12"}   {"$bytes": base64}
-//   {"$undefined": true}   {"$type": "Y.Text", "text": "..."}   a shared type where a plain value was asked for
+//   {"$undefined": true}   {"$type": "Y.Text", "text": "..."}   a shared type where a plain value was asked for,
+//   and likewise "Date", "A.Counter", "A.ImmutableString": Automerge's values that are no JSON
 // tests/support/wire.py is the other half.
 import * as Y from 'yjs';
+
+// By name, so that Automerge need not be loaded.
+const AUTOMERGE_TYPES = new Set(['Counter', 'ImmutableString']);
 
 const ODD_NUMBERS = new Set(['-0', 'NaN', 'Infinity', '-Infinity']);
 
@@ -28,6 +32,9 @@ export const toWire = (value) => {
   if (value instanceof Uint8Array) return {$bytes: Buffer.from(value).toString('base64')};
   if (value instanceof Y.Map) return mapToWire(value.entries());
   if (value instanceof Y.AbstractType) return {$type: `Y.${value.constructor.name.replace(/^_?Y/, '')}`, text: value.toString()};
+  if (value instanceof Date) return {$type: 'Date', text: value.toISOString()};
+  const type = Object.getPrototypeOf(value)?.constructor?.name;
+  if (AUTOMERGE_TYPES.has(type)) return {$type: `A.${type}`, text: value.toString()};
   if (value instanceof Map) return mapToWire(value.entries());
   if (Array.isArray(value)) return value.map(toWire);
   return mapToWire(Object.entries(value));
