@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from weft.protocols._ymessages import awareness_message, update_message
 from weft.protocols.awareness import Awareness
 from weft.server._compact import build_document, compact_updates
-from weft.server._roomlog import RoomLog
+from weft.server._room import BaseRoom
+from weft.server._ypeer import YPeer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from weft.limits import Limits
     from weft.protocols.awareness import AwarenessChange
-    from weft.server._peer import Peer
     from weft.server.storage import RoomStorage
 
 __all__ = ["Broadcast", "Room", "RoomSettings"]
-
-_log = logging.getLogger("weft.server")
 
 _NOTHING = b"\0\0"  # the update without structs and deletions
 
@@ -61,17 +58,14 @@ class Broadcast(Protocol[R_contra]):
         """The room is about to be forgotten."""
 
 
-class Room:
-    """One shared document in memory. Made by :class:`weft.server.registry.Rooms`, which sees to its life.
-
-    Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
-    for every client in one go, so all of them and the log have it in the same order.
+class Room(BaseRoom[YPeer]):
+    """One shared Yjs document in memory. Made by :class:`weft.server.registry.Rooms`, which sees to its life.
 
     Args:
         name: The room's name.
-        updates: What storage has of it.
+        updates: What storage has of it; updates go there as received.
         failed: Called once when storage could not take an update; nothing is acknowledged any more.
-        storage: Where updates go, as received.
+        storage: Where updates go.
         limits: Bounds of clients that have none of their own.
         settings: How the room lives.
         clock: Seconds, monotonic.
@@ -91,17 +85,18 @@ class Room:
         settings: RoomSettings,
         clock: Callable[[], float],
     ) -> None:
-        self.name = name
-        self.limits = limits
-        self.settings = settings
-        self.clock = clock
-        self.peers: set[Peer] = set()
-        self.log = RoomLog(
-            name, updates, storage=storage, compactor=compact_updates, failed=self._storage_failed
+        super().__init__(
+            name,
+            updates,
+            failed,
+            storage=storage,
+            compactor=compact_updates,
+            limits=limits,
+            settings=settings,
+            clock=clock,
         )
         self._doc, self.document = build_document(updates)  # both held: the hub's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=limits)
-        self._failed = failed
         self._checking = False
         self._ends = [
             self.document.subscribe(self._take),
@@ -134,15 +129,6 @@ class Room:
         for peer in tuple(self.peers):
             peer.tick(now)
 
-    # For the registry
-
-    def close(self) -> None:
-        """Let go of the document. Clients must be gone."""
-        for end in self._ends:
-            end()
-        self._ends = []
-        self.log.close()
-
     # What happens in the document
 
     def _take(self, update: bytes, origin: object | None) -> None:
@@ -164,14 +150,3 @@ class Room:
         state_vector = self.document.state_vector()
         for peer in self.peers:
             peer.note_full(state_vector)
-
-    def _storage_failed(self, error: Exception) -> None:
-        """Let every client go: what cannot be stored is not accepted.
-
-        Nothing is lost by it. What was acknowledged is durable, what was not the clients still have, and what
-        storage took in it tries again before it loads the room for the next client.
-        """
-        _log.error("room %.200r: storage failed, its clients are let go: %s", self.name, error)
-        self._failed(self)
-        for peer in tuple(self.peers):
-            peer.end(1013, "storage is not available")

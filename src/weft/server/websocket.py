@@ -22,7 +22,7 @@ from websockets.protocol import OPEN
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.server._names import read_query, read_room
-from weft.server._peer import Peer
+from weft.server._ypeer import YPeer
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.registry import Rooms
 from weft.server.rooms import Broadcast, Room, RoomSettings
@@ -357,7 +357,7 @@ class Server:
         link = _WebsocketLink(connection, self._count_ignored)
         try:
             async with self.rooms.use(room_name) as room:
-                await Peer(room, link, allow, name=f"{connection.remote} in room {room_name!r:.200}").run()
+                await YPeer(room, link, allow, name=f"{connection.remote} in room {room_name!r:.200}").run()
         except StorageError as error:
             _log.error("room %.200r cannot be opened: %s", room_name, error)
             await connection.close(1013, "the room cannot be opened")

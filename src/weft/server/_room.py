@@ -1,0 +1,84 @@
+"""What rooms of every kind are: clients that share a document, and the document's way to storage."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from weft.server._peer import Peer
+from weft.server._roomlog import RoomLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from weft.limits import Limits
+    from weft.server.rooms import RoomSettings
+    from weft.server.storage import Compactor, RoomStorage
+
+__all__ = ["BaseRoom"]
+
+_log = logging.getLogger("weft.server")
+
+P = TypeVar("P", bound=Peer)
+
+
+class BaseRoom(Generic[P]):
+    """One shared document in memory. Made by :class:`weft.server.registry.Rooms`, which sees to its life.
+
+    Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
+    for every client in one go, so all of them and the log have it in the same order.
+
+    Args:
+        name: The room's name in storage.
+        updates: What storage has of it.
+        failed: Called once when storage could not take an update; nothing is acknowledged any more.
+        storage: Where updates go.
+        compactor: Makes one update out of many.
+        limits: Bounds of clients that have none of their own.
+        settings: How the room lives.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        updates: Sequence[bytes],
+        failed: Callable[[Self], None],
+        *,
+        storage: RoomStorage,
+        compactor: Compactor,
+        limits: Limits,
+        settings: RoomSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.limits = limits
+        self.settings = settings
+        self.clock = clock
+        self.peers: set[P] = set()
+        self.log = RoomLog(name, updates, storage=storage, compactor=compactor, failed=self._storage_failed)
+        self._forget = partial(failed, self)
+        self._ends: list[Callable[[], None]] = []
+
+    def tick(self, now: float) -> None:
+        """Let time pass for everybody in the room."""
+
+    def close(self) -> None:
+        """Let go of the document. Clients must be gone."""
+        for end in self._ends:
+            end()
+        self._ends = []
+        self.log.close()
+
+    def _storage_failed(self, error: Exception) -> None:
+        """Let every client go: what cannot be stored is not accepted.
+
+        Nothing is lost by it. What was acknowledged is durable, what was not the clients still have, and what
+        storage took in it tries again before it loads the room for the next client.
+        """
+        _log.error("room %.200r: storage failed, its clients are let go: %s", self.name, error)
+        self._forget()
+        for peer in tuple(self.peers):
+            peer.end(1013, "storage is not available")
