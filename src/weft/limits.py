@@ -21,6 +21,10 @@ class Limits:
         max_awareness_states_per_session: Client ids one connection may speak for; a y-websocket
             client speaks for itself, a relay for a few.
         max_awareness_state: Bytes of JSON in one awareness state.
+        max_documents: Documents on one automerge-repo connection. A client that asks for one that nobody has
+            costs the server about 20 KB for it, as long as it is connected.
+        max_ephemeral: Bytes that an automerge-repo client may have sent in one ephemeral message to everybody
+            who has the document open.
         max_outbound: Bytes waiting to be sent to one connection before it is dropped to a resync.
     """
 
@@ -30,6 +34,8 @@ class Limits:
     max_awareness_states: int = 1_000
     max_awareness_states_per_session: int = 64
     max_awareness_state: int = 4 * 1024
+    max_documents: int = 1_000
+    max_ephemeral: int = 64 * 1024
     max_outbound: int = 16 * 1024 * 1024
 
 

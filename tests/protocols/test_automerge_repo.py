@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
 from weft.mirrors._amcore import ROOT, ScalarType
 from weft.protocols._cbor import decode, encode
@@ -27,6 +28,7 @@ from weft.protocols.automerge_repo import (
     Send,
     Synced,
     Unavailable,
+    Wanted,
     decode_document_id,
     document_url,
     encode_document_id,
@@ -48,6 +50,7 @@ class Wire:
         self.client = RepoSession(role="client", peer_id="client", session_id="one")
         self.server = RepoSession(role="server", peer_id="server", session_id="two")
         self.serves = serves
+        self.somebody_brings_it = False
         self.at_client: list[Effect] = []
         self.at_server: list[Effect] = []
         self.sent: list[tuple[str, Send]] = []
@@ -72,6 +75,9 @@ class Wire:
                 else:
                     effects = self.server.add(effect.document_id, document)
                 queue.extend(("server", effect) for effect in effects)
+            elif isinstance(effect, Wanted) and not self.somebody_brings_it:
+                assert side == "server"
+                queue.extend(("server", answer) for answer in self.server.unavailable(effect.document_id))
             else:
                 (self.at_client if side == "client" else self.at_server).append(effect)
 
@@ -149,14 +155,84 @@ def test_an_unknown_document_is_unavailable_until_the_server_gets_it() -> None:
     wire.client.add(PETS, ours)
     wire.client.add(ZOOS, AutomergeDocument())
     wire.connect()
-    assert [effect for effect in wire.at_client if isinstance(effect, Unavailable)] == [
+    assert {effect for effect in wire.at_client if isinstance(effect, Unavailable)} == {
         Unavailable(PETS),
         Unavailable(ZOOS),
-    ]
+    }
     put(theirs, "late", 1)
     wire.pump([], wire.server.changed(PETS))
     assert ours.heads == theirs.heads
     assert Synced(PETS) in wire.at_client
+
+
+def test_who_asks_waits_for_the_owner_s_word_while_somebody_may_bring_the_document() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    wire = Wire(**{PETS: theirs})
+    wire.somebody_brings_it = True
+    wire.client.add(PETS, ours)
+    wire.connect()
+    assert wire.at_server == [Joined("client", {"isEphemeral": True}), Wanted(PETS)]
+    assert Unavailable(PETS) not in wire.at_client
+    wire.pump([], wire.server.unavailable(PETS))
+    assert wire.at_client.pop() == Unavailable(PETS)
+    assert wire.server.unavailable(PETS) == []  # said once
+    put(theirs, "late", 1)
+    wire.pump([], wire.server.changed(PETS))
+    assert wire.at_client[-1] == Synced(PETS)
+
+
+def test_a_document_is_promised_from_its_announcement_until_it_has_come() -> None:
+    for read_only in (False, True):
+        wire = Wire()
+        mine = AutomergeDocument()
+        put(mine, "a", 1)
+        wire.client.add(PETS, mine)
+        wire.server.add(PETS, AutomergeDocument(), read_only=read_only)
+        wire.server.connected()
+        for effect in wire.client.connected():
+            assert isinstance(effect, Send)
+            wire.server.receive(effect.data)
+        peer = encode({"type": "peer", "senderId": "server", "selectedProtocolVersion": "1"})
+        (announced,) = [effect for effect in wire.client.receive(peer) if isinstance(effect, Send)]
+        assert not wire.server.promises(PETS)
+        answers = wire.server.receive(announced.data)
+        assert wire.server.promises(PETS) is not read_only
+        wire.pump([], answers)
+        assert not wire.server.promises(PETS)
+        assert not wire.server.promises(ZOOS)
+
+
+def test_what_one_client_may_ask_for_is_bounded() -> None:
+    server = RepoSession(
+        role="server", peer_id="server", session_id="x", limits=Limits(max_documents=2, max_ephemeral=10)
+    )
+    server.connected()
+    server.receive(_message(type="join", senderId="c", supportedProtocolVersions=["1"]))
+    ids = [encode_document_id(bytes([number]) * 16) for number in range(3)]
+    data = bytes.fromhex("4200000000")
+    for document_id in ids[:2]:
+        ask = _message(type="request", senderId="c", documentId=document_id, data=data)
+        assert server.receive(ask) == [Requested(document_id)]
+        assert server.receive(ask) == []  # asked again before it was answered
+    server.add(ids[0], AutomergeDocument())
+    with pytest.raises(RemoteProtocolError, match="more than 2 documents"):
+        server.receive(_message(type="request", senderId="c", documentId=ids[2], data=data))
+    said = {"type": "ephemeral", "senderId": "c", "documentId": ids[0], "sessionId": "s", "count": 1}
+    with pytest.raises(RemoteProtocolError, match="an ephemeral message of 11 bytes"):
+        server.receive(_message(**said, data=b"x" * 11))
+    assert len(server.receive(_message(**said, data=b"x" * 10))) == 1
+
+
+def test_an_answer_waits_for_storage_though_somebody_else_brought_the_change() -> None:
+    mine, theirs = AutomergeDocument(), AutomergeDocument()
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, mine)
+    put(mine, "a", 1)
+    theirs.apply_changes(mine.changes_since(()))  # from another client, and not stored yet
+    wire.connect()
+    answers = [send for side, send in wire.sent if side == "server"][1:]
+    assert answers
+    assert all(send.after_stored for send in answers)
 
 
 def test_a_reader_is_told_and_not_heard() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from weft.protocols._repomessages import EphemeralMessage
 
-__all__ = ["Effect", "Ephemeral", "Joined", "PeerLeft", "Requested", "Synced", "Unavailable"]
+__all__ = ["Effect", "Ephemeral", "Joined", "PeerLeft", "Requested", "Synced", "Unavailable", "Wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,17 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """The other end asked for a document that is empty here: say ``unavailable``, at once or later.
+
+    Not before it is known that nobody else brings it: whoever asks takes it for the answer. When the document
+    gets content the other end is told of it in any case.
+    """
+
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ephemeral:
     """Somebody said something that is not kept.
 
@@ -66,5 +77,15 @@ class PeerLeft:
 
 
 Effect: TypeAlias = (
-    Send | Joined | Requested | Synced | Unavailable | Flushed | FlushLost | Ephemeral | PeerLeft | Denied
+    Send
+    | Joined
+    | Requested
+    | Wanted
+    | Synced
+    | Unavailable
+    | Flushed
+    | FlushLost
+    | Ephemeral
+    | PeerLeft
+    | Denied
 )

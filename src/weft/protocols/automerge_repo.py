@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from weft._amsync import parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols._effects import Denied, Flushed, FlushLost, Send
 from weft.protocols._repoeffects import (
     Effect,
@@ -26,6 +27,7 @@ from weft.protocols._repoeffects import (
     Requested,
     Synced,
     Unavailable,
+    Wanted,
 )
 from weft.protocols._repoids import decode_document_id, document_url, encode_document_id, parse_document_url
 from weft.protocols._repomessages import (
@@ -62,13 +64,13 @@ __all__ = [
     "Send",
     "Synced",
     "Unavailable",
+    "Wanted",
     "decode_document_id",
     "document_url",
     "encode_document_id",
     "parse_document_url",
 ]
 
-_MAX_DOCUMENTS = 10_000  # of one connection
 _MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
 
 
@@ -82,6 +84,7 @@ class _Shared:
     started: bool = False  # something was sent
     synced: bool = False
     refused: bool = False
+    wanted: bool = False  # it was asked for, and is neither here nor known to be unavailable
     unacknowledged: bool = False  # changes were received that no sent message has announced yet
     peer_heads: tuple[bytes, ...] = ()
     flushes: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # token to the heads to be covered
@@ -98,6 +101,7 @@ class RepoSession:
         peer_id: The name of this end; another one than any other peer's.
         session_id: Drawn anew for each session object: marks the ephemeral messages of this end.
         metadata: What the other end is told about this one.
+        limits: Bounds on what the other end may ask for.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class RepoSession:
         peer_id: str,
         session_id: str,
         metadata: Mapping[str, object] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.role = role
         self.peer_id = peer_id
@@ -115,6 +120,7 @@ class RepoSession:
         self._metadata: dict[str, object] = {"isEphemeral": role == "client"}
         if metadata is not None:
             self._metadata = dict(metadata)
+        self._limits = limits
         self._connected = False
         self._shared: dict[str, _Shared] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
@@ -240,10 +246,24 @@ class RepoSession:
         return [FlushLost(tuple(shared.flushes))] if shared is not None and shared.flushes else []
 
     def unavailable(self, document_id: str) -> list[Effect]:
-        """Say that a document that was :class:`Requested` is not to be had here."""
-        if self._waiting.pop(document_id, None) is None or self.other is None:
+        """Say that a document that was :class:`Requested` or :class:`Wanted` is not to be had here."""
+        shared = self._shared.get(document_id)
+        asked = self._waiting.pop(document_id, None) is not None or (shared is not None and shared.wanted)
+        if shared is not None:
+            shared.wanted = False
+        if not asked or self.other is None:
             return []
         return [self._send(UnavailableMessage(self.peer_id, document_id))]
+
+    def promises(self, document_id: str) -> bool:
+        """Whether the other end has announced content of a document that is empty here, and may bring it."""
+        shared = self._shared.get(document_id)
+        return (
+            shared is not None
+            and not shared.read_only
+            and bool(shared.peer_heads)
+            and not shared.document.heads
+        )
 
     def changed(self, document_id: str) -> list[Effect]:
         """A document has changed for another reason than a message received here."""
@@ -306,9 +326,9 @@ class RepoSession:
                 # It offers what nobody asked for here, or asks for what is not here.
                 missing = UnavailableMessage(self.peer_id, document_id)
                 return [self._send(missing)] if message.is_request else []
-            if len(self._shared) + len(self._waiting) >= _MAX_DOCUMENTS:
-                raise RemoteProtocolError(f"the client uses more than {_MAX_DOCUMENTS} documents")
             asked = document_id in self._waiting
+            if not asked and len(self._shared) + len(self._waiting) >= self._limits.max_documents:
+                raise RemoteProtocolError(f"the client uses more than {self._limits.max_documents} documents")
             # What was said first is said again when it was not answered; only the last word counts.
             self._waiting[document_id] = message
             return [] if asked else [Requested(document_id)]
@@ -324,25 +344,34 @@ class RepoSession:
         if document.heads != before:
             shared.unacknowledged = True
         if not shared.refused:  # it would be asked for what it was refused, for ever
-            self._say(document_id, shared, effects)
+            # What it announces may be what somebody else brought a moment ago, and is not stored yet.
+            self._say(document_id, shared, effects, is_answer=True)
         if message.is_request and not document.heads:
-            effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
+            if self.role == "server":
+                shared.wanted = True
+                effects.append(Wanted(document_id))
+            else:
+                effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
         effects += self._covered(shared)
         if not shared.synced and document.heads and document.includes(heads):
             shared.synced = True
             effects.append(Synced(document_id))
         return effects
 
-    def _say(self, document_id: str, shared: _Shared, effects: list[Effect]) -> None:
+    def _say(
+        self, document_id: str, shared: _Shared, effects: list[Effect], *, is_answer: bool = False
+    ) -> None:
         data = shared.document.generate_sync_message(shared.state)
         if data is None:
             return
         is_request = self.role == "client" and not shared.started and not shared.document.heads
         shared.started = True
         message = Sync(self.peer_id, document_id, data, is_request)
-        answer = shared.unacknowledged and self.role == "server"
+        after_stored = self.role == "server" and (is_answer or shared.unacknowledged)
         shared.unacknowledged = False
-        effects.append(self._send(message, after_stored=answer))
+        if shared.document.heads:
+            shared.wanted = False
+        effects.append(self._send(message, after_stored=after_stored))
 
     def _covered(self, shared: _Shared) -> list[Effect]:
         if not shared.flushes or not shared.document.includes(shared.peer_heads):
@@ -361,8 +390,11 @@ class RepoSession:
         return done
 
     def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
-        if self.role == "server" and message.sender != self.other:
-            raise RemoteProtocolError("a client speaks in the name of another")
+        if self.role == "server":
+            if message.sender != self.other:
+                raise RemoteProtocolError("a client speaks in the name of another")
+            if len(message.data) > self._limits.max_ephemeral:
+                raise RemoteProtocolError(f"an ephemeral message of {len(message.data)} bytes")
         if message.sender == self.peer_id or message.document_id not in self._shared:
             return []
         speaker = (message.sender, message.session)
