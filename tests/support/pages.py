@@ -76,7 +76,7 @@ def _python(page: Path, block: Block, source: str, folder: Path) -> None:
     assert done.returncode == 0, f"{where}\n{done.stderr}"
     assert not done.stderr.strip(), f"{where}\n{done.stderr}"
     if block.prints is not None:
-        assert done.stdout == block.prints, where
+        assert done.stdout == block.prints, f"{where}\n{done.stdout}"
 
 
 def _javascript(block: Block, source: str) -> None:
