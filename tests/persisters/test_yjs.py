@@ -4,14 +4,17 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pycrdt import Map
+from pycrdt import Doc, Map, Text
 
+from weft.errors import StorageError
 from weft.mirrors import YDocument, YjsMirror, create_doc
 from weft.persisters import YjsPersister
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weft.changes import Content
     from weft.persisters import Persister
 
@@ -67,6 +70,40 @@ class TestFlat(TestNested):
     async def write_bad(self) -> None:
         root = self.doc.get("tinybase", type=Map)
         root["no key of a cell"] = Map({"no": "cell"})
+
+
+def _a_text_as_root(doc: Doc[Any]) -> None:
+    text = doc.get("tinybase", type=Text)
+    text += "a text"
+
+
+def _a_text_for_the_tables(doc: Doc[Any]) -> None:
+    doc.get("tinybase", type=Map)["t"] = Text("a text")
+
+
+@pytest.mark.parametrize("received", [False, True])
+@pytest.mark.parametrize("make", [_a_text_as_root, _a_text_for_the_tables])
+async def test_a_document_that_holds_something_else_there_is_an_error_and_stays(
+    make: Callable[[Doc[Any]], None], received: bool
+) -> None:
+    doc, store = create_doc(), Store().set_content(PETS)
+    make(doc)
+    if received:
+        made, doc = doc, create_doc()
+        doc.apply_update(made.get_update())
+    state = doc.get_state()
+    async with YjsPersister(store, doc) as persister:
+        for verb in (
+            persister.load,
+            persister.save,
+            persister.start_auto_persisting,
+            persister.start_auto_save,
+        ):
+            with pytest.raises(StorageError, match="where a map should be"):
+                await verb(*(() if verb.__name__.endswith("save") else (MORE,)))
+            assert store.get_content() == PETS
+            assert doc.get_state() == state
+    assert not persister.is_auto_loading()
 
 
 def connect(*docs: Any) -> None:

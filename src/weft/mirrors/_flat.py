@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import MirrorError
 from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
-from weft.mirrors._layouts import Received, Report, is_equal
+from weft.mirrors._layouts import Received, Report, foreign_root, is_equal
 from weft.mirrors._pycrdt import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.values import UNDEFINED
 
@@ -33,9 +33,12 @@ class FlatLayout:
     """Cells under one key each."""
 
     def __init__(self, doc: Doc[Any], map_name: str, report: Report) -> None:
+        self._doc = doc
         self._cells = root_map(doc, map_name)
         self._values = root_map(doc, f"{map_name}.values")
         self._map_name = map_name
+        # Roots that may be something else than a map, as nobody has been seen to write one there.
+        self._unproven = {map_name: self._cells, f"{map_name}.values": self._values}
         self._report = report
         # One commit calls the observer of each root; the Store hears of both at once, after the last.
         self._tables: RawTables = {}
@@ -44,7 +47,17 @@ class FlatLayout:
     def roots(self) -> tuple[RawMap, ...]:
         return (self._cells, self._values)
 
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        for name, root in self._unproven.copy().items():
+            if (error := foreign_root(self._doc, txn, name, root)) is not None:
+                return error
+            if root.keys(txn):
+                del self._unproven[name]
+        return None
+
     def read_all(self, txn: Txn) -> Received:
+        if (error := self.refusal(txn)) is not None:
+            self._report(error)
         get = self._cells.get
         tables: RawTables = {}
         for key in self._cells.keys(txn):
@@ -84,6 +97,8 @@ class FlatLayout:
         return {}, {}  # there are no containers to lose
 
     def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+        if self._unproven and (error := self.refusal(txn)) is not None:
+            return [error]
         _write(txn, self._cells, _flatten(batch.tables), compare=compare)
         _write(txn, self._values, batch.values.items(), compare=compare)
         return []

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from weft.errors import MirrorError
 from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
+from weft.mirrors._pycrdt import root_kind
 from weft.values import Stored, Undefined
 
 if TYPE_CHECKING:
-    from weft.errors import MirrorError
+    from pycrdt import Doc
+
     from weft.mirrors._pycrdt import RawMap, RawMapEvent, RawTransactionEvent, Txn
 
-__all__ = ["Layout", "Received", "Report", "is_equal"]
+__all__ = ["Layout", "Received", "Report", "foreign_root", "is_equal"]
 
 Report = Callable[[Exception], None]
 StoreTables = Mapping[str, Mapping[str, Mapping[str, Stored]]]
@@ -24,6 +27,9 @@ class Layout(Protocol):
 
     def roots(self) -> tuple[RawMap, ...]:
         """The root maps to observe."""
+
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        """Why nothing can be read or written here: something else stands where the maps should be."""
 
     def read_all(self, txn: Txn) -> Received:
         """All cells and values; what is not one is reported and left out."""
@@ -53,6 +59,14 @@ class Layout(Protocol):
 
     def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
         """Write changes; returns what stood in the way, after everything else has been written."""
+
+
+def foreign_root(doc: Doc[Any], txn: Txn, name: str, root: RawMap) -> MirrorError | None:
+    """Tell that a root is a text, an array, or XML, which is nobody's to write map entries into."""
+    kind = None if root.keys(txn) else root_kind(doc, name)
+    if kind is None:
+        return None
+    return MirrorError(f"the document's root {name!r} is a {kind}, where a map should be")
 
 
 def is_equal(raw: object, cell: Stored | Undefined) -> bool:

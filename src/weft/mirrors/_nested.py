@@ -14,7 +14,7 @@ from weft._lib0 import Writer
 from weft.errors import MirrorError
 from weft.mirrors._containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
-from weft.mirrors._layouts import Received, Report, StoreTables, is_equal
+from weft.mirrors._layouts import Received, Report, StoreTables, foreign_root, is_equal
 from weft.mirrors._lineage import Path, containers, has_losers, lost_writes, was_concurrent
 from weft.mirrors._pycrdt import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.values import UNDEFINED, Stored
@@ -59,12 +59,20 @@ class NestedLayout:
     def roots(self) -> tuple[RawMap, ...]:
         return (self._root,)
 
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        for key in (TABLES, VALUES):
+            if self._root.has(txn, key) and type(child := self._root.get(txn, key)) is not BindingMap:
+                return _foreign((key,), child)
+        return foreign_root(self._doc, txn, self._map_name, self._root)
+
     # -- reading -----------------------------------------------------------------------------------------
 
     def read_all(self, txn: Txn) -> Received:
         tables: RawTables = {}
         values: RawValues = {}
         keys = set(self._root.keys(txn))
+        if not keys and (error := self.refusal(txn)) is not None:
+            self._report(error)
         for key in sorted(keys - {TABLES, VALUES}):
             self._report(
                 MirrorError(f"root map {self._map_name!r} holds {key!r}, which is none of a Store's")
@@ -309,6 +317,9 @@ class NestedLayout:
         if path == (TABLES,):
             self._doc.apply_update(table_update(name, key))
         elif not path and not parent.has(txn, VALUES if key == TABLES else TABLES):
+            if (error := foreign_root(self._doc, txn, name, parent)) is not None:
+                errors.append(error)
+                return None
             # Not where one of the two stands already: ours for it, low as its id is, might win.
             self._doc.apply_update(root_update(name))
         if parent.has(txn, key) and type(child := parent.get(txn, key)) is BindingMap:

@@ -11,7 +11,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from pycrdt import Doc, Map
+from pycrdt import Array, Doc, Map
 from pycrdt._pycrdt import Map as BindingMap
 from pycrdt._transaction import ReadTransaction
 
@@ -35,6 +35,7 @@ __all__ = [
     "observe_transactions",
     "origin_of",
     "raw_transaction",
+    "root_kind",
     "root_map",
 ]
 
@@ -121,6 +122,18 @@ def raw_transaction(doc: Doc[Any], origin: object = None) -> Iterator[Txn]:
 def root_map(doc: Doc[Any], name: str) -> RawMap:
     """The root map of that name, declared if need be (an undeclared root cannot be read)."""
     return cast("RawMap", doc.get(name, type=Map).integrated)
+
+
+def root_kind(doc: Doc[Any], name: str) -> str | None:
+    """What the declared root of that name is, if it is no map.
+
+    Updates do not tell the type of a root: one that was declared as a map and never written as one may turn
+    out to hold the characters or elements of something else.
+    """
+    declared = doc[name]
+    if not isinstance(declared, Map):
+        return type(declared).__name__
+    return "sequence" if len(doc.get(name, type=Array)) else None
 
 
 class RawMapEvent(Protocol):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
+    from weft.errors import MirrorError
     from weft.mirrors._layouts import Layout
     from weft.store import Store
 
@@ -148,6 +149,11 @@ class YjsMirror(Mirror):
             self._receive(tables, values)
             self._owed.add_content(tables, values)
         super().flush()
+
+    def _refusal(self) -> MirrorError | None:
+        """Why the document cannot hold the Store at all, such as a root of another type."""
+        with raw_transaction(self._doc) as txn:
+            return self._layout.refusal(txn)
 
     def _blocked(self) -> bool:
         return not self._hub.is_writable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from weft.errors import StorageError
 from weft.mirrors.yjs import YjsMirror
 from weft.persisters._persister import Persister
 from weft.store import Store
@@ -60,9 +61,14 @@ class YjsPersister(Persister):
         """Get the document."""
         return self._mirror.doc
 
+    def _open(self) -> None:
+        if (error := self._mirror._refusal()) is not None:
+            raise StorageError(str(error)) from error
+        self._mirror.start()
+
     async def read(self) -> RawContent | None:
         """Read the document."""
-        self._mirror.start()
+        self._open()
         content: StoredContent = (self._shadow._tables, self._shadow._values)
         return content if content[0] or content[1] else None
 
@@ -70,7 +76,7 @@ class YjsPersister(Persister):
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
     ) -> None:
         """Write to the document, in one transaction of its own."""
-        self._mirror.start()
+        self._open()
         shadow = self._shadow
         tables, values = (changes[0], changes[1]) if changes is not None else (None, None)
         if tables is None or values is None:
@@ -91,7 +97,7 @@ class YjsPersister(Persister):
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Hear of what comes into the document, change by change."""
-        self._mirror.start()
+        self._open()
 
         def finished(shadow: Store) -> None:
             if shadow.transaction_origin is not self._mine:
