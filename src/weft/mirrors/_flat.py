@@ -48,11 +48,14 @@ class FlatLayout:
         return (self._cells, self._values)
 
     def refusal(self, txn: Txn) -> MirrorError | None:
-        for name, root in self._unproven.copy().items():
+        return self._foreign(txn, self._unproven.copy())
+
+    def _foreign(self, txn: Txn, roots: dict[str, RawMap]) -> MirrorError | None:
+        for name, root in roots.items():
             if (error := foreign_root(self._doc, txn, name, root)) is not None:
                 return error
             if root.keys(txn):
-                del self._unproven[name]
+                self._unproven.pop(name, None)
         return None
 
     def read_all(self, txn: Txn) -> Received:
@@ -97,8 +100,11 @@ class FlatLayout:
         return {}, {}  # there are no containers to lose
 
     def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
-        if self._unproven and (error := self.refusal(txn)) is not None:
-            return [error]
+        if self._unproven:
+            written = {self._cells: batch.tables, self._values: batch.values}
+            roots = {name: root for name, root in self._unproven.items() if written[root]}
+            if (error := self._foreign(txn, roots)) is not None:
+                return [error]
         _write(txn, self._cells, _flatten(batch.tables), compare=compare)
         _write(txn, self._values, batch.values.items(), compare=compare)
         return []
