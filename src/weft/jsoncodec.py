@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,7 +42,10 @@ _PLAIN_FROM = 1e-4  # from here up to 2**53 Python and JavaScript write a float 
 _PLAIN_BELOW = float(2**53)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _encode_string = json.encoder.encode_basestring
-_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+# What contains itself is found before, by its depth.
+_compact = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
 
 
 def number_text(number: float) -> str:
@@ -88,8 +92,7 @@ def in_js_order(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     last = -1
     others = False
     for key in mapping:
-        # isdigit alone would let "²" and leading zeros through
-        if key.isdigit() and key.isascii() and (key[0] != "0" or key == "0") and int(key) <= _LAST_INDEX:
+        if key.isdigit() and _is_index(key):
             index = int(key)
             if others or index < last:
                 break
@@ -105,6 +108,7 @@ def in_js_order(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_index(key: str) -> bool:
+    # isdigit alone would let "²" and leading zeros through
     return key.isdigit() and key.isascii() and (key[0] != "0" or key == "0") and int(key) <= _LAST_INDEX
 
 
@@ -204,18 +208,16 @@ def tables_text(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     ordered_tables = {}
     for table_id, table in in_js_order(tables).items():
         rows = in_js_order(table)
-        changed = None
-        for row_id, row in rows.items():
-            cells = in_js_order(row)
-            if cells is not row:
-                changed = dict(rows) if changed is None else changed
-                changed[row_id] = cells
-            if float in set(map(type, row.values())):
-                odd = odd or any(
-                    type(cell) is float and not _PLAIN_FROM <= abs(cell) < _PLAIN_BELOW
-                    for cell in row.values()
-                )
-        ordered_tables[table_id] = rows if changed is None else changed
+        # All cells of a table together: most tables have no index among their cell ids, and no float.
+        if any(map(_is_index, set(chain.from_iterable(table.values())))):
+            rows = {row_id: in_js_order(row) for row_id, row in rows.items()}
+        if float in set(map(type, chain.from_iterable([row.values() for row in table.values()]))):
+            odd = odd or any(
+                type(cell) is float and not _PLAIN_FROM <= abs(cell) < _PLAIN_BELOW
+                for row in table.values()
+                for cell in row.values()
+            )
+        ordered_tables[table_id] = rows
     return _write(ordered_tables) if odd else _compact(ordered_tables)
 
 

@@ -247,6 +247,24 @@ def test_received_cells_pass_the_schema_and_defaults_fill_new_rows() -> None:
     assert store.get_content() == ({"t": {"r": {"b": "x", "a": 7}, "s": {"a": 7}}}, {"v": 1})
 
 
+def test_new_rows_are_received_in_order_and_deletions_of_what_is_not_there_are_no_cells() -> None:
+    store = Store().set_content(({"t": {"old": {"a": 1}}}, {}))
+    bad = "\ud800"
+    rows = {
+        "x": {"a": 1, "b": UNDEFINED},
+        "old": {"a": 2, "b": 0},
+        "none": {"a": UNDEFINED},
+        bad: {"a": UNDEFINED, "b": 1},
+        "y": {bad: UNDEFINED, "b": 2.0, "a": 3},
+        "z": {bad: 1, "a": float("nan")},
+    }
+    refused = receive(store, {"t": rows, bad: {"r": {"a": UNDEFINED}}}, {})
+    assert [item[:-1] for item in refused] == [("t", bad, "b"), ("t", "z", bad), ("t", "z", "a")]
+    assert store.get_tables() == {"t": {"old": {"a": 2, "b": 0}, "x": {"a": 1}, "y": {"a": 3, "b": 2}}}
+    assert store.get_row_ids("t") == ["old", "x", "y"]
+    assert store.get_table_cell_ids("t") == ["a", "b"]
+
+
 def test_received_cells_are_written_only_inside_a_transaction() -> None:
     store = Store(on_invalid="ignore")
     assert store._apply_stored({"t": {"r": {"c": 1}}}, {}) == []

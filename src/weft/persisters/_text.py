@@ -22,8 +22,10 @@ __all__ = ["parse_content", "render_content", "render_store"]
 RawTables = dict[str, dict[str, dict[str, object]]]
 
 # Where an integer may be too long for a JavaScript number, each has to be looked at; without, reading takes
-# half the time. Floats need no look: the Store brings them into their one form.
+# half the time. Floats need no look: the Store brings them into their one form. That nowhere 16 digits are in
+# a row is found out in a tenth of the time that the expression takes.
 _LONG_INTEGER = re.compile(r"[\[:,]\s*-?\d{16}")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -66,7 +68,8 @@ def parse_content(data: bytes) -> tuple[RawTables, dict[str, object]]:
     """
     try:
         text = data.decode()
-        content: Any = parse(text) if _LONG_INTEGER.search(text) else _parse_short(text)
+        long = b"0" * 16 in data.translate(_ZEROS) and _LONG_INTEGER.search(text)
+        content: Any = parse(text) if long else _parse_short(text)
     except (ValueError, RecursionError) as error:
         raise StorageError(f"what is stored is not JSON text: {error}") from error
     if UNDEFINED_MARK in text or "\\ufffc" in text.lower():

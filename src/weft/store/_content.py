@@ -273,55 +273,81 @@ class ContentWriting(RowWriting):
         self, table_id: Any, rows: Mapping[str, Mapping[str, object]], refused: list[Refused]
     ) -> None:
         fast = self._schema is None and self._middleware is None
+        new: dict[str, dict[str, Stored]] = {}  # rows that are not there, to be added in one go
+        known: dict[object, str] = {}
         for row_id, cells in rows.items():
             table = self._tables.get(table_id)
             row = None if table is None else table.get(row_id)
-            if fast and row is None and type(cells) is dict and UNDEFINED not in cells.values():
+            if fast and row is None and type(cells) is dict:
                 try:
-                    self._add_received_row(check_id(table_id), check_id(row_id), cells, refused)
+                    table_id, row_id = check_id(table_id), check_id(row_id)  # noqa: PLW2901
                 except InvalidIdError:
                     for cell_id, cell in cells.items():
-                        refused.append((str(table_id), str(row_id), str(cell_id), cell))
-                        self._note_invalid_cell(str(table_id), str(row_id), str(cell_id), cell)
+                        if cell is not UNDEFINED:
+                            refused.append((str(table_id), str(row_id), str(cell_id), cell))
+                            self._note_invalid_cell(str(table_id), str(row_id), str(cell_id), cell)
+                    continue
+                valid = self._received_row(table_id, row_id, cells, known, refused)
+                if valid:
+                    new[row_id] = valid
                 continue
+            if new:
+                self._add_received_rows(table_id, new)
+                new = {}
             for cell_id, cell in cells.items():
                 self._apply_stored_cell(table_id, row_id, cell_id, cell, refused)
+        if new:
+            self._add_received_rows(table_id, new)
 
-    def _add_received_row(
-        self, table_id: str, row_id: str, cells: dict[str, object], refused: list[Refused]
-    ) -> None:
-        """Add a row that is not there."""
+    def _add_received_rows(self, table_id: str, new: dict[str, dict[str, Stored]]) -> None:
+        table = self._tables.get(table_id)
+        if table is None:
+            self._add_table(table_id, new)
+        else:
+            self._add_rows(table_id, table, new)
+
+    def _received_row(
+        self,
+        table_id: str,
+        row_id: str,
+        cells: dict[str, object],
+        known: dict[object, str],
+        refused: list[Refused],
+    ) -> dict[str, Stored]:
+        """Check a row that is not there; ``known`` is as for :meth:`_valid_row`."""
         valid = self._shapes.row(cells)
-        count = self._counts.get(table_id, ())
-        for cell_id, cell in cells.items():
-            kind = type(cell)
-            if cell_id not in count:
+        for given_id, cell in cells.items():
+            cell_id = known.get(given_id)
+            if cell_id is None:
                 try:
-                    cell_id = check_id(cell_id)  # noqa: PLW2901
+                    if cell is not UNDEFINED:
+                        cell_id = known[given_id] = intern(check_id(given_id))
                 except InvalidIdError:
-                    refused.append((table_id, row_id, str(cell_id), cell))
-                    self._note_invalid_cell(table_id, row_id, str(cell_id), cell)
-                    valid.pop(cell_id, None)
+                    refused.append((table_id, row_id, str(given_id), cell))
+                    self._note_invalid_cell(table_id, row_id, str(given_id), cell)
+                if cell_id is None:
+                    valid.pop(given_id, None)
                     continue
-            if kind is float and _MIN <= cell <= _MAX and not cell % 1:  # type: ignore[operator]
-                valid[intern(cell_id)] = int(cell)  # type: ignore[call-overload]  # Yjs has floats only
-                continue
+            kind = type(cell)
             if (
                 (kind is str and cell.isascii())  # type: ignore[attr-defined]
                 or (kind is int and _MIN <= cell <= _MAX)  # type: ignore[operator]
                 or kind is bool
                 or cell is None
             ):
-                valid[intern(cell_id)] = cell  # type: ignore[assignment]
-                continue
-            try:
-                valid[intern(cell_id)] = decode_received(cell)
-            except (TypeError, ValueError):
-                refused.append((table_id, row_id, cell_id, cell))
-                self._note_invalid_cell(table_id, row_id, cell_id, cell)
+                valid[cell_id] = cell  # type: ignore[assignment]
+            elif kind is float and _MIN <= cell <= _MAX and not cell % 1:  # type: ignore[operator]
+                valid[cell_id] = int(cell)  # type: ignore[call-overload]  # Yjs has floats only
+            elif cell is UNDEFINED:
                 valid.pop(cell_id, None)
-        if valid:
-            self._replace_row(table_id, row_id, valid)
+            else:
+                try:
+                    valid[cell_id] = decode_received(cell)
+                except (TypeError, ValueError):
+                    refused.append((table_id, row_id, cell_id, cell))
+                    self._note_invalid_cell(table_id, row_id, cell_id, cell)
+                    valid.pop(cell_id, None)
+        return valid
 
     def _apply_stored_cell(
         self, table_id: Any, row_id: Any, cell_id: Any, cell: object, refused: list[Refused]
