@@ -12,6 +12,7 @@ from weft._lazy import lazy_exports
 if TYPE_CHECKING:
     from weft.providers._backoff import Backoff
     from weft.providers._clock import Clock, SystemClock
+    from weft.providers._provider import ConnectionOptions, WebsocketProvider
     from weft.providers._standing import Status, StatusListener
     from weft.providers._transport import Connection, Transport
     from weft.providers._websockets import WebsocketsTransport
@@ -21,10 +22,12 @@ __all__ = [
     "Backoff",
     "Clock",
     "Connection",
+    "ConnectionOptions",
     "Status",
     "StatusListener",
     "SystemClock",
     "Transport",
+    "WebsocketProvider",
     "WebsocketsTransport",
     "YWebsocketProvider",
 ]
@@ -33,10 +36,12 @@ _HOMES = {
     "Backoff": "_backoff",
     "Clock": "_clock",
     "Connection": "_transport",
+    "ConnectionOptions": "_provider",
     "Status": "_standing",
     "StatusListener": "_standing",
     "SystemClock": "_clock",
     "Transport": "_transport",
+    "WebsocketProvider": "_provider",
     "WebsocketsTransport": "_websockets",
     "YWebsocketProvider": "ywebsocket",
 }

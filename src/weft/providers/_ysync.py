@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weft._lib0 import Reader, Writer
-from weft.errors import ProviderError
 from weft.mirrors._pycrdt import in_transaction
 from weft.protocols._ymessages import awareness_message, update_message
 from weft.protocols.ysync import AwarenessChanged, Denied, Flushed, FlushLost, Send, Synced, YSyncSession
+from weft.providers._waiting import Waiting, denial
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from weft.protocols.ysync import Effect
     from weft.providers._clock import Clock
     from weft.providers._engine import Engine
-    from weft.providers._standing import Outcome, Standing
+    from weft.providers._standing import Standing
     from weft.providers._transport import Connection
 
 __all__ = ["YSyncAdapter"]
@@ -32,15 +30,6 @@ _EMPTY = b"\0"  # a state vector of no clients
 # Bytes sent between two notes of what the server has. A note costs a state vector; what was sent since the
 # last one is sent again after the outbox has overflowed.
 _NOTE_EVERY = 1 << 20
-
-
-@dataclass(slots=True, eq=False)
-class _Flush:
-    """Somebody waits until the server has everything that was written up to a moment."""
-
-    outcome: Outcome
-    writes: int  # the count of writes it has to cover
-    token: int | None = None  # the session's, while a question is under way
 
 
 class YSyncAdapter:
@@ -73,10 +62,7 @@ class YSyncAdapter:
         self._clock = clock
         self._standing = standing
         self._dial = dial
-        self._flushes: list[_Flush] = []
-        self._syncs: list[Outcome] = []
-        self._writes = 0  # updates that did not come from this server
-        self._confirmed = 0  # of those, as many as the server has processed for certain
+        self._waiting = Waiting(standing, self._ask)
         self._due: float | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._forget_connection()
@@ -97,7 +83,7 @@ class YSyncAdapter:
             if self._awareness is not None:
                 self._unsubscribe.append(self._awareness.observe(self._heard_awareness))
             if self._hub.state_vector() != _EMPTY:
-                self._writes += 1  # whatever is there, nobody has said that the server has it
+                self._waiting.wrote()  # whatever is there, nobody has said that the server has it
 
     def detach(self) -> None:
         """Listen no longer."""
@@ -108,30 +94,13 @@ class YSyncAdapter:
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when the server's state has been received on the present connection."""
         self.engine.check_running()
-        if self._standing.synced:
-            return
-        outcome: Outcome = asyncio.get_running_loop().create_future()
-        self._syncs.append(outcome)
-        try:
-            await self._standing.wait(outcome, seconds, "not synchronised")
-        finally:
-            self._syncs.remove(outcome)
+        if not self._standing.synced:
+            await self._waiting.synced(seconds)
 
     async def flush(self, seconds: float | None) -> None:
         """Return when the server has processed everything that was written up to now."""
         self.engine.check_running()
-        # A question under way that came after the same writes serves this one too.
-        asked = [
-            other for other in self._flushes if other.writes == self._writes and not other.outcome.done()
-        ]
-        token = next((other.token for other in asked if other.token is not None), None)
-        flush = _Flush(asyncio.get_running_loop().create_future(), self._writes, token)
-        self._flushes.append(flush)
-        try:
-            self._ask()
-            await self._standing.wait(flush.outcome, seconds, "what was written is not confirmed")
-        finally:
-            self._flushes.remove(flush)
+        await self._waiting.flush(seconds)
 
     # --- for the engine
 
@@ -181,13 +150,13 @@ class YSyncAdapter:
 
     def closed(self) -> None:
         """Let go of the connection; what waits for an answer will be asked again."""
-        self._void_questions()
+        self._waiting.void_questions()
         self._forget_connection()
         self._perform(self.session.disconnected(self._clock.now()))
 
     async def settle(self) -> None:
         """Return when the server has everything that was written."""
-        if self._writes > self._confirmed:
+        if self._waiting.unconfirmed:
             await self.flush(None)
 
     def leave(self) -> None:
@@ -205,7 +174,7 @@ class YSyncAdapter:
         # Called inside the commit of a local transaction: the document must not be touched here.
         if origin is self.session:
             return
-        self._writes += 1
+        self._waiting.wrote()
         if self.engine.outbox is not None:
             self._perform(self.session.local_update(update))
 
@@ -228,12 +197,14 @@ class YSyncAdapter:
                 case Send():
                     self._send(effect.data)
                 case Synced():
-                    self._note_synced()
+                    self.engine.mark_synced()
+                    self._waiting.note_synced()
                 case Flushed():
-                    self._note_flushed(effect.token)
+                    denied = None if self._denied is None else denial(self._denied)
+                    self._waiting.note_flushed(effect.token, denied)
                 case Denied():
                     self._denied = effect.reason
-                    self._standing.report(_denial(effect.reason))
+                    self._standing.report(denial(effect.reason))
                 case AwarenessChanged() | FlushLost():
                     pass  # the observers have been told; lost flushes are asked again by _ask
 
@@ -247,42 +218,17 @@ class YSyncAdapter:
         if message.startswith(_SYNC):
             self._is_live = True
         if not outbox.put_content(message):
-            self._void_questions()
+            self._waiting.void_questions()
 
     def _ask(self) -> None:
         """Ask for the confirmations that somebody waits for, unless content has to be sent again before."""
         outbox = self.engine.outbox
         if outbox is None or outbox.forgot or not self.session.connected_now:
             return
-        waiting = [flush for flush in self._flushes if flush.token is None]
-        if waiting:
+        if self._waiting.has_questions:
             token, effects = self.session.request_flush(self._clock.now())
-            for flush in waiting:
-                flush.token = token
+            self._waiting.asked(token)
             self._perform(effects)
-
-    def _void_questions(self) -> None:
-        """What was asked no longer stands behind all that was written: the answers will say nothing."""
-        for flush in self._flushes:
-            flush.token = None
-
-    def _note_synced(self) -> None:
-        self.engine.mark_synced()
-        for outcome in self._syncs:
-            if not outcome.done():
-                outcome.set_result(None)
-
-    def _note_flushed(self, token: int) -> None:
-        error = None if self._denied is None else _denial(self._denied)
-        for flush in self._flushes:
-            if flush.token == token and not flush.outcome.done():
-                flush.outcome.set_result(error)
-                if error is None:
-                    self._confirmed = max(self._confirmed, flush.writes)
-
-
-def _denial(reason: str) -> ProviderError:
-    return ProviderError(f"the server does not allow what was sent: {reason[:200]!r}")
 
 
 def _farewell(awareness: Awareness) -> bytes:
