@@ -47,11 +47,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Install the JavaScript packages before the first test that needs them, out of its time."""
+    """Install the JavaScript packages out of the first test's time, and keep what stands from collections."""
     if not session.config.option.collectonly and any(
         "_node" in getattr(item, "fixturenames", ()) for item in session.items
     ):
         node_missing()
+    # Each asyncio test ends with a collection, to hear of what nobody retrieved. To go each time through all
+    # that the imports left and that will not go (boto3 is large) was half of the run of tests/persisters.
+    gc.collect()
+    gc.freeze()
 
 
 def _no_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
