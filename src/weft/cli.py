@@ -78,16 +78,18 @@ def _say(line: str = "") -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="weft",
-        description="Tables that Python and JavaScript programs edit together, over Yjs.",
+        description="Tables that Python and JavaScript programs edit together, over Yjs or Automerge.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"weft {version('weft')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=_Parser)
     serve = commands.add_parser(
         "serve",
-        help="serve rooms to y-websocket clients",
-        description="Serve rooms to y-websocket clients, at ws://HOST:PORT/ROOM. There is no authentication: "
-        "who can connect may edit. A server with users is a few lines of Python, see weft.server.",
+        help="serve rooms to y-websocket clients, and documents to automerge-repo clients",
+        description="Serve rooms to y-websocket clients, at ws://HOST:PORT/ROOM, and documents to "
+        "automerge-repo clients, all of them at ws://HOST:PORT (where weft[automerge] is installed). There "
+        "is no authentication: who can connect may edit. A server with users is a few lines of Python, see "
+        "weft.server.",
         allow_abbrev=False,
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -95,7 +97,10 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=1234, help="port to listen on, 0 for a free one (default: %(default)s)"
     )
     serve.add_argument(
-        "--db", default="weft.sqlite3", metavar="FILE", help="SQLite file of the rooms (default: %(default)s)"
+        "--db",
+        default="weft.sqlite3",
+        metavar="FILE",
+        help="SQLite file of all that is served (default: %(default)s)",
     )
     serve.add_argument(
         "--origin",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,11 +66,31 @@ async def test_other_paths_are_for_websockets() -> None:
         assert len(server.rooms) == 0
 
 
+async def test_without_the_extra_automerge_clients_are_told_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "automerge", None)
+    for name in (
+        "weft.server.documents",
+        "weft.mirrors._amlog",
+        "weft.mirrors.amdoc",
+        "weft.mirrors._amcore",
+    ):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    async with serving() as server:
+        assert server.documents is None
+        status, text = await refused(server, "/?token=x")
+        assert status == 400
+        assert "weft[automerge] is missing" in text
+        async with YClient(server.url, "room") as client:
+            await client.synced()
+
+
 # Rooms by path
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/?token=x", "/%00", "/a%0Ab", "/..", "/%2e%2e%2fetc", "/a/../b", "/%ff", "/" + "x" * 513]
+    "target", ["//..", "/%00", "/a%0Ab", "/..", "/%2e%2e%2fetc", "/a/../b", "/%ff", "/" + "x" * 513]
 )
 async def test_a_path_that_names_no_room_is_refused_before_the_upgrade(target: str) -> None:
     asked: list[Request] = []

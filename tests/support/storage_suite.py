@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycrdt import Map
 
+from support.repoclient import put
+from support.repoclient import read as read_root
+from weft.mirrors import AutomergeDocument
 from weft.mirrors.ydoc import create_doc
 from weft.server._compact import compact_updates
+from weft.server.documents import compact_changes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from pycrdt import Doc
 
-    from weft.server.storage import RoomStorage
+    from weft.server.storage import Compactor, RoomStorage
 
 
 def write_updates(doc: Doc[Any], count: int, *, prefix: str = "k") -> list[bytes]:
@@ -39,6 +44,34 @@ def read(updates: list[bytes]) -> dict[str, Any]:
     for update in updates:
         doc.apply_update(update)
     return dict(root.to_py() or {})
+
+
+def write_changes(count: int) -> list[bytes]:
+    """Write keys into an Automerge document, each in a transaction of its own, and return the changes."""
+    document = AutomergeDocument()
+    for number in range(count):
+        put(document, **{f"k{number}": number})
+    return document.changes_since(())
+
+
+def read_changes(rows: list[bytes]) -> dict[str, Any]:
+    """The root of an Automerge document made of these rows."""
+    return read_root(AutomergeDocument.from_rows(rows))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of rooms: how to write its updates, how to read them, and what compacts them."""
+
+    write: Callable[[int], list[bytes]]
+    read: Callable[[list[bytes]], dict[str, Any]]
+    compactor: Compactor
+
+
+KINDS = {
+    "yjs": Kind(lambda count: write_updates(create_doc(), count), read, compact_updates),
+    "automerge": Kind(write_changes, read_changes, compact_changes),
+}
 
 
 class RoomStorageSuite:
@@ -135,28 +168,32 @@ class RoomStorageSuite:
             await storage.stored(good)
             assert await storage.load("good") == [b"x"]
 
-    async def test_compaction_changes_nothing_that_can_be_read(self) -> None:
-        updates = write_updates(create_doc(), 200)
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_compaction_changes_nothing_that_can_be_read(self, kind: str) -> None:
+        room = KINDS[kind]
+        updates = room.write(200)
         async with self.opened() as storage:
             for update in updates:
                 storage.append("room", update)
             storage.append("other", updates[0])
-            await storage.compact("room", compact_updates)
+            await storage.compact("room", room.compactor)
             loaded = await storage.load("room")
             assert len(loaded) <= len(updates)
-            assert read(loaded) == read(updates)
+            assert room.read(loaded) == room.read(updates)
             assert await storage.load("other") == [updates[0]]
         async with self.opened() as storage:
-            assert read(await storage.load("room")) == read(updates)
+            assert room.read(await storage.load("room")) == room.read(updates)
 
-    async def test_appends_during_a_compaction_survive_it(self) -> None:
-        updates = write_updates(create_doc(), 300)
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_appends_during_a_compaction_survive_it(self, kind: str) -> None:
+        room = KINDS[kind]
+        updates = room.write(300)
         async with self.opened() as storage:
             for update in updates[:200]:
                 storage.append("room", update)
-            compaction = asyncio.create_task(storage.compact("room", compact_updates))
+            compaction = asyncio.create_task(storage.compact("room", room.compactor))
             for update in updates[200:]:
                 storage.append("room", update)
                 await asyncio.sleep(0)
             await compaction
-            assert read(await storage.load("room")) == read(updates)
+            assert room.read(await storage.load("room")) == room.read(updates)

@@ -60,7 +60,8 @@ async def _serve(
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     where = "this machine only" if _is_loopback(host) else f"{host}, for other machines too"
-    say(f"weft serves {server.url}/<room> and keeps the rooms in {db}")
+    repos = "" if server.documents is None else f", and automerge-repo at {server.url},"
+    say(f"weft serves {server.url}/<room>{repos} and keeps the rooms in {db}")
     say(f"It listens on {where}, without authentication: whoever can connect may read and edit.")
     pages = "all sites" if anywhere else "pages of this machine" if origins is None else ", ".join(origins)
     say(f"Browsers may connect from {pages}. End it with Ctrl-C.")

@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from weft.limits import Limits  # noqa: TC001 - part of a public signature that users introspect
 
@@ -30,12 +31,14 @@ class Request:
     """What is known of a client before it is let in.
 
     Attributes:
-        room: Room asked for, decoded and validated.
+        room: Room asked for, decoded and validated; of an automerge-repo client the id of a document. Such a
+            client is asked about each document that it speaks of.
         query: Parameters of the URL; of a repeated one the first. Tokens of y-websocket clients stand here:
             keep them out of logs.
         headers: HTTP headers of the handshake, names in lower case; repeated ones joined by ``", "``.
         origin: ``Origin`` header; ``None`` where there is none, as with clients outside of browsers.
         remote: Address of the peer's end of the socket. Behind a proxy that is the proxy.
+        protocol: What the client speaks: ``"yjs"`` (y-websocket) or ``"automerge"`` (automerge-repo).
     """
 
     room: str
@@ -43,16 +46,18 @@ class Request:
     headers: Mapping[str, str]
     origin: str | None
     remote: str
+    protocol: Literal["yjs", "automerge"] = "yjs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """Let the client into the room it asked for.
+    """Let the client into the room, or have the document, that it asked for.
 
     Attributes:
         user: Who it is, for logs and for later hooks.
         read_only: Whether its changes are refused.
-        limits: Bounds for this connection; ``None`` for the server's.
+        limits: Bounds for this connection; ``None`` for the server's. For automerge-repo clients, which have
+            many documents on one connection, they are always the server's.
     """
 
     user: str = ""
@@ -63,6 +68,9 @@ class Allow:
 @dataclass(frozen=True, slots=True)
 class Deny:
     """Do not let the client in. It learns this as a websocket close code and reason.
+
+    An automerge-repo client learns that the document is unavailable, which is all that its protocol can say;
+    code 1013 closes its connection.
 
     Attributes:
         reason: A fixed phrase for the client, at most 123 bytes in UTF-8; longer ones are cut.

@@ -1,6 +1,7 @@
-"""The websocket front: a y-websocket server on ``websockets``.
+"""The websocket front: a server of y-websocket and automerge-repo clients on ``websockets``.
 
-Wire format: y-protocols 1.0.7 in binary frames, the room in the URL's path, as y-websocket clients speak it.
+Wire formats: y-protocols 1.0.7 in binary frames, the room in the URL's path, as y-websocket clients speak it;
+automerge-repo's network protocol where the path is ``/``, which names no room.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import struct
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request as HttpRequest
     from websockets.http11 import Response
 
+    from weft.server.documents import Documents
     from weft.server.storage import RoomStorage
 
 __all__ = ["Server", "serve"]
@@ -58,11 +60,10 @@ _MAX_REASON = 123  # bytes of a close frame's reason, RFC 6455 section 5.5
 
 
 class _Connection(ServerConnection):
-    """A connection that remembers what was decided before its upgrade."""
+    """A connection that remembers what was asked and decided before its upgrade."""
 
-    room: str
-    remote: str
-    decision: Decision
+    asked: Request
+    decision: Decision | None  # None where each document is decided on
 
 
 class _WebsocketLink:
@@ -130,13 +131,16 @@ def _cut(reason: str) -> str:
 
 
 class Server:
-    """A y-websocket server. Rooms by path: ``ws://host:port/<room>``.
+    """A server for y-websocket clients and for automerge-repo clients.
+
+    The former find their rooms by path: ``ws://host:port/<room>``; the latter all their documents at
+    ``ws://host:port``, where the extra ``weft[automerge]`` is installed.
 
     Use it as ``async with``, or :meth:`start` and :meth:`close` it.
 
     Args:
-        auth: Decides on each connection before anything of a room is opened or sent; ``allow_all`` for a
-            server that everybody who can reach it may use.
+        auth: Decides on each connection, and on each document of an automerge-repo client, before anything of
+            it is opened or sent; ``allow_all`` for a server that everybody who can reach it may use.
         storage: Where rooms are kept. The server opens and closes it.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
@@ -178,6 +182,9 @@ class Server:
         self.rooms: Rooms[Room] = Rooms(
             storage, make=make, settings=settings, clock=clock, broadcast=broadcast
         )
+        self.documents = _open_documents(
+            storage, auth=auth, auth_timeout=auth_timeout, limits=limits, settings=settings, clock=clock
+        )
         self.ignored_text_frames = 0
         self._port = port
         self._auth = auth
@@ -201,7 +208,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where clients connect; the room's name follows after a slash."""
+        """Where clients connect: automerge-repo's as it is, y-websocket's with the room after a slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'ws' if self._ssl is None else 'wss'}://{host}:{self.port}"
 
@@ -299,6 +306,8 @@ class Server:
         try:
             async with asyncio.timeout(self._shutdown_timeout):
                 await self.rooms.close()
+                if self.documents is not None:
+                    await self.documents.close()
                 await self._storage.close()
         except TimeoutError:
             raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
@@ -316,29 +325,37 @@ class Server:
         if self._origins is not None and origin not in self._origins:
             _log.info("refused a connection of origin %.200r", origin)
             return connection.respond(http.HTTPStatus.FORBIDDEN, "origin not allowed\n")
+        is_repo = path == "/"
+        if is_repo and self.documents is None:
+            text = "the path names no room, and automerge-repo is not served: weft[automerge] is missing\n"
+            return connection.respond(http.HTTPStatus.BAD_REQUEST, text)
         try:
-            room, query = read_room(request.path), read_query(request.path)
+            room, query = "" if is_repo else read_room(request.path), read_query(request.path)
         except ValueError as error:
             return connection.respond(http.HTTPStatus.BAD_REQUEST, f"{error}\n")
-        connection.room = room
-        connection.remote = _address(connection.remote_address)
-        # Until the decision stands nothing more is read: who is not let in costs one buffer.
-        connection.transport.pause_reading()
-        connection.decision = await decide(
-            self._auth,
-            Request(room=room, query=query, headers=headers, origin=origin, remote=connection.remote),
-            patience=self._auth_timeout,
+        connection.asked = Request(
+            room=room,
+            query=query,
+            headers=headers,
+            origin=origin,
+            remote=_address(connection.remote_address),
+            protocol="automerge" if is_repo else "yjs",
         )
-        if not connection.recv_messages.paused:
-            connection.transport.resume_reading()
+        connection.decision = None
+        if not is_repo:
+            # Until the decision stands nothing more is read: who is not let in costs one buffer.
+            connection.transport.pause_reading()
+            connection.decision = await decide(self._auth, connection.asked, patience=self._auth_timeout)
+            if not connection.recv_messages.paused:
+                connection.transport.resume_reading()
         return None
 
     async def _serve_connection(self, connection: _Connection) -> None:
-        decision, room_name = connection.decision, connection.room
+        asked, decision = connection.asked, connection.decision
         if isinstance(decision, Deny):
             # After the upgrade: a browser shows a page neither status nor text of a refused handshake, and
             # y-websocket clients would go on trying; the close code is final to them.
-            _log.info("%s may not enter room %.200r: %.200r", connection.remote, room_name, decision.reason)
+            _log.info("%s may not enter room %.200r: %.200r", asked.remote, asked.room, decision.reason)
             await connection.close(decision.code, _cut(decision.reason))
             return
         if self._closing is not None:  # the handshake was over a moment before
@@ -349,24 +366,37 @@ class Server:
             raise RuntimeError("not in a task")
         self._connections[connection] = handler
         try:
-            await self._serve_peer(connection, room_name, decision)
+            await self._serve_peer(connection, asked, decision)
+        except StorageError as error:
+            _log.error("room %.200r cannot be opened: %s", asked.room, error)
+            await connection.close(1013, "the room cannot be opened")
+        except Exception:  # noqa: BLE001 - one connection's fault ends that connection
+            _log.exception("serving %s failed", asked.remote)
+            await connection.close(1011, "internal error")
         finally:
             del self._connections[connection]
 
-    async def _serve_peer(self, connection: _Connection, room_name: str, allow: Allow) -> None:
+    async def _serve_peer(self, connection: _Connection, asked: Request, allow: Allow | None) -> None:
         link = _WebsocketLink(connection, self._count_ignored)
-        try:
-            async with self.rooms.use(room_name) as room:
-                await YPeer(room, link, allow, name=f"{connection.remote} in room {room_name!r:.200}").run()
-        except StorageError as error:
-            _log.error("room %.200r cannot be opened: %s", room_name, error)
-            await connection.close(1013, "the room cannot be opened")
-        except Exception:  # noqa: BLE001 - one connection's fault ends that connection
-            _log.exception("serving %s failed", connection.remote)
-            await connection.close(1011, "internal error")
+        if allow is not None:
+            async with self.rooms.use(asked.room) as room:
+                await YPeer(room, link, allow, name=f"{asked.remote} in room {asked.room!r:.200}").run()
+        elif self.documents is not None:
+            await self.documents.serve(link, asked, name=f"{asked.remote} with automerge-repo")
 
     def _count_ignored(self) -> None:
         self.ignored_text_frames += 1
+
+
+def _open_documents(storage: RoomStorage, **options: Any) -> Documents | None:
+    try:
+        from weft.server.documents import Documents  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"automerge", "cbor2"}:
+            raise
+        _log.info("automerge-repo clients are not served: %s is not installed", error.name)
+        return None
+    return Documents(storage, **options)
 
 
 async def _say_restart(connection: _Connection) -> None:

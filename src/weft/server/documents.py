@@ -1,0 +1,183 @@
+"""Automerge documents on the server: each a room, and the clients that have it open among others."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from weft.mirrors._amlog import compact_rows
+from weft.mirrors.amdoc import AutomergeDocument
+from weft.protocols.automerge_repo import document_url
+from weft.server._repopeer import RepoPeer
+from weft.server._room import BaseRoom
+from weft.server.auth import decide
+from weft.server.registry import Rooms
+from weft.server.storage import Compacted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from weft.limits import Limits
+    from weft.mirrors.amdoc import DocumentEvent
+    from weft.protocols._repomessages import EphemeralMessage
+    from weft.server._outbox import Link
+    from weft.server.auth import Auth, Decision, Request
+    from weft.server.rooms import RoomSettings
+    from weft.server.storage import RoomStorage
+
+__all__ = ["DocumentRoom", "Documents", "compact_changes", "storage_name"]
+
+# Before the document's URL in storage. No room that a URL's path names has a control character in its name:
+# the logs of Yjs rooms and of Automerge documents cannot be taken for one another.
+_MARK = "\x1f"
+
+
+def storage_name(document_id: str) -> str:
+    """Under which name a storage keeps a document: U+001F and the document's URL."""
+    return _MARK + document_url(document_id)
+
+
+def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
+    """Make one saved document that stands for as many rows as are whole; ``None`` to leave them as they are.
+
+    Raises:
+        RemoteProtocolError: A row is neither a saved document nor changes.
+    """
+    compacted = compact_rows(rows)
+    return None if compacted is None else Compacted(*compacted)
+
+
+class DocumentRoom(BaseRoom[RepoPeer]):
+    """One Automerge document in memory. Made by :class:`weft.server.registry.Rooms`, which sees to its life.
+
+    Args:
+        name: The document's name in storage.
+        updates: What storage has of it: changes, and saved documents.
+        failed: Called once when storage could not take changes; nothing is acknowledged any more.
+        document_id: The document's id.
+        storage: Where changes go.
+        limits: Bounds of its clients.
+        settings: How the room lives.
+        clock: Seconds, monotonic.
+
+    Raises:
+        RemoteProtocolError: Storage holds something else.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        updates: list[bytes],
+        failed: Callable[[DocumentRoom], None],
+        *,
+        storage: RoomStorage,
+        limits: Limits,
+        settings: RoomSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(
+            name,
+            updates,
+            failed,
+            storage=storage,
+            compactor=compact_changes,
+            limits=limits,
+            settings=settings,
+            clock=clock,
+        )
+        self.document_id = name.removeprefix(storage_name(""))
+        self.document = AutomergeDocument.from_rows(updates, limits=limits)
+        self._wanting: set[RepoPeer] = set()
+        self._ends = [self.document.subscribe(self._take)]
+
+    def want(self, peer: RepoPeer) -> None:
+        """Tell a client that asked for the document, which is empty, that it is not to be had.
+
+        Later, where another client has announced content that has not come yet: never, if it comes.
+        """
+        if any(other.session.promises(self.document_id) for other in self.peers):
+            self._wanting.add(peer)
+        else:
+            peer.unavailable(self.document_id)
+
+    def part(self, peer: RepoPeer) -> None:
+        """A client goes, and with it what it promised."""
+        self.peers.discard(peer)
+        wanting, self._wanting = self._wanting - {peer}, set()
+        for other in wanting:
+            self.want(other)
+
+    def relay(self, message: EphemeralMessage) -> None:
+        """Pass on what one client said to the others that have the document open."""
+        for peer in self.peers:
+            peer.relay(message)
+
+    def _take(self, event: DocumentEvent) -> None:
+        self._wanting.clear()
+        if not self.log.append(b"".join(event.changes)):
+            return
+        for peer in self.peers:
+            peer.changed(self, event.origin)
+
+
+class Documents:
+    """All Automerge documents of a server, and its automerge-repo clients.
+
+    Args:
+        storage: Where documents are kept; opened and closed by the owner.
+        auth: Decides on each document that a client speaks of.
+        auth_timeout: Seconds the hook has.
+        limits: Bounds of each connection.
+        settings: How rooms live.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        storage: RoomStorage,
+        *,
+        auth: Auth,
+        auth_timeout: float,
+        limits: Limits,
+        settings: RoomSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        make = partial(DocumentRoom, storage=storage, limits=limits, settings=settings, clock=clock)
+        self.rooms: Rooms[DocumentRoom] = Rooms(storage, make=make, settings=settings, clock=clock)
+        self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
+        self.limits = limits
+        self.settings = settings
+        self.stored = storage.stored
+        self._auth = auth
+        self._auth_timeout = auth_timeout
+
+    async def serve(self, link: Link, request: Request, *, name: str) -> None:
+        """Serve one client until it leaves or is let go.
+
+        Args:
+            link: The client's connection.
+            request: What is known of it; the hook is asked with a document's id for the room.
+            name: How the logs call it.
+        """
+        await RepoPeer(link, self, request, name=name).run()
+
+    async def decide(self, request: Request, document_id: str) -> Decision:
+        """Ask the hook whether a client may have a document."""
+        return await decide(self._auth, replace(request, room=document_id), patience=self._auth_timeout)
+
+    @asynccontextmanager
+    async def use(self, document_id: str) -> AsyncIterator[DocumentRoom]:
+        """Hold a document open. However many ask at once, it is loaded once.
+
+        Raises:
+            StorageError: It could not be loaded. The next request tries again.
+        """
+        async with self.rooms.use(storage_name(document_id)) as room:
+            yield room
+
+    async def close(self) -> None:
+        """Settle and forget every document. Clients must be gone, or going."""
+        await self.rooms.close()

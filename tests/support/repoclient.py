@@ -1,0 +1,201 @@
+"""An automerge-repo client on a real socket, for the tests of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from weft.mirrors import AutomergeDocument
+from weft.mirrors._amcore import ROOT, ScalarType
+from weft.protocols._cbor import encode
+from weft.protocols.automerge_repo import (
+    Ephemeral,
+    Flushed,
+    RepoSession,
+    Send,
+    Synced,
+    Unavailable,
+    encode_document_id,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from websockets.asyncio.client import ClientConnection
+
+    from weft.protocols.automerge_repo import Effect
+
+__all__ = ["RepoClient", "numbered_id", "put", "read"]
+
+_PATIENCE = 20.0
+_names = count()
+
+
+def numbered_id(number: int) -> str:
+    """A document id of the test's own."""
+    return encode_document_id(number.to_bytes(16))
+
+
+def put(document: AutomergeDocument, **cells: int) -> None:
+    """Write numbers into a document's root, in one transaction."""
+    with document.transaction() as transaction:
+        for key, value in cells.items():
+            transaction.put(ROOT, key, ScalarType.Int, value)
+
+
+def read(document: AutomergeDocument) -> dict[str, Any]:
+    """The numbers in a document's root."""
+    core = document.core
+    return {key: value[0][1] for key, value in zip(core.keys(ROOT), core.values(ROOT), strict=True)}
+
+
+class RepoClient:
+    """One client with any number of documents. Use as ``async with``.
+
+    Attributes:
+        session: Its end of the protocol.
+        documents: Its documents, by id.
+        effects: What the session told, oldest first; ``Send`` is done and not kept.
+        frames: Every message received, oldest first.
+    """
+
+    def __init__(self, url: str, *ids: str, **options: Any) -> None:
+        name = f"client {next(_names)}"
+        self.session = RepoSession(role="client", peer_id=name, session_id=name)
+        self.documents: dict[str, AutomergeDocument] = {}
+        self.effects: list[Effect] = []
+        self.frames: list[bytes] = []
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+        for document_id in ids:
+            self.add(document_id)
+        self._url = url
+        self._options = {"max_size": None, "compression": None, "ping_interval": None, **options}
+        self._news = asyncio.Event()
+        self.socket: ClientConnection
+
+    def add(self, document_id: str, document: AutomergeDocument | None = None) -> AutomergeDocument:
+        """Keep a document in sync, a new one unless one is given. To be called before the connection."""
+        document = self.documents[document_id] = document or AutomergeDocument()
+        assert self.session.add(document_id, document) == []
+        return document
+
+    async def open(self, document_id: str, document: AutomergeDocument | None = None) -> AutomergeDocument:
+        """Keep a document in sync from now on."""
+        document = self.documents[document_id] = document or AutomergeDocument()
+        await self._perform(self.session.add(document_id, document))
+        return document
+
+    async def put(self, document_id: str, **cells: int) -> None:
+        """Write numbers into a document, and send them."""
+        put(self.documents[document_id], **cells)
+        await self._perform(self.session.changed(document_id))
+
+    async def flush(self, document_id: str) -> None:
+        """Wait until the server has said that it has everything."""
+        token, effects = self.session.request_flush(document_id)
+        await self._perform(effects)
+        await self.wait_for(Flushed(token))
+
+    async def say(self, document_id: str, what: object) -> None:
+        """Send an ephemeral message."""
+        await self._perform(self.session.broadcast(document_id, encode(what)))
+
+    @property
+    def heard(self) -> list[Ephemeral]:
+        """The ephemeral messages that came."""
+        return [effect for effect in self.effects if isinstance(effect, Ephemeral)]
+
+    async def send(self, message: bytes) -> None:
+        """Send one message as it is.
+
+        Raises:
+            ConnectionError: The connection has ended.
+        """
+        try:
+            await self.socket.send(message)
+        except ConnectionClosed as error:
+            raise ConnectionError(str(error)) from error
+
+    async def synced(self, document_id: str) -> AutomergeDocument:
+        """Wait until a document is here, and return it."""
+        await self.wait_for(Synced(document_id))
+        return self.documents[document_id]
+
+    async def unavailable(self, document_id: str) -> None:
+        """Wait until the server says that it has not got a document."""
+        await self.wait_for(Unavailable(document_id))
+
+    async def wait_for(self, effect: Effect) -> None:
+        """Wait until the session tells something."""
+        await self.wait(lambda: effect in self.effects)
+
+    async def wait_cells(self, document_id: str, **cells: int) -> None:
+        """Wait until a document has these numbers."""
+        document = self.documents[document_id]
+        await self.wait(lambda: cells.items() <= read(document).items())
+
+    async def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds, asked after each message.
+
+        Raises:
+            ConnectionError: The connection ended first.
+        """
+        async with asyncio.timeout(_PATIENCE):
+            while not condition():
+                if self.close_code is not None:
+                    raise ConnectionError(f"closed with {self.close_code} {self.close_reason}")
+                self._news.clear()
+                await self._news.wait()
+
+    async def wait_closed(self) -> int:
+        """Wait for the end of the connection; its close code."""
+        async with asyncio.timeout(_PATIENCE):
+            await asyncio.shield(self._reader)
+        assert self.close_code is not None
+        return self.close_code
+
+    def cut(self) -> None:
+        """Break the connection without a word, as a network does."""
+        self.socket.transport.abort()
+
+    async def __aenter__(self) -> Self:
+        self.close_code = None
+        self.socket = await connect(self._url, **self._options)
+        self._reader = asyncio.create_task(self._read())
+        with suppress(ConnectionError):  # the reader tells
+            await self._perform(self.session.connected())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.socket.close()
+        await self._reader
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                frame = await self.socket.recv()
+                assert isinstance(frame, bytes), "a text frame"
+                self.frames.append(frame)
+                await self._perform(self.session.receive(frame))
+                self._news.set()
+        except (ConnectionClosed, ConnectionError):
+            await self.socket.wait_closed()
+            self.close_code = self.socket.protocol.close_code or 1006
+            self.close_reason = self.socket.protocol.close_reason
+            self.effects += self.session.disconnected()
+            self._news.set()
+
+    async def _perform(self, effects: Sequence[Effect]) -> None:
+        self.effects += [effect for effect in effects if not isinstance(effect, Send)]
+        for effect in effects:
+            if isinstance(effect, Send):
+                await self.send(effect.data)
