@@ -25,6 +25,7 @@ __all__ = [
     "MAGIC",
     "MAX_OPS",
     "Chunk",
+    "change_hash",
     "check_document",
     "inflate",
     "split_chunks",
@@ -71,6 +72,11 @@ def split_chunks(data: bytes) -> list[Chunk]:
         RemoteProtocolError: It is anything else than chunks.
     """
     return list(_chunks(data))
+
+
+def change_hash(chunk: bytes) -> bytes:
+    """The name of a change, given its uncompressed chunk."""
+    return sha256(memoryview(chunk)[8:]).digest()
 
 
 def split_log(data: bytes) -> tuple[list[Chunk], int]:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from support.amdocs import sync
 from support.automerge_chunks import OTHER, chunk, honest_changes
 from weft._amchunks import split_chunks
 from weft._amsync import make_sync_message
@@ -26,17 +27,6 @@ def put(document: AutomergeDocument, key: str, number: int, *, origin: object = 
 def content(document: AutomergeDocument) -> dict[str, object]:
     values = zip(document.core.keys(ROOT), document.core.values(ROOT), strict=True)
     return {key: value[0][1] for key, value in values}
-
-
-def sync(one: AutomergeDocument, other: AutomergeDocument, origin: object = "net") -> None:
-    ends = [(one, one.new_sync_state()), (other, other.new_sync_state())]
-    quiet = 0
-    while quiet < 2:
-        message = ends[0][0].generate_sync_message(ends[0][1])
-        quiet = 0 if message else quiet + 1
-        if message:
-            ends[1][0].receive_sync_message(ends[1][1], message, origin=origin)
-        ends.reverse()
 
 
 def log_of(count: int) -> list[bytes]:

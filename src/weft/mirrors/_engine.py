@@ -265,6 +265,17 @@ class Mirror(ABC):
         for *path, found in refused:
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
 
+    def _meet(self) -> None:
+        """Bring what the document holds into the Store, and owe the document what only the Store holds."""
+        tables, values = self._read_all()
+        for table_id, rows in self._store._tables.items():
+            for row_id, cells in rows.items():
+                lacking = cells.keys() - tables.get(table_id, {}).get(row_id, {}).keys()
+                if lacking:
+                    self._owed.add_cells(table_id, row_id, lacking)
+        self._owed.values |= self._store._values.keys() - values.keys()
+        self._receive(tables, values)
+
     def _store_ended(self) -> None:
         if self._stale:
             stale, self._stale = self._stale, Owed()
@@ -288,8 +299,8 @@ class Mirror(ABC):
         """Cease to hear the document."""
 
     @abstractmethod
-    def _meet(self) -> None:
-        """Bring what the document holds into the Store, and owe the document what only the Store holds."""
+    def _read_all(self) -> tuple[RawTables, RawValues]:
+        """All that the document holds."""
 
     @abstractmethod
     def _blocked(self) -> bool:

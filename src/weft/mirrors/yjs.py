@@ -128,16 +128,9 @@ class YjsMirror(Mirror):
             self._owed.add(heal)
             self._pay_later()
 
-    def _meet(self) -> None:
+    def _read_all(self) -> tuple[RawTables, RawValues]:
         with raw_transaction(self._doc) as txn:
-            tables, values = self._layout.read_all(txn)
-        for table_id, rows in self._store._tables.items():
-            for row_id, cells in rows.items():
-                lacking = cells.keys() - tables.get(table_id, {}).get(row_id, {}).keys()
-                if lacking:
-                    self._owed.add_cells(table_id, row_id, lacking)
-        self._owed.values |= self._store._values.keys() - values.keys()
-        self._receive(tables, values)
+            return self._layout.read_all(txn)
 
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer; see the base class.

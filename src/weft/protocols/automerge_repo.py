@@ -12,9 +12,9 @@ once storage has it (``Send.after_stored``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
+from weft._amchunks import change_hash
 from weft._amsync import parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -382,7 +382,7 @@ class RepoSession:
             if not set(wanted) <= set(shared.peer_heads):
                 if ahead is None:  # what the other end lacks
                     changes = shared.document.changes_since(shared.peer_heads)
-                    ahead = {sha256(memoryview(change)[8:]).digest() for change in changes}
+                    ahead = set(map(change_hash, changes))
                 if not ahead.isdisjoint(wanted):
                     continue
             del shared.flushes[token]

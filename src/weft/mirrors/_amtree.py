@@ -1,0 +1,251 @@
+"""Where the containers and texts of a Store stand in an Automerge document, and reading them.
+
+Layout: TinyBase 10 ``persister-automerge``: root key → ``t`` → table → row → cell, and → ``v`` → value. A
+string is a Text object. The index finds the place of an object that an operation names, and the object that
+is at a place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from weft._amchunks import change_hash
+from weft.errors import MirrorError, RemoteProtocolError
+from weft.mirrors._amcore import ROOT, ObjType, contained
+from weft.mirrors._amkeys import TABLES, VALUES, decode_key, encode_key, op_id
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from weft._amchange import OpId
+    from weft.mirrors._amcore import CoreDocument, Read
+    from weft.mirrors._engine import RawTables, RawValues
+    from weft.mirrors.amdoc import AutomergeDocument
+
+__all__ = ["Foreign", "Path", "Tree", "is_container"]
+
+Path: TypeAlias = tuple[str, ...]
+"""Ids, behind ``t`` or ``v``; ``()`` is the map at the root key."""
+
+
+def is_container(path: Path) -> bool:
+    """Whether a map of the layout has its place there, and not a cell or value."""
+    return len(path) < 2 or (path[0] == TABLES and len(path) < 4)
+
+
+class Foreign:
+    """What stands in a document where a cell should, and is none."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: object) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}>"
+
+
+class Tree:
+    """The index of one mirror, and what the document holds at its places."""
+
+    def __init__(self, document: AutomergeDocument, name: str, report: Callable[[Exception], None]) -> None:
+        self.document = document
+        self.root_key = encode_key(name)
+        self._report = report
+        self._ids: dict[Path, bytes] = {}
+        self._rows: dict[str, set[str]] = {}  # rows with a container, by table
+        # Containers and texts that are alive, by actor and counter: one of them for each string cell.
+        self._places: dict[bytes, dict[int, Path]] = {}
+
+    @property
+    def core(self) -> CoreDocument:
+        """The binding's document."""
+        return self.document.core
+
+    # -- the index ---------------------------------------------------------------------------------------
+
+    def container(self, path: Path) -> bytes | None:
+        """The map that is alive at a place."""
+        return self._ids.get(path)
+
+    def place(self, made: OpId) -> Path | None:
+        """Where a map or text that is alive stands."""
+        return self._places.get(made[0], {}).get(made[1])
+
+    def add(self, path: Path, object_id: bytes) -> None:
+        """Note an object, a map or a text."""
+        actor, counter = op_id(object_id)
+        self._places.setdefault(actor, {})[counter] = path
+        if is_container(path):
+            self._ids[path] = object_id
+            if len(path) == 3:
+                self._rows.setdefault(path[1], set()).add(path[2])
+
+    def drop(self, made: Iterable[OpId]) -> None:
+        """Forget texts that something else stands in the place of; any other id is passed over."""
+        for actor, counter in made:
+            places = self._places.get(actor)
+            if places is not None and not is_container(places.get(counter, ())):
+                del places[counter]
+
+    def forget(self, path: Path) -> list[tuple[OpId, Path]]:
+        """Forget a map and all below it.
+
+        Returns:
+            The maps among what was forgotten.
+        """
+        object_id = self._ids.pop(path, None)
+        if object_id is None:
+            return []
+        made = op_id(object_id)
+        del self._places[made[0]][made[1]]
+        gone = [(made, path)]
+        if len(path) == 3:
+            self._rows.get(path[1], set()).discard(path[2])
+        if len(path) == 3 or path == (VALUES,):
+            found = self._raw(object_id).values()
+            self.drop([op_id(text_id) for kind, text_id in found if kind == ObjType.Text])
+        for below in self._below(path):
+            gone += self.forget(below)
+        return gone
+
+    def _below(self, path: Path) -> list[Path]:
+        """Places of maps right below a map."""
+        match path:
+            case ():
+                return [(TABLES,), (VALUES,)]
+            case (_,) if path[0] == TABLES:
+                return [known for known in self._ids if len(known) == 2]
+            case (_, table_id):
+                return [(TABLES, table_id, row_id) for row_id in self._rows.pop(table_id, ())]
+        return []
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def read_all(self) -> tuple[RawTables, RawValues]:
+        """Make the index anew, and read everything."""
+        self._ids.clear()
+        self._rows.clear()
+        self._places.clear()
+        return self.read_tree((), self.map_at(()))
+
+    def map_at(self, path: Path) -> bytes | None:
+        """The map that the document has at a place now; what else is there is reported."""
+        if path:
+            parent = self._ids.get(path[:-1])
+            found = None if parent is None else self.look(parent, encode_key(path[-1]))
+        else:
+            found = self.look(ROOT, self.root_key)
+        if found is None:
+            return None
+        if found[0] == ObjType.Map:
+            return found[1]
+        self._report(foreign(path, found))
+        return None
+
+    def read_tree(self, path: Path, object_id: bytes | None) -> tuple[RawTables, RawValues]:
+        """Note a map and all below it in the index, and read it."""
+        tables: RawTables = {}
+        values: RawValues = {}
+        if object_id is None:
+            return tables, values
+        self.add(path, object_id)
+        if path == (VALUES,):
+            values = self._read_cells(path, object_id)
+        elif len(path) == 3:
+            tables = {path[1]: {path[2]: self._read_cells(path, object_id)}}
+        elif path:
+            for key, found in self._raw(object_id).items():
+                self._read_below((*path, decode_key(key)), found, tables)
+        else:
+            for key, found in self._raw(object_id).items():
+                if key not in {TABLES, VALUES}:
+                    self._report(
+                        MirrorError(f"the document holds {key!r} beside a Store's tables and values")
+                    )
+                elif found[0] == ObjType.Map:
+                    inner_tables, inner_values = self.read_tree((key,), found[1])
+                    tables |= inner_tables
+                    values |= inner_values
+                else:
+                    self._report(foreign((key,), found))
+        return tables, values
+
+    def _read_below(self, path: Path, found: Read, tables: RawTables) -> None:
+        if found[0] != ObjType.Map:
+            self._report(foreign(path, found))
+        elif len(path) == 3:
+            self.add(path, found[1])
+            tables.setdefault(path[1], {})[path[2]] = self._read_cells(path, found[1])
+        else:
+            tables |= self.read_tree(path, found[1])[0]
+
+    def _read_cells(self, path: Path, object_id: bytes) -> dict[str, object]:
+        cells: dict[str, object] = {}
+        text = self.core.text
+        for key, (kind, found_id) in self._raw(object_id).items():
+            if type(kind) is tuple:
+                cells[decode_key(key)] = kind[1]
+            else:
+                cell_id = decode_key(key)
+                if kind == ObjType.Text:
+                    self.add((*path, cell_id), found_id)
+                    cells[cell_id] = text(found_id)
+                else:
+                    cells[cell_id] = self.value((kind, found_id))
+        return cells
+
+    def cell(self, path: Path) -> object:
+        """What stands at the place of a cell or value, noting a text; ``UNDEFINED`` where nothing does."""
+        parent = self._ids.get(path[:-1])
+        if parent is None:
+            return UNDEFINED
+        found = self.look(parent, encode_key(path[-1]))
+        if found is not None and found[0] == ObjType.Text:
+            self.add(path, found[1])
+        return self.value(found)
+
+    def look(self, object_id: bytes, key: str, change: bytes | None = None) -> Read | None:
+        """What stands at a key of a map, alive or not.
+
+        Args:
+            object_id: The map.
+            key: The key.
+            change: What stood there for whoever made this change, once it was made.
+        """
+        try:
+            with contained("read a value"):
+                return self.core.get(object_id, key, None if change is None else [change_hash(change)])
+        except RemoteProtocolError:
+            return Foreign("a counter, or a value of a later kind"), b""
+
+    def value(self, found: Read | None) -> object:
+        """The cell that something read is."""
+        if found is None:
+            return UNDEFINED
+        kind = found[0]
+        if type(kind) is tuple:
+            return kind[1]
+        if kind == ObjType.Text:
+            return self.core.text(found[1])
+        return kind if isinstance(kind, Foreign) else Foreign(kind)
+
+    def cells_of(self, object_id: bytes) -> dict[str, Read]:
+        """What a map holds, alive or not, by id."""
+        return {decode_key(key): found for key, found in self._raw(object_id).items()}
+
+    def _raw(self, object_id: bytes) -> dict[str, Read]:
+        core = self.core
+        keys = core.keys(object_id)
+        try:
+            with contained("read a map"):
+                return dict(zip(keys, core.values(object_id), strict=True))
+        except RemoteProtocolError:  # a counter among them, at which the binding panics
+            return {key: found for key in keys if (found := self.look(object_id, key)) is not None}
+
+
+def foreign(path: Path, found: Any) -> MirrorError:
+    """What to say of something that stands where a map should."""
+    where = "/".join(path) or "the root key"
+    return MirrorError(f"the document holds {found[0]!r:.200} at {where!r}, where a map should be")

@@ -1,0 +1,122 @@
+"""Writing a Store's changes into an Automerge document, in the types that JavaScript reads as a Store's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.jsoncodec import MAX_SAFE_INTEGER
+from weft.mirrors._amcore import ROOT, ObjType, ScalarType
+from weft.mirrors._amkeys import TABLES, VALUES, encode_key, op_id
+from weft.mirrors._amtree import foreign
+from weft.mirrors._layouts import is_equal
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weft.errors import MirrorError
+    from weft.mirrors._amcore import CoreTransaction
+    from weft.mirrors._amtree import Path, Tree
+    from weft.mirrors._engine import Batch
+
+__all__ = ["Writer"]
+
+
+class Writer:
+    """Writes within one transaction, and keeps the index in step.
+
+    Args:
+        tree: The index. It is spoilt where the transaction is rolled back: read it anew then.
+        transaction: Open.
+    """
+
+    __slots__ = ("_transaction", "_tree", "errors")
+
+    def __init__(self, tree: Tree, transaction: CoreTransaction) -> None:
+        self._tree = tree
+        self._transaction = transaction
+        self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
+
+    def write(self, batch: Batch) -> None:
+        """Write changes."""
+        for table_id, rows in batch.tables.items():
+            if table_id in batch.removed_tables:
+                self._remove((TABLES, table_id))
+                continue
+            for row_id, cells in rows.items():
+                path = (TABLES, table_id, row_id)
+                if (table_id, row_id) in batch.removed_rows:
+                    self._remove(path)
+                else:
+                    self.write_map(path, cells)
+        if batch.values:
+            self.write_map((VALUES,), batch.values)
+
+    def write_map(self, path: Path, cells: Mapping[str, object]) -> None:
+        """Write cells of one row, or values; ``UNDEFINED`` deletes."""
+        tree, transaction = self._tree, self._transaction
+        container = tree.container(path)
+        fresh = container is None
+        if container is None:
+            if all(cell is UNDEFINED for cell in cells.values()):
+                return
+            container = self._create(path)
+            if container is None:
+                return
+        for cell_id, cell in cells.items():
+            key = encode_key(cell_id)
+            found = None if fresh else tree.look(container, key)
+            if found is not None:
+                if cell is not UNDEFINED and is_equal(tree.value(found), cell):  # type: ignore[arg-type]
+                    continue
+                if found[0] == ObjType.Text:
+                    tree.drop([op_id(found[1])])
+            if cell is not UNDEFINED:
+                self._put(container, key, (*path, cell_id), cell)
+            elif found is not None:
+                transaction.delete(container, key)
+
+    def _put(self, container: bytes, key: str, path: Path, cell: object) -> None:
+        transaction = self._transaction
+        match cell:
+            case str():
+                text = transaction.put_object(container, key, ObjType.Text)
+                self._tree.add(path, text)
+                if cell:
+                    transaction.splice_text(text, 0, 0, cell)
+            case None:
+                transaction.put(container, key, ScalarType.Null, None)
+            case bool():
+                transaction.put(container, key, ScalarType.Boolean, cell)
+            case int() if -MAX_SAFE_INTEGER <= cell < MAX_SAFE_INTEGER:  # JavaScript reads others as BigInt
+                transaction.put(container, key, ScalarType.Int, cell)
+            case _:
+                transaction.put(container, key, ScalarType.F64, float(cell))  # type: ignore[arg-type]
+
+    def _create(self, path: Path) -> bytes | None:
+        """Make a map and those above it; ``None`` where something else stands in the way."""
+        tree = self._tree
+        key = encode_key(path[-1]) if path else tree.root_key
+        parent = (tree.container(path[:-1]) or self._create(path[:-1])) if path else ROOT
+        if parent is None:
+            return None
+        known = tree.container(path)  # made as a sibling
+        if known is not None:
+            return known
+        found = tree.look(parent, key)
+        if found is not None:
+            self.errors.append(foreign(path, found))
+            return None
+        made = self._transaction.put_object(parent, key, ObjType.Map)
+        tree.add(path, made)
+        if len(path) == 1:  # TinyBase reads neither of the two where one is missing
+            sibling = (VALUES,) if path == (TABLES,) else (TABLES,)
+            if tree.container(sibling) is None:
+                self._create(sibling)
+        return made
+
+    def _remove(self, path: Path) -> None:
+        parent = self._tree.container(path[:-1])
+        if parent is not None and self._tree.container(path) is not None:
+            self._tree.forget(path)
+            self._transaction.delete(parent, encode_key(path[-1]))

@@ -1,0 +1,68 @@
+"""Automerge documents in one process: synchronising them, and reading them without the code under test."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from typing import Any
+
+from weft.mirrors._amcore import ROOT, ObjType
+from weft.mirrors.amdoc import AutomergeDocument
+
+__all__ = ["deliver", "exchange", "numbered_document", "project", "sync"]
+
+
+def numbered_document(number: int) -> AutomergeDocument:
+    """A document whose actor is the number: of two concurrent writes, that of the higher one wins."""
+    return AutomergeDocument(actor=number.to_bytes(16))
+
+
+def sync(one: AutomergeDocument, other: AutomergeDocument, origin: object = "net") -> None:
+    """Let two documents exchange sync messages until both have nothing to say."""
+    ends = [(one, one.new_sync_state()), (other, other.new_sync_state())]
+    quiet = 0
+    while quiet < 2:
+        message = ends[0][0].generate_sync_message(ends[0][1])
+        quiet = 0 if message else quiet + 1
+        if message:
+            ends[1][0].receive_sync_message(ends[1][1], message, origin=origin)
+        ends.reverse()
+
+
+def deliver(source: AutomergeDocument, target: AutomergeDocument) -> None:
+    """Give one document all that the other has."""
+    target.apply_changes(source.changes_since(()), origin="net")
+
+
+def exchange(*documents: AutomergeDocument) -> None:
+    """Synchronise until all have the same; healing makes new changes."""
+    for _ in range(20):
+        for one, other in combinations(documents, 2):
+            sync(one, other)
+        if len({document.heads for document in documents}) == 1:
+            return
+    raise AssertionError("the documents do not come to rest")
+
+
+def project(document: AutomergeDocument, name: str = "tinybase") -> tuple[Any, Any]:
+    """What a TinyBase Store makes of the document: tables and values; empty maps read as absent."""
+    core = document.core
+
+    def plain(found: Any) -> Any:
+        kind, object_id = found
+        if isinstance(kind, tuple):
+            return kind[1]
+        if kind == ObjType.Text:
+            text = core.text(object_id)
+            return _json(text)
+        assert kind == ObjType.Map, kind
+        parts = {key: plain(core.get(object_id, key)) for key in core.keys(object_id)}
+        return {key.removeprefix("\0"): part for key, part in parts.items() if part != {}}
+
+    root = core.get(ROOT, name)
+    content = {} if root is None else plain(root)
+    return content.get("t", {}), content.get("v", {})
+
+
+def _json(text: str) -> Any:
+    return json.loads(text[1:]) if text[:1] == "\ufffd" else text
