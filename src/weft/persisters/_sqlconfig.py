@@ -5,7 +5,7 @@ TinyBase 10.0.1, ``DpcTabular``. Its defaults are ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from weft.persisters._sqlnames import TABLE_NAME, check_name
@@ -114,38 +114,41 @@ class TablesConfig:
     nulls: Literal["null", "absent"] = "null"
     auto_load_interval_seconds: float = 1.0
 
+    _loads: dict[str, TableLoad] = field(init=False, repr=False, compare=False)
+    _saves: dict[str, TableSave] = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         if self.nulls not in {"null", "absent"}:
             raise ValueError(f'nulls must be "null" or "absent", not {self.nulls!r}')
         for name in self.load:
             _check(name, "table")
-        self.saves()
+        # Worked out once: each save of a cell asks for them.
+        object.__setattr__(self, "_loads", self._find_loads())
+        object.__setattr__(self, "_saves", self._find_saves())
 
-    def loads(self) -> dict[str, TableLoad]:
+    def loads(self) -> Mapping[str, TableLoad]:
         """The tables to load; one with the values table's name is not."""
+        return self._loads
+
+    def saves(self) -> Mapping[str, TableSave]:
+        """The tables to save, each with its condition."""
+        return self._saves
+
+    def _find_loads(self) -> dict[str, TableLoad]:
         return {
             name: TableLoad(how) if isinstance(how, str) else how
             for name, how in self.load.items()
             if name != self.values.table_name
         }
 
-    def saves(self) -> dict[str, TableSave]:
-        """The tables to save, each with its condition."""
-        loads = self.loads()
+    def _find_saves(self) -> dict[str, TableSave]:
         saves: dict[str, TableSave] = {}
         for table_id, how in self.save.items():
             table = TableSave(how) if isinstance(how, str) else how
             if table.table_name == self.values.table_name:
                 continue
             if table.condition is None:
-                load = loads.get(table.table_name)
-                table = TableSave(
-                    table.table_name,
-                    table.row_id_column_name,
-                    table.columns,
-                    table.delete_empty_columns,
-                    table.delete_empty_table,
-                    _ALL if load is None else load.condition,
-                )
+                load = self._loads.get(table.table_name)
+                table = replace(table, condition=_ALL if load is None else load.condition)
             saves[table_id] = table
         return saves

@@ -49,8 +49,8 @@ class SqliteDialect(Dialect):
         wanted = f"s.type IN ('table','view') AND lower(s.name) IN ({','.join('?' * len(tables))})"
         return [
             Statement(
-                "SELECT s.name,c.name,c.type,c.pk=1 AND"
-                " (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1"
+                "SELECT s.name,c.name,c.type,CASE c.pk WHEN 1"  # of AND, SQLite would work out both sides
+                " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END"
                 f" FROM sqlite_schema s,pragma_table_info(s.name) c WHERE {wanted}",
                 tables,
             ),
