@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from weft._subscribers import subscribe
 from weft.persisters._sqlitedriver import SqliteDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["ApswDriver"]
 
@@ -24,6 +25,10 @@ class ApswDriver(SqliteDriver):
 
         driver = ApswDriver("shop.db", extensions=["/usr/lib/spatialite.so"])
         persister = SqliteTablesPersister(store, driver, config)
+
+    What others write through the same connection is seen at once: SQLite tells of each commit of its own
+    connection. (It tells of each row too, before the commit, but not of all: not in tables WITHOUT ROWID, nor
+    where a DELETE empties a table.) What comes through other connections is found by looking.
 
     Args:
         database: Path, opened with the first use; or a connection, which stays open at :meth:`close`.
@@ -40,6 +45,7 @@ class ApswDriver(SqliteDriver):
         extensions: Sequence[str | tuple[str, str]] = (),
     ) -> None:
         self._database = database
+        self._listeners: list[Callable[[], None]] = []
         self._extensions = extensions
         self.owned = not isinstance(database, apsw.Connection)
         self.name = "the connection given" if isinstance(database, apsw.Connection) else os.fspath(database)
@@ -57,7 +63,23 @@ class ApswDriver(SqliteDriver):
             if self.owned:
                 connection.close()
             raise
+        connection.set_commit_hook(self._committing, id=self)  # by an id: beside those of the program
         return connection
+
+    def close(self) -> None:
+        """Disconnect, or leave the connection given as it was."""
+        if self._connection is not None:
+            self._connection.set_commit_hook(None, id=self)
+        super().close()
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
+        """Tell of commits."""
+        return subscribe(self._listeners, callback)
+
+    def _committing(self) -> bool:
+        for listener in tuple(self._listeners):
+            listener()
+        return False  # that is: do commit
 
     def _load_extensions(self, connection: apsw.Connection) -> None:
         if not self._extensions:

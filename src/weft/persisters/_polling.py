@@ -1,4 +1,4 @@
-"""Finding out that a place changed, by looking again and again."""
+"""Finding out that a place changed, by looking again and again, and at once where something says so."""
 
 from __future__ import annotations
 
@@ -27,10 +27,30 @@ class Polling:
         self._seconds = seconds
         self._look = look
         self._report = report
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._wake = asyncio.Event()
+        self._woken = False
+        self._ends: list[Callable[[], object]] = []
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run())
+
+    def wake_by(self, subscribe: Callable[[Callable[[], None]], Callable[[], object]]) -> None:
+        """Look at once, besides, when something calls; from any thread, and as often as it likes.
+
+        Args:
+            subscribe: Called with what it is to call; returns a function that ends this, called by ``stop``.
+        """
+        self._ends.append(subscribe(self._look_now))
+
+    def _look_now(self) -> None:
+        if not self._woken:
+            self._woken = True
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._wake.set)
 
     async def stop(self) -> None:
         """End the task, and wait for its end."""
+        for end in self._ends:
+            end()
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -38,7 +58,10 @@ class Polling:
     async def _run(self) -> None:
         failing = False
         while True:
-            await asyncio.sleep(self._seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._seconds)
+            self._wake.clear()
+            self._woken = False  # what calls from here on is seen by the next look
             try:
                 await self._look()
             except Exception as error:  # noqa: BLE001 - reported, and looked again

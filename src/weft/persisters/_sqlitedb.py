@@ -39,6 +39,7 @@ class SqliteDatabase:
         self._thread = OwnThread("weft-sqlite")
         self._on_sql_command = on_sql_command
         self._seen: tuple[object, ...] | None = None
+        self._writing = False
 
     @property
     def queue(self) -> object:
@@ -73,6 +74,10 @@ class SqliteDatabase:
         """
         return await self._in_thread(self._look) != self._seen
 
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
+        """Have a callback called when others commit through this connection, where the library can tell."""
+        return self._driver.on_commit(lambda: None if self._writing else callback())
+
     async def close(self) -> None:
         """Close what was opened here, and end the thread."""
         if self.given is None:
@@ -98,8 +103,10 @@ class SqliteDatabase:
 
     # -- in the thread -----------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[object, ...]:
+    def _look(self) -> tuple[object, ...] | None:
         self._driver.open()
+        if self._driver.in_transaction:
+            return self._seen  # the program has begun something on its connection; its end will be seen
         return self._driver.seen()
 
     def _transact(
@@ -109,6 +116,7 @@ class SqliteDatabase:
         driver.open()
         apart = driver.seen() if driver.looks_apart else None
         driver.execute(begin)
+        self._writing = True
         try:
             # In the transaction, and for reads after its first look at the data: nobody comes between.
             driver.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
@@ -121,6 +129,8 @@ class SqliteDatabase:
             if driver.in_transaction:
                 driver.execute("ROLLBACK")
             raise
+        finally:
+            self._writing = False
         return result, before, after
 
     def _drive(self, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]) -> R:

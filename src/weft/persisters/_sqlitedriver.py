@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["SEEN", "SqliteDriver", "StdlibDriver"]
 
@@ -48,6 +48,17 @@ class SqliteDriver(ABC):
 
         Transactions are left to statements ``BEGIN`` and ``COMMIT``.
         """
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
+        """Have a callback called, in any thread, when something is committed through this connection.
+
+        For libraries that can tell. It must not raise, nor use the connection; the commit is over once the
+        call that made it has returned.
+
+        Returns:
+            A function that ends this.
+        """
+        return lambda: None
 
     @property
     def queue(self) -> object:

@@ -79,6 +79,13 @@ class SqliteJsonPersister(DocumentPersister):
             return (await self.fetch())[1]
         return self._told
 
+    async def watch(self, listener: Callable[..., None]) -> object:
+        """Look every ``auto_load_interval_seconds``, and at commits of others on this connection."""
+        handle = await super().watch(listener)
+        if isinstance(handle, Polling):
+            handle.wake_by(self._db.on_commit)
+        return handle
+
     async def close(self) -> None:
         """Close the database."""
         await self._db.close()
@@ -132,7 +139,7 @@ class SqliteTablesPersister(TablesPersister):
         self._tell(await self._db.write(plan))
 
     async def watch(self, listener: Callable[..., None]) -> object:
-        """Look for commits of others every ``auto_load_interval_seconds``."""
+        """Look every ``auto_load_interval_seconds``, and at commits of others on this connection."""
 
         async def look() -> None:
             async with self._turns.turn():
@@ -140,7 +147,9 @@ class SqliteTablesPersister(TablesPersister):
             if news:
                 listener()
 
-        return Polling(self._config.auto_load_interval_seconds, look, self._report)
+        handle = Polling(self._config.auto_load_interval_seconds, look, self._report)
+        handle.wake_by(self._db.on_commit)
+        return handle
 
     async def unwatch(self, handle: Polling) -> None:
         """Stop looking."""
