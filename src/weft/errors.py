@@ -20,6 +20,7 @@
     ├── ProviderError (ConnectionError)    a provider cannot do what was asked
     │   ├── ConnectError                   the server could not be reached, or refused the handshake
     │   ├── ConnectionClosedError          the connection ended, with a close code
+    │   ├── DocumentUnavailableError       the server has not got the document, so far
     │   └── ProviderClosedError            the provider was closed by its owner
     ├── SyncTimeoutError (TimeoutError)    a wait for synchronisation ran out of time
     └── StorageError                       a place that keeps data failed
@@ -34,6 +35,7 @@ __all__ = [
     "ConnectError",
     "ConnectionClosedError",
     "DataError",
+    "DocumentUnavailableError",
     "InvalidCellError",
     "InvalidCellTypeError",
     "InvalidIdError",
@@ -215,6 +217,21 @@ class ConnectionClosedError(ProviderError):
     def __str__(self) -> str:
         tail = f" ({_show(self.reason)})" if self.reason else ""
         return f"connection closed with code {self.code}{tail}"
+
+
+class DocumentUnavailableError(ProviderError):
+    """The server has not got a document, nor has anybody it knows. It may become available later.
+
+    Attributes:
+        url: The document's URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"the server has not got {self.url}, so far"
 
 
 class ProviderClosedError(ProviderError):

@@ -340,6 +340,14 @@ def test_messages_of_later_versions_are_left_alone() -> None:
     assert server.receive(_message(type="leave", senderId="c")) == [PeerLeft()]
 
 
+def test_who_leaves_says_so_when_there_is_somebody_to_tell() -> None:
+    wire = Wire()
+    assert wire.client.leave() == []
+    wire.connect()
+    wire.pump(wire.client.leave(), [])
+    assert wire.at_server[-1] == PeerLeft()
+
+
 def test_a_session_without_a_connection_says_so() -> None:
     session = RepoSession(role="client", peer_id="c", session_id="s")
     with pytest.raises(LocalProtocolError, match="not connected"):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from weft.providers._address import check_url, resolve, room_url
+from weft.providers._address import check_server, check_url, resolve, room_url
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,12 @@ def test_slashes_at_the_end_of_the_url_are_dropped() -> None:
 def test_a_url_that_is_no_websocket_base_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="url must"):
         check_url(url, "room")
+    with pytest.raises(ValueError, match="url must"):
+        check_server(url)
+
+
+def test_the_address_of_a_server_without_rooms_is_taken_as_it_is() -> None:
+    assert check_server("wss://host/path/") == "wss://host/path/"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from pycrdt import Doc, Map
 
-from support.syncserver import MemoryServing
+from support.serverdouble import MemoryServing
+from support.syncserver import SyncServer
 from weft.errors import ProviderError
 from weft.limits import Limits
 from weft.mirrors.ydoc import create_doc
@@ -29,7 +30,7 @@ class Weather:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.servings: list[MemoryServing] = []
+        self.servings: list[MemoryServing[SyncServer]] = []
         self.docs: list[Doc[Any]] = [create_doc() for _ in range(3)]
         self.providers: list[tuple[YWebsocketProvider, int, int]] = []  # with their document and server
         self.written: set[str] = set()
@@ -149,7 +150,7 @@ async def run_weather(seed: int) -> Counter[str]:
     weather = Weather(seed)
     async with AsyncExitStack() as stack:
         for _ in range(2):
-            serving = await stack.enter_async_context(MemoryServing())
+            serving = await stack.enter_async_context(MemoryServing(SyncServer()))
             serving.network._buffer = weather.random.choice((100, 2000, 1 << 16))
             serving.server.room().echo = weather.random.random() < 0.5
             weather.servings.append(serving)
@@ -180,7 +181,7 @@ async def run_weather(seed: int) -> Counter[str]:
     return weather.seen
 
 
-async def live(serving: MemoryServing, doc: Doc[Any]) -> None:
+async def live(serving: MemoryServing[SyncServer], doc: Doc[Any]) -> None:
     """A life with every wait in it."""
     shared = doc.get("m", type=Map)
     async with YWebsocketProvider(
@@ -216,7 +217,7 @@ async def test_a_life_may_be_cancelled_at_any_step(again: int | None) -> None:
     ended = 0
     steps = 0
     while ended < 3:
-        async with MemoryServing() as serving:
+        async with MemoryServing(SyncServer()) as serving:
             others = asyncio.all_tasks()
             doc = create_doc()
             life = asyncio.create_task(live(serving, doc))

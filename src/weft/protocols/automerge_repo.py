@@ -160,6 +160,10 @@ class RepoSession:
             )
         return [FlushLost(lost)] if lost else []
 
+    def leave(self) -> list[Effect]:
+        """Say that this end is about to close the connection."""
+        return [] if self.other is None else [self._send(Leave())]
+
     def receive(self, data: bytes) -> list[Effect]:
         """Take in one binary message from the connection.
 

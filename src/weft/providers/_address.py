@@ -1,4 +1,4 @@
-"""Where a y-websocket room is: the URL, as the JavaScript client would spell it."""
+"""Where a server or a room of one is: the URL, as the JavaScript client would spell it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["Given", "check_url", "resolve", "room_url"]
+__all__ = ["Given", "check_server", "check_url", "resolve", "room_url"]
 
 T = TypeVar("T")
 
@@ -23,21 +23,31 @@ _PATH_SAFE = "/%!$&'()*+,;=:@[]|^-._~"
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
-def check_url(url: str, room: str) -> str:
-    """Check the two parts of a room's address and join them, without parameters.
-
-    Args:
-        url: ``ws://`` or ``wss://``, a host, and optionally a path; slashes at the end are dropped.
-        room: Name of the room; may hold slashes.
+def check_server(url: str) -> str:
+    """Check the address of a server: ``ws://`` or ``wss://``, a host, and optionally a path. Returns it.
 
     Raises:
-        ValueError: One of them cannot be used.
+        ValueError: It cannot be used.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname:
         raise ValueError(f"url must be ws://host or wss://host, with port and path as needed; got {url!r}")
     if parts.query or parts.fragment:
         raise ValueError("url must have no query and no fragment; query parameters go into params")
+    return url
+
+
+def check_url(url: str, room: str) -> str:
+    """Check the two parts of a room's address and join them, without parameters.
+
+    Args:
+        url: The server's address; slashes at the end are dropped.
+        room: Name of the room; may hold slashes.
+
+    Raises:
+        ValueError: One of them cannot be used.
+    """
+    check_server(url)
     if not room:
         raise ValueError("room must not be empty")
     if _DOTS.search(room):

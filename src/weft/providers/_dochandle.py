@@ -1,0 +1,105 @@
+"""One document of an automerge-repo provider, as its owner sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.errors import RemoteProtocolError
+from weft.protocols._cbor import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.limits import Limits
+    from weft.mirrors.amdoc import AutomergeDocument
+    from weft.providers._repo import EphemeralListener, RepoAdapter, Shared
+
+__all__ = ["DocHandle"]
+
+
+class DocHandle:
+    """A document in a provider's care; made by ``AutomergeWebsocketProvider.add``."""
+
+    def __init__(self, adapter: RepoAdapter, shared: Shared, limits: Limits) -> None:
+        self._adapter = adapter
+        self._shared = shared
+        self._limits = limits
+
+    @property
+    def document(self) -> AutomergeDocument:
+        """The document."""
+        return self._shared.document
+
+    @property
+    def document_id(self) -> str:
+        """Its id."""
+        return self._shared.document_id
+
+    @property
+    def url(self) -> str:
+        """Its URL, under which others find it: ``automerge:`` and the id."""
+        return self._shared.url
+
+    @property
+    def synced(self) -> bool:
+        """Whether what the server had of it has been received on the present connection."""
+        return self._shared.synced
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether the server said that nobody has it, and has not brought it since."""
+        return self._shared.unavailable
+
+    async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it raises our own error
+        """Like the provider's ``wait_synced``, for this document alone.
+
+        A document that nobody has is waited for: somebody may bring it. That the server has not got it is
+        reported, and stands in the message of the ``SyncTimeoutError``.
+        """
+        await self._adapter.wait_one_synced(self._shared, timeout)
+
+    async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it raises our own error
+        """Like the provider's ``flush``, for this document alone."""
+        await self._adapter.flush_one(self._shared, timeout)
+
+    def broadcast(self, message: object) -> bool:
+        """Say something to everybody who has the document open; it is not kept.
+
+        Args:
+            message: What JSON can say, and bytes; at most ``limits.max_ephemeral`` bytes of CBOR.
+
+        Returns:
+            Whether it was given to the connection. Without one, or when that is too slow, it is lost.
+
+        Raises:
+            TypeError, ValueError: It is something else, or too large.
+            ProviderClosedError: The document was removed.
+        """
+        data = encode(message)
+        if len(data) > self._limits.max_ephemeral:
+            raise ValueError(f"an ephemeral message of {len(data)} bytes is too large")
+        try:
+            decode(data)
+        except RemoteProtocolError as error:
+            raise ValueError(f"other peers could not read it: {error}") from error
+        return self._adapter.broadcast(self._shared, data)
+
+    def add_ephemeral_listener(self, listener: EphemeralListener) -> Callable[[], None]:
+        """Call ``listener(message, peer_id)`` with what others broadcast about the document.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._adapter.add_listener(self._shared, listener)
+
+    def remove(self) -> None:
+        """Take the document out of the provider's care.
+
+        What was written is sent, but not waited for: call :meth:`flush` before, if that matters. Calling it
+        again does nothing.
+        """
+        self._adapter.remove(self._shared)
+
+    def __repr__(self) -> str:
+        state = "synced" if self.synced else "unavailable" if self.unavailable else "not synced"
+        return f"<DocHandle {self.url} {state}>"

@@ -1,0 +1,371 @@
+"""The automerge-repo session between documents and the engine: what it says goes out, what it hears goes in.
+
+What is to be said of a document is fetched from it when the connection has room, and not when it is written:
+so the changes of one tick of the loop, or of as long as the socket is busy, are one message, and what waits
+to be sent waits in the document. A sync message that was fetched must arrive, since Automerge takes it for
+sent; when the outbox overflows all the same, the connection ends, and the next starts from what both have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from weft._subscribers import subscribe
+from weft.errors import (
+    DocumentUnavailableError,
+    LocalProtocolError,
+    ProviderClosedError,
+    ProviderError,
+    RemoteProtocolError,
+)
+from weft.protocols._cbor import decode
+from weft.protocols.automerge_repo import (
+    Denied,
+    Ephemeral,
+    Flushed,
+    Joined,
+    RepoSession,
+    Send,
+    Synced,
+    Unavailable,
+    document_url,
+)
+from weft.providers._waiting import Waiting, denial
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from weft.limits import Limits
+    from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
+    from weft.protocols._repomessages import EphemeralMessage
+    from weft.protocols.automerge_repo import Effect
+    from weft.providers._engine import Engine
+    from weft.providers._standing import Standing
+    from weft.providers._transport import Connection
+
+__all__ = ["EphemeralListener", "RepoAdapter", "Shared"]
+
+EphemeralListener: TypeAlias = "Callable[[object, str], None]"
+"""Called with what was said and the name of the peer that said it."""
+
+_ROOM = 64 * 1024  # bytes in the outbox up to which more is fetched; a socket takes about as much at once
+_AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """One document of a provider."""
+
+    document_id: str
+    document: AutomergeDocument
+    is_new: bool  # made here, so that nobody is expected to have it
+    waiting: Waiting
+    synced: bool = False
+    unavailable: bool = False
+    dirty: bool = False  # written since it was last asked what there is to say
+    listeners: list[EphemeralListener] = field(default_factory=list)
+    unsubscribe: Callable[[], None] | None = None
+
+    @property
+    def url(self) -> str:
+        """The document's URL."""
+        return document_url(self.document_id)
+
+
+class RepoAdapter:
+    """An :class:`~weft.providers._engine.Adapter` that keeps documents and an automerge-repo in sync.
+
+    Args:
+        peer_id: The name of this end.
+        session_id: Drawn anew for each adapter.
+        limits: Bounds of what is sent and received.
+        standing: Where errors go, and where waiting is done.
+        dial: Opens a connection to the server.
+    """
+
+    engine: Engine
+
+    def __init__(
+        self,
+        *,
+        peer_id: str,
+        session_id: str,
+        limits: Limits,
+        standing: Standing,
+        dial: Callable[[], Awaitable[Connection]],
+    ) -> None:
+        self.session = RepoSession(role="client", peer_id=peer_id, session_id=session_id, limits=limits)
+        self.shares: dict[str, Shared] = {}
+        self._limits = limits
+        self._standing = standing
+        self._dial = dial
+        self._attached = False
+        self._denied: ProviderError | None = None
+        self._all = Waiting(standing, lambda: None)  # who waits for all documents
+
+    # --- for the provider
+
+    def add(self, document_id: str, document: AutomergeDocument, *, is_new: bool) -> Shared:
+        """Begin to keep a document in sync.
+
+        Raises:
+            ValueError: The id is none, or the provider has it already.
+            LocalProtocolError: A transaction of the document is open.
+        """
+        if document.in_transaction:
+            raise LocalProtocolError("a document cannot be added while a transaction is open")
+        effects = self.session.add(document_id, document)
+        shared = Shared(document_id, document, is_new, Waiting(self._standing, self._wake))
+        self.shares[document_id] = shared
+        if self._attached:
+            self._listen(shared)
+        self._perform(effects)
+        self._update_synced()
+        return shared
+
+    def remove(self, shared: Shared) -> None:
+        """No longer keep it in sync; what was written is still given to the connection."""
+        if self.shares.get(shared.document_id) is not shared:
+            return
+        self._push(always=True)
+        self._perform(self.session.remove(shared.document_id))
+        del self.shares[shared.document_id]
+        self._unlisten(shared)
+        shared.synced = False
+        shared.waiting.refuse(ProviderClosedError(f"{shared.url} was removed from the provider"), syncs=True)
+        self._update_synced()
+
+    def attach(self) -> None:
+        """Listen to the documents."""
+        if not self._attached:
+            self._attached = True
+            for shared in self.shares.values():
+                self._listen(shared)
+
+    def detach(self) -> None:
+        """Listen no longer."""
+        self._attached = False
+        for shared in self.shares.values():
+            self._unlisten(shared)
+
+    async def wait_synced(self, seconds: float | None) -> None:
+        """Return when all documents have what the server had when the present connection was made."""
+        self.engine.check_running()
+        if not self._standing.synced:
+            await self._all.synced(seconds)
+
+    async def wait_one_synced(self, shared: Shared, seconds: float | None) -> None:
+        """Return when the document has what the server had when the present connection was made."""
+        self._check_shared(shared)
+        if not shared.synced:
+            await shared.waiting.synced(seconds, f"{shared.url} is not synchronised")
+
+    async def flush(self, seconds: float | None) -> None:
+        """Return when the server has everything that was written up to now, in any document."""
+        self.engine.check_running()
+        loop = asyncio.get_running_loop()
+        end = None if seconds is None else loop.time() + seconds
+        for shared in tuple(self.shares.values()):
+            if shared.document_id in self.shares:
+                await self.flush_one(shared, None if end is None else end - loop.time())
+
+    async def flush_one(self, shared: Shared, seconds: float | None) -> None:
+        """Return when the server has everything that was written to the document up to now."""
+        self._check_shared(shared)
+        if shared.document.heads:  # of nothing, nobody says that it is there
+            await shared.waiting.flush(seconds)
+
+    def broadcast(self, shared: Shared, data: bytes) -> bool:
+        """Say something that is not kept. Returns whether it was given to the connection."""
+        self._check_member(shared)
+        sends = self.session.broadcast(shared.document_id, data)
+        outbox = self.engine.outbox
+        # The connection is slow: what is said later will matter more than what was said now.
+        if not sends or outbox is None or outbox.size > _ROOM:
+            return False
+        for send in sends:
+            if isinstance(send, Send):
+                outbox.put(send.data)
+        return True
+
+    # --- for the engine
+
+    async def dial(self) -> Connection:
+        """Open a connection."""
+        return await self._dial()
+
+    def opened(self) -> None:
+        """Introduce oneself."""
+        self._perform(self.session.connected())
+
+    def received(self, data: bytes | str) -> None:
+        """Take in one message. Text, which automerge-repo does not use, is ignored."""
+        if isinstance(data, bytes):
+            self._perform(self.session.receive(data))
+
+    def tick(self) -> float | None:
+        """Say what there is to say; called when :meth:`_wake` has asked for it."""
+        return _AGAIN_S if self._push() else None
+
+    def emptied(self, forgot: bool) -> None:
+        """Fetch what has come together while the connection was busy."""
+        if forgot:
+            raise ProviderError(
+                f"more than {self._limits.max_outbound} bytes waited to be sent; the connection is made anew"
+            )
+        if self._push():
+            self._wake()
+
+    def closed(self) -> None:
+        """Let go of the connection; what waits for an answer will be asked again."""
+        self._denied = None
+        self._perform(self.session.disconnected())
+        for shared in self.shares.values():
+            shared.waiting.void_questions()
+            shared.synced = shared.unavailable = shared.dirty = False
+
+    async def settle(self) -> None:
+        """Return when the server has everything that was written."""
+        for shared in tuple(self.shares.values()):
+            if shared.waiting.unconfirmed:
+                await self.flush_one(shared, None)
+
+    def leave(self) -> None:
+        """Say what is left to say, and that one leaves."""
+        self._push(always=True)
+        self._perform(self.session.leave())
+
+    # --- what is heard
+
+    def _listen(self, shared: Shared) -> None:
+        shared.unsubscribe = shared.document.subscribe(lambda event: self._heard(shared, event))
+        if shared.document.heads:
+            shared.waiting.wrote()  # whatever is there, nobody has said that the server has it
+
+    def _unlisten(self, shared: Shared) -> None:
+        if shared.unsubscribe is not None:
+            shared.unsubscribe()
+            shared.unsubscribe = None
+
+    def _heard(self, shared: Shared, event: DocumentEvent) -> None:
+        if event.origin is not self.session:
+            shared.waiting.wrote()
+            shared.dirty = True
+            self._wake()
+
+    def _heard_ephemeral(self, message: EphemeralMessage) -> None:
+        shared = self.shares.get(message.document_id)
+        if shared is None or not shared.listeners:
+            return
+        try:
+            value = decode(message.data)
+        except RemoteProtocolError as error:
+            # Another peer made it and the server only passed it on: no fault of the connection.
+            self._standing.report(error)
+            return
+        for listener in tuple(shared.listeners):
+            try:
+                listener(value, message.sender)
+            except Exception as error:  # noqa: BLE001 - the user's listener must not end the connection
+                self._standing.report(error)
+
+    def add_listener(self, shared: Shared, listener: EphemeralListener) -> Callable[[], None]:
+        """Hear what others say that is not kept; returns a function that ends it."""
+        return subscribe(shared.listeners, listener)
+
+    # --- what is said
+
+    def _wake(self) -> None:
+        self.engine.rearm()
+
+    def _push(self, *, always: bool = False) -> bool:
+        """Fetch from the documents what there is to say, as far as the connection has room.
+
+        Returns:
+            Whether one of them has to be looked at again, because its transaction is open.
+        """
+        outbox = self.engine.outbox
+        if outbox is None or self.session.other is None:
+            return False
+        held = False
+        for shared in tuple(self.shares.values()):
+            if outbox.size > _ROOM and not always:
+                break  # until the outbox is empty
+            if not shared.dirty and not shared.waiting.has_questions:
+                continue
+            if shared.document.in_transaction:
+                held = True
+                continue
+            shared.dirty = False
+            if shared.waiting.has_questions:
+                token, effects = self.session.request_flush(shared.document_id)
+                shared.waiting.asked(token)
+            else:
+                effects = self.session.changed(shared.document_id)
+            self._perform(effects)
+            if self._denied is not None:
+                shared.waiting.refuse(self._denied)
+        return held
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    if self.engine.outbox is not None:
+                        self.engine.outbox.put_content(effect.data)  # what cannot be queued ends it: emptied
+                case Joined():
+                    self._update_synced()
+                    self._wake()
+                case Synced():
+                    self._note_synced(self.shares.get(effect.document_id))
+                case Unavailable():
+                    self._note_unavailable(self.shares.get(effect.document_id))
+                case Flushed():
+                    for shared in self.shares.values():
+                        shared.waiting.note_flushed(effect.token)
+                case Ephemeral():
+                    self._heard_ephemeral(effect.message)
+                case Denied():
+                    self._denied = denial(effect.reason)
+                    self._standing.report(self._denied)
+                    self._refuse_all(self._denied)
+                case _:
+                    pass  # lost flushes are asked again; who leaves closes the connection
+
+    def _refuse_all(self, error: ProviderError) -> None:
+        for shared in self.shares.values():
+            shared.waiting.refuse(error)
+
+    def _note_synced(self, shared: Shared | None) -> None:
+        if shared is None:
+            return  # who heard of its content has removed it
+        shared.synced = True
+        shared.unavailable = False
+        shared.waiting.note_synced()
+        self._update_synced()
+
+    def _note_unavailable(self, shared: Shared | None) -> None:
+        if shared is None:
+            return
+        if shared.is_new and not shared.document.heads:
+            self._note_synced(shared)  # the server has nothing, and so has the document
+        elif not shared.unavailable:
+            shared.unavailable = True
+            self._standing.report(DocumentUnavailableError(shared.url))
+
+    def _update_synced(self) -> None:
+        if self.session.other is not None and all(shared.synced for shared in self.shares.values()):
+            self.engine.mark_synced()
+            self._all.note_synced()
+        else:
+            self._standing.change(synced=False)
+
+    def _check_shared(self, shared: Shared) -> None:
+        self._check_member(shared)
+        self.engine.check_running()
+
+    def _check_member(self, shared: Shared) -> None:
+        if self.shares.get(shared.document_id) is not shared:
+            raise ProviderClosedError(f"{shared.url} was removed from the provider")
