@@ -31,8 +31,8 @@ const makers = {
   libsql: async () => {
     const {createClient} = await import('@libsql/client');
     const {createLibSqlPersister} = await import('tinybase/persisters/persister-libsql');
-    const client = createClient({url: `file:${options.path}`});
-    await client.execute('PRAGMA busy_timeout=5000');
+    const client = createClient({url: options.url ?? `file:${options.path}`});
+    if (options.path) await client.execute('PRAGMA busy_timeout=5000');
     return createLibSqlPersister(store, client, options.config, undefined, ignore);
   },
 };

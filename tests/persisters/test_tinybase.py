@@ -11,6 +11,7 @@ import pytest
 from support.persister_peer import TinyBasePeer
 from weft.persisters import (
     FilePersister,
+    LibsqlDriver,
     PostgresJsonPersister,
     PostgresTablesPersister,
     SqliteJsonPersister,
@@ -22,10 +23,11 @@ from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.postgres import PostgresServer
+    from support.sqld import Sqld
     from weft.changes import Content
     from weft.persisters import Persister
 
@@ -97,6 +99,77 @@ def postgres_place(request: pytest.FixtureRequest, postgres: PostgresServer) -> 
         TinyBasePeer("pg", dsn=postgres.dsn, config=js_config),
         (PETS, MORE),
     )
+
+
+@pytest.fixture(params=["json", "tables"])
+def sqld_place(request: pytest.FixtureRequest, sqld: Sqld) -> Iterator[Place]:
+    number = next(NUMBERS)
+    driver = LibsqlDriver(sqld.url)
+    if request.param == "json":
+        name = f"js_json{number}"
+        config: Any = {"mode": "json", "storeTableName": name, "autoLoadIntervalSeconds": 0.02}
+        yield (
+            lambda store: SqliteJsonPersister(store, driver, name, auto_load_interval_seconds=0.02),
+            TinyBasePeer("libsql", url=sqld.url, config=config),
+            (PETS, MORE, RICH),
+        )
+    else:
+        our_config, js_config = numbered_tables(number)
+        yield (
+            lambda store: SqliteTablesPersister(store, driver, our_config),
+            TinyBasePeer("libsql", url=sqld.url, config=js_config),
+            (PETS, MORE),
+        )
+    driver.close()
+
+
+def numbered_tables(number: int) -> tuple[TablesConfig, dict[str, Any]]:
+    """Both sides' configuration for tables of a server that other tests use too."""
+    pets, values = f"js_pets{number}", f"js_values{number}"
+    ours = TablesConfig(
+        load={pets: "pets"},
+        save={"pets": pets},
+        values=ValuesTable(load=True, save=True, table_name=values),
+        auto_load_interval_seconds=0.02,
+    )
+    theirs = {
+        "mode": "tabular",
+        "tables": {"load": {pets: "pets"}, "save": {"pets": pets}},
+        "values": {"load": True, "save": True, "tableName": values},
+        "autoLoadIntervalSeconds": 0.02,
+    }
+    return ours, theirs
+
+
+async def test_sqld_what_one_saves_the_other_loads(sqld_place: Place) -> None:
+    await exchange(sqld_place)
+
+
+async def test_sqld_weft_follows_tinybase_live_which_loads_when_told_to(sqld_place: Place) -> None:
+    """TinyBase's auto-load hears of nothing there: its client counts anew with each statement."""
+    make, peer, _ = sqld_place
+    store = Store()
+    async with make(store) as persister, peer as js:
+        await persister.start_auto_persisting(PETS)
+        await js.persister("startAutoPersisting")
+        assert await js.content() == PETS
+
+        async def same() -> bool:
+            await js.persister("load")
+            return await js.content() == store.get_content()
+
+        for number in range(3):
+            await js.store("setRow", "pets", f"js{number}", {"species": "cat", "price": number})
+            await until(lambda number=number: store.has_row("pets", f"js{number}"))  # type: ignore[misc]
+            store.set_row("pets", f"py{number}", {"species": "dog", "price": number})
+            await until(same)
+        await js.store("delRow", "pets", "fido")
+        await until(lambda: not store.has_row("pets", "fido"))
+        store.del_row("pets", "js0")
+        store.set_value("open", "no")
+        await until(same)
+        assert sorted(store.get_row_ids("pets")) == ["js1", "js2", "py0", "py1", "py2"]
+    assert peer.ignored == []
 
 
 async def test_postgres_what_one_saves_the_other_loads(postgres_place: Place) -> None:
