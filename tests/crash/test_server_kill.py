@@ -8,20 +8,23 @@ import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from pycrdt import Doc, Map
 
+from support.repoclient import RepoClient, numbered_id, read
 from support.serving import WeftServe
 from support.yclient import YClient
+from weft.protocols.automerge_repo import Synced, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
 SEED = 20260
-KILLS = 20
+KILLS = 28
 WRITERS = 4
+KINDS = ["yjs", "automerge"]
 CRASH_SERVER = Path(__file__).parents[1] / "support" / "crash_server.py"
 
 
@@ -50,21 +53,77 @@ class Ledger:
             await self._reached.wait()
 
 
-async def write(url: str, room: str, name: str, rng: random.Random, ledger: Ledger) -> None:
+class Writer(Protocol):
+    """A client in a room, as the rounds below need it."""
+
+    async def begin(self) -> None: ...
+    async def put(self, **cells: int) -> None: ...
+    async def settle(self) -> None: ...
+    def content(self) -> dict[str, Any]: ...
+
+
+class YjsWriter:
+    def __init__(self, client: YClient) -> None:
+        self._client = client
+
+    async def begin(self) -> None:
+        await self._client.synced()
+
+    async def put(self, **cells: int) -> None:
+        await self._client.set(**cells)
+
+    async def settle(self) -> None:
+        await self._client.flush()
+
+    def content(self) -> dict[str, Any]:
+        return self._client.content
+
+
+class AutomergeWriter:
+    def __init__(self, client: RepoClient, document_id: str) -> None:
+        self._client = client
+        self._id = document_id
+
+    async def begin(self) -> None:
+        answers = (Synced(self._id), Unavailable(self._id))
+        await self._client.wait(lambda: any(effect in answers for effect in self._client.effects))
+
+    async def put(self, **cells: int) -> None:
+        await self._client.put(self._id, **cells)
+
+    async def settle(self) -> None:
+        await self._client.flush(self._id)
+
+    def content(self) -> dict[str, Any]:
+        return read(self._client.documents[self._id])
+
+
+@contextlib.asynccontextmanager
+async def join(kind: str, url: str, room: str) -> AsyncIterator[Writer]:
+    if kind == "yjs":
+        async with YClient(url, room) as client:
+            yield YjsWriter(client)
+    else:
+        document_id = numbered_id(ord(room))
+        async with RepoClient(url, document_id) as repo:
+            yield AutomergeWriter(repo, document_id)
+
+
+async def write(kind: str, url: str, room: str, name: str, rng: random.Random, ledger: Ledger) -> None:
     """Write cells of its own for ever, asking now and then whether the server has them."""
     with contextlib.suppress(ConnectionError, OSError):
-        async with YClient(url, room) as client:
-            await client.synced()
+        async with join(kind, url, room) as client:
+            await client.begin()
             open_cells: dict[str, int] = {}
             for number in range(1_000_000):
                 cells = {f"{name}.{number}.{at}": number for at in range(rng.randint(1, 3))}
                 cells["shared"] = number
-                await client.set(**cells)
+                await client.put(**cells)
                 del cells["shared"]
                 ledger.sent.update(cells)
                 open_cells.update(cells)
                 if rng.random() < 0.3:
-                    await client.flush()
+                    await client.settle()
                     ledger.acknowledge(open_cells)
                     open_cells = {}
 
@@ -79,10 +138,10 @@ async def watch(url: str, room: str, ledger: Ledger) -> None:
             ledger.seen.update(client.content)
 
 
-async def read_room(url: str, room: str) -> dict[str, Any]:
-    async with YClient(url, room) as client:
-        await client.synced()
-        return client.content
+async def read_room(kind: str, url: str, room: str) -> dict[str, Any]:
+    async with join(kind, url, room) as client:
+        await client.begin()
+        return client.content()
 
 
 def read_file(path: Path, room: str) -> dict[str, Any]:
@@ -107,10 +166,14 @@ def serving(path: Path, program: Sequence[str] = ("-m", "weft")) -> Iterator[Wef
             server.kill()
 
 
-async def run_until_killed(server: WeftServe, ledger: Ledger, seed: str, rng: random.Random) -> None:
+async def run_until_killed(
+    kind: str, server: WeftServe, ledger: Ledger, seed: str, rng: random.Random
+) -> None:
     ledger.count_down(rng.randint(1, 60))
     tasks = [
-        asyncio.create_task(write(server.url, room, f"{seed}.{at}", random.Random(f"{seed}.{at}"), ledger))
+        asyncio.create_task(
+            write(kind, server.url, room, f"{seed}.{at}", random.Random(f"{seed}.{at}"), ledger)
+        )
         for at, room in enumerate(["a", "a", "b", "b"][:WRITERS])
     ]
     try:
@@ -120,14 +183,16 @@ async def run_until_killed(server: WeftServe, ledger: Ledger, seed: str, rng: ra
         await asyncio.gather(*tasks)
 
 
-async def kill_again_and_again(path: Path, program: Sequence[str], kills: int) -> tuple[Ledger, set[str]]:
+async def kill_again_and_again(
+    kind: str, path: Path, program: Sequence[str], kills: int
+) -> tuple[Ledger, set[str]]:
     """Kill and restart the server while clients write; the cells that were acknowledged and are gone."""
     ledger = Ledger()
     rng = random.Random(SEED)  # draws when the kill comes; what it interrupts is the machine's to choose
     missing: set[str] = set()
     for kill in range(kills + 1):
         with serving(path, program) as server:
-            content = await read_room(server.url, "a") | await read_room(server.url, "b")
+            content = await read_room(kind, server.url, "a") | await read_room(kind, server.url, "b")
             missing = {key for key, value in ledger.acknowledged.items() if content.get(key) != value}
             invented = [
                 key
@@ -137,24 +202,26 @@ async def kill_again_and_again(path: Path, program: Sequence[str], kills: int) -
             assert not invented
             if missing or kill == kills:
                 break
-            await run_until_killed(server, ledger, f"{SEED}.{kill}", rng)
+            await run_until_killed(kind, server, ledger, f"{SEED}.{kill}", rng)
     return ledger, missing
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "program", [("-m", "weft"), (str(CRASH_SERVER), "compacting")], ids=["appending", "compacting"]
 )
 async def test_kill_9_while_clients_write_loses_nothing_acknowledged(
-    tmp_path: Path, program: Sequence[str]
+    tmp_path: Path, program: Sequence[str], kind: str
 ) -> None:
-    ledger, missing = await kill_again_and_again(tmp_path / "weft.sqlite3", program, KILLS // 2)
+    ledger, missing = await kill_again_and_again(kind, tmp_path / "weft.sqlite3", program, KILLS // 4)
     assert not missing
     assert len(ledger.acknowledged) > KILLS
 
 
-async def test_a_server_that_acknowledges_too_early_is_caught(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_server_that_acknowledges_too_early_is_caught(tmp_path: Path, kind: str) -> None:
     """The proof that the test above can fail."""
-    _, missing = await kill_again_and_again(tmp_path / "weft.sqlite3", (str(CRASH_SERVER), "lying"), 1)
+    _, missing = await kill_again_and_again(kind, tmp_path / "weft.sqlite3", (str(CRASH_SERVER), "lying"), 1)
     assert missing
 
 
@@ -165,7 +232,9 @@ async def test_sigterm_under_load_loses_nothing_that_was_sent(tmp_path: Path) ->
         with serving(path) as server:
             ledger.count_down(100)
             tasks = [
-                asyncio.create_task(write(server.url, "a", f"{round_}.0.{at}", random.Random(at), ledger))
+                asyncio.create_task(
+                    write("yjs", server.url, "a", f"{round_}.0.{at}", random.Random(at), ledger)
+                )
                 for at in range(WRITERS)
             ]
             tasks.append(asyncio.create_task(watch(server.url, "a", ledger)))
@@ -184,7 +253,7 @@ async def test_a_kill_leaves_a_file_that_opens_and_whole_rows(tmp_path: Path) ->
     path = tmp_path / "weft.sqlite3"
     ledger = Ledger()
     with serving(path) as server:
-        await run_until_killed(server, ledger, "x", random.Random(1))
+        await run_until_killed("yjs", server, ledger, "x", random.Random(1))
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     content = read_file(path, "a") | read_file(path, "b")

@@ -98,7 +98,13 @@ class RepoClient:
         await self._perform(self.session.changed(document_id))
 
     async def flush(self, document_id: str) -> None:
-        """Wait until the server has said that it has everything."""
+        """Wait until the server has said that it has everything.
+
+        Raises:
+            ConnectionError: The connection has ended.
+        """
+        if self.close_code is not None:
+            raise ConnectionError(f"closed with {self.close_code} {self.close_reason}")
         token, effects = self.session.request_flush(document_id)
         await self._perform(effects)
         await self.wait_for(Flushed(token))
