@@ -99,5 +99,5 @@ def test_javascript_blocks_use_packages_that_are_pinned() -> None:
     for page in PAGES:
         for block in blocks(page):
             if block.language == "js":
-                for package in re.findall(r"from '([^'./][^'/]*)", block.text):
+                for package in re.findall(r"from '((?:@[^'/]+/)?[^'./@][^'/]*)", block.text):
                     assert f'"{package}"' in pinned, package
