@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
-from contextlib import asynccontextmanager
+from collections import deque
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -12,34 +14,41 @@ if TYPE_CHECKING:
 
 __all__ = ["Turns"]
 
+_Task = asyncio.Task[object]
+_Waiter = tuple["_Task", "asyncio.Future[None]"]
+
 
 class Turns:
     """First come, first served; whoever has the turn may take it again.
 
-    Persisters with the same ``thing`` (a database connection, an environment) share one.
+    Persisters with the same ``thing`` (a database connection, an environment) share one, also where they run
+    in event loops of their own, one after the other or in several threads: an ``asyncio.Lock`` is one loop's.
     """
 
     _shared: ClassVar[weakref.WeakValueDictionary[int, Turns]] = weakref.WeakValueDictionary()
+    _sharing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, thing: object = None) -> None:
         self._thing = thing  # kept, so that its id stays its own
-        self._lock = asyncio.Lock()
-        self._holder: asyncio.Task[object] | None = None
+        self._guard = threading.RLock()  # a collection within may end a coroutine that waited in a dead loop
+        self._holder: _Task | None = None
+        self._waiting: deque[_Waiter] = deque()
 
     @classmethod
     def of(cls, thing: object) -> Turns:
         """The queue of a connection; a new one where ``thing`` is ``None``."""
         if thing is None:
             return cls()
-        turns = cls._shared.get(id(thing))  # many connections cannot be referred to weakly
-        if turns is None:
-            turns = cls._shared[id(thing)] = cls(thing)
-        return turns
+        with cls._sharing:
+            turns = cls._shared.get(id(thing))  # many connections cannot be referred to weakly
+            if turns is None:
+                turns = cls._shared[id(thing)] = cls(thing)
+            return turns
 
     @property
     def free(self) -> bool:
         """Whether nobody has the turn."""
-        return not self._lock.locked()
+        return self._holder is None
 
     @property
     def mine(self) -> bool:
@@ -52,9 +61,42 @@ class Turns:
         if self.mine:
             yield
             return
-        async with self._lock:
-            self._holder = asyncio.current_task()
-            try:
-                yield
-            finally:
-                self._holder = None
+        await self._take()
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _take(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine of a loop
+        with self._guard:
+            if self._holder is None:
+                self._holder = task
+                return
+            waiter = task, asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+        try:
+            await waiter[1]
+        except BaseException:
+            with self._guard:
+                had = self._holder is task
+                with suppress(ValueError):
+                    self._waiting.remove(waiter)
+            if had:
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        with self._guard:
+            self._holder = None
+            while self._waiting and self._holder is None:
+                task, future = self._waiting.popleft()
+                with suppress(RuntimeError):  # its loop is closed, and it will not come
+                    task.get_loop().call_soon_threadsafe(_come, future)
+                    self._holder = task
+
+
+def _come(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
