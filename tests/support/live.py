@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
-from support.ydocs import Content, project
+from support import amdocs, ydocs
 from weft import Store
+from weft.mirrors import AutomergeDocument
+from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.yjs import YjsMirror, create_doc
-from weft.providers import YWebsocketProvider
+from weft.providers import AutomergeWebsocketProvider, WebsocketProvider, YWebsocketProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["LivePeer", "until"]
+    from support.ydocs import Content
+    from weft.mirrors._engine import Mirror
+
+__all__ = ["LivePeer", "LiveRepoPeer", "until"]
 
 _PATIENCE_S = 20.0
 
@@ -42,20 +48,24 @@ async def until(
         unsubscribe()
 
 
-class LivePeer:
+class _Live(ABC):
     """A Store, its mirror, and a provider. Use as ``async with``."""
 
-    def __init__(self, url: str, room: str, **options: Any) -> None:
+    mirror: Mirror
+    provider: WebsocketProvider[Any]
+
+    def __init__(self) -> None:
         self.errors: list[Exception] = []
         self.store = Store()
-        self.doc = create_doc()
-        self.mirror = YjsMirror(self.store, self.doc, on_error=self.errors.append)
-        self.provider = YWebsocketProvider(self.doc, url, room, **options)
+
+    @abstractmethod
+    def project(self) -> Content:
+        """What stands in the document, read without the code under test."""
 
     def content(self) -> Content:
         """What the program sees; the document must hold the same."""
         tables, values = self.store.get_content()
-        assert (tables, values) == project(self.doc)
+        assert (tables, values) == self.project()
         return tables, values
 
     async def until_content(self, expected: Content) -> None:
@@ -91,3 +101,35 @@ class LivePeer:
         self.mirror.stop()
         if error is None:
             assert self.errors == []
+
+
+class LivePeer(_Live):
+    """On y-websocket."""
+
+    provider: YWebsocketProvider
+
+    def __init__(self, url: str, room: str, **options: Any) -> None:
+        super().__init__()
+        self.doc = create_doc()
+        self.mirror = YjsMirror(self.store, self.doc, on_error=self.errors.append)
+        self.provider = YWebsocketProvider(self.doc, url, room, **options)
+
+    def project(self) -> Content:
+        return ydocs.project(self.doc)
+
+
+class LiveRepoPeer(_Live):
+    """On automerge-repo."""
+
+    provider: AutomergeWebsocketProvider
+
+    def __init__(
+        self, url: str, document_url: str | None = None, *, data: bytes = b"", **options: Any
+    ) -> None:
+        super().__init__()
+        self.document = AutomergeDocument(data)
+        self.mirror = AutomergeMirror(self.store, self.document, on_error=self.errors.append)
+        self.provider = AutomergeWebsocketProvider(self.document, url, document_url, **options)
+
+    def project(self) -> Content:
+        return amdocs.project(self.document)
