@@ -36,9 +36,17 @@ class Effort:
     warmup_each: int = 20
     rounds_each: int = 200
     hops: int = 500
+    turns: int = 4
 
     def be_quick(self) -> None:
-        self.warmup, self.rounds, self.warmup_each, self.rounds_each, self.hops = 0, 1, 0, 3, 10
+        self.warmup, self.rounds, self.warmup_each, self.rounds_each, self.hops, self.turns = (
+            0,
+            1,
+            0,
+            3,
+            10,
+            1,
+        )
 
 
 EFFORT = Effort()

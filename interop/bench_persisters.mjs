@@ -1,7 +1,8 @@
 // What TinyBase's persisters take for the workload of benchmarks/persisters.py. Prints one JSON object of
 // {case: {min, median, rounds}} in milliseconds. Run with --expose-gc.
 //
-//   node bench_persisters.mjs <json of {warmup, rounds, warmup_each, rounds_each}> <empty folder> <dsn> <prefix of tables>
+//   node bench_persisters.mjs <json of {warmup, rounds, warmup_each, rounds_each}> <empty folder> whole
+//   node bench_persisters.mjs <json of the same> <empty folder> cells <dsn of PostgreSQL> <prefix of tables there>
 import {join} from 'node:path';
 import {isDeepStrictEqual} from 'node:util';
 import {createClient} from '@libsql/client';
@@ -15,12 +16,10 @@ import {cellIds, rowIds, SPREAD, spread, spreadIds} from './lib/workload.mjs';
 
 const CELLS = 100_000;
 const SIZES = [1_000, CELLS];
-const [json = '{}', folder, dsn, prefix] = process.argv.slice(2);
+const [json, folder, part, dsn, prefix] = process.argv.slice(2);
 const options = JSON.parse(json);
 const each = {warmup: options.warmup_each, rounds: options.rounds_each};
 
-const content = spread(CELLS);
-const filled = createStore().setTables(content);
 let files = 0;
 const newPath = () => join(folder, `place${files++}`);
 
@@ -49,10 +48,9 @@ const places = {
   sqlite_tables: libsql(tabular(spreadIds)),
 };
 
-const results = {};
-
-for (const [place, make] of Object.entries(places)) {
-  results[`${place}_save`] = await measure(
+const saveAndLoad = async (make) => {
+  const filled = createStore().setTables(spread(CELLS));
+  const save = await measure(
     () => make(filled, newPath()),
     (persister) => persister.save(),
     options,
@@ -60,13 +58,14 @@ for (const [place, make] of Object.entries(places)) {
   const path = newPath();
   await make(filled, path).save();
   let loaded;
-  results[`${place}_load`] = await measure(
+  const load = await measure(
     () => make((loaded = createStore()), path),
     (persister) => persister.load(),
     options,
   );
-  check(isDeepStrictEqual(loaded.getTables(), filled.getTables()), `${place}: the Store loaded is the Store saved`);
-}
+  check(isDeepStrictEqual(loaded.getTables(), filled.getTables()), 'the Store loaded is the Store saved');
+  return {save, load};
+};
 
 const changeCells = async (size, newPersister) => {
   const store = createStore().setTables(spread(size));
@@ -94,15 +93,28 @@ const changeCells = async (size, newPersister) => {
   return times;
 };
 
-for (const size of SIZES) {
-  const path = newPath();
-  results[`sqlite_cell_${size}`] = await changeCells(size, (store) => places.sqlite_tables(store, path));
-  const config = tabular(spreadIds.map((name) => `${prefix}_${size}_${name}`));
-  results[`postgres_cell_${size}`] = await changeCells(size, async (store) => {
-    const client = new pg.Client({connectionString: dsn});
-    await client.connect();
-    return createPgPersister(store, client, config, undefined, fail);
-  });
-}
+const results = {};
+const parts = {
+  whole: async () => {
+    for (const [place, make] of Object.entries(places)) {
+      const {save, load} = await saveAndLoad(make);
+      results[`${place}_save`] = save;
+      results[`${place}_load`] = load;
+    }
+  },
+  cells: async () => {
+    for (const size of SIZES) {
+      const path = newPath();
+      results[`sqlite_cell_${size}`] = await changeCells(size, (store) => places.sqlite_tables(store, path));
+      const config = tabular(spreadIds.map((name) => `${prefix}_${size}_${name}`));
+      results[`postgres_cell_${size}`] = await changeCells(size, async (store) => {
+        const client = new pg.Client({connectionString: dsn});
+        await client.connect();
+        return createPgPersister(store, client, config, undefined, fail);
+      });
+    }
+  },
+};
 
+await parts[part]();
 process.stdout.write(`${JSON.stringify(results)}\n`, () => process.exit(0));
