@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from support.ydocs import exchange, numbered_doc, project
-from weft import Store
-from weft.mirrors.yjs import YjsMirror
+from support.mirrors import HIGH, KINDS, LOW, Kind, Peer, exchange, make_peer
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 
@@ -53,19 +51,10 @@ def typed(content: Any) -> Any:
 class MirrorMachine(RuleBasedStateMachine):
     """While the peers are apart each has a model of its own; after an exchange both take what came out."""
 
-    @initialize(layout=st.sampled_from(["tinybase", "flat"]), swapped=st.booleans())
-    def begin(self, layout: Literal["tinybase", "flat"], swapped: bool) -> None:
-        self.layout = layout
-        client_ids = [2**28 + 1, 2**28 + 2]
-        self.docs = [
-            numbered_doc(client_id) for client_id in (reversed(client_ids) if swapped else client_ids)
-        ]
-        self.stores = [Store(), Store()]
-        self.errors: list[Exception] = []
-        self.mirrors = [
-            YjsMirror(store, doc, layout=layout, on_error=self.errors.append).start()
-            for store, doc in zip(self.stores, self.docs, strict=True)
-        ]
+    @initialize(kind=st.sampled_from(KINDS), swapped=st.booleans())
+    def begin(self, kind: Kind, swapped: bool) -> None:
+        self.peers = [make_peer(kind, number) for number in ((HIGH, LOW) if swapped else (LOW, HIGH))]
+        self.stores = [peer.store for peer in self.peers]
         self.models: list[tuple[Tables, dict[str, Any]]] = [({}, {}), ({}, {})]
 
     @rule(side=sides, table=ids, row=ids, cell=ids, value=cells)
@@ -121,31 +110,32 @@ class MirrorMachine(RuleBasedStateMachine):
 
     @rule(side=sides, table=ids, row=ids, content=rows)
     def roll_back(self, side: int, table: str, row: str, content: dict[str, Any]) -> None:
-        before = self.docs[side].get_update()
+        updates = self.peers[side].updates()
         store = self.stores[side]
         store.transaction(
             lambda: (store.set_row(table, row, content), store.del_tables(), store.del_values()),
             lambda _store: True,
         )
-        assert self.docs[side].get_update() == before
+        assert updates == []
 
     @rule(side=sides)
     def stop_and_start(self, side: int) -> None:
-        self.mirrors[side].stop()
-        self.mirrors[side].start()
+        self.peers[side].mirror.stop()
+        self.peers[side].mirror.start()
 
     @rule(side=sides, table=ids, row=ids, cell=ids, value=cells)
     def write_the_document(self, side: int, table: str, row: str, cell: str, value: Any) -> None:
         """Somebody else's mirror on the same document."""
-        other = Store()
-        with YjsMirror(other, self.docs[side], layout=self.layout):
-            other.set_cell(table, row, cell, value)
+        other = Peer(self.peers[side].kind, self.peers[side].doc)
+        other.store.set_cell(table, row, cell, value)
+        other.mirror.stop()
+        assert other.errors == []
         self.models[side][0].setdefault(table, {}).setdefault(row, {})[cell] = normal(value)
 
     @rule()
     def synchronise(self) -> None:
         before = [typed(model) for model in self.models]
-        exchange(*self.docs)
+        exchange(*self.peers)
         content = [tuple(store.get_content()) for store in self.stores]
         assert typed(content[0]) == typed(content[1])
         if before[0] == before[1]:
@@ -159,12 +149,11 @@ class MirrorMachine(RuleBasedStateMachine):
     def stores_documents_and_models_agree(self) -> None:
         if not hasattr(self, "stores"):
             return
-        assert self.errors == []
-        for store, doc, model in zip(self.stores, self.docs, self.models, strict=True):
-            content = tuple(store.get_content())
-            assert typed(content) == typed(model)
-            assert typed(content) == typed(project(doc, layout=self.layout))
+        for peer, model in zip(self.peers, self.models, strict=True):
+            assert peer.errors == []
+            assert typed(peer.content) == typed(model)
+            assert typed(peer.content) == typed(peer.project())
 
 
 TestMirrorMachine = MirrorMachine.TestCase
-TestMirrorMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMirrorMachine.settings = settings(max_examples=90, stateful_step_count=30, deadline=None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations
 from typing import Any
 
+from support.ydocs import decode_cell
 from weft.mirrors._amcore import ROOT, ObjType
 from weft.mirrors.amdoc import AutomergeDocument
 
@@ -51,18 +51,17 @@ def project(document: AutomergeDocument, name: str = "tinybase") -> tuple[Any, A
     def plain(found: Any) -> Any:
         kind, object_id = found
         if isinstance(kind, tuple):
-            return kind[1]
+            return decode_cell(kind[1])
         if kind == ObjType.Text:
-            text = core.text(object_id)
-            return _json(text)
+            return decode_cell(core.text(object_id))
         assert kind == ObjType.Map, kind
-        parts = {key: plain(core.get(object_id, key)) for key in core.keys(object_id)}
-        return {key.removeprefix("\0"): part for key, part in parts.items() if part != {}}
+        found_at = {key: core.get(object_id, key) for key in core.keys(object_id)}
+        return {
+            key.removeprefix("\0"): part
+            for key, below in found_at.items()
+            if (part := plain(below)) != {} or (below and below[0] != ObjType.Map)
+        }
 
     root = core.get(ROOT, name)
     content = {} if root is None else plain(root)
     return content.get("t", {}), content.get("v", {})
-
-
-def _json(text: str) -> Any:
-    return json.loads(text[1:]) if text[:1] == "\ufffd" else text

@@ -22,25 +22,26 @@ def project(doc: Doc[Any], map_name: str = "tinybase", layout: str = "tinybase")
             table_id, row_id, cell_id = (
                 part.replace("\x1e1", "\x1f").replace("\x1e0", "\x1e") for part in key.split("\x1f")
             )
-            flat.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = _decode(cell)
+            flat.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = decode_cell(cell)
         values = doc.get(f"{map_name}.values", type=Map).to_py() or {}
-        return flat, {value_id: _decode(value) for value_id, value in values.items()}
+        return flat, {value_id: decode_cell(value) for value_id, value in values.items()}
     root = doc.get(map_name, type=Map).to_py() or {}
     tables = {
         table_id: kept
         for table_id, rows in root.get("t", {}).items()
         if (
             kept := {
-                row_id: {cell_id: _decode(cell) for cell_id, cell in cells.items()}
+                row_id: {cell_id: decode_cell(cell) for cell_id, cell in cells.items()}
                 for row_id, cells in rows.items()
                 if cells
             }
         )
     }
-    return tables, {value_id: _decode(value) for value_id, value in root.get("v", {}).items()}
+    return tables, {value_id: decode_cell(value) for value_id, value in root.get("v", {}).items()}
 
 
-def _decode(cell: Any) -> Any:
+def decode_cell(cell: Any) -> Any:
+    """What a Store gives for what stands in a document."""
     if isinstance(cell, str) and cell.startswith(OBJECT):
         return json.loads(cell[1:], parse_int=_number, parse_float=_number)
     return _number(cell) if isinstance(cell, float) else cell

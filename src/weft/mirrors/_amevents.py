@@ -21,11 +21,11 @@ from weft.mirrors._amtree import Foreign, is_container
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from weft.mirrors._amcore import Read
     from weft.mirrors._amtree import Path, Tree
-    from weft.mirrors._engine import RawTables, RawValues
+    from weft.mirrors._engine import Owed, RawTables, RawValues
     from weft.mirrors._layouts import StoreTables
     from weft.values import Stored
 
@@ -46,10 +46,12 @@ class Reader:
         self,
         tree: Tree,
         content: Callable[[], tuple[StoreTables, dict[str, Stored]]],
+        owed: Callable[[], Owed],
         report: Callable[[Exception], None],
     ) -> None:
         self._tree = tree
         self._content = content
+        self._owed = owed
         self._report = report
         self._graves: dict[OpId, Path] = {}
         self._copies: dict[Path, OpId] = {}
@@ -129,30 +131,42 @@ class Reader:
             if was is not None and winner is not None and (was not in known or not path):
                 lost.append(was)
             tree.forget(path)
-            self._adopt(path, *tree.read_tree(path, new), replaced=old is not None)
+            tables, values = tree.read_tree(path, new)
+            for table_id, rows in tables.items():
+                self._tables.setdefault(table_id, {}).update(rows)
+            self._values |= values
+            if was is not None:
+                self._clear(path, tables, values, was_lost=was in lost)
         if new is not None:
             for made in lost:
                 self._exhume(made, path)
 
-    def _adopt(self, path: Path, tables: RawTables, values: RawValues, *, replaced: bool) -> None:
-        """Take all that stands in a container; what stood in one before it is gone."""
-        if replaced:
-            held_tables, held_values = self._content()
-            if path[:1] != (VALUES,):
-                for table_id in held_tables if len(path) < 2 else path[1:2]:
-                    held_rows = held_tables.get(table_id, {})
-                    for row_id in held_rows if len(path) < 3 else path[2:3]:
-                        gone = (
-                            held_rows.get(row_id, {}).keys() - tables.get(table_id, {}).get(row_id, {}).keys()
-                        )
-                        if gone:
-                            cells = tables.setdefault(table_id, {}).setdefault(row_id, {})
-                            cells.update(dict.fromkeys(gone, UNDEFINED))
-            if path[:1] != (TABLES,):
-                values |= dict.fromkeys(held_values.keys() - values.keys(), UNDEFINED)
-        for table_id, rows in tables.items():
-            self._tables.setdefault(table_id, {}).update(rows)
-        self._values |= values
+    def _clear(self, path: Path, tables: RawTables, values: RawValues, *, was_lost: bool) -> None:
+        """Say what went with a container; if it has lost, not what the document was yet to be given."""
+        owed = self._owed()
+        for below in self._held(path):
+            match below:
+                case (_, table_id, row_id, cell_id):
+                    stands = cell_id in tables.get(table_id, {}).get(row_id, {})
+                    is_owed = cell_id in owed.tables.get(table_id, {}).get(row_id, ())
+                case (_, value_id):
+                    stands = value_id in values
+                    is_owed = value_id in owed.values
+            if not stands and not (was_lost and is_owed):
+                self._put(below, UNDEFINED)
+
+    def _held(self, path: Path) -> Iterator[Path]:
+        """Places of what the Store holds below a container."""
+        tables, values = self._content()
+        if path[:1] != (VALUES,):
+            for table_id in tables if len(path) < 2 else path[1:2]:
+                rows = tables.get(table_id, {})
+                for row_id in rows if len(path) < 3 else path[2:3]:
+                    for cell_id in rows.get(row_id, ()):
+                        yield TABLES, table_id, row_id, cell_id
+        if path[:1] != (TABLES,):
+            for value_id in values:
+                yield VALUES, value_id
 
     def _put(self, path: Path, cell: object) -> None:
         if path[0] == VALUES:

@@ -64,7 +64,9 @@ class AutomergeMirror(Mirror):
         self._document = document
         self._name = name
         self._tree = Tree(document, name, self._report)
-        self._reader = Reader(self._tree, lambda: (store._tables, store._values), self._report)
+        self._reader = Reader(
+            self._tree, lambda: (store._tables, store._values), lambda: self._owed, self._report
+        )
         self._unsubscribe: Callable[[], None] | None = None
         self._seen: Heads = ()  # heads that the index is of
 
