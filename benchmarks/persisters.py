@@ -2,7 +2,8 @@
 
 A save is timed from the call until the data is where it should be; a changed cell from ``set_cell`` until
 auto-save has committed it. What was loaded, and what is in the databases at the end, is compared with the
-Store outside of the time.
+Store outside of the time. The PostgreSQL server is that of the tests, which syncs nothing: what is
+told there is the clients' part.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import itertools
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from weft.persisters import (
     PostgresTablesPersister,
     SqliteJsonPersister,
     SqliteTablesPersister,
+    Status,
     TablesConfig,
 )
 
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
 
 SIZES = (1_000, CELLS)
 FILES, LIBSQL, PG = "persister-file, no fsync", "persister-libsql", "persister-pg"
-STATUS_IDLE = 0
 
 
 def _config(names: list[str]) -> TablesConfig:
@@ -56,6 +58,11 @@ def _sqlite_json(store: Store, path: Path) -> Persister:
 
 def _sqlite_tables(store: Store, path: Path) -> Persister:
     return SqliteTablesPersister(store, path, _config(SPREAD_IDS), on_ignored_error=_fail)
+
+
+def _postgres_tables(store: Store, dsn: str, prefix: str) -> Persister:
+    config = _config([prefix + name for name in SPREAD_IDS])
+    return PostgresTablesPersister(store, dsn, config, on_ignored_error=_fail)
 
 
 # name of the line, case on both sides, our persister, TinyBase's
@@ -90,7 +97,12 @@ async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
     saved = asyncio.Event()
     async with make(store) as persister:
         await persister.start_auto_save()
-        persister.add_status_listener(lambda _, status: status == STATUS_IDLE and saved.set())
+
+        def hear(_: Persister, status: Status) -> None:
+            if status is Status.IDLE:
+                saved.set()
+
+        persister.add_status_listener(hear)
 
         async def change(number: int) -> None:
             saved.clear()
@@ -122,14 +134,9 @@ async def _cells(folder: Path, dsn: str, turn: int) -> dict[str, Times]:
     times: dict[str, Times] = {}
     for size in SIZES:
         path = folder / f"cells{turn}_{size}"
-        config = _config([f"weft{turn}_{size}_{name}" for name in SPREAD_IDS])
-        times[f"sqlite_cell_{size}"] = await _one_cell(
-            size, lambda store, path=path: _sqlite_tables(store, path)
-        )
-        times[f"postgres_cell_{size}"] = await _one_cell(
-            size,
-            lambda store, config=config: PostgresTablesPersister(store, dsn, config, on_ignored_error=_fail),
-        )
+        times[f"sqlite_cell_{size}"] = await _one_cell(size, partial(_sqlite_tables, path=path))
+        make = partial(_postgres_tables, dsn=dsn, prefix=f"weft{turn}_{size}_")
+        times[f"postgres_cell_{size}"] = await _one_cell(size, make)
     return times
 
 
