@@ -57,7 +57,7 @@ EXTRAS = {
     "websockets": ("weft.providers._websockets", "weft.server.websocket"),
     "aiohttp": ("weft.persisters.remote",),
     "lmdb": ("weft.persisters.lmdb",),
-    "asyncpg": ("weft.persisters._postgresdb", "weft.persisters._asyncpgdriver"),
+    "asyncpg": ("weft.persisters._asyncpgdriver",),
     "psycopg": ("weft.persisters._psycopgdriver",),
     "apsw": ("weft.persisters._apswdriver", "weft.persisters.powersync"),
     "libsql": ("weft.persisters._libsqldriver",),

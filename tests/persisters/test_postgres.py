@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import itertools
-import json
 from typing import TYPE_CHECKING, Any
 
-import asyncpg  # type: ignore[import-untyped]
 import pytest
 
+from support.postgres_suite import JsonMode, TablesMode, run
 from weft.errors import StorageError
 from weft.persisters import (
     PostgresJsonPersister,
@@ -14,158 +12,36 @@ from weft.persisters import (
     TableLoad,
     TableSave,
     TablesConfig,
-    ValuesTable,
 )
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, at_rest, until
 
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
-    from weft.changes import Content
-    from weft.persisters import Persister
-
-NUMBERS = itertools.count()
 
 
-async def run(dsn: str, *statements: str) -> list[Any]:
-    """Run statements round the persister, in one transaction; the rows of the last."""
-    connection = await asyncpg.connect(dsn)
-    rows: list[Any] = []
-    try:
-        async with connection.transaction():
-            for statement in statements:
-                rows = [tuple(row) for row in await connection.fetch(statement)]
-    finally:
-        await connection.close()
-    return rows
-
-
-class TestJson(KillSuite):
+class OnPostgres:
     @pytest.fixture(autouse=True)
     def place(self, postgres: PostgresServer) -> None:
         self.dsn = postgres.dsn
-        self.table = f"json{next(NUMBERS)}"
-
-    def make(self, store: Store, **options: Any) -> Persister:
-        return PostgresJsonPersister(store, self.dsn, self.table, **options)
-
-    async def read_raw(self) -> Content | None:
-        ((text,),) = await run(self.dsn, f"SELECT store FROM {self.table} WHERE _id='_'")
-        return Store().set_json(text).get_content()
-
-    async def _write(self, text: str) -> None:
-        escaped = text.replace("'", "''")
-        await run(
-            self.dsn,
-            f'CREATE TABLE IF NOT EXISTS {self.table}("_id" text PRIMARY KEY,"store" text)',
-            f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS store text",
-            f"INSERT INTO {self.table} VALUES('_','{escaped}')"
-            " ON CONFLICT(_id) DO UPDATE SET store=excluded.store",
-        )
-
-    async def write_raw(self, content: Content) -> None:
-        await self._write(Store().set_content(content).get_json())
-
-    async def write_bad(self) -> None:
-        await self._write("[{")
-
-    def child_source(self) -> str:
-        return (
-            "from weft.persisters import PostgresJsonPersister\n"
-            f"def make(store):\n    return PostgresJsonPersister(store, {self.dsn!r}, {self.table!r})\n"
-        )
 
 
-class TestTables(KillSuite):
-    contents = (PETS, MORE)
+class TestJson(OnPostgres, JsonMode, KillSuite):
+    pass
 
-    @pytest.fixture(autouse=True)
-    def place(self, postgres: PostgresServer) -> None:
-        self.dsn = postgres.dsn
-        number = next(NUMBERS)
-        self.table, self.values = f"pets{number}", f"values{number}"
-        self.config = TablesConfig(
-            load={self.table: "pets"},
-            save={"pets": self.table},
-            values=ValuesTable(load=True, save=True, table_name=self.values),
-            nulls="absent",
-        )
 
-    def make(self, store: Store, **options: Any) -> Persister:
-        return PostgresTablesPersister(store, self.dsn, self.config, **options)
+class TestTables(OnPostgres, TablesMode, KillSuite):
+    pass
 
-    async def read_raw(self) -> Content | None:
-        rows = await run(self.dsn, f"SELECT * FROM {self.table}")
-        names = await run(
-            self.dsn,
-            f"SELECT attname FROM pg_attribute WHERE attrelid='{self.table}'::regclass AND attnum>0"
-            " ORDER BY attnum",
-        )
-        ((open_,),) = await run(self.dsn, f"SELECT open FROM {self.values}")
-        store = Store()
-        for _id, *cells in rows:
-            for (name,), cell in zip(names[1:], cells, strict=True):
-                store.set_cell("pets", _id, name, json.loads(cell))
-        return store.get_tables(), {"open": json.loads(open_)}
 
-    async def write_raw(self, content: Content) -> None:
-        tables, values = content
-        statements = [
-            f"CREATE TABLE IF NOT EXISTS {self.table}(_id text PRIMARY KEY)",
-            f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS species text",
-            f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS price text",
-            f"CREATE TABLE IF NOT EXISTS {self.values}(_id text PRIMARY KEY)",
-            f"ALTER TABLE {self.values} ADD COLUMN IF NOT EXISTS open text",
-            f"DELETE FROM {self.table}",
-            f"DELETE FROM {self.values}",
-            f"""INSERT INTO {self.values}(_id, open) VALUES('_','"{values["open"]}"')""",
-        ]
-        for row_id, row in tables["pets"].items():
-            statements.append(
-                f"INSERT INTO {self.table}(_id, species, price)"
-                f""" VALUES('{row_id}','"{row["species"]}"','{row["price"]}')"""
-            )
-        await run(self.dsn, *statements)
+class TestPsycopgJson(OnPostgres, JsonMode, KillSuite):
+    driver = "PsycopgDriver"
+    kills = 20
 
-    async def write_bad(self) -> None:
-        await run(
-            self.dsn,
-            f"CREATE TABLE IF NOT EXISTS {self.table}(_id text PRIMARY KEY)",
-            f"ALTER TABLE {self.table} RENAME COLUMN _id TO no_row_ids",
-            f"UPDATE {self.table} SET no_row_ids = no_row_ids",
-        )
 
-    def child_source(self) -> str:
-        return (
-            "from weft.persisters import PostgresTablesPersister, TablesConfig, ValuesTable\n"
-            f"config = TablesConfig(load={{{self.table!r}: 'pets'}}, save={{'pets': {self.table!r}}},"
-            f" values=ValuesTable(load=True, save=True, table_name={self.values!r}))\n"
-            f"def make(store):\n    return PostgresTablesPersister(store, {self.dsn!r}, config)\n"
-        )
-
-    async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
-        """A table without row ids is somebody else's: it is refused, and not repaired."""
-        store = Store().set_content(PETS)
-        async with self.make(store) as persister:
-            await self.write_bad()
-            for verb in (persister.load, persister.save):
-                with pytest.raises(StorageError, match="no column '_id'"):
-                    await verb()
-        assert store.get_content() == PETS
-
-    async def test_bad_stored_data_stops_no_auto_load(self) -> None:
-        errors: list[Exception] = []
-        store = Store()
-        await self.write_raw(PETS)
-        async with self.make(store, on_ignored_error=errors.append) as persister:
-            persister.first_retry_seconds = 0.01
-            await persister.start_auto_load()
-            await self.write_bad()
-            await until(lambda: bool(errors))
-            assert store.get_content() == PETS
-            await run(self.dsn, f"ALTER TABLE {self.table} RENAME COLUMN no_row_ids TO _id")
-            await self.write_raw(MORE)
-            await until(lambda: store.get_content() == MORE)
+class TestPsycopgTables(OnPostgres, TablesMode, KillSuite):
+    driver = "PsycopgDriver"
+    kills = 20
 
 
 async def test_the_cells_of_the_tables_are_json_text_as_tinybase_writes_it(postgres: PostgresServer) -> None:

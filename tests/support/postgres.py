@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,6 +35,28 @@ def _binaries() -> Path | None:
 def postgres_missing() -> str | None:
     """Say what is missing to run a server, or ``None``."""
     return None if _binaries() else "PostgreSQL's initdb is not installed"
+
+
+def _stat(pid: str) -> tuple[str, int]:
+    """The state of a process, and its parent (proc(5))."""
+    state, parent = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()[:2]
+    return state, int(parent)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if _stat(path.name)[1] == parent:
+                found.append(int(path.name))
+    return found
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return _stat(str(pid))[0] not in "ZX"
+    except OSError:
+        return False
 
 
 class PostgresServer:
@@ -92,7 +116,7 @@ class PostgresServer:
             if ready.returncode == 0:
                 return
             assert self._process.poll() is None, "PostgreSQL ended at its start"
-            time.sleep(0.02)
+            time.sleep(0.005)
         raise AssertionError("PostgreSQL does not take connections")
 
     def stop(self) -> None:
@@ -101,6 +125,23 @@ class PostgresServer:
             self._process.send_signal(2)  # SIGINT: fast shutdown
             self._process.wait(_START_S)
             self._process = None
+
+    def kill(self) -> None:
+        """End all its processes as ``kill -9`` does, and wait until they are gone."""
+        assert self._process is not None
+        # Each has a session of its own, so none of them goes with the first at once, and it starts anew only
+        # when they are gone.
+        children = _children(self._process.pid)
+        self._process.kill()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self._process.wait(_START_S)
+        end = time.monotonic() + _START_S
+        while any(_is_running(child) for child in children):
+            assert time.monotonic() < end, "a process of PostgreSQL's survived kill -9"
+            time.sleep(0.001)
+        self._process = None
 
     def __exit__(
         self,

@@ -11,12 +11,15 @@ from weft._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from weft.persisters._apswdriver import ApswDriver
+    from weft.persisters._asyncpgdriver import AsyncpgDriver
     from weft.persisters._blocking import BlockingPersister, blocking
     from weft.persisters._custom import CustomPersister, create_custom_persister
     from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
     from weft.persisters._document import ANY, ConflictError, DocumentPersister
     from weft.persisters._libsqldriver import LibsqlDriver
     from weft.persisters._persister import Persister, PersisterStats
+    from weft.persisters._postgresdriver import PostgresDriver
+    from weft.persisters._psycopgdriver import PsycopgDriver
     from weft.persisters._sqlconfig import TableLoad, TableSave, TablesConfig, ValuesTable
     from weft.persisters._sqlitedriver import SqliteDriver
     from weft.persisters._sqljson import JsonCell
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY",
     "ApswDriver",
+    "AsyncpgDriver",
     "BlockingPersister",
     "ConflictError",
     "CustomPersister",
@@ -47,8 +51,10 @@ __all__ = [
     "Persister",
     "PersisterStats",
     "Persists",
+    "PostgresDriver",
     "PostgresJsonPersister",
     "PostgresTablesPersister",
+    "PsycopgDriver",
     "RawContent",
     "RemotePersister",
     "SqliteDriver",
@@ -71,6 +77,7 @@ __all__ = [
 _HOMES = {
     "ANY": "_document",
     "ApswDriver": "_apswdriver",
+    "AsyncpgDriver": "_asyncpgdriver",
     "BlockingPersister": "_blocking",
     "ConflictError": "_document",
     "CustomPersister": "_custom",
@@ -84,8 +91,10 @@ _HOMES = {
     "Persister": "_persister",
     "PersisterStats": "_persister",
     "Persists": "_states",
+    "PostgresDriver": "_postgresdriver",
     "PostgresJsonPersister": "postgres",
     "PostgresTablesPersister": "postgres",
+    "PsycopgDriver": "_psycopgdriver",
     "RawContent": "_dirty",
     "RemotePersister": "remote",
     "SqliteDriver": "_sqlitedriver",
@@ -108,11 +117,12 @@ _HOMES = {
 # Modules that need a package beyond Python's own, and the extra that brings it.
 _EXTRAS = {
     "_apswdriver": "apsw",
+    "_asyncpgdriver": "postgres",
     "_libsqldriver": "libsql",
+    "_psycopgdriver": "psycopg",
     "_tursodriver": "turso",
     "lmdb": "lmdb",
     "objectstore": "objects",
-    "postgres": "postgres",
     "remote": "http",
     "yjs": "yjs",
 }

@@ -1,46 +1,59 @@
-"""A PostgreSQL connection that runs plans, comes back when it is lost, and hears of changes."""
+"""A PostgreSQL database that runs plans in transactions, and hears, or finds out, that others changed it."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import asyncpg  # type: ignore[import-untyped]
 
 from weft.errors import StorageError
 from weft.persisters._document import ConflictError
+from weft.persisters._polling import Polling
+from weft.persisters._postgresdriver import PING_SECONDS, PostgresDriver
+from weft.persisters._postgreslisten import CHANNEL, Watcher
+from weft.persisters._sqldialect import Statement
 from weft.persisters._sqlnames import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-
-    from weft.persisters._sqldialect import Statement
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
 __all__ = ["PostgresDatabase"]
 
 R = TypeVar("R")
 
 _TRIES = 20  # transactions that others' made impossible, in a row, before it is called a failure
-_CHANNEL = "weft_changed"
 _LOOK_SECONDS = 5.0
-_RETRY_SECONDS = (0.05, 5.0)
 
 # Another transaction came between: nothing was done, and the next try sees what the other did.
-_AGAIN = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,
-    asyncpg.DuplicateTableError,
-    asyncpg.DuplicateColumnError,
-    asyncpg.DuplicateFunctionError,
-    asyncpg.InternalServerError,  # "tuple concurrently updated", of definitions changed at the same time
+# (PostgreSQL 15, appendix A.)
+_AGAIN = frozenset(
+    {
+        "40001",  # serialization_failure
+        "40P01",  # deadlock_detected
+        "23505",  # unique_violation
+        "42P07",  # duplicate_table
+        "42701",  # duplicate_column
+        "42723",  # duplicate_function
+        "42710",  # duplicate_object, of a trigger
+        "XX000",  # internal_error: "tuple concurrently updated", of definitions changed at the same time
+    }
 )
-_FOREIGN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError)
+
+# Whether another transaction committed since is the same as whether this differs.
+_SNAPSHOT = Statement("SELECT txid_current_snapshot()::text")
+_OWN_NUMBER = Statement("SELECT txid_current_if_assigned()::text")
 
 _FUNCTION = f"""
-    CREATE OR REPLACE FUNCTION {_CHANNEL}() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN PERFORM pg_notify(''{_CHANNEL}'', TG_TABLE_SCHEMA || ''.'' || TG_TABLE_NAME); RETURN NULL; END'
+    CREATE FUNCTION {CHANNEL}() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_notify(''{CHANNEL}'', TG_TABLE_SCHEMA || ''.'' || TG_TABLE_NAME); RETURN NULL; END'
+"""
+_FUNCTION_IS_THERE = """
+    SELECT current_schema()::text, EXISTS(SELECT 1 FROM pg_proc
+        WHERE proname = $1 AND pronamespace = current_schema()::regnamespace AND pronargs = 0)
+"""
+_TABLES_WITHOUT = """
+    SELECT relname::text, relkind IN ('r', 'p') AND NOT EXISTS(
+        SELECT 1 FROM pg_trigger WHERE tgname = $1 AND tgrelid = c.oid)
+    FROM pg_class c WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($2::text[])
 """
 
 
@@ -48,177 +61,234 @@ class PostgresDatabase:
     """One database.
 
     Args:
-        dsn: Where; as ``asyncpg.connect`` takes it.
+        database: A DSN, or a driver, which others may use too.
         on_sql_command: Called with each statement and its parameters when it has run.
         report: Takes errors of the watch.
     """
 
     def __init__(
         self,
-        dsn: str,
+        database: str | PostgresDriver,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None,
         report: Callable[[Exception], object],
     ) -> None:
-        self._dsn = dsn
+        self._driver = database if isinstance(database, PostgresDriver) else _driver_for(database)
+        self._driver._users += 1
         self._on_sql_command = on_sql_command
         self._report = report
-        self._connection: asyncpg.Connection[Any] | None = None
-        self._connecting = asyncio.Lock()
-        self._busy = asyncio.Lock()
-        self._listener: Callable[[], None] | None = None
-        self._tables: frozenset[str] = frozenset()
-        self._lost = asyncio.Event()
-        self._schema = ""
+        self._watcher: Watcher | None = None
+        self._running: set[asyncio.Task[Any]] = set()
+        self._seen = ""
 
-    async def run(self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]]) -> R:
-        """Run a plan in one serializable transaction, again where others came between.
+    @property
+    def queue(self) -> object:
+        """What persisters that must take turns have in common."""
+        return self._driver
+
+    @property
+    def listens(self) -> bool:
+        """Whether changes of others are heard of; otherwise :meth:`changed` is to be asked."""
+        return self._driver.listens
+
+    async def read(self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]]) -> R:
+        """Run a plan that reads, all of it on one state of the database.
 
         Raises:
-            StorageError: Nothing was written.
+            StorageError: It could not be read.
         """
+        result, self._seen, _ = await self._run(plan)
+        return result
+
+    async def write(
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], tables: Sequence[str]
+    ) -> R:
+        """Run a plan that writes to these tables, in one serializable transaction.
+
+        It runs again where others came between.
+
+        Raises:
+            StorageError: Nothing was written, or it is not known as the connection broke off.
+        """
+        result, before, after = await self._run(plan)
+        if before == self._seen:
+            self._seen = after  # otherwise others wrote, and that is still news
+        self._driver._listening.wrote(tables, by=self._watcher)
+        return result
+
+    async def changed(self) -> bool:
+        """Look whether others wrote, to whatever in the whole server, since the last read.
+
+        Raises:
+            StorageError: It could not be seen.
+        """
+        _, now, _ = await self._run(_nothing)
+        return now != self._seen
+
+    async def _run(
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]]
+    ) -> tuple[R, str, str]:
+        # A caller that is cancelled leaves it running, and the next waits for it: libraries give up what a
+        # server is doing by asking it to, which not every server answers.
+        task = asyncio.get_running_loop().create_task(self._try(plan))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait([task])
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, if nobody waits any more
+
+    async def _try(
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]]
+    ) -> tuple[R, str, str]:
         try:
-            async with self._busy:
+            async with self._driver._busy:
                 for attempt in range(_TRIES):
                     try:
-                        return await self._run_once(plan())
-                    except _AGAIN:
-                        if attempt == _TRIES - 1:
+                        return await self._transact(plan())
+                    except self._driver.errors as error:
+                        if attempt == _TRIES - 1 or getattr(error, "sqlstate", None) not in _AGAIN:
                             raise
                 raise AssertionError("unreachable")
-        except ConflictError:
+        except (ConflictError, StorageError):
             raise
-        except _FOREIGN as error:
+        except self._driver.errors as error:
             raise StorageError(f"PostgreSQL: {error!r}") from error
 
-    async def _run_once(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
-        connection = await self._connected()
-        async with connection.transaction(isolation="serializable"):
-            rows: list[Sequence[Any]] | None = None
-            while True:
-                try:
-                    statement = plan.send(rows) if rows is not None else next(plan)
-                except StopIteration as end:
-                    result: R = end.value
-                    return result
-                if self._on_sql_command is not None:
-                    self._on_sql_command(statement.sql, statement.params)
-                if statement.many:
-                    await connection.executemany(statement.sql, statement.params)
-                    rows = []
-                else:
-                    rows = [tuple(row) for row in await connection.fetch(statement.sql, *statement.params)]
+    async def _transact(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> tuple[R, str, str]:
+        await self._begin()
+        before = after = ""
+        try:
+            if not self.listens:
+                before = after = (await self._execute(_SNAPSHOT))[0][0]
+            result = await self._drive(plan)
+            if not self.listens and (number := (await self._execute(_OWN_NUMBER))[0][0]) is not None:
+                # What the next sees if nobody else commits: our number is over, and no other is open.
+                after = f"{int(number) + 1}:{int(number) + 1}:" if before == f"{number}:{number}:" else before
+            await self._driver.execute("COMMIT")
+        except asyncio.CancelledError:
+            await self._driver.close()
+            raise
+        except BaseException:
+            try:
+                await self._driver.execute("ROLLBACK")
+            except self._driver.errors:
+                await self._driver.close()  # it was lost, or is in a state that nobody knows
+            raise
+        return result, before, after
 
-    async def _connected(self) -> asyncpg.Connection[Any]:
-        async with self._connecting:
-            if self._connection is not None and not self._connection.is_closed():
-                return self._connection
-            connection = await asyncpg.connect(self._dsn)
-            self._connection = connection
-            if self._listener is not None:
-                await self._listen(connection)
-                self._listener()  # what was missed meanwhile nobody can tell
-            return connection
+    async def _begin(self) -> None:
+        begin = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+        if not await self._driver.open():
+            try:
+                await self._driver.execute(begin)
+            except self._driver.errors:
+                await self._driver.close()  # lost while nobody used it
+                await self._driver.open()
+            else:
+                return
+        await self._driver.execute(begin)
+
+    async def _drive(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
+        """Run the statements of a plan, giving it their rows."""
+        rows: list[Sequence[Any]] | None = None
+        while True:
+            try:
+                statement = plan.send(rows) if rows is not None else next(plan)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            rows = await self._execute(statement)
+            if self._on_sql_command is not None:
+                self._on_sql_command(statement.sql, statement.params)
+
+    async def _execute(self, statement: Statement) -> list[Sequence[Any]]:
+        if statement.many:
+            await self._driver.executemany(statement.sql, statement.params)
+            return []
+        return await self._driver.execute(statement.sql, statement.params)
 
     # -- hearing of changes ------------------------------------------------------------------------------
 
-    async def watch(self, tables: dict[str, str], listener: Callable[[], None]) -> asyncio.Task[None]:
+    async def watch(self, tables: Mapping[str, str], listener: Callable[[], None]) -> Polling:
         """Call ``listener`` when others change one of the tables, or may have.
 
-        Statement triggers of our own notify; they are replaced where they are, so any number of programs may
-        make them, and stay, as others may need them. They do nothing but notify.
+        Statement triggers of our own notify. Any number of programs may use them, and they stay, as others
+        may need them; they do nothing but notify. Whoever drops a table drops its trigger: they are looked
+        after.
 
         Args:
             tables: Tables to the names of their row id columns; those that are missing are made, as TinyBase
                 does.
             listener: What to call.
+
+        Raises:
+            StorageError: Nothing was begun.
         """
+
+        async def look() -> None:
+            if (await self._run(lambda: _trigger_plan(tables)))[0][1]:
+                listener()
+
+        (schema, _), _, _ = await self._run(lambda: _trigger_plan(tables))
+        watcher = Watcher(schema, frozenset(tables), listener, self._report)
         try:
-            async with self._busy:
-                connection = await self._connected()
-                for attempt in range(_TRIES):
-                    try:
-                        await self._make_triggers(connection, tables)
-                        break
-                    except _AGAIN:
-                        if attempt == _TRIES - 1:
-                            raise
-                self._tables = frozenset(tables)
-                await self._listen(connection)
-        except _FOREIGN as error:
+            await self._driver._listening.add(watcher)
+        except self._driver.errors as error:
             raise StorageError(f"PostgreSQL: {error!r}") from error
-        self._listener = listener
-        return asyncio.get_running_loop().create_task(self._stay_connected())
+        self._watcher = watcher
+        return Polling(_LOOK_SECONDS, look, self._report)
 
-    async def unwatch(self, task: asyncio.Task[None]) -> None:
+    async def unwatch(self, looking: Polling) -> None:
         """End that."""
-        self._listener = None
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        connection = self._connection
-        if connection is not None and not connection.is_closed():
-            async with self._busy:
-                with suppress(*_FOREIGN):  # a connection that breaks now listens no more either
-                    await connection.remove_listener(_CHANNEL, self._notified)
-
-    async def _make_triggers(self, connection: asyncpg.Connection[Any], tables: dict[str, str]) -> None:
-        async with connection.transaction():
-            await connection.execute(_FUNCTION)
-            for table, row_id in tables.items():
-                name = quote(table)
-                await connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {name}({quote(row_id)} text PRIMARY KEY)"
-                )
-                there = await connection.fetchval(
-                    "SELECT 1 FROM pg_trigger WHERE tgname = $1 AND tgrelid = $2::text::regclass",
-                    _CHANNEL,
-                    name,
-                )
-                kind = await connection.fetchval(
-                    "SELECT relkind FROM pg_class WHERE oid = $1::text::regclass", name
-                )
-                if there is None and kind in {b"r", b"p", "r", "p"}:
-                    await connection.execute(
-                        f"CREATE TRIGGER {_CHANNEL} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name}"
-                        f" FOR EACH STATEMENT EXECUTE FUNCTION {_CHANNEL}()"
-                    )
-
-    async def _listen(self, connection: asyncpg.Connection[Any]) -> None:
-        self._schema = await connection.fetchval("SELECT current_schema()")
-        await connection.add_listener(_CHANNEL, self._notified)
-        self._lost.clear()
-        connection.add_termination_listener(lambda _: self._lost.set())
-
-    def _notified(self, connection: object, pid: int, channel: str, payload: object) -> None:
-        mine = self._connection is not None and pid == self._connection.get_server_pid()
-        schema, _, table = str(payload).partition(".")
-        if not mine and schema == self._schema and table in self._tables and self._listener is not None:
-            self._listener()
-
-    async def _stay_connected(self) -> None:
-        """Notice a lost connection, also one that is silent, and connect again."""
-        pause, longest = _RETRY_SECONDS
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), _LOOK_SECONDS)
-            try:
-                async with self._busy:
-                    connection = await self._connected()
-                    await connection.fetchval("SELECT 1", timeout=_LOOK_SECONDS)
-                pause = _RETRY_SECONDS[0]
-                self._lost.clear()
-            except _FOREIGN as error:
-                if pause == _RETRY_SECONDS[0]:
-                    self._report(StorageError(f"PostgreSQL: {error!r}"))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, longest)
-                self._lost.set()
+        await looking.stop()
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            await self._driver._listening.remove(watcher)
 
     async def close(self) -> None:
-        """Close the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed():
-            try:
-                await connection.close(timeout=_LOOK_SECONDS)
-            except _FOREIGN:
-                connection.terminate()
+        """Use the driver no more; the last user disconnects it."""
+        if self._running:  # left by a caller that was cancelled
+            _, silent = await asyncio.wait(self._running, timeout=PING_SECONDS)
+            for task in silent:
+                task.cancel()
+            if silent:
+                await asyncio.wait(silent)
+        self._driver._users -= 1
+        if not self._driver._users:
+            await self._driver.close()
+
+
+def _driver_for(dsn: str) -> PostgresDriver:
+    from weft.persisters import AsyncpgDriver  # noqa: PLC0415 - only who gives no driver needs asyncpg
+
+    return AsyncpgDriver(dsn)
+
+
+def _nothing() -> Generator[Statement, list[Sequence[Any]], None]:
+    yield from ()
+
+
+def _trigger_plan(
+    tables: Mapping[str, str],
+) -> Generator[Statement, list[Sequence[Any]], tuple[str, bool]]:
+    """Make what is missing; the schema, and whether anything was.
+
+    What is there is not touched: that takes rights which a program may not have.
+    """
+    ((schema, function),) = yield Statement(_FUNCTION_IS_THERE, (CHANNEL,))
+    there: dict[str, bool] = dict((yield Statement(_TABLES_WITHOUT, (CHANNEL, list(tables)))))  # type: ignore[arg-type]
+    missing = [table for table in tables if there.get(table, True)]
+    if missing and not function:
+        yield Statement(_FUNCTION)
+    for table in missing:
+        name = quote(table)
+        if table not in there:
+            yield Statement(f"CREATE TABLE {name}({quote(tables[table])} text PRIMARY KEY)")
+        yield Statement(
+            f"CREATE TRIGGER {CHANNEL} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {CHANNEL}()"
+        )
+    return schema, bool(missing)

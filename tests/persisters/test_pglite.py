@@ -1,0 +1,38 @@
+"""PGlite through its socket server, which gives all clients one session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.postgres_suite import JsonMode, TablesMode
+
+if TYPE_CHECKING:
+    from support.pglite import Pglite
+
+pytestmark = pytest.mark.interop
+
+
+class OnPglite:
+    listens = False
+
+    @pytest.fixture(autouse=True)
+    def place(self, pglite: Pglite) -> None:
+        self.dsn = pglite.dsn
+
+
+class TestJson(OnPglite, JsonMode):
+    pass
+
+
+class TestTables(OnPglite, TablesMode):
+    pass
+
+
+class TestPsycopgJson(OnPglite, JsonMode):
+    driver = "PsycopgDriver"
+
+
+class TestPsycopgTables(OnPglite, TablesMode):
+    driver = "PsycopgDriver"
