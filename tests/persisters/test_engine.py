@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from weft.errors import StorageError
-from weft.persisters import MappingPersister, Persister, Persists, Status
-from weft.persisters._states import NEXT_WORK, TRANSITIONS, Event, Work
+from weft.persisters import MappingPersister, Persister, Persists
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, until
 
@@ -48,22 +47,6 @@ class Place(Persister):
 
     async def unwatch(self, handle: Any) -> None:
         self.listener = None
-
-
-def test_the_tables_are_complete() -> None:
-    assert set(NEXT_WORK) == {(stale, dirty) for stale in (False, True) for dirty in (False, True)}
-    assert Work.SAVE in NEXT_WORK[True, True]
-    assert Work.LOAD in NEXT_WORK[True, True]
-    # Every operation that begins can end, well or badly, and ends in idleness.
-    for status in (Status.LOADING, Status.SAVING):
-        assert {event for before, event in TRANSITIONS if before is status} == {Event.DONE, Event.FAILED}
-        assert {after for (before, _), after in TRANSITIONS.items() if before is status} == {Status.IDLE}
-    assert {event for before, event in TRANSITIONS if before is Status.IDLE} == {Event.LOAD, Event.SAVE}
-
-
-def test_the_numbers_of_the_enumerations_are_tinybases() -> None:
-    assert [*Status] == [0, 1, 2]
-    assert [*Persists] == [1, 2, 3]
 
 
 def test_a_persister_for_mergeable_stores_refuses_a_plain_one() -> None:

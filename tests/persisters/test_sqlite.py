@@ -434,17 +434,3 @@ async def test_json_mode_takes_other_names(path: Path) -> None:
     async with SqliteJsonPersister(Store(), path, "other") as persister:
         with pytest.raises(StorageError, match="no column '_id'"):
             await persister.load()
-
-
-def test_a_config_that_cannot_be_is_refused_at_once() -> None:
-    for bad in (
-        lambda: TableLoad("t", condition="shop='here'"),
-        lambda: TableSave(""),
-        lambda: TableSave("a\0b"),
-        lambda: TablesConfig(load={"": "t"}),
-        lambda: TablesConfig(nulls="maybe"),  # type: ignore[arg-type]
-        lambda: ValuesTable(table_name=""),
-        lambda: JsonCell(""),
-    ):
-        with pytest.raises(ValueError, match=r"name|condition|nulls"):
-            bad()
