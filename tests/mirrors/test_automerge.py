@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.amdocs import deliver, exchange, numbered_document, project, sync
+from support.amdocs import at, deliver, exchange, numbered_document, project, sync
 from weft import Store
 from weft.errors import MirrorError
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType
@@ -41,16 +41,6 @@ class Peer:
 
     def at(self, *keys: str) -> bytes:
         return at(self.document, "tinybase", *keys)
-
-
-def at(document: AutomergeDocument, *keys: str) -> bytes:
-    """The object at a path."""
-    found = ROOT
-    for key in keys:
-        read = document.core.get(found, key)
-        assert read is not None, key
-        found = read[1]
-    return found
 
 
 def make_foreign(document: AutomergeDocument, row: dict[str, int], *, table: str = "pets") -> bytes:

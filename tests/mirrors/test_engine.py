@@ -1,4 +1,4 @@
-"""The rules of DESIGN.md section 4 that hold for every kind of document, each with tests that prove it."""
+"""The rules of mirrors that hold for every kind of document, each with tests that prove it."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_rule_2_a_listener_that_changes_the_received_cell_itself_is_heard(kind: 
 
 
 def test_rule_3_several_store_transactions_in_one_tick_all_arrive(kind: Kind) -> None:
-    """TinyBase since 9.3 keeps the first only: facts/tinybase.md 6.2."""
+    """TinyBase since 9.3 keeps the first only."""
     peer = make_peer(kind)
     peer.store.set_cell("t", "r", "a", 1)
     peer.store.set_cell("t", "r", "b", 2)
@@ -254,7 +254,7 @@ def test_rule_5_a_document_changed_from_a_store_listener_agrees_afterwards(kind:
 
 
 def test_rule_6_a_peer_never_deletes_what_it_never_loaded(kind: Kind) -> None:
-    """TinyBase deletes it when it adds a row: facts/tinybase.md 6.4."""
+    """TinyBase deletes it when it adds a row."""
     a, b = make_peer(kind), make_peer(kind)
     a.store.set_row("pets", "fido", {"species": "dog"})
     b.mirror.stop()

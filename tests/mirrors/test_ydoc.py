@@ -76,7 +76,7 @@ def test_subscribers_hear_received_bytes_as_received_and_local_updates_without_a
 
 
 def test_f1_every_order_of_delivery_reaches_the_subscribers_whole() -> None:
-    """The binding's own event has lost structs by then: 8 of 24 orders in facts F1."""
+    """The binding's own event has lost structs by then: in 8 of 24 orders."""
     first, second = numbered_doc(2**28 + 1), numbered_doc(2**28 + 2)
     updates: list[bytes] = []
     for doc in (first, second):

@@ -1,4 +1,4 @@
-"""The rules of DESIGN.md section 4, each with the tests that prove it, and what a bad document does."""
+"""The rules of the Yjs mirror, each with the tests that prove it, and what a bad document does."""
 
 from __future__ import annotations
 

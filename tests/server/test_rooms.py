@@ -43,7 +43,7 @@ async def test_received_bytes_are_relayed_and_stored_as_they_came() -> None:
 
 
 async def test_out_of_order_updates_reach_storage_and_every_client_whole() -> None:
-    """The case in which the binding's own event loses structs (F1 to F3): all orders of four updates."""
+    """The case in which the binding's own event loses structs: all orders of four updates."""
     updates = write_updates(create_doc(client_id=7), 4)
     expected = {f"k{number}": float(number) for number in range(4)}
     storage = MemoryRoomStorage()

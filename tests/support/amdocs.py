@@ -9,7 +9,7 @@ from support.ydocs import decode_cell
 from weft.mirrors._amcore import ROOT, ObjType
 from weft.mirrors.amdoc import AutomergeDocument
 
-__all__ = ["deliver", "exchange", "numbered_document", "project", "sync"]
+__all__ = ["at", "deliver", "exchange", "numbered_document", "project", "sync"]
 
 
 def numbered_document(number: int) -> AutomergeDocument:
@@ -65,3 +65,13 @@ def project(document: AutomergeDocument, name: str = "tinybase") -> tuple[Any, A
     root = core.get(ROOT, name)
     content = {} if root is None else plain(root)
     return content.get("t", {}), content.get("v", {})
+
+
+def at(document: AutomergeDocument, *keys: str) -> bytes:
+    """The object at a path."""
+    found = ROOT
+    for key in keys:
+        read = document.core.get(found, key)
+        assert read is not None, key
+        found = read[1]
+    return found

@@ -256,7 +256,7 @@ CANARIES = {
         first=237,  # one of the fastest of the twelve that are caught between 0 and 600
         seeds=600,
     ),
-    # With many gaps the event itself is damaged: lengths below zero, which no reader takes (facts F1).
+    # With many gaps the event itself is damaged: lengths below zero, which no reader takes.
     "an update event that nobody can read": Canary(
         fault={"storage": "event"},
         breaks=_breaks("RemoteProtocolError"),

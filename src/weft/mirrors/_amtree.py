@@ -144,6 +144,17 @@ class Tree:
         self._report(foreign(path, found))
         return None
 
+    def refusal(self) -> MirrorError | None:
+        """What to say of something that stands where the root, tables or values should."""
+        root = self.look(ROOT, self.root_key)
+        if root is None or root[0] != ObjType.Map:
+            return None if root is None else foreign((), root)
+        for key in (TABLES, VALUES):
+            found = self.look(root[1], key)
+            if found is not None and found[0] != ObjType.Map:
+                return foreign((key,), found)
+        return None
+
     def read_tree(self, path: Path, object_id: bytes | None) -> tuple[RawTables, RawValues]:
         """Note a map and all below it in the index, and read it."""
         tables: RawTables = {}

@@ -303,6 +303,10 @@ class Mirror(ABC):
         """All that the document holds."""
 
     @abstractmethod
+    def _refusal(self) -> MirrorError | None:
+        """Why the document cannot hold the Store at all, such as a root of another type."""
+
+    @abstractmethod
     def _blocked(self) -> bool:
         """Whether the document cannot be written at the moment."""
 

@@ -18,6 +18,7 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from weft.errors import MirrorError
     from weft.mirrors._amtree import Path
     from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent, Heads
     from weft.store import Store
@@ -118,6 +119,9 @@ class AutomergeMirror(Mirror):
         found = self._tree.read_all()
         self._seen = self._document.heads
         return found
+
+    def _refusal(self) -> MirrorError | None:
+        return self._tree.refusal()
 
     def _blocked(self) -> bool:
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.

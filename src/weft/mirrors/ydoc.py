@@ -3,7 +3,7 @@
 Mirrors, providers and server rooms that share a document meet here, because pycrdt alone does not tell them
 enough:
 
-* Its update event can lack structs that were waiting for a gap to close (facts F1 to F3), so what a peer
+* Its update event can lack structs that were waiting for a gap to close, so what a peer
   sent is handed on as the bytes the peer sent, and the event serves local transactions only.
 * It has no hook after a commit, and a document cannot be written inside its observers; the hub lets the
   mirrors write what they owe right after a received update has been applied.

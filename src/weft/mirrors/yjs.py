@@ -144,7 +144,6 @@ class YjsMirror(Mirror):
         super().flush()
 
     def _refusal(self) -> MirrorError | None:
-        """Why the document cannot hold the Store at all, such as a root of another type."""
         with raw_transaction(self._doc) as txn:
             return self._layout.refusal(txn)
 

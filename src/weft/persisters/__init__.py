@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weft.persisters._sqljson import JsonCell
     from weft.persisters._states import Persists, Status
     from weft.persisters._tursodriver import TursoDriver
+    from weft.persisters.automerge import AutomergePersister
     from weft.persisters.file import FilePersister
     from weft.persisters.lmdb import LmdbPersister
     from weft.persisters.mapping import MappingPersister
@@ -38,6 +39,7 @@ __all__ = [
     "ANY",
     "ApswDriver",
     "AsyncpgDriver",
+    "AutomergePersister",
     "BlockingPersister",
     "ConflictError",
     "CustomPersister",
@@ -78,6 +80,7 @@ _HOMES = {
     "ANY": "_document",
     "ApswDriver": "_apswdriver",
     "AsyncpgDriver": "_asyncpgdriver",
+    "AutomergePersister": "automerge",
     "BlockingPersister": "_blocking",
     "ConflictError": "_document",
     "CustomPersister": "_custom",
@@ -121,6 +124,7 @@ _EXTRAS = {
     "_libsqldriver": "libsql",
     "_psycopgdriver": "psycopg",
     "_tursodriver": "turso",
+    "automerge": "automerge",
     "lmdb": "lmdb",
     "objectstore": "objects",
     "remote": "http",

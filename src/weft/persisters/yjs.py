@@ -1,27 +1,24 @@
-"""Persisting to a Yjs document: the mirror worn as a persister."""
+"""Persisting to a Yjs document."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.errors import StorageError
+from weft.mirrors.ydoc import YDocument
 from weft.mirrors.yjs import YjsMirror
-from weft.persisters._persister import Persister
-from weft.store import Store
-from weft.values import UNDEFINED, Undefined
+from weft.persisters._mirrored import MirrorPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pycrdt import Doc
 
-    from weft.mirrors.ydoc import YDocument
-    from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
+    from weft.store import Store
 
 __all__ = ["YjsPersister"]
 
 
-class YjsPersister(Persister):
+class YjsPersister(MirrorPersister):
     """Loads a Store from a Yjs document and saves it there, with TinyBase's verbs.
 
     ::
@@ -52,79 +49,13 @@ class YjsPersister(Persister):
         layout: Literal["tinybase", "flat"] = "tinybase",
         on_ignored_error: Callable[[Exception], object] | None = None,
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error)
-        self._shadow = Store()
-        self._mirror = YjsMirror(self._shadow, doc, map_name, layout, on_error=self._report)
-        self._mine = object()
+        super().__init__(
+            store,
+            lambda copy, report: YjsMirror(copy, doc, map_name, layout, on_error=report),
+            on_ignored_error=on_ignored_error,
+        )
+        self._doc = doc
 
     def get_y_doc(self) -> Doc[Any]:
         """Get the document."""
-        return self._mirror.doc
-
-    def _open(self) -> None:
-        if (error := self._mirror._refusal()) is not None:
-            raise StorageError(str(error)) from error
-        self._mirror.start()
-
-    async def read(self) -> RawContent | None:
-        """Read the document."""
-        self._open()
-        content: StoredContent = (self._shadow._tables, self._shadow._values)
-        return content if content[0] or content[1] else None
-
-    async def write(
-        self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
-    ) -> None:
-        """Write to the document, in one transaction of its own."""
-        self._open()
-        shadow = self._shadow
-        tables, values = (changes[0], changes[1]) if changes is not None else (None, None)
-        if tables is None or values is None:
-            tables, values = _to_become(get_content(), shadow)
-        with shadow.transaction(origin=self._mine):
-            cells: dict[str, dict[str, dict[str, object]]] = {}
-            for table_id, rows in tables.items():
-                if isinstance(rows, Undefined):
-                    shadow.del_table(table_id)
-                    continue
-                for row_id, row in rows.items():
-                    if isinstance(row, Undefined):
-                        shadow.del_row(table_id, row_id)
-                    else:
-                        cells.setdefault(table_id, {})[row_id] = dict(row)
-            shadow._apply_stored(cells, values)
-        self._mirror.flush()
-
-    async def watch(self, listener: Callable[..., None]) -> object:
-        """Hear of what comes into the document, change by change."""
-        self._open()
-
-        def finished(shadow: Store) -> None:
-            if shadow.transaction_origin is not self._mine:
-                tables, values = shadow._stored_changes()
-                if tables or values:
-                    listener(None, (tables, values, 1))
-
-        return self._shadow.add_did_finish_transaction_listener(finished)
-
-    async def unwatch(self, handle: str) -> None:
-        """Stop hearing."""
-        self._shadow.del_listener(handle)
-
-    async def close(self) -> None:
-        """Let go of the document."""
-        self._mirror.stop()
-
-
-def _to_become(content: StoredContent, shadow: Store) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The changes that make the shadow hold the content: all of it, and an end of everything else."""
-    tables: dict[str, Any] = dict.fromkeys(shadow._tables.keys() - content[0].keys(), UNDEFINED)
-    for table_id, table in content[0].items():
-        there = shadow._tables.get(table_id, {})
-        rows: dict[str, Any] = dict.fromkeys(there.keys() - table.keys(), UNDEFINED)
-        for row_id, row in table.items():
-            gone = there.get(row_id, {}).keys() - row.keys()
-            rows[row_id] = {**row, **dict.fromkeys(gone, UNDEFINED)}
-        tables[table_id] = rows
-    gone_values = shadow._values.keys() - content[1].keys()
-    return tables, {**content[1], **dict.fromkeys(gone_values, UNDEFINED)}
+        return YDocument.of(self._doc).doc

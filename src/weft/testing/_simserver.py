@@ -166,7 +166,7 @@ class SimServer(SimNode):
 class EventServer(SimServer):
     """A server that does what it must not: it stores and relays the binding's update event.
 
-    The event lacks structs that were waiting for a gap to close, so writes are lost (facts F1 to F3). It
+    The event lacks structs that were waiting for a gap to close, so writes are lost. It
     is the harness's own proof that a simulation of enough seeds finds that.
     """
 

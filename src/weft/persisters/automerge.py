@@ -1,0 +1,56 @@
+"""Persisting to an Automerge document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.mirrors.automerge import AutomergeMirror
+from weft.persisters._mirrored import MirrorPersister
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.mirrors.amdoc import AutomergeDocument
+    from weft.store import Store
+
+__all__ = ["AutomergePersister"]
+
+
+class AutomergePersister(MirrorPersister):
+    """Loads a Store from an Automerge document and saves it there, with TinyBase's verbs.
+
+    ::
+
+        document = AutomergeDocument()
+        async with AutomergePersister(store, document) as persister:
+            await persister.start_auto_persisting()
+
+    For a Store and a document that are simply to be equal, :class:`weft.mirrors.AutomergeMirror` does the
+    same at once and with no event loop. A persister loads and saves when told to, and saves one turn of the
+    event loop after the edit.
+
+    Args:
+        store: The Store.
+        document: The document.
+        name: The key in the document's root under which the Store stands; TinyBase's default.
+        on_ignored_error: Called with what automatic work could not do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        document: AutomergeDocument,
+        name: str = "tinybase",
+        *,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(
+            store,
+            lambda copy, report: AutomergeMirror(copy, document, name, on_error=report),
+            on_ignored_error=on_ignored_error,
+        )
+        self._document = document
+
+    def get_document(self) -> AutomergeDocument:
+        """Get the document; TinyBase's ``getDocHandle``."""
+        return self._document
