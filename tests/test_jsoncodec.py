@@ -69,6 +69,7 @@ def test_text_is_compact_and_not_escaped_beyond_need() -> None:
         (["x", "01", "-1", "1.0", "", "²", "٣"], ["x", "01", "-1", "1.0", "", "²", "٣"]),
         (["4294967295", "4294967294", "a"], ["4294967294", "4294967295", "a"]),
         (["x", "4294967295"], ["x", "4294967295"]),
+        (["1" * 5000, "7"], ["7", "1" * 5000]),  # more digits than Python reads as one number
     ],
 )
 def test_keys_that_are_array_indices_come_first(keys: list[str], ordered: list[str]) -> None:

@@ -60,7 +60,10 @@ _SHOWN = 200  # characters of foreign data in a message; enough to recognise it,
 
 
 def _show(data: object) -> str:
-    text = repr(data)
+    try:
+        text = repr(data)
+    except Exception as error:  # noqa: BLE001 - an integer of 5,000 digits cannot be shown
+        text = f"data of type {type(data).__name__} that cannot be shown ({type(error).__name__})"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

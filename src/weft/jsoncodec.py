@@ -92,24 +92,26 @@ def in_js_order(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     last = -1
     others = False
     for key in mapping:
-        if key.isdigit() and _is_index(key):
-            index = int(key)
-            if others or index < last:
-                break
-            last = index
-        else:
+        if not key.isdigit() or (index := _index(key)) < 0:
             others = True
+        elif others or index < last:
+            break
+        else:
+            last = index
     else:
         return mapping
-    indices = sorted((key for key in mapping if _is_index(key)), key=int)
-    ordered = {key: mapping[key] for key in indices}
+    ordered = {key: mapping[key] for key in sorted((key for key in mapping if _index(key) >= 0), key=int)}
     ordered.update(mapping)
     return ordered
 
 
-def _is_index(key: str) -> bool:
-    # isdigit alone would let "²" and leading zeros through
-    return key.isdigit() and key.isascii() and (key[0] != "0" or key == "0") and int(key) <= _LAST_INDEX
+def _index(key: str) -> int:
+    """Tell which array index a key is, or -1."""
+    # isdigit alone would let "²" and leading zeros through, and int refuses more than some thousand digits.
+    if key.isdigit() and key.isascii() and (key[0] != "0" or key == "0") and len(key) <= 10:
+        index = int(key)
+        return index if index <= _LAST_INDEX else -1
+    return -1
 
 
 def dumps(value: object) -> str:
@@ -209,7 +211,7 @@ def tables_text(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     for table_id, table in in_js_order(tables).items():
         rows = in_js_order(table)
         # All cells of a table together: most tables have no index among their cell ids, and no float.
-        if any(map(_is_index, set(chain.from_iterable(table.values())))):
+        if max(map(_index, set(chain.from_iterable(table.values()))), default=-1) >= 0:
             rows = {row_id: in_js_order(row) for row_id, row in rows.items()}
         if float in set(map(type, chain.from_iterable([row.values() for row in table.values()]))):
             odd = odd or any(

@@ -322,3 +322,8 @@ def test_with_ignore_bad_pieces_are_left_out_and_reported() -> None:
 def test_how_to_treat_bad_data_is_one_of_two_words() -> None:
     with pytest.raises(ValueError, match="on_invalid"):
         Store(on_invalid="explode")  # type: ignore[arg-type]
+
+
+def test_an_integer_that_python_cannot_even_show_is_refused_in_words() -> None:
+    with pytest.raises(InvalidCellError, match="data of type int that cannot be shown"):
+        Store().set_cell("t", "r", "c", 10**5000)
