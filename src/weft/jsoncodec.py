@@ -214,13 +214,25 @@ def tables_text(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         if max(map(_index, set(chain.from_iterable(table.values()))), default=-1) >= 0:
             rows = {row_id: in_js_order(row) for row_id, row in rows.items()}
         if float in set(map(type, chain.from_iterable([row.values() for row in table.values()]))):
-            odd = odd or any(
-                type(cell) is float and not _PLAIN_FROM <= abs(cell) < _PLAIN_BELOW
-                for row in table.values()
-                for cell in row.values()
-            )
+            odd = odd or any(_has_odd_float(row) for row in table.values())
         ordered_tables[table_id] = rows
-    return _write(ordered_tables) if odd else _compact(ordered_tables)
+    if not odd:
+        return _compact(ordered_tables)
+    # Only the rows that need it are written the slow way.
+    texts = [
+        f"{_encode_string(table_id)}:{{{','.join([_row_text(*row) for row in rows.items()])}}}"
+        for table_id, rows in ordered_tables.items()
+    ]
+    return f"{{{','.join(texts)}}}"
+
+
+def _row_text(row_id: str, row: Mapping[str, Any]) -> str:
+    return f"{_encode_string(row_id)}:{_write(row) if _has_odd_float(row) else _compact(row)}"
+
+
+def _has_odd_float(row: Mapping[str, Any]) -> bool:
+    """Tell whether a float in a row needs JavaScript's own form."""
+    return any(type(cell) is float and not _PLAIN_FROM <= abs(cell) < _PLAIN_BELOW for cell in row.values())
 
 
 def _read_int(text: str) -> int | float:
