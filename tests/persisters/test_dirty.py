@@ -5,20 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.edits import apply_edits, edits
 from weft.persisters._dirty import Dirty, merge
 from weft.store import Store
-
-IDS = st.sampled_from("abc")
-CELLS = st.integers(0, 3)
-EDITS = st.one_of(
-    st.tuples(st.just("set_cell"), IDS, IDS, IDS, CELLS),
-    st.tuples(st.just("del_cell"), IDS, IDS, IDS),
-    st.tuples(st.just("set_row"), IDS, IDS, st.dictionaries(IDS, CELLS, min_size=1)),
-    st.tuples(st.just("del_row"), IDS, IDS),
-    st.tuples(st.just("del_table"), IDS),
-    st.tuples(st.just("set_value"), IDS, CELLS),
-    st.tuples(st.just("del_value"), IDS),
-)
 
 
 def journalled(store: Store) -> Dirty:
@@ -33,26 +22,20 @@ def copied(store: Store) -> Any:
     return store.get_tables(), store.get_values()
 
 
-@given(st.lists(EDITS, max_size=10), st.lists(st.lists(EDITS, max_size=4), max_size=6))
+@given(edits(), st.lists(edits(max_size=4), max_size=6))
 def test_the_changes_of_a_journal_make_the_old_content_the_new(before: Any, transactions: Any) -> None:
-    store = Store()
-    for name, *arguments in before:
-        getattr(store, name)(*arguments)
+    store = apply_edits(Store(), before)
     place = copied(store)
     dirty = journalled(store)
-    for edits in transactions:
-        with store.transaction():
-            for name, *arguments in edits:
-                getattr(store, name)(*arguments)
+    for transaction in transactions:
+        apply_edits(store, transaction)
     merge(place, dirty.changes(store._tables, store._values))
     assert place == store.get_content()
 
 
-@given(st.lists(EDITS, max_size=10))
-def test_everything_writes_all_and_deletes_nothing_unasked(edits: Any) -> None:
-    store = Store()
-    for name, *arguments in edits:
-        getattr(store, name)(*arguments)
+@given(edits())
+def test_everything_writes_all_and_deletes_nothing_unasked(made: Any) -> None:
+    store = apply_edits(Store(), made)
     place: Any = ({"a": {"a": {"other": 1}}, "other": {"r": {"c": 1}}}, {"other": 1})
     merge(place, Dirty(everything=True).changes(store._tables, store._values))
     assert place[0]["other"] == {"r": {"c": 1}}

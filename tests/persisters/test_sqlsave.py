@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.edits import apply_edits, edits
 from support.plans import connected, run_plan
 from weft.errors import StorageError
 from weft.persisters import TableSave, TablesConfig, ValuesTable
@@ -29,18 +30,6 @@ BOTH = TablesConfig(
     values=ValuesTable(load=True, save=True),
     nulls="absent",
 )
-IDS = st.sampled_from("abc")
-TABLES = st.sampled_from("tu")
-CELLS = st.integers(0, 3)
-EDITS = st.one_of(
-    st.tuples(st.just("set_cell"), TABLES, IDS, IDS, CELLS),
-    st.tuples(st.just("del_cell"), TABLES, IDS, IDS),
-    st.tuples(st.just("set_row"), TABLES, IDS, st.dictionaries(IDS, CELLS, min_size=1)),
-    st.tuples(st.just("del_row"), TABLES, IDS),
-    st.tuples(st.just("del_table"), TABLES),
-    st.tuples(st.just("set_value"), IDS, CELLS),
-    st.tuples(st.just("del_value"), IDS),
-)
 
 
 def save(db: sqlite3.Connection, content: Any, config: TablesConfig = BOTH) -> Any:
@@ -53,14 +42,12 @@ def merge(
     return run_plan(db, save_changes_plan(SQLITE, config, {}, changes), ran)
 
 
-@given(st.lists(EDITS, max_size=8), st.lists(st.lists(EDITS, max_size=4), max_size=4), st.booleans())
+@given(edits("tu", 8), st.lists(edits("tu", 4), max_size=4), st.booleans())
 def test_saved_changes_come_to_what_saved_content_comes_to(
     before: Any, transactions: Any, unique: bool
 ) -> None:
     """Also where the row ids of a table are not unique by themselves."""
-    store, dirty = Store(), Dirty()
-    for name, *arguments in before:
-        getattr(store, name)(*arguments)
+    store, dirty = apply_edits(Store(), before), Dirty()
     with closing(
         connected("CREATE TABLE t(_id PRIMARY KEY, a)" if unique else "CREATE TABLE t(_id, a)")
     ) as db:
@@ -68,10 +55,8 @@ def test_saved_changes_come_to_what_saved_content_comes_to(
         store.add_did_finish_transaction_listener(
             lambda _: dirty.note(*store._stored_changes(), *store._removed())
         )
-        for edits in transactions:
-            with store.transaction():
-                for name, *arguments in edits:
-                    getattr(store, name)(*arguments)
+        for transaction in transactions:
+            apply_edits(store, transaction)
         assert merge(db, dirty.changes(store._tables, store._values)) == {}
         loaded = run_plan(db, load_plan(SQLITE, BOTH))
         expected = store.get_content()
