@@ -12,6 +12,7 @@ import pytest
 
 from support.amdocs import exchange, numbered_document, project, sync
 from weft import Store
+from weft.mirrors._amevents import Reader
 from weft.mirrors.automerge import AutomergeMirror
 
 SEEDS = 60
@@ -86,8 +87,7 @@ def lookup(content: Any, path: tuple[str, ...]) -> Any:
     return tables.get(path[0], {}).get(path[1], {}).get(path[2])
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_partitioned_peers_converge_and_lose_no_cell_that_one_peer_alone_wrote(seed: int) -> None:
+def play(seed: int) -> None:
     world = World(seed)
     for _ in range(ROUNDS):
         for _ in range(world.random.randrange(1, 12)):
@@ -101,3 +101,19 @@ def test_partitioned_peers_converge_and_lose_no_cell_that_one_peer_alone_wrote(s
             assert tuple(peer.store.get_content()) == first
         for path, value in world.ledger.items():
             assert lookup(first, path) == value, path
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_partitioned_peers_converge_and_lose_no_cell_that_one_peer_alone_wrote(seed: int) -> None:
+    play(seed)
+
+
+def test_without_healing_the_same_edits_lose_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reader, "_exhume", lambda *_args: None)
+    lost = 0
+    for seed in range(20):
+        try:
+            play(seed)
+        except AssertionError:
+            lost += 1
+    assert lost >= 5
