@@ -9,6 +9,7 @@ import pytest
 from support.amlinks import JsLink
 from support.node import JsError, JsPeer, SyncJsPeer
 from weft.mirrors._amcore import ROOT, ObjType
+from weft.mirrors._amkeys import genesis
 from weft.mirrors.amdoc import AutomergeDocument
 
 if TYPE_CHECKING:
@@ -194,3 +195,9 @@ async def test_a_document_is_imported_under_its_url(js_peer: JsPeer) -> None:
     assert await js_peer("am.content", name="b") == {"x": 1}
     other = await js_peer("repo.make", name="c", repo="two", data=data)
     assert other["url"] != made["url"]
+
+
+def test_the_first_change_of_a_weft_peer_can_be_made_in_javascript(sync_js: SyncJsPeer) -> None:
+    sync_js("am.create", name="a", actor=bytes(16))
+    sync_js("am.edit", name="a", time=0, edits=[["set", ["tinybase"], {"t": {}, "v": {}}]])
+    assert sync_js("am.changes", name="a") == [genesis("tinybase")]
