@@ -118,9 +118,51 @@ async def test_the_path_is_made_absolute_at_once(path: Path, monkeypatch: pytest
 
 
 async def test_a_directory_that_is_not_there_is_an_error_that_names_the_file(path: Path) -> None:
-    async with FilePersister(Store(), path / "missing" / "store.json") as persister:
-        with pytest.raises(StorageError, match="missing"):
-            await persister.save()
+    store = Store().set_content(PETS)
+    (path.parent / "link").symlink_to(path.parent / "missing" / "store.json")
+    for place in (path.parent / "missing" / "store.json", path.parent / "link"):
+        async with FilePersister(store, place) as persister:
+            with pytest.raises(StorageError, match=str(place)):
+                await persister.save()
+            # It is no empty place either, which initial content would be for.
+            for verb in (persister.load, persister.start_auto_persisting):
+                with pytest.raises(StorageError, match=str(place)):
+                    await verb(MORE)
+    assert store.get_content() == PETS
+
+
+@pytest.mark.parametrize("watchfiles", [True, False])
+async def test_auto_load_outlives_the_directory_and_hears_of_the_next(
+    path: Path, watchfiles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not watchfiles:
+        monkeypatch.setitem(sys.modules, "watchfiles", None)
+    folder, away = path.parent / "folder", path.parent / "away"
+    folder.mkdir()
+    await save(folder / "store.json", PETS)
+    store, errors = Store(), list[Exception]()
+    async with FilePersister(store, folder / "store.json", on_ignored_error=errors.append) as persister:
+        persister.first_retry_seconds = 0.01
+        await persister.start_auto_load()
+        folder.rename(away)
+        await until(lambda: bool(errors))
+        assert store.get_content() == PETS
+        folder.mkdir()
+        await save(folder / "store.json", MORE)
+        await until(lambda: store.get_content() == MORE)
+
+
+async def test_the_system_tells_of_changes_before_anybody_looks(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.persisters.file._LOOK_SECONDS", 3600.0)
+    await save(path, PETS)
+    store = Store()
+    async with FilePersister(store, path) as persister:
+        await persister.start_auto_load()
+        for content in (MORE, PETS):
+            await save(path, content)
+            await until(lambda content=content: store.get_content() == content)  # type: ignore[misc]
 
 
 async def test_a_path_that_is_a_directory_is_an_error(tmp_path: Path) -> None:

@@ -40,11 +40,12 @@ def file_version(path: str) -> FileVersion:
     """Look which version a file has.
 
     Raises:
-        OSError: It cannot be seen.
+        OSError: It cannot be seen, or its directory is not there.
     """
     try:
         return _version(os.stat(path))  # noqa: PTH116 - text in, text out
     except FileNotFoundError:
+        _check_folder(path)
         return None
 
 
@@ -52,7 +53,7 @@ def read_file(path: str) -> tuple[bytes | None, FileVersion]:
     """Read a file and the version read.
 
     Raises:
-        OSError: It is there and cannot be read.
+        OSError: It is there and cannot be read, or its directory is not there.
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - as above
@@ -62,7 +63,13 @@ def read_file(path: str) -> tuple[bytes | None, FileVersion]:
             # One that is written in place while we read has changed, and is read again at the next look.
             return data, before
     except FileNotFoundError:
+        _check_folder(path)
         return None, None
+
+
+def _check_folder(path: str) -> None:
+    """Tell a file that is not there from a place that is not there: a disk not mounted is no empty file."""
+    os.stat(os.path.dirname(os.path.realpath(path)))  # noqa: PTH116, PTH120 - as above
 
 
 def replace_file(path: str, data: bytes, agreed: Callable[[FileVersion], bool]) -> FileVersion:

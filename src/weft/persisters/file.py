@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from weft.errors import StorageError
 from weft.persisters._atomic import file_version, read_file, replace_file
@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _DEBOUNCE_MS = 50
 _STEP_MS = 10
+# Looks beside the system's watch, which ends with the directory, and says nothing on network file systems.
+_LOOK_SECONDS = 1.0
 
 
 class FilePersister(DocumentPersister):
@@ -42,7 +44,7 @@ class FilePersister(DocumentPersister):
         store: The Store.
         path: The file; its directory must be there.
         poll_seconds: How often auto-load looks at the file. Where the package ``watchfiles`` is installed
-            (``weft[files]``), the system tells of changes, and this is not used.
+            (``weft[files]``), the system tells of changes, and a look a second is all that is added.
         on_ignored_error: Called with what automatic work could not do.
     """
 
@@ -57,6 +59,7 @@ class FilePersister(DocumentPersister):
         super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
         self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
         self._files = OwnThread("weft-file")
+        self._following: asyncio.Task[None] | None = None
 
     def get_file_path(self) -> str:
         """Get the path, made absolute."""
@@ -88,7 +91,7 @@ class FilePersister(DocumentPersister):
             raise StorageError(f"{self._path}: {error.strerror or error}") from error
 
     async def watch(self, listener: Callable[..., None]) -> object:
-        """Watch the directory where ``watchfiles`` is installed, otherwise look at the file."""
+        """Look at the file, and where ``watchfiles`` is installed at once when the system says so."""
         try:
             import watchfiles  # noqa: PLC0415 - optional
         except ImportError:
@@ -107,24 +110,25 @@ class FilePersister(DocumentPersister):
             rust_timeout=1000,
         )
 
-        async def follow() -> None:
-            try:
-                async for _ in changes:
-                    await self._look(listener)
-            except (OSError, StorageError) as error:
-                self._report(StorageError(f"{self._path} cannot be watched any more: {error}"))
+        def subscribe(wake: Callable[[], None]) -> Callable[[], None]:
+            async def follow() -> None:
+                with suppress(OSError):  # the directory is gone, and the looks say so
+                    async for _ in changes:
+                        wake()
 
-        return stop, asyncio.get_running_loop().create_task(follow())
+            self._following = asyncio.get_running_loop().create_task(follow())
+            return stop.set
 
-    async def unwatch(self, handle: Any) -> None:
-        """End the watch."""
-        if isinstance(handle, Polling):
-            await super().unwatch(handle)
-            return
-        stop, task = handle
-        stop.set()
-        with suppress(asyncio.CancelledError):
-            await task
+        handle = Polling(_LOOK_SECONDS, lambda: self._look(listener), self._report)
+        handle.wake_by(subscribe)
+        return handle
+
+    async def unwatch(self, handle: Polling) -> None:
+        """End the looks, and the watch."""
+        await super().unwatch(handle)
+        if self._following is not None:
+            await asyncio.wait([self._following])
+            self._following = None
 
     async def close(self) -> None:
         """End the thread."""
