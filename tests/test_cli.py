@@ -23,6 +23,7 @@ from support.yclient import YClient
 from weft import cli
 from weft._cli.demo import find_interop
 from weft._cli.serve import _is_loopback
+from weft.server import bridge_document_id
 
 
 def weft(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -63,6 +64,8 @@ def test_help_tells_what_there_is() -> None:
         (["serve", "--port", "²"], "weft serve: argument --port: '²' is not a port number"),
         (["serve", "--frob"], "weft: unrecognized arguments: --frob"),
         (["serve", "--ho", "::1"], "weft: unrecognized arguments: --ho ::1"),
+        (["serve", "--bridge", "a/../b"], "weft serve: argument --bridge: the room name has a dot segment"),
+        (["serve", "--bridge", ""], "weft serve: argument --bridge: the room name is empty"),
         (["serve", "extra"], "weft: unrecognized arguments: extra"),
         (["demo", "--port", "1"], "weft: unrecognized arguments: --port 1"),
     ],
@@ -143,6 +146,45 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
     with WeftServe(db) as server:
         async with YClient(server.url, "room") as client:
             await client.wait_for(x=1)
+
+
+def test_the_urls_of_bridged_rooms_are_printed(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weft", "serve", "--port", "0", "--bridge", "farm", "--bridge", "a/é"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5)]
+    process.terminate()
+    process.communicate(timeout=20)
+    assert lines[3:] == [
+        f"Room {room} is automerge:{bridge_document_id(room)} as well.\n" for room in ("farm", "a/é")
+    ]
+
+
+def test_without_automerge_a_bridge_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['automerge'] = None;"
+        "from weft.cli import main; sys.exit(main(['serve', '--port', '0', '--bridge', 'farm']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "weft: automerge is missing; install it with: pip install 'weft[automerge]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_automerge_yjs_rooms_are_served(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys; sys.modules['automerge'] = None;from weft.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    with WeftServe(tmp_path / "weft.sqlite3", program=(str(program),)) as server:
+        assert asyncio.run(enters(server.url, None))
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

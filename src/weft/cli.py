@@ -19,6 +19,9 @@ __all__ = ["main"]
 # was ended by Ctrl-C (128 and the signal's number).
 _DONE, _FAILED, _MISUSED, _INTERRUPTED = 0, 1, 2, 130
 
+# Packages that a command may find missing, and the extra that brings each.
+_EXTRAS = {"pycrdt": "server", "websockets": "server", "automerge": "automerge", "cbor2": "automerge"}
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence; how it goes right is what --help is for."""
@@ -49,16 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "serve":
             from weft._cli.serve import serve
 
-            serve(host=options.host, port=options.port, db=options.db, origins=options.origin, say=_say)
+            serve(
+                host=options.host,
+                port=options.port,
+                db=options.db,
+                origins=options.origin,
+                bridge=options.bridge,
+                say=_say,
+            )
         else:
             from weft._cli.demo import demo
 
             demo(say=_say)
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in {"pycrdt", "websockets"}:
+        if missing not in _EXTRAS:
             raise
-        return _fail(f"weft: {missing} is missing; install it with: pip install 'weft[server]'")
+        return _fail(f"weft: {missing} is missing; install it with: pip install 'weft[{_EXTRAS[missing]}]'")
     except (WeftError, OSError) as error:
         return _fail(f"weft {options.command}: {error}")
     except KeyboardInterrupt:
@@ -109,6 +119,15 @@ def _parser() -> argparse.ArgumentParser:
         help="web origin whose pages may connect, such as https://app.example.com; may be repeated; '*' for "
         "all (default: pages of this machine). Programs that are no browsers send none and may connect",
     )
+    serve.add_argument(
+        "--bridge",
+        action="append",
+        default=[],
+        type=_room,
+        metavar="ROOM",
+        help="room that is an Automerge document at the same time, with the same tables; its URL is printed; "
+        "may be repeated",
+    )
     demo = commands.add_parser(
         "demo",
         help="see two peers edit the same tables",
@@ -119,6 +138,17 @@ def _parser() -> argparse.ArgumentParser:
     for command in (serve, demo):
         command.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
     return parser
+
+
+def _room(text: str) -> str:
+    from urllib.parse import quote
+
+    from weft.server._names import read_room
+
+    try:
+        return read_room("/" + quote(text, errors="surrogateescape"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _port(text: str) -> int:

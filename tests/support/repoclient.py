@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
+    from weft.mirrors.amdoc import DocumentEvent
     from weft.protocols.automerge_repo import Effect
 
 __all__ = ["RepoClient", "numbered_id", "put", "read"]
@@ -78,6 +79,7 @@ class RepoClient:
         self._url = url
         self._options = {"max_size": None, "compression": None, "ping_interval": None, **options}
         self._news = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
         self.socket: ClientConnection
 
     def add(self, document_id: str, document: AutomergeDocument | None = None) -> AutomergeDocument:
@@ -91,6 +93,17 @@ class RepoClient:
         document = self.documents[document_id] = document or AutomergeDocument()
         await self._perform(self.session.add(document_id, document))
         return document
+
+    def follow(self, document_id: str) -> None:
+        """Send what is written to a document from now on, in whatever way."""
+
+        def changed(event: DocumentEvent) -> None:
+            if event.origin is not self.session and self.session.other is not None:
+                sending = asyncio.create_task(self._perform(self.session.changed(document_id)))
+                self._sending.add(sending)
+                sending.add_done_callback(self._sending.discard)
+
+        self.documents[document_id].subscribe(changed)
 
     async def put(self, document_id: str, **cells: int) -> None:
         """Write numbers into a document, and send them."""
@@ -184,6 +197,7 @@ class RepoClient:
     ) -> None:
         await self.socket.close()
         await self._reader
+        await asyncio.gather(*self._sending, return_exceptions=True)  # the connection is over
 
     async def _read(self) -> None:
         try:

@@ -9,6 +9,8 @@ import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from weft.protocols._repoids import document_url
+from weft.server._names import bridge_document_id
 from weft.server.auth import Allow, Deny, allow_all
 from weft.server.sqlite import SqliteRoomStorage
 from weft.server.websocket import Server
@@ -24,7 +26,13 @@ _log = logging.getLogger("weft.server")
 
 
 def serve(
-    *, host: str, port: int, db: str, origins: Sequence[str] | None, say: Callable[[str], None]
+    *,
+    host: str,
+    port: int,
+    db: str,
+    origins: Sequence[str] | None,
+    bridge: Sequence[str],
+    say: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
@@ -33,17 +41,24 @@ def serve(
         port: Port to listen on; 0 for a free one.
         db: SQLite file.
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
+        bridge: Rooms that are Automerge documents at the same time.
         say: Prints a line.
 
     Raises:
+        ImportError: Rooms are to be bridged, and a package is missing for it.
         StorageError: The database cannot be opened, or could not take the last updates.
         OSError: The address cannot be listened on.
     """
-    asyncio.run(_serve(host, port, db, origins, say))
+    asyncio.run(_serve(host, port, db, origins, bridge, say))
 
 
 async def _serve(
-    host: str, port: int, db: str, origins: Sequence[str] | None, say: Callable[[str], None]
+    host: str,
+    port: int,
+    db: str,
+    origins: Sequence[str] | None,
+    bridge: Sequence[str],
+    say: Callable[[str], None],
 ) -> None:
     anywhere = origins is not None and "*" in origins
     server = Server(
@@ -52,6 +67,7 @@ async def _serve(
         host=host,
         port=port,
         origins=None if origins is None or anywhere else [None, *origins],
+        bridge=bridge,
     )
     stop = asyncio.Event()
     _on_signals(stop.set)
@@ -65,6 +81,8 @@ async def _serve(
     say(f"It listens on {where}, without authentication: whoever can connect may read and edit.")
     pages = "all sites" if anywhere else "pages of this machine" if origins is None else ", ".join(origins)
     say(f"Browsers may connect from {pages}. End it with Ctrl-C.")
+    for room in bridge:
+        say(f"Room {room} is {document_url(bridge_document_id(room))} as well.")
     await stop.wait()
     say("Stopping: storing what has come in.")
     await server.close()

@@ -1,4 +1,4 @@
-"""A server for y-websocket clients, in Python or a browser.
+"""A server for y-websocket and automerge-repo clients, in Python or a browser.
 
 It needs the extra ``weft[server]``; importing this package alone does not.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weft._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.server._names import bridge_document_id
     from weft.server.auth import Allow, Auth, Decision, Deny, Request, allow_all
     from weft.server.rooms import Broadcast, Room, RoomSettings
     from weft.server.sqlite import SqliteRoomStorage
@@ -32,6 +33,7 @@ __all__ = [
     "Server",
     "SqliteRoomStorage",
     "allow_all",
+    "bridge_document_id",
     "serve",
 ]
 
@@ -51,6 +53,7 @@ _HOMES = {
     "Server": "websocket",
     "SqliteRoomStorage": "sqlite",
     "allow_all": "auth",
+    "bridge_document_id": "_names",
     "serve": "websocket",
 }
 

@@ -1,11 +1,14 @@
-"""Which room a URL names."""
+"""Which room a URL names, and which document a room is bridged with."""
 
 from __future__ import annotations
 
 import unicodedata
+from hashlib import sha256
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-__all__ = ["MAX_ROOM_NAME", "read_query", "read_room"]
+from weft.protocols._repoids import encode_document_id
+
+__all__ = ["MAX_ROOM_NAME", "bridge_document_id", "read_query", "read_room"]
 
 # Bytes of UTF-8. Long enough for two UUIDs and a path, short enough to be kept with each log line and row.
 MAX_ROOM_NAME = 512
@@ -57,3 +60,15 @@ def read_query(target: str) -> dict[str, str]:
         target.partition("?")[2], keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="replace"
     )
     return dict(reversed(pairs))
+
+
+def bridge_document_id(room: str) -> str:
+    """The id of the Automerge document that a server bridges a room with.
+
+    It is the base58check form of the first 16 bytes of the SHA-256 of ``weft bridge``, a zero byte and the
+    room's name in UTF-8. Who knows the name knows the id: what protects both is the server's ``auth``.
+
+    Args:
+        room: The room's name.
+    """
+    return encode_document_id(sha256(b"weft bridge\0" + room.encode()).digest()[:16])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from weft.server._peer import Peer
 from weft.server._roomlog import RoomLog
@@ -61,15 +61,33 @@ class BaseRoom(Generic[P]):
         self.log = RoomLog(name, updates, storage=storage, compactor=compactor, failed=self._storage_failed)
         self._forget = partial(failed, self)
         self._ends: list[Callable[[], None]] = []
+        self._partner: BaseRoom[Any] | None = None
+        self._has_failed = False
 
     def tick(self, now: float) -> None:
         """Let time pass for everybody in the room."""
 
+    def bind(self, partner: BaseRoom[Any], unbind: Callable[[], None]) -> None:
+        """Confirm nothing that the partner has not stored, and fail when it fails.
+
+        Args:
+            partner: The room on the other side of a bridge.
+            unbind: Called when this room is closed, before it lets go of the document.
+        """
+        self._partner = partner
+        self.log.partner = partner.log
+        self._ends.insert(0, unbind)
+
+    def unbind(self) -> None:
+        """Be a room of its own again."""
+        self._partner = None
+        self.log.partner = None
+
     def close(self) -> None:
         """Let go of the document. Clients must be gone."""
-        for end in self._ends:
+        ends, self._ends = self._ends, []
+        for end in ends:
             end()
-        self._ends = []
         self.log.close()
 
     def _storage_failed(self, error: Exception) -> None:
@@ -78,7 +96,13 @@ class BaseRoom(Generic[P]):
         Nothing is lost by it. What was acknowledged is durable, what was not the clients still have, and what
         storage took in it tries again before it loads the room for the next client.
         """
+        if self._has_failed:
+            return
+        self._has_failed = True
         _log.error("room %.200r: storage failed, its clients are let go: %s", self.name, error)
         self._forget()
         for peer in tuple(self.peers):
             peer.end(1013, "storage is not available")
+        if self._partner is not None:
+            self._partner.log.close()
+            self._partner._storage_failed(error)

@@ -50,7 +50,8 @@ class RoomLog:
         failed: Callable[[Exception], None],
     ) -> None:
         self.name = name
-        self.ticket = 0  # storage's, of this room's last update
+        self.partner: RoomLog | None = None  # of the room on the other side of a bridge
+        self._ticket = 0
         self.rows = len(rows)  # that storage holds of this room
         self._storage = storage
         self._compactor = compactor
@@ -63,6 +64,11 @@ class RoomLog:
         self._weight = sum(map(len, rows)) + _ROW_WEIGHT * len(rows)
         self._snapshot_weight = 0
         self._compaction: asyncio.Task[None] | None = None
+
+    @property
+    def ticket(self) -> int:
+        """Storage's, of the last update of the room, or of the one it is bridged with."""
+        return self._ticket if self.partner is None else max(self._ticket, self.partner._ticket)
 
     @property
     def is_behind(self) -> bool:
@@ -91,7 +97,7 @@ class RoomLog:
         if self._failed is None:
             return False
         try:
-            self.ticket = self._storage.append(self.name, update)
+            self._ticket = self._storage.append(self.name, update)
         except Exception as error:  # noqa: BLE001 - the contract forbids it; whatever it is, nothing was stored
             self._fail(error)
             return False

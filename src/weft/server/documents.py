@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weft.protocols._repomessages import EphemeralMessage
     from weft.server._outbox import Link
     from weft.server.auth import Auth, Decision, Request
+    from weft.server.bridge import Bridges
     from weft.server.rooms import RoomSettings
     from weft.server.storage import RoomStorage
 
@@ -151,6 +152,7 @@ class Documents:
         self.limits = limits
         self.settings = settings
         self.stored = storage.stored
+        self.bridges: Bridges | None = None
         self._auth = auth
         self._auth_timeout = auth_timeout
 
@@ -165,8 +167,9 @@ class Documents:
         await RepoPeer(link, self, request, name=name).run()
 
     async def decide(self, request: Request, document_id: str) -> Decision:
-        """Ask the hook whether a client may have a document."""
-        return await decide(self._auth, replace(request, room=document_id), patience=self._auth_timeout)
+        """Ask the hook whether a client may have a document; of a bridged one, whether the room."""
+        room = self._bridged_room(document_id) or document_id
+        return await decide(self._auth, replace(request, room=room), patience=self._auth_timeout)
 
     @asynccontextmanager
     async def use(self, document_id: str) -> AsyncIterator[DocumentRoom]:
@@ -175,9 +178,17 @@ class Documents:
         Raises:
             StorageError: It could not be loaded. The next request tries again.
         """
-        async with self.rooms.use(storage_name(document_id)) as room:
-            yield room
+        name = self._bridged_room(document_id)
+        if self.bridges is not None and name is not None:
+            async with self.bridges.use(name) as bridge:
+                yield bridge.document
+        else:
+            async with self.rooms.use(storage_name(document_id)) as room:
+                yield room
 
     async def close(self) -> None:
         """Settle and forget every document. Clients must be gone, or going."""
         await self.rooms.close()
+
+    def _bridged_room(self, document_id: str) -> str | None:
+        return None if self.bridges is None else self.bridges.room_of(document_id)

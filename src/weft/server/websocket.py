@@ -12,6 +12,7 @@ import http
 import logging
 import struct
 import time
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,7 +31,7 @@ from weft.server.rooms import Broadcast, Room, RoomSettings
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from websockets.asyncio.server import Server as WebsocketsServer
@@ -155,7 +156,13 @@ class Server:
         auth_timeout: Seconds the hook has.
         shutdown_timeout: Seconds :meth:`close` gives the clients, and then storage.
         broadcast: The way to other server processes, if there are any.
+        bridge: Names of rooms that are Automerge documents at the same time, with the ids that
+            :func:`weft.server.bridge_document_id` gives: their tables, in TinyBase's layout under its default
+            name, are the same on both sides. The hook is asked about a room by its name on either side.
         clock: Seconds, monotonic, for the sessions' timers.
+
+    Raises:
+        ImportError: Rooms are to be bridged, and the extra ``weft[automerge]`` is not installed.
     """
 
     def __init__(
@@ -173,10 +180,11 @@ class Server:
         auth_timeout: float = 5.0,
         shutdown_timeout: float = 10.0,
         broadcast: Broadcast[Room] | None = None,
+        bridge: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if isinstance(origins, str):
-            raise TypeError("origins is a list of strings, not one string")
+        if isinstance(origins, str) or isinstance(bridge, str):
+            raise TypeError("origins and bridge are lists of strings, not one string")
         self.host = host
         make = partial(Room, storage=storage, limits=limits, settings=settings, clock=clock)
         self.rooms: Rooms[Room] = Rooms(
@@ -185,6 +193,11 @@ class Server:
         self.documents = _open_documents(
             storage, auth=auth, auth_timeout=auth_timeout, limits=limits, settings=settings, clock=clock
         )
+        if bridge:
+            from weft.server.bridge import Bridges  # noqa: PLC0415 - an extra
+
+            if self.documents is not None:
+                self.documents.bridges = Bridges(bridge, rooms=self.rooms, documents=self.documents.rooms)
         self.ignored_text_frames = 0
         self._port = port
         self._auth = auth
@@ -379,10 +392,20 @@ class Server:
     async def _serve_peer(self, connection: _Connection, asked: Request, allow: Allow | None) -> None:
         link = _WebsocketLink(connection, self._count_ignored)
         if allow is not None:
-            async with self.rooms.use(asked.room) as room:
+            async with self._use(asked.room) as room:
                 await YPeer(room, link, allow, name=f"{asked.remote} in room {asked.room!r:.200}").run()
         elif self.documents is not None:
             await self.documents.serve(link, asked, name=f"{asked.remote} with automerge-repo")
+
+    @asynccontextmanager
+    async def _use(self, name: str) -> AsyncIterator[Room]:
+        bridges = None if self.documents is None else self.documents.bridges
+        if bridges is not None and name in bridges:
+            async with bridges.use(name) as bridge:
+                yield bridge.room
+        else:
+            async with self.rooms.use(name) as room:
+                yield room
 
     def _count_ignored(self) -> None:
         self.ignored_text_frames += 1

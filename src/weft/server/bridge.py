@@ -1,0 +1,124 @@
+"""One room over both protocols: a Yjs room and an Automerge document that hold the same tables.
+
+One Store stands between them, mirrored into both, so a change on one side is on the other before the next
+message is read. Each side has its own log, and neither confirms a change before both have it. After a crash
+in between, or when one side was changed while there was no bridge, opening the room merges: what only one
+side has the other gets, and where a cell differs Automerge's is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from weft.mirrors._amkeys import genesis
+from weft.mirrors.automerge import AutomergeMirror
+from weft.mirrors.yjs import YjsMirror
+from weft.server._names import bridge_document_id
+from weft.server.documents import storage_name
+from weft.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from weft.server.documents import DocumentRoom
+    from weft.server.registry import Rooms
+    from weft.server.rooms import Room
+
+__all__ = ["Bridge", "Bridges"]
+
+_log = logging.getLogger("weft.server")
+
+_ROOT = "tinybase"  # the key of the Store in both documents, TinyBase's default
+
+
+class Bridge:
+    """Keeps a room and a document equal for as long as both are open.
+
+    Args:
+        room: The Yjs room, loaded.
+        document: The Automerge document, loaded.
+    """
+
+    def __init__(self, room: Room, document: DocumentRoom) -> None:
+        self.room = room
+        self.document = document
+        store = Store()
+        self._mirrors = (
+            YjsMirror(store, room.document, _ROOT, on_error=self._report),
+            AutomergeMirror(store, document.document, _ROOT, on_error=self._report),
+        )
+        self._is_stopped = False
+        room.bind(document, self.stop)
+        document.bind(room, self.stop)
+        self._end = room.document.subscribe(self._note_tickets)
+        try:
+            if not document.document.heads:  # to whoever opens it first it is there, and not unavailable
+                document.document.apply_changes([genesis(_ROOT)])
+            for mirror in self._mirrors:
+                mirror.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Let the two sides go their own ways; nobody is in them. A second call does nothing."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        for mirror in self._mirrors:
+            mirror.stop()
+        self._end()
+        self.room.unbind()
+        self.document.unbind()
+
+    def _note_tickets(self, _update: bytes, _origin: object | None) -> None:
+        """Have the document's clients wait for what has just been handed to storage on the other side."""
+        for peer in self.document.peers:
+            peer.note_ticket(self.document.log.ticket)
+
+    def _report(self, error: Exception) -> None:
+        _log.warning("bridge of room %.200r: %s", self.room.name, error)
+
+
+class Bridges:
+    """The bridged rooms of a server.
+
+    Args:
+        names: Their names.
+        rooms: The server's Yjs rooms.
+        documents: The server's Automerge documents.
+    """
+
+    def __init__(self, names: Iterable[str], *, rooms: Rooms[Room], documents: Rooms[DocumentRoom]) -> None:
+        self._names = {bridge_document_id(name): name for name in names}
+        self._rooms = rooms
+        self._documents = documents
+        self._open: WeakValueDictionary[str, Bridge] = WeakValueDictionary()  # the rooms hold them
+
+    def __contains__(self, room: str) -> bool:
+        """Whether a room is bridged."""
+        return self._names.get(bridge_document_id(room)) == room
+
+    def room_of(self, document_id: str) -> str | None:
+        """The room that a document is bridged with."""
+        return self._names.get(document_id)
+
+    @asynccontextmanager
+    async def use(self, name: str) -> AsyncIterator[Bridge]:
+        """Hold both sides of a room open, equal and following each other.
+
+        Raises:
+            StorageError: One side could not be loaded. The next request tries again.
+        """
+        key = storage_name(bridge_document_id(name))
+        async with self._rooms.use(name) as room, self._documents.use(key) as document:
+            bridge = self._open.get(name)
+            # One side may have been forgotten, and loaded again, while the other was still being stored.
+            if bridge is None or bridge.room is not room or bridge.document is not document:
+                if bridge is not None:
+                    bridge.stop()
+                bridge = self._open[name] = Bridge(room, document)
+            yield bridge

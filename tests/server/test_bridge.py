@@ -1,0 +1,409 @@
+"""One room over both protocols: convergence and healing without sockets, and the rest over real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+from pycrdt import Map
+
+from support.live import until
+from support.repoclient import RepoClient
+from support.servers import FaultyStorage, eventually, serving
+from support.yclient import YClient
+from weft.errors import StorageError
+from weft.limits import DEFAULT_LIMITS
+from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
+from weft.mirrors._amcore import ROOT, ScalarType
+from weft.mirrors.ydoc import YDocument, create_doc
+from weft.providers import YWebsocketProvider
+from weft.server import MemoryRoomStorage, RoomSettings, SqliteRoomStorage, bridge_document_id
+from weft.server.auth import Allow, Request
+from weft.server.bridge import Bridge
+from weft.server.documents import DocumentRoom, storage_name
+from weft.server.rooms import Room
+from weft.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weft.server.storage import RoomStorage
+
+ROOM = "farm"
+DOCUMENT = bridge_document_id(ROOM)
+Content = tuple[Any, Any]
+
+
+# Without sockets: a server's rooms, and peers that are offline when they are not being synced
+
+
+class Peer:
+    """A Store in a document of its own."""
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+        self.store = Store()
+
+    @property
+    def content(self) -> Content:
+        return self.store.get_content()
+
+
+class YjsPeer(Peer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.doc = create_doc()
+        self.hub = YDocument.of(self.doc)
+        self.mirror = YjsMirror(self.store, self.doc, on_error=self.errors.append).start()
+
+    def sync(self, bridge: Bridge) -> None:
+        hub = bridge.room.document
+        hub.apply(self.doc.get_update(hub.state_vector()), origin=self)
+        self.hub.apply(hub.diff(self.hub.state_vector()), origin=bridge)
+
+
+class AutomergePeer(Peer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.document = AutomergeDocument()
+        self.mirror = AutomergeMirror(self.store, self.document, on_error=self.errors.append).start()
+
+    def sync(self, bridge: Bridge) -> None:
+        sync_documents(self.document, bridge.document.document)
+
+
+def sync_documents(one: AutomergeDocument, two: AutomergeDocument) -> None:
+    ends = [(one, one.new_sync_state(), two), (two, two.new_sync_state(), one)]
+    states = {id(document): state for document, state, _ in ends}
+    silent = 0
+    while silent < 2:
+        for document, state, other in ends:
+            message = document.generate_sync_message(state)
+            silent = silent + 1 if message is None else 0
+            if message is not None:
+                other.receive_sync_message(states[id(other)], message, origin=document)
+
+
+def open_bridge(storage: RoomStorage, yjs: list[bytes], automerge: list[bytes]) -> Bridge:
+    options: Any = {
+        "storage": storage,
+        "limits": DEFAULT_LIMITS,
+        "settings": RoomSettings(),
+        "clock": lambda: 0.0,
+    }
+    room = Room(ROOM, yjs, lambda _: None, **options)
+    document = DocumentRoom(storage_name(DOCUMENT), automerge, lambda _: None, **options)
+    return Bridge(room, document)
+
+
+def sides(bridge: Bridge) -> tuple[Content, Content]:
+    """What fresh readers of either side see."""
+    yjs, automerge = Store(), Store()
+    doc = create_doc()
+    YDocument.of(doc).apply(bridge.room.document.diff(b"\0"), origin=None)
+    with (
+        YjsMirror(yjs, doc),
+        AutomergeMirror(automerge, AutomergeDocument(bridge.document.document.save())),
+    ):
+        return yjs.get_content(), automerge.get_content()
+
+
+@dataclass
+class World:
+    """One random run: edits at four peers, syncs in any order, and servers that crash between two writes."""
+
+    seed: int
+    kept: dict[tuple[str, str], int] = field(default_factory=dict)  # row and cell that nobody ever deletes
+
+    async def run(self, rounds: int) -> None:
+        rng = random.Random(self.seed)
+        storage = MemoryRoomStorage()
+        bridge = open_bridge(storage, [], [])
+        peers: list[YjsPeer | AutomergePeer] = [YjsPeer(), AutomergePeer(), YjsPeer(), AutomergePeer()]
+        for round_ in range(rounds):
+            for _ in range(rng.randint(1, 4)):
+                self.edit(rng, rng.choice(peers).store, round_)
+            for peer in rng.sample(peers, rng.randint(0, 4)):
+                peer.sync(bridge)
+                yjs, automerge = sides(bridge)
+                assert yjs == automerge, f"seed {self.seed}, round {round_}"
+            if rng.random() < 0.1:
+                bridge = await self.crash(rng, storage, bridge)
+        for peer in (*peers, *peers):
+            peer.sync(bridge)
+        yjs, automerge = sides(bridge)
+        for peer in peers:
+            assert peer.content == yjs == automerge, f"seed {self.seed}"
+            assert peer.errors == []
+            # Nothing was lost on the way.
+            for (row, cell), value in self.kept.items():
+                assert peer.store.get_cell("kept", row, cell) == value, f"seed {self.seed}, {row}/{cell}"
+        bridge.room.close()
+        bridge.document.close()
+
+    async def crash(self, rng: random.Random, storage: MemoryRoomStorage, bridge: Bridge) -> Bridge:
+        """End the server, after the last rows of one side were not written; and start it again."""
+        await bridge.room.log.settle()
+        await bridge.document.log.settle()
+        bridge.room.close()
+        bridge.document.close()
+        keys = [ROOM, storage_name(DOCUMENT)]
+        lost = rng.choice(keys)
+        rows = storage._rooms[lost]
+        del rows[len(rows) - min(len(rows), rng.randint(0, 2)) :]
+        again = open_bridge(storage, await storage.load(keys[0]), await storage.load(keys[1]))
+        yjs, automerge = sides(again)
+        assert yjs == automerge, f"seed {self.seed}: not healed"
+        return again
+
+    def edit(self, rng: random.Random, store: Store, number: int) -> None:
+        row, cell = f"r{rng.randrange(3)}", f"c{rng.randrange(3)}"
+        match rng.randrange(11):
+            case 0 | 1 | 2:
+                self.kept[row, f"k{len(self.kept)}"] = number
+                store.set_cell("kept", row, f"k{len(self.kept) - 1}", number)
+            case 3 | 4:
+                value = rng.choice(
+                    [number, number / 4, f"text {number}", "", True, None, [1, {"a": "é😀"}], 0, -1]
+                )
+                store.set_cell("churned", row, cell, value)
+            case 5:
+                store.set_value(cell, number)
+            case 6:
+                store.del_cell("churned", row, cell)
+            case 7:
+                store.del_row("churned", row)
+            case 8:
+                store.set_row("churned", row, {cell: number, "new": True})
+            case 9:
+                store.del_value(cell)
+            case 10 if rng.random() < 0.5:
+                store.del_table("churned")
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_peers_of_both_kinds_converge_and_lose_nothing(seed: int) -> None:
+    """The seed is the test's parameter."""
+    await World(seed).run(30)
+
+
+async def test_one_change_is_one_change_on_either_side_and_no_more() -> None:
+    bridge = open_bridge(MemoryRoomStorage(), [], [])
+    yjs, automerge = YjsPeer(), AutomergePeer()
+    for writer, other in ((yjs, automerge), (automerge, yjs)):
+        for peer in (writer, other):
+            peer.sync(bridge)
+        writer.store.set_cell("t", "r", "c", id(writer))
+        before = (bridge.room.log.rows, bridge.document.log.rows)
+        for peer in (writer, other, writer, other):
+            peer.sync(bridge)
+        assert (bridge.room.log.rows, bridge.document.log.rows) == (before[0] + 1, before[1] + 1)
+        assert other.content == writer.content == ({"t": {"r": {"c": id(writer)}}}, {})
+    bridge.room.close()
+    bridge.document.close()
+
+
+async def test_what_only_one_side_holds_stays_there() -> None:
+    bridge = open_bridge(MemoryRoomStorage(), [], [])
+    yjs, automerge = YjsPeer(), AutomergePeer()
+    yjs.doc.get("notes", type=Map)["alone"] = 1
+    with automerge.document.transaction() as transaction:
+        transaction.put(ROOT, "alone", ScalarType.Int, 1)
+    automerge.store.set_value("both", 1)
+    for peer in (yjs, automerge, yjs):
+        peer.sync(bridge)
+    assert yjs.content == ({}, {"both": 1})
+    assert bridge.document.document.core.keys(ROOT) == ["alone", "tinybase"]
+    bridge.room.close()
+    bridge.document.close()
+
+
+# Over real sockets
+
+
+class Tables:
+    """A Store kept in a bridged room by a client of either kind. Use as ``async with``."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        self.store = Store()
+        self._errors: list[Exception] = []
+        self._mirror: YjsMirror | AutomergeMirror
+        if kind == "yjs":
+            doc = create_doc()
+            self._mirror = YjsMirror(self.store, doc, on_error=self._errors.append)
+            self._client: YWebsocketProvider | RepoClient = YWebsocketProvider(doc, url, ROOM)
+        else:
+            self._client = RepoClient(url, DOCUMENT)
+            document = self._client.documents[DOCUMENT]
+            self._mirror = AutomergeMirror(self.store, document, on_error=self._errors.append)
+            self._client.follow(DOCUMENT)
+
+    @property
+    def content(self) -> Content:
+        return self.store.get_content()
+
+    async def flush(self) -> None:
+        if isinstance(self._client, RepoClient):
+            await self._client.flush(DOCUMENT)
+        else:
+            await self._client.flush(timeout=20)
+
+    async def until(self, expected: Content) -> None:
+        await until(
+            lambda: self.content == expected,
+            lambda callback: partial(
+                self.store.del_listener, self.store.add_did_finish_transaction_listener(callback)
+            ),
+            f"{expected}; there is {self.content}",
+        )
+
+    async def closed(self) -> int:
+        assert isinstance(self._client, RepoClient)
+        return await self._client.wait_closed()
+
+    async def __aenter__(self) -> Self:
+        self._mirror.start()
+        await self._client.__aenter__()
+        if isinstance(self._client, RepoClient):
+            await self._client.synced(DOCUMENT)
+        else:
+            await self._client.wait_synced(timeout=20)
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._client.__aexit__(*error)
+        self._mirror.stop()
+        assert self._errors == []
+
+
+KINDS = ["yjs", "automerge"]
+
+
+@pytest.mark.parametrize("first", KINDS)
+async def test_clients_of_both_kinds_share_the_room_whoever_comes_first(first: str, tmp_path: Path) -> None:
+    path = tmp_path / "rooms.sqlite3"
+    second = next(kind for kind in KINDS if kind != first)
+    async with serving(storage=SqliteRoomStorage(path), bridge=[ROOM]) as server:
+        async with Tables(server.url, first) as one, Tables(server.url, second) as two:
+            one.store.set_row("pets", "fido", {"species": "dog", "weight": 12.5})
+            await two.until(({"pets": {"fido": {"species": "dog", "weight": 12.5}}}, {}))
+            two.store.set_cell("pets", "fido", "weight", 13)
+            two.store.set_value("open", True)
+            expected = ({"pets": {"fido": {"species": "dog", "weight": 13}}}, {"open": True})
+            await one.until(expected)
+            await one.flush()
+        documents = server.documents
+        assert documents is not None
+        await eventually(lambda: len(server.rooms) + len(documents.rooms) == 0)
+        async with Tables(server.url, second) as again:
+            await again.until(expected)
+            again.store.del_cell("pets", "fido", "weight")
+            await again.flush()
+    async with serving(storage=SqliteRoomStorage(path), bridge=[ROOM]) as server:
+        for kind in KINDS:
+            async with Tables(server.url, kind) as late:
+                await late.until(({"pets": {"fido": {"species": "dog"}}}, {"open": True}))
+
+
+async def test_what_was_written_without_a_bridge_is_merged_when_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.sqlite3"
+    async with serving(storage=SqliteRoomStorage(path)) as server:
+        for kind in KINDS:
+            client = Tables(server.url, kind)
+            client.store.set_cell("t", kind, "c", 1)
+            if kind == "automerge":  # there is nothing to be synced with
+                client._mirror.start()
+                async with client._client:
+                    await client.flush()
+                client._mirror.stop()
+                continue
+            async with client:
+                await client.flush()
+    async with serving(storage=SqliteRoomStorage(path), bridge=[ROOM]) as server:
+        for kind in KINDS:
+            async with Tables(server.url, kind) as late:
+                await late.until(({"t": {"yjs": {"c": 1}, "automerge": {"c": 1}}}, {}))
+
+
+class Gated(FaultyStorage):
+    """One room's rows are not durable while the gate is shut; those of the others are at once."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._tickets: list[int] = []
+        self.waiting = 0
+
+    def append(self, room: str, update: bytes) -> int:
+        ticket = super().append(room, update)
+        if room == self._name:
+            self._tickets.append(ticket)
+        return ticket
+
+    async def stored(self, ticket: int) -> None:
+        if any(mine <= ticket for mine in self._tickets):
+            self.waiting += 1
+            await super().stored(ticket)
+            self.waiting -= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("slow", [ROOM, storage_name(DOCUMENT)])
+async def test_neither_side_confirms_what_the_other_has_not_stored(slow: str, kind: str) -> None:
+    storage = Gated(slow)
+    async with serving(storage=storage, bridge=[ROOM]) as server, Tables(server.url, kind) as client:
+        storage.writing.clear()
+        client.store.set_value("x", 1)
+        flushing = asyncio.create_task(client.flush())
+        # Both logs wait, and the answer does; or the answer has come.
+        await eventually(lambda: storage.waiting >= 3 or flushing.done())
+        assert not flushing.done()
+        storage.writing.set()
+        await flushing
+
+
+async def test_a_storage_that_fails_lets_go_of_the_clients_on_both_sides() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage, bridge=[ROOM]) as server, Tables(server.url, "automerge") as one:
+        async with YClient(server.url, ROOM) as two:
+            await two.synced()
+            storage.refuse_writes = StorageError("the disk is full")
+            one.store.set_value("x", 1)
+            assert await two.wait_closed() == 1013
+            assert await one.closed() == 1013
+        storage.refuse_writes = None
+        for kind in KINDS:
+            async with Tables(server.url, kind) as late:
+                await late.until(({}, {"x": 1}))  # storage had taken it in
+
+
+async def test_the_hook_is_asked_about_the_room_on_either_side() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def auth(request: Request) -> Allow:
+        asked.append((request.protocol, request.room))
+        return Allow()
+
+    async with serving(auth=auth, bridge=[ROOM]) as server:
+        for kind in KINDS:
+            async with Tables(server.url, kind):
+                pass
+        async with YClient(server.url, "another") as client:
+            await client.synced()
+            assert server.documents is not None
+            assert server.documents.rooms.get(storage_name(bridge_document_id("another"))) is None
+    assert asked == [("yjs", ROOM), ("automerge", ROOM), ("yjs", "another")]
+
+
+def test_the_id_of_a_room_s_document_never_changes() -> None:
+    assert DOCUMENT == "2JtZRpFVJp1FworAZN2Dm72ukMKy"
+    assert bridge_document_id("é/😀") != bridge_document_id("é/")
+
+
+def test_one_name_is_no_list_of_names() -> None:
+    with pytest.raises(TypeError, match="lists of strings"):
+        serving(bridge=ROOM)
