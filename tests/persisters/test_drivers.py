@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from support.node import INTEROP
+from support.sqld import Sqld
 from weft.errors import StorageError
 from weft.persisters import (
     ApswDriver,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from support.sqld import Sqld
     from weft.changes import Content
     from weft.persisters import Persister
 
@@ -232,6 +232,42 @@ class TestTursoJson(OnTurso):
 class TestTursoTables(OnTurso):
     mode = "tables"
     contents = (PETS, MORE)
+
+
+@pytest.mark.usefixtures("_node")
+@pytest.mark.parametrize("mode", ["json", "tables"])
+async def test_a_libsql_server_that_was_away_gets_what_was_edited_meanwhile(mode: str) -> None:
+    store, errors = Store(), list[Exception]()
+
+    def make(store: Store, driver: SqliteDriver) -> Persister:
+        if mode == "json":
+            return SqliteJsonPersister(
+                store, driver, auto_load_interval_seconds=0.02, on_ignored_error=errors.append
+            )
+        return SqliteTablesPersister(store, driver, _config(0), on_ignored_error=errors.append)
+
+    with Sqld() as server:
+        driver, other = LibsqlDriver(server.url), LibsqlDriver(server.url)
+        async with make(store, driver) as persister:
+            persister.first_retry_seconds = 0.01
+            await persister.start_auto_persisting(PETS)
+            server.stop()
+            store.set_cell("pets", "fido", "price", 6)
+            await until(lambda: len(errors) > 2)
+            with pytest.raises(StorageError, match=server.url):
+                await persister.load()
+            assert store.get_cell("pets", "fido", "price") == 6
+            server.start()
+            await until(lambda: at_rest(persister))
+            loaded = Store()
+            async with make(loaded, other) as reader:
+                await reader.load()
+                assert loaded.get_content() == store.get_content()
+                loaded.set_cell("pets", "fido", "price", 7)
+                await reader.save()
+            await until(lambda: store.get_cell("pets", "fido", "price") == 7)
+        driver.close()
+        other.close()
 
 
 async def test_several_persisters_share_a_driver_and_leave_it_open(tmp_path: Path) -> None:

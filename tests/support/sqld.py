@@ -32,13 +32,18 @@ class Sqld:
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory()
         self._log = tempfile.TemporaryFile()
-        address = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{address}"
+        self._address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self._address}"
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, again if it was stopped, and wait until it answers."""
         self._process = subprocess.Popen(
             [
                 _BINARY,
                 "--http-listen-addr",
-                address,
+                self._address,
                 "--db-path",
                 f"{self._directory.name}/data",
                 "--no-welcome",
@@ -49,14 +54,18 @@ class Sqld:
         end = time.monotonic() + _START_SECONDS
         while True:
             with suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=1):
-                return self
+                return
             if self._process.poll() is not None or time.monotonic() > end:
                 self._log.seek(0)
                 raise AssertionError(f"sqld did not start: {self._log.read()!r}")
             time.sleep(0.02)
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End it at once."""
         self._process.kill()
         self._process.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         self._log.close()
         self._directory.cleanup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import libsql  # type: ignore[import-untyped]
@@ -11,7 +12,7 @@ import libsql  # type: ignore[import-untyped]
 from weft.persisters._sqlitedriver import SEEN, SqliteDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["LibsqlDriver"]
 
@@ -48,7 +49,7 @@ class LibsqlDriver(SqliteDriver):
         self._auth_token = auth_token
         self._watcher: Any = None  # never in a transaction: a server begins to count anew after each
         self._looked = 0.0
-        self._silences = 0
+        self._silences = 0  # as many times the counters have begun anew
 
     @property
     def queue(self) -> object:
@@ -69,17 +70,20 @@ class LibsqlDriver(SqliteDriver):
     def close(self) -> None:
         """Disconnect."""
         super().close()
+        self._silences += 1  # the next connection counts anew
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.close()
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """Run one statement."""
-        return self._opened.execute(sql, _checked(params)).fetchall() or []
+        with self._lost_with():
+            return self._opened.execute(sql, _checked(params)).fetchall() or []
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement many times."""
-        super().executemany(sql, [_checked(row) for row in rows])
+        with self._lost_with():
+            super().executemany(sql, [_checked(row) for row in rows])
 
     def seen(self) -> tuple[object, ...]:
         """Look whether somebody wrote."""
@@ -88,7 +92,22 @@ class LibsqlDriver(SqliteDriver):
         now = time.monotonic()
         self._silences += now - self._looked > _SILENCE_SECONDS
         self._looked = now
-        return (self._silences, *self._watcher.execute(SEEN).fetchall()[0])
+        with self._lost_with():
+            return (self._silences, *self._watcher.execute(SEEN).fetchall()[0])
+
+    @contextmanager
+    def _lost_with(self) -> Iterator[None]:
+        """Disconnect where the server is away or knows nothing of us any more: the next use connects anew.
+
+        The package goes on with what the server gave it before, which one that was started again refuses.
+        """
+        try:
+            yield
+        except self.errors as error:
+            # A "stream error" is the database's answer; all others of the protocol mean that there is none.
+            if str(error).startswith("Hrana") and "stream error" not in str(error):
+                self.close()
+            raise
 
 
 def _checked(params: Sequence[Any]) -> tuple[Any, ...]:

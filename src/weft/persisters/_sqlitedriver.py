@@ -88,7 +88,7 @@ class SqliteDriver(ABC):
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return bool(self._opened.in_transaction)
+        return self._connection is not None and bool(self._connection.in_transaction)
 
     def seen(self) -> tuple[object, ...]:
         """What changes whenever somebody, this connection or another, writes."""
