@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.postgres_suite import JsonMode, TablesMode, run
+from support.postgres_suite import DRIVERS, JsonMode, TablesMode, run
 from weft.errors import StorageError
 from weft.persisters import (
+    JsonCell,
     PostgresJsonPersister,
     PostgresTablesPersister,
     TableLoad,
     TableSave,
     TablesConfig,
+    ValuesTable,
 )
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, at_rest, until
@@ -21,6 +23,7 @@ from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite,
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
     from weft.changes import Content
+    from weft.persisters import PostgresDriver
     from weft.values import Cell
 
 
@@ -99,39 +102,53 @@ class TestPsycopgTables(OnPostgres, TablesMode, KillSuite):
     kills = 20
 
 
-async def test_the_cells_of_the_tables_are_json_text_as_tinybase_writes_it(postgres: PostgresServer) -> None:
+@pytest.fixture
+async def dsn(postgres: PostgresServer) -> str:
+    """An empty schema."""
+    await run(postgres.dsn, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return postgres.dsn
+
+
+@pytest.fixture(params=DRIVERS)
+def database(request: pytest.FixtureRequest, dsn: str) -> PostgresDriver:
+    return DRIVERS[request.param](dsn)
+
+
+async def test_the_cells_of_the_tables_are_json_text_as_tinybase_writes_it(
+    database: PostgresDriver, dsn: str
+) -> None:
     store = Store()
     store.set_row("rich", "fido", {"s": "dog", "b": True, "n": 1.5, "z": None, "l": [1, {"a": 2}]})
     config = TablesConfig(load={"rich": "rich"}, save={"rich": "rich"}, nulls="absent")
-    async with PostgresTablesPersister(store, postgres.dsn, config) as persister:
+    async with PostgresTablesPersister(store, database, config) as persister:
         await persister.save()
-        assert await run(postgres.dsn, "SELECT _id, s, b, n, z, l FROM rich") == [
+        assert await run(dsn, "SELECT _id, s, b, n, z, l FROM rich") == [
             ("fido", '"dog"', "true", "1.5", None, '"\ufffd[1,{\\"a\\":2}]"')
         ]
         other = Store()
-        async with PostgresTablesPersister(other, postgres.dsn, config) as reader:
+        async with PostgresTablesPersister(other, database, config) as reader:
             await reader.load()
         store.del_cell("rich", "fido", "z")
         assert other.get_tables() == store.get_tables()
 
 
-async def test_typed_columns_are_respected(postgres: PostgresServer) -> None:
-    dsn = postgres.dsn
+async def test_typed_columns_are_respected(database: PostgresDriver, dsn: str) -> None:
     await run(
         dsn,
         "CREATE TABLE typed(id integer PRIMARY KEY, sold boolean, tags jsonb, name varchar(20),"
-        " price numeric(10,2), weight double precision, born date, note text)",
-        """INSERT INTO typed VALUES(7, true, '["big",{"a":1}]', 'Fido', 12.50, 1.5, '2020-01-02', 'plain')""",
+        " price numeric(10,2), weight double precision, length real, born date, note text)",
+        """INSERT INTO typed VALUES(7, true, '["big",{"a":1}]', 'Fido', 12.50, 1.5, 1.1, '2020-01-02',"""
+        " 'plain')",
     )
     config = TablesConfig(
         load={"typed": TableLoad("t", "id")}, save={"t": TableSave("typed", "id")}, nulls="absent"
     )
     store = Store()
-    async with PostgresTablesPersister(store, dsn, config, text="plain") as persister:
+    async with PostgresTablesPersister(store, database, config, text="plain") as persister:
         await persister.start_auto_persisting()
         fido = {
             "sold": True, "tags": ["big", {"a": 1}], "name": "Fido", "price": 12.5, "weight": 1.5,
-            "born": "2020-01-02", "note": "plain",
+            "length": 1.1, "born": "2020-01-02", "note": "plain",
         }  # fmt: skip
         assert store.get_tables() == {"t": {"7": fido}}
         store.set_row("t", "8", {**fido, "sold": False, "tags": {"deep": [None]}, "born": "2021-03-04"})
@@ -144,7 +161,9 @@ async def test_typed_columns_are_respected(postgres: PostgresServer) -> None:
     ]
 
 
-async def test_hostile_and_overlong_names_are_only_names_or_left_out(postgres: PostgresServer) -> None:
+async def test_hostile_and_overlong_names_are_only_names_or_left_out(
+    database: PostgresDriver, dsn: str
+) -> None:
     tables: Any = Store().set_content(RICH).get_tables()
     config = TablesConfig(
         load={f"hostile {name}": name for name in tables},
@@ -156,21 +175,22 @@ async def test_hostile_and_overlong_names_are_only_names_or_left_out(postgres: P
     tables["pets"]["fido"]["y" * 63] = 1
     errors: list[str] = []
     async with PostgresTablesPersister(
-        Store().set_tables(tables), postgres.dsn, config, on_ignored_error=lambda e: errors.append(str(e))
+        Store().set_tables(tables), database, config, on_ignored_error=lambda e: errors.append(str(e))
     ) as persister:
         await persister.save()
     assert len([error for error in errors if "63 bytes long, not 64" in error]) == 2
     assert len(errors) == 3  # and the empty id
     store = Store()
-    async with PostgresTablesPersister(store, postgres.dsn, config) as persister:
+    async with PostgresTablesPersister(store, database, config) as persister:
         await persister.load()
     del tables["pets"]["fido"]["x" * 64], tables["pets"]["fido"]["é" * 32]
     del tables["pets"]["9"][""], tables["pets"]["fido"]["owner"]
     assert store.get_tables() == tables
 
 
-async def test_a_condition_bounds_what_is_loaded_saved_and_deleted(postgres: PostgresServer) -> None:
-    dsn = postgres.dsn
+async def test_a_condition_bounds_what_is_loaded_saved_and_deleted(
+    database: PostgresDriver, dsn: str
+) -> None:
     await run(
         dsn,
         "CREATE TABLE part(_id text PRIMARY KEY, price integer, shop varchar)",
@@ -180,7 +200,7 @@ async def test_a_condition_bounds_what_is_loaded_saved_and_deleted(postgres: Pos
         load={"part": TableLoad("pets", condition="$tableName.shop='here'")}, save={"pets": "part"}
     )
     store = Store()
-    async with PostgresTablesPersister(store, dsn, config) as persister:
+    async with PostgresTablesPersister(store, database, config) as persister:
         await persister.start_auto_persisting()
         assert store.get_row_ids("pets") == ["mine", "mine too"]
         store.del_row("pets", "mine too")
@@ -191,11 +211,11 @@ async def test_a_condition_bounds_what_is_loaded_saved_and_deleted(postgres: Pos
 
 
 async def test_a_lost_connection_comes_back_loads_what_was_missed_and_saves_what_waits(
-    postgres: PostgresServer,
+    database: PostgresDriver, dsn: str, postgres: PostgresServer
 ) -> None:
-    dsn, errors, store = postgres.dsn, list[Exception](), Store()
+    errors, store = list[Exception](), Store()
     config = TablesConfig(load={"lost": "lost"}, save={"lost": "lost"})
-    async with PostgresTablesPersister(store, dsn, config, on_ignored_error=errors.append) as persister:
+    async with PostgresTablesPersister(store, database, config, on_ignored_error=errors.append) as persister:
         persister.first_retry_seconds = 0.01
         await persister.start_auto_persisting(({"lost": {"a": {"x": 1}}}, {}))
         postgres.stop()
@@ -217,9 +237,9 @@ async def test_a_lost_connection_comes_back_loads_what_was_missed_and_saves_what
     ]
 
 
-async def test_a_killed_backend_is_got_over(postgres: PostgresServer) -> None:
-    dsn, errors, store = postgres.dsn, list[Exception](), Store()
-    async with PostgresJsonPersister(store, dsn, "killed", on_ignored_error=errors.append) as persister:
+async def test_a_killed_backend_is_got_over(database: PostgresDriver, dsn: str) -> None:
+    errors, store = list[Exception](), Store()
+    async with PostgresJsonPersister(store, database, "killed", on_ignored_error=errors.append) as persister:
         await persister.start_auto_persisting(PETS)
         await run(dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         text = Store().set_content(MORE).get_json()
@@ -234,13 +254,13 @@ async def test_a_server_that_is_not_there_is_an_error() -> None:
 
 
 async def test_a_row_id_with_nul_is_left_out_told_once_and_stops_no_other_row(
-    postgres: PostgresServer,
+    database: PostgresDriver, dsn: str, postgres: PostgresServer
 ) -> None:
     errors: list[str] = []
     config = TablesConfig(load={"nul": "nul"}, save={"nul": "nul"})
     store = Store().set_tables({"nul": {"a": {"x": "b\0"}, "c\0": {"x": 1}}})
     async with PostgresTablesPersister(
-        store, postgres.dsn, config, on_ignored_error=lambda error: errors.append(str(error))
+        store, database, config, on_ignored_error=lambda error: errors.append(str(error))
     ) as persister:
         await persister.save()
         await persister.start_auto_save()
@@ -248,4 +268,200 @@ async def test_a_row_id_with_nul_is_left_out_told_once_and_stops_no_other_row(
         store.set_cell("nul", "d", "x", 3)
     assert errors == ["row 'c\\x00' of table 'nul' is not saved: NUL in its id"]
     expected = [("a", '"b\\u0000"'), ("d", "3")]
-    assert await run(postgres.dsn, "SELECT _id, x FROM nul ORDER BY _id") == expected
+    assert await run(dsn, "SELECT _id, x FROM nul ORDER BY _id") == expected
+
+
+async def test_a_cell_with_nul_is_left_out_where_its_column_cannot_hold_it_and_stops_no_other(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(
+        dsn,
+        "CREATE TABLE nuls(_id text PRIMARY KEY, plain text, short varchar, any_ json, binary_ jsonb,"
+        " n integer)",
+        """INSERT INTO nuls VALUES('old', 'kept', 'kept', '1', '"kept"', 1)""",
+    )
+    errors: list[str] = []
+    config = TablesConfig(load={"nuls": "t"}, save={"t": "nuls"}, nulls="absent")
+    store = Store()
+    async with PostgresTablesPersister(
+        store, database, config, text="plain", on_ignored_error=lambda error: errors.append(str(error))
+    ) as persister:
+        await persister.start_auto_persisting()
+        store.set_row(
+            "t",
+            "old",
+            {"plain": "a\0", "short": "\0", "any_": ["\0"], "binary_": {"a\0": 1}, "n": 2},
+        )
+        store.set_row("t", "backslash", {"binary_": ["\\u0000"], "short": "\\u0000"})
+        store.set_row("t", "lost", {"plain": "\0"})
+        await persister.stop_auto_save()
+        select = "SELECT _id, plain, short, any_::text, binary_::text, n FROM nuls ORDER BY _id"
+        backslash = ("backslash", None, "\\u0000", None, '["\\\\u0000"]', None)
+        assert await run(dsn, select) == [backslash, ("old", "kept", "kept", '["\\u0000"]', '"kept"', 2)]
+        assert sorted(errors) == [
+            "cell 'binary_' of row 'old' of table 'nuls' is not saved: it contains NUL",
+            "cell 'plain' of row 'lost' of table 'nuls' is not saved: it contains NUL",
+            "cell 'plain' of row 'old' of table 'nuls' is not saved: it contains NUL",
+            "cell 'short' of row 'old' of table 'nuls' is not saved: it contains NUL",
+        ]
+        await persister.save()
+        assert len(errors) == 4
+        whole = [backslash, ("lost", *[None] * 5), ("old", None, None, '["\\u0000"]', None, 2)]
+        assert await run(dsn, select) == whole
+
+
+@pytest.mark.parametrize("kind", ["text", "varchar", "json", "jsonb"])
+async def test_the_one_cell_of_json_mode_may_be_of_any_type_of_text(
+    database: PostgresDriver, dsn: str, kind: str
+) -> None:
+    await run(dsn, f"CREATE TABLE tinybase(_id text PRIMARY KEY, store {kind})")
+    store = Store().set_content(MORE)
+    async with PostgresJsonPersister(store, database) as persister:
+        await persister.start_auto_persisting()
+        store.set_value("open", "\\u0000")
+    store.set_value("nul", "\0")
+    async with PostgresJsonPersister(store, database) as persister:
+        if kind == "jsonb":
+            with pytest.raises(StorageError, match="Unicode escape"):
+                await persister.save()
+            store.del_value("nul")
+        await persister.save()
+    read = Store()
+    async with PostgresJsonPersister(read, database) as persister:
+        await persister.load()
+    assert read.get_content() == store.get_content()
+
+
+async def test_a_name_that_postgresql_would_cut_off_is_refused_at_once() -> None:
+    long = "é" * 32
+    for config in (
+        TablesConfig(load={long: "t"}),
+        TablesConfig(save={"t": long}),
+        TablesConfig(load={"t": TableLoad("t", long)}),
+        TablesConfig(save={"t": TableSave("t", long)}),
+        TablesConfig(values=ValuesTable(load=True, table_name=long)),
+        TablesConfig(values=ValuesTable(save=True, table_name=long)),
+    ):
+        with pytest.raises(ValueError, match="63 bytes long, not 64"):
+            PostgresTablesPersister(Store(), "", config)
+    for cell in (JsonCell(long), JsonCell("t", long), JsonCell("t", "_id", long)):
+        with pytest.raises(ValueError, match="63 bytes long, not 64"):
+            PostgresJsonPersister(Store(), "", cell)
+
+
+async def test_persisters_that_share_a_driver_share_its_connections_and_hear_of_each_other(
+    database: PostgresDriver, dsn: str
+) -> None:
+    one, two, three = Store(), Store(), Store()
+    shared = TablesConfig(load={"shared": "t"}, save={"t": "shared"})
+    other = TablesConfig(load={"other": "t"}, save={"t": "other"})
+    async with (
+        PostgresTablesPersister(one, database, shared) as first,
+        PostgresTablesPersister(two, database, shared) as second,
+        PostgresTablesPersister(three, database, other) as third,
+    ):
+        for persister in (first, second, third):
+            await persister.start_auto_persisting()
+        one.set_cell("t", "a", "x", 1)
+        await until(lambda: two.get_cell("t", "a", "x") == 1)
+        two.set_cell("t", "a", "x", 2)
+        await until(lambda: one.get_cell("t", "a", "x") == 2)
+        await run(dsn, """UPDATE shared SET x='3'""")
+        await until(lambda: one.get_cell("t", "a", "x") == two.get_cell("t", "a", "x") == 3)
+        assert third.get_stats().loads == 1
+        backends = "SELECT 1 FROM pg_stat_activity WHERE backend_type='client backend'"
+        assert len(await run(dsn, f"{backends} AND pid <> pg_backend_pid()")) == 2
+        await second.destroy()
+        one.set_cell("t", "a", "x", 4)
+        await until(lambda: at_rest(first))
+        await run(dsn, """UPDATE shared SET x='5'""")
+        await until(lambda: one.get_cell("t", "a", "x") == 5)
+
+
+async def test_a_table_that_others_drop_and_make_anew_is_heard_of_again(
+    database: PostgresDriver, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.persisters._postgresdb._LOOK_SECONDS", 0.01)
+    config, store = TablesConfig(load={"anew": "t"}), Store()
+    async with PostgresTablesPersister(store, database, config) as persister:
+        await persister.start_auto_load(({"t": {"a": {"x": 1}}}, {}))
+        await run(
+            dsn,
+            "DROP TABLE anew",
+            "CREATE TABLE anew(_id text PRIMARY KEY, x text)",
+            "INSERT INTO anew VALUES('b', '2')",
+        )
+        await until(lambda: store.get_tables() == {"t": {"b": {"x": 2}}})
+        await run(dsn, "INSERT INTO anew VALUES('c', '3')")
+        await until(lambda: store.has_row("t", "c"))
+
+
+async def test_a_role_that_may_make_nothing_uses_the_triggers_that_are_there(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(
+        dsn, "DROP ROLE IF EXISTS guest", "CREATE ROLE guest LOGIN", "GRANT USAGE ON SCHEMA public TO guest"
+    )
+    await run(
+        dsn,
+        "CREATE TABLE guests(_id text PRIMARY KEY, x text)",
+        "GRANT ALL ON guests TO guest",
+        "REVOKE TRIGGER ON guests FROM guest",
+    )
+    config, store = TablesConfig(load={"guests": "t"}, save={"t": "guests"}), Store()
+    as_guest = dsn.replace("weft@", "guest@")
+    kind = type(database)
+    async with PostgresTablesPersister(store, kind(as_guest), config) as persister:
+        with pytest.raises(StorageError, match="permission denied"):
+            await persister.start_auto_load()
+        assert not persister.is_auto_loading()
+    async with PostgresTablesPersister(store, kind(as_guest, listens=False), config) as persister:
+        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
+    async with PostgresTablesPersister(Store(), database, config) as persister:
+        await persister.start_auto_load()
+    async with PostgresTablesPersister(store, kind(as_guest), config) as persister:
+        await persister.start_auto_persisting()
+        await run(dsn, "INSERT INTO guests VALUES('b', '2')")
+        await until(lambda: store.has_row("t", "b"))
+
+
+async def test_who_looks_for_changes_takes_none_of_its_own_for_anothers(
+    database: PostgresDriver, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, store = (
+        TablesConfig(load={"looked": "t"}, save={"t": "looked"}, auto_load_interval_seconds=0.01),
+        Store(),
+    )
+    looks: list[str] = []
+    async with PostgresTablesPersister(store, type(database)(dsn, listens=False), config) as persister:
+        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
+        looking = persister._db.changed
+
+        async def changed() -> bool:
+            looks.append("looked")
+            return await looking()
+
+        monkeypatch.setattr(persister._db, "changed", changed)
+        await until(lambda: len(looks) > 1)
+        loads = persister.get_stats().loads
+        for number in range(5):
+            store.set_cell("t", "a", "x", number)
+            await until(lambda: at_rest(persister))
+            looks.clear()
+            await until(lambda: len(looks) > 1)
+        assert persister.get_stats().loads == loads
+        await run(dsn, "UPDATE looked SET x='9'")
+        await until(lambda: store.get_cell("t", "a", "x") == 9)
+    assert await run(dsn, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
+
+
+async def test_only_columns_of_the_allow_list_are_made(database: PostgresDriver, dsn: str) -> None:
+    errors: list[str] = []
+    config = TablesConfig(save={"t": TableSave("allowed", columns=["x"])})
+    store = Store().set_row("t", "a", {"x": 1, "y": 2})
+    async with PostgresTablesPersister(
+        store, database, config, on_ignored_error=lambda error: errors.append(str(error))
+    ) as persister:
+        await persister.save()
+    assert await run(dsn, "SELECT * FROM allowed") == [("a", "1")]
+    assert len(errors) == 1

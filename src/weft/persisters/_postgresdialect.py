@@ -5,6 +5,7 @@ TinyBase (10.0.1) makes columns of type ``text`` that hold each cell as JSON tex
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft.jsoncodec import dumps, number_text, parse
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["PostgresDialect"]
 
 _JSON = frozenset({"JSON", "JSONB"})
-_NUMBERS = frozenset({"SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE PRECISION"})
+# REAL is not among them: half as long as Python's numbers, 1.1 would come as 1.10000002384.
+_NUMBERS = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DOUBLE PRECISION"})
+# A NUL of JSON text, and not a backslash and what follows it.
+_JSON_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 _SCHEMA = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), EXISTS(
@@ -71,6 +75,15 @@ class PostgresDialect(Dialect):
         """Text cannot hold a NUL."""
         return {row_id: "NUL in its id" for row_id in row_ids if "\0" in row_id}
 
+    def cell_refusal(self, column_type: str) -> Callable[[str], str | None] | None:
+        """JSON text has NUL as an escape, which ``jsonb`` alone refuses; other text cannot have it."""
+        if column_type == "JSONB":
+            return _nul_in_json
+        return None if self._holds_json(column_type) else _nul_in_text
+
+    def _holds_json(self, column_type: str) -> bool:
+        return column_type in _JSON or (column_type in {"", "TEXT"} and self._text == "json")
+
     def schema(self, tables: Sequence[str]) -> list[Statement]:
         """Tables and views; generated columns, which cannot be written, are not listed."""
         return [Statement(_SCHEMA, (list(tables),))]
@@ -83,13 +96,22 @@ class PostgresDialect(Dialect):
         """Write a cell as text that the column can read."""
         if column_type in _JSON:
             return _json_value
-        return _json_text if column_type in {"", "TEXT"} and self._text == "json" else _plain_text
+        return _json_text if self._holds_json(column_type) else _plain_text
 
     def decoder(self, column_type: str) -> Callable[[Any], Any] | None:
         """Read JSON text, and numbers of any size."""
-        if column_type in _JSON or (column_type in {"", "TEXT"} and self._text == "json"):
+        if self._holds_json(column_type):
             return _from_json
-        return _number if column_type.startswith("NUMERIC") else None
+        return _number if column_type.startswith(("NUMERIC", "REAL")) else None
+
+
+def _nul_in_text(text: str) -> str | None:
+    return "it contains NUL" if "\0" in text else None
+
+
+def _nul_in_json(text: str) -> str | None:
+    inner = isinstance(text, EncodedCell) and _JSON_NUL.search(text) is not None
+    return "it contains NUL" if inner or "\0" in text else None
 
 
 def _json_text(cell: Any) -> str:

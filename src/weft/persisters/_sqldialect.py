@@ -71,6 +71,10 @@ class Dialect(ABC):
         """Row ids that the database cannot hold, each with the reason."""
         return {}
 
+    def cell_refusal(self, column_type: str) -> Callable[[str], str | None] | None:
+        """What says why a column cannot hold a text in stored form; ``None``: it holds any."""
+        return None
+
     @abstractmethod
     def schema(self, tables: Sequence[str]) -> list[Statement]:
         """Queries of ``(table, column, type, unique)``; ``column`` is ``None`` in further unique ones."""

@@ -61,8 +61,9 @@ def fetch_plan(
         raise StorageError(f"table {info.name!r} has no column {cell.store_id_column_name!r}")
     if dialect.fold(cell.store_column_name) not in info.columns:
         return None, None  # who watches a table that is not there makes it with its row ids alone
+    column = info.columns[dialect.fold(cell.store_column_name)]
     rows = yield Statement(
-        f"SELECT {quote(cell.store_column_name)} FROM {quote(info.name)}"
+        f"SELECT {dialect.read(quote(column.name), column.type)} FROM {quote(info.name)}"
         f" WHERE {quote(cell.store_id_column_name)}={dialect.mark(1)}",
         (_ROW_ID,),
     )

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LeftOut", "save_changes_plan", "save_content_plan"]
 
-LeftOut: TypeAlias = dict[tuple[str, str, str], str]
-"""What a save has not written, to a sentence that says so and why: ``"cell"`` or ``"row"``, table and id."""
+LeftOut: TypeAlias = dict[tuple[str, ...], str]
+"""What a save has not written, to a sentence that says so and why: ``"cell"`` or ``"row"``, table and ids."""
 
 R = TypeVar("R")
 
@@ -187,6 +187,29 @@ class _Saver:
             )
         return {row_id: row for row_id, row in rows.items() if row_id not in refused} if refused else rows
 
+    def savable_cells(
+        self, save: TableSave, rows: Mapping[str, Mapping[str, Any]], chosen: Mapping[str, Column]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Leave out cells that their columns cannot hold, likewise."""
+        checks = [
+            (cell_id, check)
+            for cell_id, column in chosen.items()
+            if (check := self.dialect.cell_refusal(column.type)) is not None
+        ]
+        if not checks:
+            return rows
+        kept = dict(rows)
+        for row_id, row in rows.items():
+            for cell_id, check in checks:
+                cell = row.get(cell_id)
+                if isinstance(cell, str) and (reason := check(cell)) is not None:
+                    kept[row_id] = {other: kept[row_id][other] for other in kept[row_id] if other != cell_id}
+                    where = f"cell {cell_id!r} of row {row_id!r} of table {save.table_name!r}"
+                    self.left_out["cell", save.table_name, row_id, cell_id] = (
+                        f"{where} is not saved: {reason}"
+                    )
+        return kept
+
     def content(
         self, save: TableSave, rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]
     ) -> Generator[Statement, list[Sequence[Any]], None]:
@@ -217,7 +240,8 @@ class _Saver:
         emptied = [c for c in unused if allowed is None or c.name in allowed]
         ids, columns = [*chosen], [*chosen.values(), *emptied]
         blank: list[Any] = [None] * len(emptied)
-        written = [(row_id, [row.get(cell_id) for cell_id in ids] + blank) for row_id, row in rows.items()]
+        held = self.savable_cells(save, rows, chosen)
+        written = [(row_id, [row.get(cell_id) for cell_id in ids] + blank) for row_id, row in held.items()]
         id_name = self.dialect.read(quote(info.columns[folded_id].name), info.columns[folded_id].type)
         where = self.where(save, info)
         there = yield Statement(
@@ -246,7 +270,7 @@ class _Saver:
         chosen = yield from self.columns(save, set_ids, kinds)
         groups: dict[tuple[str, ...], list[tuple[str, Sequence[Any]]]] = {}
         emptied: list[str] = []
-        for row_id, row in written.items():
+        for row_id, row in self.savable_cells(save, written, chosen).items():
             ids = tuple(cell_id for cell_id in row if cell_id in chosen)
             if not ids:
                 continue
