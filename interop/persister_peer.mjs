@@ -28,6 +28,15 @@ const makers = {
     await client.connect();
     return createPgPersister(store, client, options.config, undefined, ignore);
   },
+  // The database is this process's own, and others reach it through the port.
+  pglite: async () => {
+    const {PGlite} = await import('@electric-sql/pglite');
+    const {PGLiteSocketServer} = await import('@electric-sql/pglite-socket');
+    const {createPglitePersister} = await import('tinybase/persisters/persister-pglite');
+    const db = await PGlite.create();
+    await new PGLiteSocketServer({db, host: '127.0.0.1', port: options.port, maxConnections: 50}).start();
+    return createPglitePersister(store, db, options.config, undefined, ignore);
+  },
   libsql: async () => {
     const {createClient} = await import('@libsql/client');
     const {createLibSqlPersister} = await import('tinybase/persisters/persister-libsql');

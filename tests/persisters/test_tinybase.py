@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.persister_peer import TinyBasePeer
+from support.ports import free_port
 from weft.persisters import (
+    AsyncpgDriver,
     FilePersister,
     LibsqlDriver,
+    PostgresDriver,
     PostgresJsonPersister,
     PostgresTablesPersister,
+    PsycopgDriver,
     SqliteJsonPersister,
     SqliteTablesPersister,
     TablesConfig,
@@ -74,28 +78,22 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     )
 
 
-@pytest.fixture(params=["json", "tables"])
+@pytest.fixture(params=["asyncpg json", "asyncpg tables", "psycopg json", "psycopg tables"])
 def postgres_place(request: pytest.FixtureRequest, postgres: PostgresServer) -> Place:
     number = next(NUMBERS)
-    if request.param == "json":
+    kind = AsyncpgDriver if "asyncpg" in request.param else PsycopgDriver
+    driver: PostgresDriver = kind(postgres.dsn)
+    if "json" in request.param:
         name = f"js_json{number}"
         config: Any = {"mode": "json", "storeTableName": name}
         return (
-            lambda store: PostgresJsonPersister(store, postgres.dsn, name),
+            lambda store: PostgresJsonPersister(store, driver, name),
             TinyBasePeer("pg", dsn=postgres.dsn, config=config),
             (PETS, MORE, RICH),
         )
-    pets, values = f"js_pets{number}", f"js_values{number}"
-    js_config = {
-        "mode": "tabular",
-        "tables": {"load": {pets: "pets"}, "save": {"pets": pets}},
-        "values": {"load": True, "save": True, "tableName": values},
-    }
-    our_config = TablesConfig(
-        load={pets: "pets"}, save={"pets": pets}, values=ValuesTable(load=True, save=True, table_name=values)
-    )
+    our_config, js_config = numbered_tables(number)
     return (
-        lambda store: PostgresTablesPersister(store, postgres.dsn, our_config),
+        lambda store: PostgresTablesPersister(store, driver, our_config),
         TinyBasePeer("pg", dsn=postgres.dsn, config=js_config),
         (PETS, MORE),
     )
@@ -147,9 +145,32 @@ async def test_sqld_what_one_saves_the_other_loads(sqld_place: Place) -> None:
 
 async def test_sqld_weft_follows_tinybase_live_which_loads_when_told_to(sqld_place: Place) -> None:
     """TinyBase's auto-load hears of nothing there: its client counts anew with each statement."""
-    make, peer, _ = sqld_place
+    await follow_one_way(sqld_place)
+
+
+@pytest.mark.parametrize("mode", ["json", "tables"])
+async def test_pglite_weft_follows_tinybase_live_which_loads_when_told_to(mode: str) -> None:
+    """TinyBase's auto-load, in PGlite's process, is not told of what comes through the socket server."""
+    port = free_port()
+    driver = AsyncpgDriver(f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable", listens=False)
+    if mode == "json":
+        peer = TinyBasePeer("pglite", port=port, config={"mode": "json"})
+        await follow_one_way(
+            (
+                lambda store: PostgresJsonPersister(store, driver, auto_load_interval_seconds=0.02),
+                peer,
+                (),
+            )
+        )
+    else:
+        peer = TinyBasePeer("pglite", port=port, config=JS_TABLES)
+        await follow_one_way((lambda store: PostgresTablesPersister(store, driver, TABLES), peer, ()))
+
+
+async def follow_one_way(place: Place) -> None:
+    make, peer, _ = place
     store = Store()
-    async with make(store) as persister, peer as js:
+    async with peer as js, make(store) as persister:
         await persister.start_auto_persisting(PETS)
         await js.persister("startAutoPersisting")
         assert await js.content() == PETS

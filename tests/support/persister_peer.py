@@ -33,6 +33,7 @@ class TinyBasePeer:
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 26,
         )
+        await self.content()  # its place stands when it answers
         return self
 
     async def store(self, call: str, *args: Any) -> Any:
