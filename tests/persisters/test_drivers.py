@@ -332,26 +332,76 @@ async def test_libsql_would_cut_text_off_at_a_nul_so_it_is_refused(tmp_path: Pat
     driver.close()
 
 
-@pytest.mark.usefixtures("_node")
-async def test_powersync_queues_what_is_saved_and_what_it_brings_is_loaded(tmp_path: Path) -> None:
-    """Its tables are views, which take no upsert: rows are looked for, then updated or inserted."""
-    library = INTEROP / "node_modules" / "@powersync" / "node" / "lib" / "libpowersync_x64.linux.so"
-    driver = ApswDriver(tmp_path / "sync.db", extensions=[(str(library), "sqlite3_powersync_init")])
+POWERSYNC = INTEROP / "node_modules" / "@powersync" / "node" / "lib" / "libpowersync_x64.linux.so"
+
+
+def powersync_driver(path: Path) -> ApswDriver:
+    """A database with PowerSync's extension and, made once, its schema."""
+    driver = ApswDriver(path, extensions=[(str(POWERSYNC), "sqlite3_powersync_init")])
     columns = [{"name": "species", "type": "TEXT"}, {"name": "price", "type": "REAL"}]
     schema = {"tables": [{"name": "pets", "columns": columns, "indexes": []}]}
     driver.open()
-    driver.execute("BEGIN")
-    driver.execute("SELECT powersync_init()")
-    driver.execute("SELECT powersync_replace_schema(?)", [json.dumps(schema)])
-    driver.execute("COMMIT")
-    config = TablesConfig(
-        load={"pets": TableLoad("pets", row_id_column_name="id")},
-        save={"pets": TableSave("pets", row_id_column_name="id", columns=["species", "price"])},
-        nulls="absent",
-        auto_load_interval_seconds=0.01,
-    )
+    if not driver.execute("SELECT 1 FROM sqlite_schema WHERE name='pets'"):
+        driver.execute("BEGIN IMMEDIATE")
+        driver.execute("SELECT powersync_init()")
+        driver.execute("SELECT powersync_replace_schema(?)", [json.dumps(schema)])
+        driver.execute("COMMIT")
+    return driver
+
+
+POWERSYNC_CONFIG = TablesConfig(
+    load={"pets": TableLoad("pets", row_id_column_name="id")},
+    save={"pets": TableSave("pets", row_id_column_name="id", columns=["species", "price"])},
+    values=ValuesTable(load=True, save=True, table_name="values0"),
+    nulls="absent",
+    auto_load_interval_seconds=0.01,
+)
+
+
+@pytest.mark.usefixtures("_node")
+class TestPowerSync(OnAFile):
+    """Rows in its views, which take no upsert; values beside them in a table of SQLite's own."""
+
+    mode = "tables"
+    contents = (PETS, MORE)
+
+    @pytest.fixture(autouse=True)
+    def number_of_the_values(self, ground: None) -> None:
+        self.number = 0
+
+    def connect(self) -> SqliteDriver:
+        return powersync_driver(self.path)
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return SqliteTablesPersister(store, self._driver(), POWERSYNC_CONFIG, **options)
+
+    async def read_raw(self) -> Content | None:
+        rows = await self.run(("SELECT id, species, price FROM pets", ()))
+        pets = {str(row_id): {"species": species, "price": price} for row_id, species, price in rows}
+        ((open_,),) = await self.run(("SELECT open FROM values0", ()))
+        return {"pets": pets}, {"open": open_}
+
+    async def write_raw(self, content: Content) -> None:
+        await self.run(
+            ("DELETE FROM pets", ()),
+            *(
+                ("INSERT INTO pets(id, species, price) VALUES(?,?,?)", (row_id, row["species"], row["price"]))
+                for row_id, row in content[0]["pets"].items()
+            ),
+            ("DROP TABLE IF EXISTS values0", ()),
+            ("CREATE TABLE values0(_id PRIMARY KEY, open)", ()),
+            ("INSERT INTO values0 VALUES('_',?)", (content[1]["open"],)),
+        )
+
+    async def write_bad(self) -> None:
+        await self.run(("DROP TABLE IF EXISTS values0", ()), ("CREATE TABLE values0(no_row_ids)", ()))
+
+
+@pytest.mark.usefixtures("_node")
+async def test_powersync_queues_what_is_saved_and_what_it_brings_is_loaded(tmp_path: Path) -> None:
+    driver = powersync_driver(tmp_path / "sync.db")
     store = Store().set_row("pets", "fido", {"species": "dog", "price": 5})
-    async with SqliteTablesPersister(store, driver, config) as persister:
+    async with SqliteTablesPersister(store, driver, POWERSYNC_CONFIG) as persister:
         await persister.start_auto_persisting()
         store.set_cell("pets", "fido", "price", 6)
         await until(lambda: at_rest(persister))
