@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from pycrdt import Doc, Map
 
+from support.ledger import Ledger
 from support.repoclient import RepoClient, numbered_id, read
 from support.serving import WeftServe
 from support.yclient import YClient
@@ -26,31 +27,6 @@ KILLS = 28
 WRITERS = 4
 KINDS = ["yjs", "automerge"]
 CRASH_SERVER = Path(__file__).parents[1] / "support" / "crash_server.py"
-
-
-class Ledger:
-    """What the clients were promised, round by round, and when the server's end has come."""
-
-    def __init__(self) -> None:
-        self.acknowledged: dict[str, int] = {}
-        self.sent: dict[str, int] = {}
-        self.seen: dict[str, Any] = {}  # by a client that did not write it
-        self._left = 0
-        self._reached = asyncio.Event()
-
-    def count_down(self, acknowledgements: int) -> None:
-        self._left = acknowledgements
-        self._reached.clear()
-
-    def acknowledge(self, cells: dict[str, int]) -> None:
-        self.acknowledged.update(cells)
-        self._left -= len(cells)
-        if self._left <= 0:
-            self._reached.set()
-
-    async def reached(self) -> None:
-        async with asyncio.timeout(20):
-            await self._reached.wait()
 
 
 class Writer(Protocol):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycrdt import Map
 
-from support.live import until
-from support.repoclient import RepoClient
+from support.bridged import DOCUMENT, KINDS, ROOM, Tables
 from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient
 from weft.errors import StorageError
@@ -20,7 +18,6 @@ from weft.limits import DEFAULT_LIMITS
 from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
 from weft.mirrors._amcore import ROOT, ScalarType
 from weft.mirrors.ydoc import YDocument, create_doc
-from weft.providers import YWebsocketProvider
 from weft.server import MemoryRoomStorage, RoomSettings, SqliteRoomStorage, bridge_document_id
 from weft.server.auth import Allow, Request
 from weft.server.bridge import Bridge
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
 
     from weft.server.storage import RoomStorage
 
-ROOM = "farm"
-DOCUMENT = bridge_document_id(ROOM)
 Content = tuple[Any, Any]
 
 
@@ -223,64 +218,6 @@ async def test_what_only_one_side_holds_stays_there() -> None:
 
 
 # Over real sockets
-
-
-class Tables:
-    """A Store kept in a bridged room by a client of either kind. Use as ``async with``."""
-
-    def __init__(self, url: str, kind: str) -> None:
-        self.store = Store()
-        self._errors: list[Exception] = []
-        self._mirror: YjsMirror | AutomergeMirror
-        if kind == "yjs":
-            doc = create_doc()
-            self._mirror = YjsMirror(self.store, doc, on_error=self._errors.append)
-            self._client: YWebsocketProvider | RepoClient = YWebsocketProvider(doc, url, ROOM)
-        else:
-            self._client = RepoClient(url, DOCUMENT)
-            document = self._client.documents[DOCUMENT]
-            self._mirror = AutomergeMirror(self.store, document, on_error=self._errors.append)
-            self._client.follow(DOCUMENT)
-
-    @property
-    def content(self) -> Content:
-        return self.store.get_content()
-
-    async def flush(self) -> None:
-        if isinstance(self._client, RepoClient):
-            await self._client.flush(DOCUMENT)
-        else:
-            await self._client.flush(timeout=20)
-
-    async def until(self, expected: Content) -> None:
-        await until(
-            lambda: self.content == expected,
-            lambda callback: partial(
-                self.store.del_listener, self.store.add_did_finish_transaction_listener(callback)
-            ),
-            f"{expected}; there is {self.content}",
-        )
-
-    async def closed(self) -> int:
-        assert isinstance(self._client, RepoClient)
-        return await self._client.wait_closed()
-
-    async def __aenter__(self) -> Self:
-        self._mirror.start()
-        await self._client.__aenter__()
-        if isinstance(self._client, RepoClient):
-            await self._client.synced(DOCUMENT)
-        else:
-            await self._client.wait_synced(timeout=20)
-        return self
-
-    async def __aexit__(self, *error: Any) -> None:
-        await self._client.__aexit__(*error)
-        self._mirror.stop()
-        assert self._errors == []
-
-
-KINDS = ["yjs", "automerge"]
 
 
 @pytest.mark.parametrize("first", KINDS)
