@@ -22,9 +22,12 @@ from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, SPREAD, SPREAD_IDS, row_ids, spread
 from weft import Store
 from weft.persisters import (
+    AsyncpgDriver,
     FilePersister,
     Persister,
+    PostgresDriver,
     PostgresTablesPersister,
+    PsycopgDriver,
     SqliteJsonPersister,
     SqliteTablesPersister,
     Status,
@@ -60,9 +63,9 @@ def _sqlite_tables(store: Store, path: Path) -> Persister:
     return SqliteTablesPersister(store, path, _config(SPREAD_IDS), on_ignored_error=_fail)
 
 
-def _postgres_tables(store: Store, dsn: str, prefix: str) -> Persister:
+def _postgres_tables(store: Store, driver: type[PostgresDriver], dsn: str, prefix: str) -> Persister:
     config = _config([prefix + name for name in SPREAD_IDS])
-    return PostgresTablesPersister(store, dsn, config, on_ignored_error=_fail)
+    return PostgresTablesPersister(store, driver(dsn), config, on_ignored_error=_fail)
 
 
 # name of the line, case on both sides, our persister, TinyBase's
@@ -71,6 +74,8 @@ PLACES: list[tuple[str, str, Callable[[Store, Path], Persister], str]] = [
     ("SQLite, JSON", "sqlite_json", _sqlite_json, LIBSQL),
     ("SQLite, tables", "sqlite_tables", _sqlite_tables, LIBSQL),
 ]
+
+DRIVERS: dict[str, type[PostgresDriver]] = {"asyncpg": AsyncpgDriver, "psycopg": PsycopgDriver}
 
 
 async def _save_and_load(make: Callable[[Store, Path], Persister], folder: Path) -> tuple[Times, Times]:
@@ -135,8 +140,9 @@ async def _cells(folder: Path, dsn: str, turn: int) -> dict[str, Times]:
     for size in SIZES:
         path = folder / f"cells{turn}_{size}"
         times[f"sqlite_cell_{size}"] = await _one_cell(size, partial(_sqlite_tables, path=path))
-        make = partial(_postgres_tables, dsn=dsn, prefix=f"weft{turn}_{size}_")
-        times[f"postgres_cell_{size}"] = await _one_cell(size, make)
+        for name, driver in DRIVERS.items():
+            make = partial(_postgres_tables, driver=driver, dsn=dsn, prefix=f"{name}{turn}_{size}_")
+            times[f"{name}_cell_{size}"] = await _one_cell(size, make)
     return times
 
 
@@ -145,24 +151,15 @@ def _theirs(*part: str) -> dict[str, Times]:
         return node_times("bench_persisters.mjs", folder, *part)
 
 
-def _per_cell(
-    name: str, case: str, peer: str, ours: dict[str, Times], theirs: dict[str, Times]
-) -> list[Line]:
+def _per_cell(name: str, peer: str, ours: list[Times], theirs: list[Times]) -> list[Line]:
+    """Lines of one kind of database; the times are those of the sizes."""
+    what = f"one changed cell, {name}"
     found = [
-        Line(
-            f"one changed cell, {name}, {size:,} cells",
-            ours[f"{case}_{size}"].min,
-            peer,
-            theirs[f"{case}_{size}"].min,
-            1.0,
-        )
-        for size in SIZES
+        Line(f"{what}, {size:,} cells", our.min, peer, their.min, 1.0)
+        for size, our, their in zip(SIZES, ours, theirs, strict=True)
     ]
-    small, large = (ours[f"{case}_{size}"].min for size in SIZES)
-    return [
-        *found,
-        Line(f"one changed cell, {name}, growth", large, f"ours at {SIZES[0]:,} cells", small, 1.5),
-    ]
+    small, large = ours
+    return [*found, Line(f"{what}, growth", large.min, f"ours at {SIZES[0]:,} cells", small.min, 1.5)]
 
 
 def lines() -> list[Line]:
@@ -187,13 +184,18 @@ def lines() -> list[Line]:
         ]
     theirs |= best(*(turn[0] for turn in turns))
     ours |= best(*(turn[1] for turn in turns))
+
+    def each_size(times: dict[str, Times], case: str) -> list[Times]:
+        return [times[f"{case}_cell_{size}"] for size in SIZES]
+
     found = []
-    for name, case, _, peer in PLACES:
+    for label, case, _, peer in PLACES:
         for verb in ("save", "load"):
-            ours_, theirs_ = ours[f"{case}_{verb}"].min, theirs[f"{case}_{verb}"].min
-            found.append(Line(f"{verb} 100,000 cells, {name}", ours_, peer, theirs_, 1.0))
-    return [
-        *found,
-        *_per_cell("SQLite", "sqlite_cell", LIBSQL, ours, theirs),
-        *_per_cell("PostgreSQL", "postgres_cell", PG, ours, theirs),
-    ]
+            our, their = ours[f"{case}_{verb}"], theirs[f"{case}_{verb}"]
+            found.append(Line(f"{verb} 100,000 cells, {label}", our.min, peer, their.min, 1.0))
+    found += _per_cell("SQLite", LIBSQL, each_size(ours, "sqlite"), each_size(theirs, "sqlite"))
+    for driver in DRIVERS:
+        found += _per_cell(
+            f"PostgreSQL, {driver}", PG, each_size(ours, driver), each_size(theirs, "postgres")
+        )
+    return found

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("store", "set_cell, 100,000 transactions"),
         ("mirror", "one added row at 100,000 cells"),
         ("hop", "one hop to a Node peer"),
-        ("persisters", "one changed cell, PostgreSQL, 100,000 cells"),
+        ("persisters", "one changed cell, PostgreSQL, psycopg, 100,000 cells"),
     ],
 )
 def test_an_area_is_measured_and_its_table_printed(area: str, line: str) -> None:
