@@ -27,6 +27,11 @@ def _postgres(request: pytest.FixtureRequest) -> str:
     return f"postgresql://weft@127.0.0.1:{server.port}/shop"
 
 
+def _pglite(request: pytest.FixtureRequest) -> str:
+    dsn: str = request.getfixturevalue("pglite").dsn
+    return dsn
+
+
 def _sqld(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue("sqld").url
     return url
@@ -40,6 +45,7 @@ def _powersync(request: pytest.FixtureRequest) -> str:
 # What stands on a page, and what it is in a test.
 PLACES: dict[str, Callable[[pytest.FixtureRequest], str]] = {
     "postgresql://user@host/shop": _postgres,
+    "postgresql://postgres@127.0.0.1:5433/postgres?sslmode=disable": _pglite,
     "http://127.0.0.1:8080": _sqld,
     "/usr/lib/powersync.so": _powersync,
 }

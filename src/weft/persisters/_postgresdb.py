@@ -109,7 +109,7 @@ class PostgresDatabase:
         Raises:
             StorageError: Nothing was written, or it is not known as the connection broke off.
         """
-        result, before, after = await self._run(plan)
+        result, before, after = await self._run(plan, writes=True)
         if before == self._seen:
             self._seen = after  # otherwise others wrote, and that is still news
         self._driver._listening.wrote(tables, by=self._watcher)
@@ -125,11 +125,11 @@ class PostgresDatabase:
         return now != self._seen
 
     async def _run(
-        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]]
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], *, writes: bool = False
     ) -> tuple[R, str, str]:
         # A caller that is cancelled leaves it running, and the next waits for it: libraries give up what a
         # server is doing by asking it to, which not every server answers.
-        task = asyncio.get_running_loop().create_task(self._try(plan))
+        task = asyncio.get_running_loop().create_task(self._try(plan, writes))
         self._running.add(task)
         task.add_done_callback(self._ended)
         await asyncio.wait([task])
@@ -141,13 +141,13 @@ class PostgresDatabase:
             task.exception()  # seen, if nobody waits any more
 
     async def _try(
-        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]]
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], writes: bool
     ) -> tuple[R, str, str]:
         try:
             async with self._driver._busy:
                 for attempt in range(_TRIES):
                     try:
-                        return await self._transact(plan())
+                        return await self._transact(plan(), writes)
                     except self._driver.errors as error:
                         if attempt == _TRIES - 1 or getattr(error, "sqlstate", None) not in _AGAIN:
                             raise
@@ -157,14 +157,17 @@ class PostgresDatabase:
         except self._driver.errors as error:
             raise StorageError(f"PostgreSQL: {error!r}") from error
 
-    async def _transact(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> tuple[R, str, str]:
+    async def _transact(
+        self, plan: Generator[Statement, list[Sequence[Any]], R], writes: bool
+    ) -> tuple[R, str, str]:
         await self._begin()
+        looks = not self.listens
         before = after = ""
         try:
-            if not self.listens:
+            if looks:
                 before = after = (await self._execute(_SNAPSHOT))[0][0]
             result = await self._drive(plan)
-            if not self.listens and (number := (await self._execute(_OWN_NUMBER))[0][0]) is not None:
+            if looks and writes and (number := (await self._execute(_OWN_NUMBER))[0][0]) is not None:
                 # What the next sees if nobody else commits: our number is over, and no other is open.
                 after = f"{int(number) + 1}:{int(number) + 1}:" if before == f"{number}:{number}:" else before
             await self._driver.execute("COMMIT")
