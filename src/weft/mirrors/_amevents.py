@@ -87,11 +87,15 @@ class Reader:
         return self._tables, self._values, self._heals
 
     def note_copies(self, paths: Iterable[Path]) -> None:
-        """Note what was written because of :meth:`read`; it gives way to writes that did not know of it."""
+        """Note what was written because of :meth:`read`: it gives way to writes that did not know of it.
+
+        What stands there now is put into what :meth:`read` returned.
+        """
         for path in paths:
             found = self._look(path)
             if found is not None:
                 _remember(self._copies, path, op_id(found[1]))
+            self._put(path, self._tree.value(found))
 
     # -- what is alive -----------------------------------------------------------------------------------
 
@@ -209,6 +213,8 @@ class Reader:
     def _restore(self, path: Path, grave: bytes | None) -> None:
         """Give a cell what a container that has lost holds for it, unless somebody wrote it on purpose."""
         tree, key = self._tree, encode_key(path[-1])
+        if len(path) < 2 or tree.container(()) is None:
+            return  # beside tables and values; or all was deleted
         lost = None if grave is None else tree.look(grave, key)
         found = self._look(path)
         if found is not None:
@@ -225,7 +231,6 @@ class Reader:
     def _heal(self, path: Path, cell: object) -> None:
         if cell is UNDEFINED or cell is None or isinstance(cell, bool | int | float | str):
             self._heals[path] = cell
-            self._put(path, cell)
         else:
             where = "/".join(path)
             self._report(MirrorError(f"{Foreign(cell)!r:.200} at {where!r} has lost and cannot be put back"))

@@ -31,7 +31,7 @@ Path: TypeAlias = tuple[str, ...]
 
 def is_container(path: Path) -> bool:
     """Whether a map of the layout has its place there, and not a cell or value."""
-    return len(path) < 2 or (path[0] == TABLES and len(path) < 4)
+    return not path or (len(path) < 4 if path[0] == TABLES else path == (VALUES,))
 
 
 class Foreign:
