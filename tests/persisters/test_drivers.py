@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import random
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import apsw
@@ -27,6 +28,7 @@ from weft.persisters import (
 )
 from weft.persisters._sqldialect import Statement
 from weft.persisters._sqlitedb import SqliteDatabase
+from weft.persisters._sqlitedriver import StdlibDriver
 from weft.persisters._turns import Turns
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
@@ -320,6 +322,31 @@ async def test_a_file_that_is_no_database_is_an_error(
     driver.close()
     assert store.get_content() == PETS
     assert path.read_bytes().startswith(b"this is no database")
+
+
+@pytest.mark.parametrize("connect", [ApswDriver, LibsqlDriver, StdlibDriver])
+async def test_a_database_with_damaged_pages_is_an_error(
+    connect: Callable[[Path], SqliteDriver], tmp_path: Path
+) -> None:
+    path, number = tmp_path / "store.db", next(_numbers)
+    pets = Store().set_content(PETS)
+    for row in range(200):
+        pets.set_row("pets", str(row), {"species": "x" * 100, "price": row})
+    async with SqliteTablesPersister(pets, path, _config(number)) as persister:
+        await persister.save()
+    data = bytearray(path.read_bytes())
+    assert len(data) > 4 * 4096
+    data[4096 : 3 * 4096] = random.Random(0).randbytes(2 * 4096)
+    path.write_bytes(data)
+    driver = connect(path)
+    store = Store().set_content(MORE)
+    async with SqliteTablesPersister(store, driver, _config(number)) as persister:
+        for verb in (persister.load, persister.save, persister.start_auto_save):
+            with pytest.raises(StorageError, match="malformed"):
+                await verb()
+    driver.close()
+    assert store.get_content() == MORE
+    assert path.read_bytes() == data
 
 
 async def test_libsql_would_cut_text_off_at_a_nul_so_it_is_refused(tmp_path: Path) -> None:

@@ -89,3 +89,14 @@ async def test_a_path_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     async with LmdbPersister(Store(), tmp_path / "file") as persister:
         with pytest.raises(StorageError, match="file"):
             await persister.load()
+
+
+async def test_an_environment_that_is_none_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "data.mdb").write_bytes(b"no environment" * 1000)
+    store = Store().set_content(PETS)
+    async with LmdbPersister(store, tmp_path) as persister:
+        for verb in (persister.load, persister.save):
+            with pytest.raises(StorageError, match="not an LMDB file"):
+                await verb()
+    assert store.get_content() == PETS
+    assert (tmp_path / "data.mdb").read_bytes() == b"no environment" * 1000

@@ -16,6 +16,7 @@ from weft.testing._persisterhooks import MORE, PETS, Failing, until
 
 if TYPE_CHECKING:
     from weft.changes import Content
+    from weft.persisters import Persister
 
 __all__ = ["PersisterSuite"]
 
@@ -116,9 +117,15 @@ class PersisterSuite(AutomaticTests):
         store = Store().set_content(PETS)
         async with self.make(store) as persister:
             await self.write_bad()
-            with pytest.raises(StorageError):
-                await persister.load(MORE)
-            assert store.get_content() == PETS
+
+            async def load_more() -> Persister:
+                return await persister.load(MORE)
+
+            # Automatic saves do not replace it either, or the next load would find content.
+            for action in (load_more, persister.start_auto_save, load_more):
+                with pytest.raises(StorageError):
+                    await action()
+                assert store.get_content() == PETS
             await persister.save()
         assert await self.loaded_content() == PETS
 
