@@ -1,0 +1,84 @@
+"""What JavaScript writes into a document beside a Store's cells: left alone, reported, no reason to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.amlinks import JsLink
+from weft import Store
+from weft.errors import MirrorError
+from weft.mirrors.amdoc import AutomergeDocument
+from weft.mirrors.automerge import AutomergeMirror
+
+if TYPE_CHECKING:
+    from support.node import SyncJsPeer
+
+pytestmark = pytest.mark.interop
+
+ROW = ["tinybase", "t", "t", "r"]
+FOREIGN = {"counter": 3, "date": 0}
+PUTS = {**FOREIGN, "immutable": "fixed", "uint": 1, "int": -1, "float": 2}
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_foreign_values_are_reported_and_the_rest_is_read(sync_js: SyncJsPeer, loaded: bool) -> None:
+    """The binding panics at a counter, and at the map that it stands in."""
+    name = f"foreign {loaded}"
+    sync_js("am.create", name=name)
+    sync_js(
+        "am.edit", name=name, edits=[["set", ["tinybase"], {"t": {"t": {"r": {"c": "text"}}}, "v": {"v": 1}}]]
+    )
+    store, errors = Store(), list[Exception]()
+    if loaded:
+        document = AutomergeDocument(sync_js("am.save", name=name))
+        link = JsLink(sync_js, name, document)
+        mirror = AutomergeMirror(store, document, on_error=errors.append)
+        sync_js(
+            "am.edit", name=name, edits=[["put", [*ROW, kind], kind, value] for kind, value in PUTS.items()]
+        )
+        link.settle()
+        mirror.start()
+    else:
+        document = AutomergeDocument()
+        link = JsLink(sync_js, name, document)
+        mirror = AutomergeMirror(store, document, on_error=errors.append).start()
+        link.settle()
+        sync_js(
+            "am.edit", name=name, edits=[["put", [*ROW, kind], kind, value] for kind, value in PUTS.items()]
+        )
+        link.settle()
+    assert store.get_content() == (
+        {"t": {"r": {"c": "text", "immutable": "fixed", "uint": 1, "int": -1, "float": 2}}},
+        {"v": 1},
+    )
+    assert all(isinstance(error, MirrorError) for error in errors)
+    assert {name for name in FOREIGN if any(f"'{name}'" in str(error) for error in errors)} == FOREIGN.keys()
+    sync_js("am.edit", name=name, edits=[["increment", [*ROW, "counter"], 2]])
+    link.settle()
+    store.set_cell("t", "r", "c", "ours")
+    store.del_cell("t", "r", "uint")
+    link.settle()
+    content = sync_js("am.content", name=name, path=ROW)
+    assert content["counter"] == {"$type": "A.Counter", "text": "5"}
+    assert content["c"] == "ours"
+    assert "uint" not in content
+    store.set_cell("t", "r", "counter", 7)  # a write of our own is one
+    link.settle()
+    assert sync_js("am.content", name=name, path=[*ROW, "counter"]) == 7
+    assert store.get_cell("t", "r", "counter") == 7
+    mirror.stop()
+
+
+def test_a_text_that_javascript_edits_in_place_is_followed(sync_js: SyncJsPeer) -> None:
+    sync_js("am.create", name="typing")
+    store, document = Store(), AutomergeDocument()
+    link = JsLink(sync_js, "typing", document)
+    with AutomergeMirror(store, document):
+        store.set_cell("t", "r", "c", "helo")
+        link.settle()
+        sync_js("am.edit", name="typing", edits=[["splice", [*ROW, "c"], 3, 0, "l"]])
+        sync_js("am.edit", name="typing", edits=[["splice", [*ROW, "c"], 5, 0, "!"]])
+        link.settle()
+        assert store.get_cell("t", "r", "c") == "hello!"
