@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,7 @@ from weft.persisters import (
     TableSave,
     TablesConfig,
     ValuesTable,
+    blocking,
 )
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, at_rest, until
@@ -245,6 +248,43 @@ async def test_a_killed_backend_is_got_over(database: PostgresDriver, dsn: str) 
         text = Store().set_content(MORE).get_json()
         await run(dsn, f"UPDATE killed SET store='{text}'")
         await until(lambda: store.get_content() == MORE)
+
+
+async def test_connections_that_fall_silent_are_given_up_and_made_anew(
+    database: PostgresDriver, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("_postgresdb", "_asyncpgdriver", "_psycopgdriver"):
+        monkeypatch.setattr(f"weft.persisters.{module}.PING_SECONDS", 0.2)
+    errors, store = list[Exception](), Store()
+    async with PostgresJsonPersister(store, database, "silent", on_ignored_error=errors.append) as persister:
+        await persister.start_auto_persisting(PETS)
+        backends = await run(
+            dsn,
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE backend_type='client backend' AND pid <> pg_backend_pid()",
+        )
+        assert len(backends) == 2
+        try:
+            for (pid,) in backends:
+                os.kill(pid, signal.SIGSTOP)
+            text = Store().set_content(MORE).get_json()
+            await run(dsn, f"UPDATE silent SET store='{text}'")
+            await until(lambda: store.get_content() == MORE, seconds=40)
+            store.set_value("open", "again")
+            await until(lambda: at_rest(persister), seconds=40)
+        finally:
+            for (pid,) in backends:
+                os.kill(pid, signal.SIGCONT)
+        assert "again" in (await run(dsn, "SELECT store FROM silent"))[0][0]
+
+
+def test_scripts_may_share_a_driver_one_after_the_other(database: PostgresDriver) -> None:
+    for number in range(2):
+        with blocking(PostgresJsonPersister(Store(), database, "scripts")) as persister:
+            persister.load()
+            assert persister.get_store().get_values() == ({"n": 0} if number else {})
+            persister.get_store().set_value("n", number)
+            persister.save()
 
 
 async def test_a_server_that_is_not_there_is_an_error() -> None:

@@ -186,9 +186,10 @@ class PostgresDatabase:
         begin = "BEGIN ISOLATION LEVEL SERIALIZABLE"
         if not await self._driver.open():
             try:
-                await self._driver.execute(begin)
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._driver.execute(begin)
             except self._driver.errors:
-                await self._driver.close()  # lost while nobody used it
+                await self._driver.close()  # lost while nobody used it, or silent
                 await self._driver.open()
             else:
                 return
@@ -262,6 +263,7 @@ class PostgresDatabase:
         self._driver._users -= 1
         if not self._driver._users:
             await self._driver.close()
+            self._driver._busy = asyncio.Lock()  # the next user may have another event loop
 
 
 def _driver_for(dsn: str) -> PostgresDriver:

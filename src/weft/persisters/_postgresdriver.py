@@ -19,7 +19,8 @@ __all__ = ["CONNECT_SECONDS", "PING_SECONDS", "PostgresDriver"]
 CONNECT_SECONDS = 10.0
 """How long a server may take to let us in."""
 PING_SECONDS = 5.0
-"""How long a connection that listens may be silent before it is asked whether it lives, and may take then."""
+"""How long a connection that listens is silent before it is asked whether it lives, and how long any may take
+to say so."""
 
 
 class PostgresDriver(ABC):
@@ -56,7 +57,8 @@ class PostgresDriver(ABC):
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """Run one statement with ``$1``, ``$2`` for the parameters; returns its rows, if it gives any.
 
-        Transactions are left to statements ``BEGIN`` and ``COMMIT``. It is never cancelled.
+        Transactions are left to statements ``BEGIN`` and ``COMMIT``. When it was cancelled, the connection is
+        closed next.
         """
 
     @abstractmethod
