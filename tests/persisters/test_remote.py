@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,6 +175,17 @@ async def test_a_refusal_is_an_error_that_names_the_status(status: int) -> None:
                     await verb()
     finally:
         await site.stop()
+
+
+@pytest.mark.parametrize("address", ["http://{}127.0.0.1:9", "http://{}[bad", "nonsense://{}x"])
+async def test_errors_show_no_password_and_no_query(address: str) -> None:
+    url = f"{address.format('user:hunter2@')}/store?token=hunter3"
+    async with RemotePersister(Store(), url) as persister:
+        with pytest.raises(StorageError) as caught:
+            await persister.load()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "://" in shown
+    assert "hunter" not in shown
 
 
 async def test_an_answer_that_is_too_long_is_refused(site: Site) -> None:

@@ -3,12 +3,7 @@ from __future__ import annotations
 import pytest
 
 from weft.errors import ConnectError
-from weft.providers._transport import closed_error, is_final_refusal, refused_error, shown_url
-
-
-def test_a_shown_url_has_neither_query_nor_user_nor_fragment() -> None:
-    shown = shown_url("wss://user:secret@example.org:8443/base/room?token=secret#secret")
-    assert shown == "wss://example.org:8443/base/room"
+from weft.providers._transport import closed_error, is_final_refusal, refused_error
 
 
 @pytest.mark.parametrize(

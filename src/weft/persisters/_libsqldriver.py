@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import libsql  # type: ignore[import-untyped]
 
+from weft._urls import shown_url
 from weft.persisters._sqlitedriver import SEEN, SqliteDriver
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class LibsqlDriver(SqliteDriver):
     errors = (libsql.Error, ValueError, TypeError, OverflowError)
 
     def __init__(self, database: str | os.PathLike[str], *, auth_token: str | None = None) -> None:
-        self.name = os.fspath(database)
-        self.looks_apart = "://" in self.name or self.name.startswith("libsql:")
+        self._database = os.fspath(database)
+        self.name = shown_url(self._database)
+        self.looks_apart = "://" in self._database or self._database.startswith("libsql:")
         self._auth_token = auth_token
         self._watcher: Any = None  # never in a transaction: a server begins to count anew after each
         self._looked = 0.0
@@ -54,12 +56,12 @@ class LibsqlDriver(SqliteDriver):
     @property
     def queue(self) -> object:
         """All that use one server take turns."""
-        return _QUEUES.setdefault(self.name, object()) if self.looks_apart else self
+        return _QUEUES.setdefault(self._database, object()) if self.looks_apart else self
 
     def connect(self) -> Any:
         """Connect."""
         options = {} if self._auth_token is None else {"auth_token": self._auth_token}
-        return libsql.connect(self.name, isolation_level=None, **options)
+        return libsql.connect(self._database, isolation_level=None, **options)
 
     def open(self) -> None:
         """Connect, to a server twice."""

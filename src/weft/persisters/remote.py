@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
+from weft._urls import shown_url
 from weft.errors import StorageError
 from weft.persisters._document import ANY, ConflictError, DocumentPersister
 from weft.persisters._side import StoreSide
@@ -88,7 +89,7 @@ class RemotePersister(DocumentPersister):
                 headers["If-Match"] = expected
         status, answered, _ = await self._request("POST", self._save_url, headers, data)
         if status == 412:
-            raise ConflictError(f"{self._save_url}: another saved before")
+            raise ConflictError(f"{shown_url(self._save_url)}: another saved before")
         self._expect(status, "POST", self._save_url)
         tag = answered.get("ETag") if self._save_url == self._load_url else None
         if tag is not None:
@@ -117,7 +118,7 @@ class RemotePersister(DocumentPersister):
     @staticmethod
     def _expect(status: int, method: str, url: str) -> None:
         if not 200 <= status < 300:
-            raise StorageError(f"{url}: {method} was answered with status {status}")
+            raise StorageError(f"{shown_url(url)}: {method} was answered with status {status}")
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, data: bytes | None = None
@@ -132,10 +133,13 @@ class RemotePersister(DocumentPersister):
                 async for chunk in response.content.iter_chunked(2**16):
                     body += chunk
                     if len(body) > self._max_bytes:
-                        raise StorageError(f"{url}: the answer is longer than {self._max_bytes} bytes")
+                        raise StorageError(
+                            f"{shown_url(url)}: the answer is longer than {self._max_bytes} bytes"
+                        )
                 return response.status, response.headers, bytes(body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise StorageError(f"{url}: {error!r}") from error
+            # Not from the error: a log would show the URL that it holds.
+            raise StorageError(f"{shown_url(url)}: {shown_url(repr(error))}") from None
 
 
 def remote_handler(

@@ -15,8 +15,8 @@ Contract, for both:
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
+from weft._urls import shown_url
 from weft.errors import ConnectError, ConnectionClosedError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ __all__ = [
     "closed_error",
     "is_final_refusal",
     "refused_error",
-    "shown_url",
 ]
 
 ABNORMAL_CLOSURE = 1006  # RFC 6455, section 7.4.1: no close frame came
@@ -108,12 +107,6 @@ class Transport(Protocol):
         Raises:
             ConnectError: It could not be opened. Nothing is left behind.
         """
-
-
-def shown_url(url: str) -> str:
-    """The URL as it may stand in messages and logs: without query, fragment and user, which may be secret."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def refused_error(url: str, status: int) -> ConnectError:

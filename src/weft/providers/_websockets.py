@@ -22,8 +22,9 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
+from weft._urls import shown_url
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers._transport import closed_error, refused_error, shown_url
+from weft.providers._transport import closed_error, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
