@@ -340,6 +340,27 @@ def test_messages_of_later_versions_are_left_alone() -> None:
     assert server.receive(_message(type="leave", senderId="c")) == [PeerLeft()]
 
 
+def test_a_removed_document_is_added_again_only_to_the_next_connection() -> None:
+    """The server's sync state goes on, and would take what it sent meanwhile for received."""
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    put(theirs, "a", 1)
+    wire = Wire(**{PETS: theirs})
+    wire.client.add(PETS, ours)
+    wire.connect()
+    wire.client.remove(PETS)
+    put(theirs, "b", 2)
+    wire.pump([], wire.server.changed(PETS))
+    assert wire.client.is_spent(PETS)
+    with pytest.raises(LocalProtocolError, match="takes a new connection"):
+        wire.client.add(PETS, ours)
+    wire.client.disconnected()
+    wire.server.disconnected()
+    assert not wire.client.is_spent(PETS)
+    wire.client.add(PETS, ours)
+    wire.connect()
+    assert ours.heads == theirs.heads
+
+
 def test_who_leaves_says_so_when_there_is_somebody_to_tell() -> None:
     wire = Wire()
     assert wire.client.leave() == []

@@ -10,6 +10,7 @@ from pycrdt import Doc, Map
 from support.live import until
 from support.reposerver import RepoServer, cells, id_of, put
 from support.syncserver import SyncServer
+from weft._subscribers import subscribe
 from weft.mirrors.amdoc import AutomergeDocument
 from weft.mirrors.ydoc import YDocument, create_doc
 from weft.providers import AutomergeWebsocketProvider, Backoff, WebsocketProvider, YWebsocketProvider
@@ -36,9 +37,10 @@ class Provided(ABC):
         self.options = {
             "transport": serving.transport,
             "backoff": AT_ONCE,
-            "on_error": self.errors.append,
+            "on_error": self._failed,
             **options,
         }
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     @abstractmethod
@@ -56,6 +58,15 @@ class Provided(ABC):
     @abstractmethod
     def hear(self, callback: Callable[..., None]) -> Callable[[], object]:
         """Call back at each change; returns a function that ends it."""
+
+    def _failed(self, error: Exception) -> None:
+        self.errors.append(error)
+        for watcher in tuple(self._watchers):
+            watcher()
+
+    async def until_error(self) -> None:
+        """Wait until something was reported."""
+        await until(lambda: bool(self.errors), lambda heard: subscribe(self._watchers, heard), "an error")
 
     async def until_cells(self, **cells: object) -> None:
         await until(

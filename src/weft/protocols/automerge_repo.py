@@ -124,6 +124,7 @@ class RepoSession:
         self._connected = False
         self._shared: dict[str, _Shared] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
+        self._spent: set[str] = set()  # documents that were spoken of on this connection, and removed
         self._heard: dict[tuple[str, str], int] = {}
         self._count = 0
         self._tokens = 0
@@ -153,6 +154,7 @@ class RepoSession:
         self._connected = False
         self.other = None
         self._waiting.clear()
+        self._spent.clear()
         lost = tuple(token for shared in self._shared.values() for token in shared.flushes)
         for document_id, shared in self._shared.items():
             self._shared[document_id] = _Shared(
@@ -230,10 +232,13 @@ class RepoSession:
 
         Raises:
             ValueError: The id is none, or another document was added with it.
+            LocalProtocolError: It was removed on this connection (:meth:`is_spent`).
         """
         decode_document_id(document_id)
         if document_id in self._shared:
             raise ValueError(f"document {document_id} was added before")
+        if document_id in self._spent:
+            raise LocalProtocolError(f"document {document_id} was removed: it takes a new connection")
         shared = _Shared(document, document.new_sync_state(), read_only)
         self._shared[document_id] = shared
         effects: list[Effect] = []
@@ -247,7 +252,17 @@ class RepoSession:
     def remove(self, document_id: str) -> list[Effect]:
         """No longer keep a document in sync."""
         shared = self._shared.pop(document_id, None)
+        if shared is not None and shared.started:
+            self._spent.add(document_id)
         return [FlushLost(tuple(shared.flushes))] if shared is not None and shared.flushes else []
+
+    def is_spent(self, document_id: str) -> bool:
+        """Whether a document was removed on this connection, so that it can be added only to the next.
+
+        What the other end has sent meanwhile is lost, and it would never send it again: two ends of which one
+        begins anew exchange messages for ever.
+        """
+        return document_id in self._spent
 
     def unavailable(self, document_id: str) -> list[Effect]:
         """Say that a document that was :class:`Requested` or :class:`Wanted` is not to be had here."""

@@ -103,6 +103,7 @@ class RepoAdapter:
         self._dial = dial
         self._attached = False
         self._denied: ProviderError | None = None
+        self._next: list[Shared] = []  # to be added to the next connection
         self._all = Waiting(standing, lambda: None)  # who waits for all documents
 
     # --- for the provider
@@ -116,9 +117,14 @@ class RepoAdapter:
         """
         if document.in_transaction:
             raise LocalProtocolError("a document cannot be added while a transaction is open")
-        effects = self.session.add(document_id, document)
+        # One that was removed waits for the next connection.
+        is_spent = self.session.is_spent(document_id) and document_id not in self.shares
+        effects = [] if is_spent else self.session.add(document_id, document)
         shared = Shared(document_id, document, is_new, Waiting(self._standing, self._wake))
         self.shares[document_id] = shared
+        if is_spent:
+            self._next.append(shared)
+            self._wake()
         if self._attached:
             self._listen(shared)
         self._perform(effects)
@@ -131,6 +137,8 @@ class RepoAdapter:
             return
         self._push(always=True)
         self._perform(self.session.remove(shared.document_id))
+        if shared in self._next:
+            self._next.remove(shared)
         del self.shares[shared.document_id]
         self._unlisten(shared)
         shared.synced = False
@@ -222,6 +230,9 @@ class RepoAdapter:
         """Let go of the connection; what waits for an answer will be asked again."""
         self._denied = None
         self._perform(self.session.disconnected())
+        while self._next:
+            shared = self._next.pop()
+            self.session.add(shared.document_id, shared.document)
         for shared in self.shares.values():
             shared.waiting.void_questions()
             shared.synced = shared.unavailable = shared.dirty = False
@@ -289,11 +300,13 @@ class RepoAdapter:
         outbox = self.engine.outbox
         if outbox is None or self.session.other is None:
             return False
+        if self._next and not always:
+            raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
         held = False
         for shared in tuple(self.shares.values()):
             if outbox.size > _ROOM and not always:
                 break  # until the outbox is empty
-            if not shared.dirty and not shared.waiting.has_questions:
+            if shared in self._next or not (shared.dirty or shared.waiting.has_questions):
                 continue
             if shared.document.in_transaction:
                 held = True
