@@ -50,15 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         if options.command == "serve":
+            import asyncio
+
             from weft._cli.serve import serve
 
-            serve(
-                host=options.host,
-                port=options.port,
-                db=options.db,
-                origins=options.origin,
-                bridge=options.bridge,
-                say=_say,
+            asyncio.run(
+                serve(
+                    host=options.host,
+                    port=options.port,
+                    db=options.db,
+                    origins=options.origin,
+                    bridge=options.bridge,
+                    say=_say,
+                )
             )
         else:
             from weft._cli.demo import demo

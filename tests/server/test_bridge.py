@@ -19,6 +19,7 @@ from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
 from weft.mirrors._amcore import ROOT, ScalarType
 from weft.mirrors.ydoc import YDocument, create_doc
 from weft.server import MemoryRoomStorage, RoomSettings, SqliteRoomStorage, bridge_document_id
+from weft.server._room import RoomContext
 from weft.server.auth import Allow, Request
 from weft.server.bridge import Bridge
 from weft.server.documents import DocumentRoom, storage_name
@@ -84,14 +85,9 @@ def sync_documents(one: AutomergeDocument, two: AutomergeDocument) -> None:
 
 
 def open_bridge(storage: RoomStorage, yjs: list[bytes], automerge: list[bytes]) -> Bridge:
-    options: Any = {
-        "storage": storage,
-        "limits": DEFAULT_LIMITS,
-        "settings": RoomSettings(),
-        "clock": lambda: 0.0,
-    }
-    room = Room(ROOM, yjs, lambda _: None, **options)
-    document = DocumentRoom(storage_name(DOCUMENT), automerge, lambda _: None, **options)
+    context = RoomContext(storage=storage, limits=DEFAULT_LIMITS, settings=RoomSettings(), clock=lambda: 0.0)
+    room = Room(ROOM, yjs, lambda _: None, context)
+    document = DocumentRoom(storage_name(DOCUMENT), automerge, lambda _: None, context)
     return Bridge(room, document)
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
-
+from support.socketclient import SocketClient
 from weft.mirrors import AutomergeDocument
 from weft.mirrors._amcore import ROOT, ScalarType
 from weft.protocols._cbor import encode
@@ -24,17 +22,14 @@ from weft.protocols.automerge_repo import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
-
-    from websockets.asyncio.client import ClientConnection
 
     from weft.mirrors.amdoc import DocumentEvent
     from weft.protocols.automerge_repo import Effect
 
 __all__ = ["RepoClient", "numbered_id", "put", "read"]
 
-_PATIENCE = 20.0
 _names = count()
 
 
@@ -56,31 +51,24 @@ def read(document: AutomergeDocument) -> dict[str, Any]:
     return {key: value[0][1] for key, value in zip(core.keys(ROOT), core.values(ROOT), strict=True)}
 
 
-class RepoClient:
+class RepoClient(SocketClient):
     """One client with any number of documents. Use as ``async with``.
 
     Attributes:
         session: Its end of the protocol.
         documents: Its documents, by id.
         effects: What the session told, oldest first; ``Send`` is done and not kept.
-        frames: Every message received, oldest first.
     """
 
     def __init__(self, url: str, *ids: str, **options: Any) -> None:
+        super().__init__(url, options)
         name = f"client {next(_names)}"
         self.session = RepoSession(role="client", peer_id=name, session_id=name)
         self.documents: dict[str, AutomergeDocument] = {}
         self.effects: list[Effect] = []
-        self.frames: list[bytes] = []
-        self.close_code: int | None = None
-        self.close_reason: str | None = None
         for document_id in ids:
             self.add(document_id)
-        self._url = url
-        self._options = {"max_size": None, "compression": None, "ping_interval": None, **options}
-        self._news = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
-        self.socket: ClientConnection
 
     def add(self, document_id: str, document: AutomergeDocument | None = None) -> AutomergeDocument:
         """Keep a document in sync, a new one unless one is given. To be called before the connection."""
@@ -116,8 +104,7 @@ class RepoClient:
         Raises:
             ConnectionError: The connection has ended.
         """
-        if self.close_code is not None:
-            raise ConnectionError(f"closed with {self.close_code} {self.close_reason}")
+        self.expect_open()
         token, effects = self.session.request_flush(document_id)
         await self._perform(effects)
         await self.wait_for(Flushed(token))
@@ -130,17 +117,6 @@ class RepoClient:
     def heard(self) -> list[Ephemeral]:
         """The ephemeral messages that came."""
         return [effect for effect in self.effects if isinstance(effect, Ephemeral)]
-
-    async def send(self, message: bytes) -> None:
-        """Send one message as it is.
-
-        Raises:
-            ConnectionError: The connection has ended.
-        """
-        try:
-            await self.socket.send(message)
-        except ConnectionClosed as error:
-            raise ConnectionError(str(error)) from error
 
     async def synced(self, document_id: str) -> AutomergeDocument:
         """Wait until a document is here, and return it."""
@@ -160,59 +136,22 @@ class RepoClient:
         document = self.documents[document_id]
         await self.wait(lambda: cells.items() <= read(document).items())
 
-    async def wait(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds, asked after each message.
-
-        Raises:
-            ConnectionError: The connection ended first.
-        """
-        async with asyncio.timeout(_PATIENCE):
-            while not condition():
-                if self.close_code is not None:
-                    raise ConnectionError(f"closed with {self.close_code} {self.close_reason}")
-                self._news.clear()
-                await self._news.wait()
-
-    async def wait_closed(self) -> int:
-        """Wait for the end of the connection; its close code."""
-        async with asyncio.timeout(_PATIENCE):
-            await asyncio.shield(self._reader)
-        assert self.close_code is not None
-        return self.close_code
-
-    def cut(self) -> None:
-        """Break the connection without a word, as a network does."""
-        self.socket.transport.abort()
-
-    async def __aenter__(self) -> Self:
-        self.close_code = None
-        self.socket = await connect(self._url, **self._options)
-        self._reader = asyncio.create_task(self._read())
-        with suppress(ConnectionError):  # the reader tells
-            await self._perform(self.session.connected())
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.socket.close()
-        await self._reader
+        await super().__aexit__(kind, error, trace)
         await asyncio.gather(*self._sending, return_exceptions=True)  # the connection is over
 
+    async def _greet(self) -> None:
+        with suppress(ConnectionError):  # the reader tells
+            await self._perform(self.session.connected())
+
+    async def _take(self, frame: bytes) -> None:
+        await self._perform(self.session.receive(frame))
+
     async def _read(self) -> None:
-        try:
-            while True:
-                frame = await self.socket.recv()
-                assert isinstance(frame, bytes), "a text frame"
-                self.frames.append(frame)
-                await self._perform(self.session.receive(frame))
-                self._news.set()
-        except (ConnectionClosed, ConnectionError):
-            await self.socket.wait_closed()
-            self.close_code = self.socket.protocol.close_code or 1006
-            self.close_reason = self.socket.protocol.close_reason
-            self.effects += self.session.disconnected()
-            self._news.set()
+        await super()._read()
+        self.effects += self.session.disconnected()
 
     async def _perform(self, effects: Sequence[Effect]) -> None:
         self.effects += [effect for effect in effects if not isinstance(effect, Send)]

@@ -5,21 +5,14 @@ The tests of the server talk to it with this, so that a mistake shared by both s
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 from pycrdt import Doc, Map, get_update
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from websockets.asyncio.client import ClientConnection
+from support.socketclient import SocketClient
 
 __all__ = [
     "YClient",
@@ -31,8 +24,6 @@ __all__ = [
     "varbytes",
     "varuint",
 ]
-
-_PATIENCE = 20.0
 
 
 def varuint(value: int) -> bytes:
@@ -84,12 +75,11 @@ def awareness_frame(states: dict[int, tuple[int, Any]]) -> bytes:
     return b"\1" + varbytes(payload)
 
 
-class YClient:
+class YClient(SocketClient):
     """One client in one room. Use as ``async with``; everything it receives it also keeps.
 
     Attributes:
         doc: Its document; the tests use the root map ``m``.
-        frames: Every frame received, oldest first.
         awareness: Client id to the last state heard; ``None`` for those who have left.
         step2: How many SyncStep2 messages came.
         denied: Reasons of "permission denied" messages.
@@ -104,46 +94,20 @@ class YClient:
         greet: bool = True,
         **options: Any,
     ) -> None:
+        super().__init__(f"{url}/{quote(room)}", options)
         self.doc = doc or Doc()
         self.map: Map[Any] = self.doc.get("m", type=Map)
-        self.frames: list[bytes] = []
         self.awareness: dict[int, Any] = {}
         self.step1 = 0
         self.step2 = 0
         self.denied: list[str] = []
-        self.close_code: int | None = None
-        self.close_reason: str | None = None
-        self._greet = greet
+        self._greets = greet
         self._asked = int(greet)
-        self._target = f"{url}/{quote(room)}"
-        self._options = {"max_size": None, "compression": None, "ping_interval": None, **options}
-        self._news = asyncio.Event()
-        self.socket: ClientConnection
 
-    async def __aenter__(self) -> Self:
-        self.socket = await connect(self._target, **self._options)
-        self._reader = asyncio.create_task(self._read())
-        if self._greet:
+    async def _greet(self) -> None:
+        if self._greets:
             with suppress(ConnectionError):  # the reader tells
                 await self.send(step1_frame(self.doc.get_state()))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.socket.close()
-        await self._reader
-
-    async def send(self, frame: bytes) -> None:
-        """Send one frame.
-
-        Raises:
-            ConnectionError: The connection has ended.
-        """
-        try:
-            await self.socket.send(frame)
-        except ConnectionClosed as error:
-            raise ConnectionError(str(error)) from error
 
     async def set(self, **cells: Any) -> bytes:
         """Write keys in one transaction and send the update, which is returned."""
@@ -170,51 +134,13 @@ class YClient:
         await self.wait(lambda: self.step2 > 0)
         return self
 
-    async def wait(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds, asked after each frame.
-
-        Raises:
-            ConnectionError: The connection ended first.
-        """
-        async with asyncio.timeout(_PATIENCE):
-            while not condition():
-                if self.close_code is not None:
-                    raise ConnectionError(f"closed with {self.close_code} {self.close_reason}")
-                self._news.clear()
-                await self._news.wait()
-
     async def wait_for(self, **cells: Any) -> None:
         """Wait until the keys have these values."""
         await self.wait(lambda: all(self.map.get(key) == value for key, value in cells.items()))
 
-    async def wait_closed(self) -> int:
-        """Wait for the end of the connection; its close code."""
-        async with asyncio.timeout(_PATIENCE):
-            await asyncio.shield(self._reader)
-        assert self.close_code is not None
-        return self.close_code
-
-    def cut(self) -> None:
-        """Break the connection without a word, as a network does."""
-        self.socket.transport.abort()
-
     @property
     def content(self) -> dict[str, Any]:
         return dict(self.map.to_py() or {})
-
-    async def _read(self) -> None:
-        try:
-            while True:
-                frame = await self.socket.recv()
-                assert isinstance(frame, bytes), "a text frame"
-                self.frames.append(frame)
-                await self._take(frame)
-                self._news.set()
-        except (ConnectionClosed, ConnectionError):
-            await self.socket.wait_closed()
-            self.close_code = self.socket.protocol.close_code or 1006
-            self.close_reason = self.socket.protocol.close_reason
-            self._news.set()
 
     async def _take(self, frame: bytes) -> None:
         # A y-websocket client reads one message of a frame, so a server must not put two into one.

@@ -25,7 +25,7 @@ __all__ = ["serve"]
 _log = logging.getLogger("weft.server")
 
 
-def serve(
+async def serve(
     *,
     host: str,
     port: int,
@@ -49,17 +49,6 @@ def serve(
         StorageError: The database cannot be opened, or could not take the last updates.
         OSError: The address cannot be listened on.
     """
-    asyncio.run(_serve(host, port, db, origins, bridge, say))
-
-
-async def _serve(
-    host: str,
-    port: int,
-    db: str,
-    origins: Sequence[str] | None,
-    bridge: Sequence[str],
-    say: Callable[[str], None],
-) -> None:
     anywhere = origins is not None and "*" in origins
     server = Server(
         auth=allow_all if origins is not None else _allow_pages_of_this_machine,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,11 +18,28 @@ if TYPE_CHECKING:
     from weft.server.rooms import RoomSettings
     from weft.server.storage import Compactor, RoomStorage
 
-__all__ = ["BaseRoom"]
+__all__ = ["BaseRoom", "RoomContext"]
 
 _log = logging.getLogger("weft.server")
 
 P = TypeVar("P", bound=Peer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomContext:
+    """What the rooms of one server have in common.
+
+    Attributes:
+        storage: Where updates go.
+        limits: Bounds of clients that have none of their own.
+        settings: How rooms live.
+        clock: Seconds, monotonic.
+    """
+
+    storage: RoomStorage
+    limits: Limits
+    settings: RoomSettings
+    clock: Callable[[], float]
 
 
 class BaseRoom(Generic[P]):
@@ -34,11 +52,8 @@ class BaseRoom(Generic[P]):
         name: The room's name in storage.
         updates: What storage has of it.
         failed: Called once when storage could not take an update; nothing is acknowledged any more.
-        storage: Where updates go.
+        context: What it shares with the server's other rooms.
         compactor: Makes one update out of many.
-        limits: Bounds of clients that have none of their own.
-        settings: How the room lives.
-        clock: Seconds, monotonic.
     """
 
     def __init__(
@@ -46,19 +61,18 @@ class BaseRoom(Generic[P]):
         name: str,
         updates: Sequence[bytes],
         failed: Callable[[Self], None],
+        context: RoomContext,
         *,
-        storage: RoomStorage,
         compactor: Compactor,
-        limits: Limits,
-        settings: RoomSettings,
-        clock: Callable[[], float],
     ) -> None:
         self.name = name
-        self.limits = limits
-        self.settings = settings
-        self.clock = clock
+        self.limits = context.limits
+        self.settings = context.settings
+        self.clock = context.clock
         self.peers: set[P] = set()
-        self.log = RoomLog(name, updates, storage=storage, compactor=compactor, failed=self._storage_failed)
+        self.log = RoomLog(
+            name, updates, storage=context.storage, compactor=compactor, failed=self._storage_failed
+        )
         self._forget = partial(failed, self)
         self._ends: list[Callable[[], None]] = []
         self._partner: BaseRoom[Any] | None = None

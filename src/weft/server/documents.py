@@ -12,7 +12,7 @@ from weft.mirrors._amlog import compact_rows
 from weft.mirrors.amdoc import AutomergeDocument
 from weft.protocols.automerge_repo import document_url
 from weft.server._repopeer import RepoPeer
-from weft.server._room import BaseRoom
+from weft.server._room import BaseRoom, RoomContext
 from weft.server.auth import decide
 from weft.server.registry import Rooms
 from weft.server.storage import Compacted
@@ -20,14 +20,11 @@ from weft.server.storage import Compacted
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from weft.limits import Limits
     from weft.mirrors.amdoc import DocumentEvent
     from weft.protocols._repomessages import EphemeralMessage
     from weft.server._outbox import Link
     from weft.server.auth import Auth, Decision, Request
     from weft.server.bridge import Bridges
-    from weft.server.rooms import RoomSettings
-    from weft.server.storage import RoomStorage
 
 __all__ = ["DocumentRoom", "Documents", "compact_changes", "storage_name"]
 
@@ -58,11 +55,7 @@ class DocumentRoom(BaseRoom[RepoPeer]):
         name: The document's name in storage.
         updates: What storage has of it: changes, and saved documents.
         failed: Called once when storage could not take changes; nothing is acknowledged any more.
-        document_id: The document's id.
-        storage: Where changes go.
-        limits: Bounds of its clients.
-        settings: How the room lives.
-        clock: Seconds, monotonic.
+        context: What it shares with the server's other documents.
 
     Raises:
         RemoteProtocolError: Storage holds something else.
@@ -73,24 +66,11 @@ class DocumentRoom(BaseRoom[RepoPeer]):
         name: str,
         updates: list[bytes],
         failed: Callable[[DocumentRoom], None],
-        *,
-        storage: RoomStorage,
-        limits: Limits,
-        settings: RoomSettings,
-        clock: Callable[[], float],
+        context: RoomContext,
     ) -> None:
-        super().__init__(
-            name,
-            updates,
-            failed,
-            storage=storage,
-            compactor=compact_changes,
-            limits=limits,
-            settings=settings,
-            clock=clock,
-        )
+        super().__init__(name, updates, failed, context, compactor=compact_changes)
         self.document_id = name.removeprefix(storage_name(""))
-        self.document = AutomergeDocument.from_rows(updates, limits=limits)
+        self.document = AutomergeDocument.from_rows(updates, limits=context.limits)
         self._wanting: set[RepoPeer] = set()
         self._ends = [self.document.subscribe(self._take)]
 
@@ -128,30 +108,22 @@ class Documents:
     """All Automerge documents of a server, and its automerge-repo clients.
 
     Args:
-        storage: Where documents are kept; opened and closed by the owner.
+        context: What they share with the server's rooms. Its storage is opened and closed by the owner.
         auth: Decides on each document that a client speaks of.
         auth_timeout: Seconds the hook has.
-        limits: Bounds of each connection.
-        settings: How rooms live.
-        clock: Seconds, monotonic.
     """
 
-    def __init__(
-        self,
-        storage: RoomStorage,
-        *,
-        auth: Auth,
-        auth_timeout: float,
-        limits: Limits,
-        settings: RoomSettings,
-        clock: Callable[[], float],
-    ) -> None:
-        make = partial(DocumentRoom, storage=storage, limits=limits, settings=settings, clock=clock)
-        self.rooms: Rooms[DocumentRoom] = Rooms(storage, make=make, settings=settings, clock=clock)
+    def __init__(self, context: RoomContext, *, auth: Auth, auth_timeout: float) -> None:
+        self.rooms: Rooms[DocumentRoom] = Rooms(
+            context.storage,
+            make=partial(DocumentRoom, context=context),
+            settings=context.settings,
+            clock=context.clock,
+        )
         self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
-        self.limits = limits
-        self.settings = settings
-        self.stored = storage.stored
+        self.limits = context.limits
+        self.settings = context.settings
+        self.stored = context.storage.stored
         self.bridges: Bridges | None = None
         self._auth = auth
         self._auth_timeout = auth_timeout

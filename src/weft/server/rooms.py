@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from weft.protocols._ymessages import awareness_message, update_message
 from weft.protocols.awareness import Awareness
 from weft.server._compact import build_document, compact_updates
-from weft.server._room import BaseRoom
+from weft.server._room import BaseRoom, RoomContext
 from weft.server._ypeer import YPeer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from weft.limits import Limits
     from weft.protocols.awareness import AwarenessChange
-    from weft.server.storage import RoomStorage
 
 __all__ = ["Broadcast", "Room", "RoomSettings"]
 
@@ -65,10 +63,7 @@ class Room(BaseRoom[YPeer]):
         name: The room's name.
         updates: What storage has of it; updates go there as received.
         failed: Called once when storage could not take an update; nothing is acknowledged any more.
-        storage: Where updates go.
-        limits: Bounds of clients that have none of their own.
-        settings: How the room lives.
-        clock: Seconds, monotonic.
+        context: What it shares with the server's other rooms.
 
     Raises:
         RemoteProtocolError: Storage holds something that is not an update.
@@ -79,24 +74,11 @@ class Room(BaseRoom[YPeer]):
         name: str,
         updates: list[bytes],
         failed: Callable[[Room], None],
-        *,
-        storage: RoomStorage,
-        limits: Limits,
-        settings: RoomSettings,
-        clock: Callable[[], float],
+        context: RoomContext,
     ) -> None:
-        super().__init__(
-            name,
-            updates,
-            failed,
-            storage=storage,
-            compactor=compact_updates,
-            limits=limits,
-            settings=settings,
-            clock=clock,
-        )
+        super().__init__(name, updates, failed, context, compactor=compact_updates)
         self._doc, self.document = build_document(updates)  # both held: the hub's reference is weak
-        self.awareness = Awareness(self._doc.client_id, limits=limits)
+        self.awareness = Awareness(self._doc.client_id, limits=context.limits)
         self._checking = False
         self._ends = [
             self.document.subscribe(self._take),

@@ -14,7 +14,7 @@ import struct
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
@@ -24,6 +24,7 @@ from websockets.protocol import OPEN
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.server._names import read_query, read_room
+from weft.server._room import RoomContext
 from weft.server._ypeer import YPeer
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.registry import Rooms
@@ -186,13 +187,11 @@ class Server:
         if isinstance(origins, str) or isinstance(bridge, str):
             raise TypeError("origins and bridge are lists of strings, not one string")
         self.host = host
-        make = partial(Room, storage=storage, limits=limits, settings=settings, clock=clock)
+        context = RoomContext(storage=storage, limits=limits, settings=settings, clock=clock)
         self.rooms: Rooms[Room] = Rooms(
-            storage, make=make, settings=settings, clock=clock, broadcast=broadcast
+            storage, make=partial(Room, context=context), settings=settings, clock=clock, broadcast=broadcast
         )
-        self.documents = _open_documents(
-            storage, auth=auth, auth_timeout=auth_timeout, limits=limits, settings=settings, clock=clock
-        )
+        self.documents = _open_documents(context, auth=auth, auth_timeout=auth_timeout)
         if bridge:
             from weft.server.bridge import Bridges  # noqa: PLC0415 - an extra
 
@@ -411,7 +410,7 @@ class Server:
         self.ignored_text_frames += 1
 
 
-def _open_documents(storage: RoomStorage, **options: Any) -> Documents | None:
+def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) -> Documents | None:
     try:
         from weft.server.documents import Documents  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -419,7 +418,7 @@ def _open_documents(storage: RoomStorage, **options: Any) -> Documents | None:
             raise
         _log.info("automerge-repo clients are not served: %s is not installed", error.name)
         return None
-    return Documents(storage, **options)
+    return Documents(context, auth=auth, auth_timeout=auth_timeout)
 
 
 async def _say_restart(connection: _Connection) -> None:
