@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -218,36 +217,6 @@ async def test_two_edits_at_once_by_two_persisters_are_both_kept(path: Path) -> 
             await asyncio.sleep(0)
     tables = json.loads(path.read_text())[0]
     assert {row_id: len(row) for row_id, row in tables["pets"].items()} == {"fido": 2, "one": 10, "two": 10}
-
-
-_OTHER_PROCESS = """
-import asyncio, sys
-from weft.persisters import FilePersister
-from weft.store import Store
-
-async def main(path, name):
-    store = Store()
-    async with FilePersister(store, path) as persister:
-        await persister.start_auto_persisting()
-        for number in range(30):
-            store.set_cell("t", name, str(number), number)
-            await asyncio.sleep(0.002)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-async def test_four_processes_write_one_file_and_nothing_is_lost(path: Path) -> None:
-    processes = [
-        subprocess.Popen([sys.executable, "-c", _OTHER_PROCESS, str(path), f"p{number}"])
-        for number in range(4)
-    ]
-    for process in processes:
-        assert await asyncio.to_thread(process.wait, 40) == 0
-    tables = json.loads(path.read_text())[0]
-    assert {row_id: len(row) for row_id, row in tables["t"].items()} == {
-        f"p{number}": 30 for number in range(4)
-    }
 
 
 async def test_a_full_disk_is_an_error_keeps_the_old_file_and_is_got_over(path: Path) -> None:
