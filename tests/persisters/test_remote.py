@@ -140,6 +140,67 @@ async def test_a_save_over_anothers_is_merged(site: Site) -> None:
         assert one.get_row_ids("pets") == ["fido", "one", "two"]
 
 
+async def test_a_weak_version_is_compared_before_the_save_as_no_server_may_match_it() -> None:
+    """RFC 9110, 13.1.1: If-Match compares strongly, so a weak one never matches."""
+    kept: list[bytes] = []
+    requests: list[str] = []
+
+    async def weak(request: web.Request) -> web.Response:
+        requests.append(request.method)
+        headers = {"ETag": f'W/"{len(kept)}"'} if kept else {}
+        if request.method == "POST":
+            if request.headers.get("If-Match", "*") != "*":
+                return web.Response(status=412)
+            kept.append(await request.read())
+            return web.Response(headers={"ETag": f'W/"{len(kept)}"'})
+        return web.Response(body=kept[-1], headers=headers) if kept else web.Response(status=404)
+
+    site = Site(weak)
+    await site.start()
+    try:
+        one, two = Store(), Store()
+        async with RemotePersister(one, site.url) as first, RemotePersister(two, site.url) as second:
+            await first.start_auto_persisting(PETS)
+            await second.start_auto_persisting()
+            requests.clear()
+            one.set_row("pets", "one", {"price": 1})
+            await until(lambda: at_rest(first))
+            assert requests == ["HEAD", "POST"]
+            two.set_row("pets", "two", {"price": 2})
+            await second.stop_auto_save()
+            await first.load()
+            assert one.get_row_ids("pets") == ["fido", "one", "two"]
+    finally:
+        await site.stop()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_save_that_is_sent_elsewhere_is_saved_there_or_an_error(status: int) -> None:
+    """All but the last two statuses make a GET of it, which saves nothing: a page to log in, as a rule."""
+    posted: list[bytes] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        if "to" not in request.query:
+            return web.Response(status=status, headers={"Location": "/store?to=here"})
+        if request.method == "POST":
+            posted.append(await request.read())
+        return web.Response(text="welcome")
+
+    site = Site(elsewhere)
+    await site.start()
+    try:
+        async with RemotePersister(Store().set_content(PETS), site.url) as persister:
+            if status < 307:
+                with pytest.raises(StorageError, match="POST was redirected to a GET"):
+                    await persister.save()
+                assert posted == []
+            else:
+                await persister.save()
+                assert posted == [Store().set_content(PETS).get_json().encode()]
+    finally:
+        await site.stop()
+
+
 async def test_a_lost_connection_is_reported_and_nothing_is_lost_when_it_is_back(site: Site) -> None:
     errors: list[Exception] = []
     store, other = Store(), Store()

@@ -34,6 +34,17 @@ def test_the_table_of_the_values_is_no_table_of_rows() -> None:
     assert [*config.loads()] == [*config.saves()] == ["pets"]
 
 
+def test_tables_saved_in_one_would_delete_each_others_rows_unless_conditions_part_them() -> None:
+    with pytest.raises(ValueError, match="'dogs' and 'cats' are both saved in table 'pets'"):
+        TablesConfig(save={"dogs": "pets", "cats": TableSave("pets")})
+    with pytest.raises(ValueError, match="both saved"):
+        TablesConfig(load={"pets": TableLoad("all", condition=HERE)}, save={"dogs": "pets", "cats": "pets"})
+    parted = {
+        species: TableSave("pets", condition=f"$tableName.species='{species}'") for species in ("dog", "cat")
+    }
+    assert TablesConfig(save=parted).saves() == parted
+
+
 def test_a_config_that_cannot_be_is_refused_at_once() -> None:
     for bad in (
         lambda: TableLoad("t", condition="shop='here'"),

@@ -101,7 +101,8 @@ class TablesConfig:
 
     Attributes:
         load: Table of the database to table id, or :class:`TableLoad`.
-        save: Table id to table of the database, or :class:`TableSave`.
+        save: Table id to table of the database, or :class:`TableSave`; one table for each, unless their
+            conditions differ.
         values: The keyed values.
         nulls: What SQL's NULL is: ``"null"``, the cell ``None``, as in TinyBase; or ``"absent"``, no cell.
             Both are saved as NULL.
@@ -143,6 +144,7 @@ class TablesConfig:
 
     def _find_saves(self) -> dict[str, TableSave]:
         saves: dict[str, TableSave] = {}
+        places: dict[tuple[str, str | None], str] = {}
         for table_id, how in self.save.items():
             table = TableSave(how) if isinstance(how, str) else how
             if table.table_name == self.values.table_name:
@@ -151,4 +153,8 @@ class TablesConfig:
                 load = self._loads.get(table.table_name)
                 table = replace(table, condition=_ALL if load is None else load.condition)
             saves[table_id] = table
+            other = places.setdefault((table.table_name, table.condition), table_id)
+            if other != table_id:
+                # Each save would delete the other's rows.
+                raise ValueError(f"{other!r} and {table_id!r} are both saved in table {table.table_name!r}")
         return saves

@@ -85,8 +85,10 @@ class RemotePersister(DocumentPersister):
         if self._save_url == self._load_url and expected is not ANY:
             if expected is None:
                 headers["If-None-Match"] = "*"
-            elif isinstance(expected, str):
+            elif isinstance(expected, str) and not expected.startswith("W/"):
                 headers["If-Match"] = expected
+            elif await self.probe() != expected:  # a server must not match a weak one, or gives none
+                raise ConflictError(f"{shown_url(self._load_url)}: another saved before")
         status, answered, _ = await self._request("POST", self._save_url, headers, data)
         if status == 412:
             raise ConflictError(f"{shown_url(self._save_url)}: another saved before")
@@ -129,6 +131,9 @@ class RemotePersister(DocumentPersister):
             async with self._session.request(
                 method, url, headers={**self._headers, **(headers or {})}, data=data
             ) as response:
+                if response.method != method:
+                    what = f"{method} was redirected to a {response.method}, which saves nothing"
+                    raise StorageError(f"{shown_url(url)}: {what}")
                 body = bytearray()
                 async for chunk in response.content.iter_chunked(2**16):
                     body += chunk
