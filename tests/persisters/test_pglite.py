@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.postgres_suite import JsonMode, TablesMode
+from weft.testing.persisters import KillSuite
 
 if TYPE_CHECKING:
     from support.pglite import Pglite
@@ -22,12 +23,12 @@ class OnPglite:
         self.dsn = pglite.dsn
 
 
-class TestJson(OnPglite, JsonMode):
-    pass
+class TestJson(OnPglite, JsonMode, KillSuite):
+    kills = 20
 
 
-class TestTables(OnPglite, TablesMode):
-    pass
+class TestTables(OnPglite, TablesMode, KillSuite):
+    kills = 20
 
 
 class TestPsycopgJson(OnPglite, JsonMode):

@@ -474,7 +474,6 @@ async def test_who_looks_for_changes_takes_none_of_its_own_for_anothers(
     )
     looks: list[str] = []
     async with PostgresTablesPersister(store, type(database)(dsn, listens=False), config) as persister:
-        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
         looking = persister._db.changed
 
         async def changed() -> bool:
@@ -482,6 +481,7 @@ async def test_who_looks_for_changes_takes_none_of_its_own_for_anothers(
             return await looking()
 
         monkeypatch.setattr(persister._db, "changed", changed)
+        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
         await until(lambda: len(looks) > 1)
         loads = persister.get_stats().loads
         for number in range(5):

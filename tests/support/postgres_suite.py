@@ -20,7 +20,7 @@ from weft.persisters import (
     ValuesTable,
 )
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite
 
 if TYPE_CHECKING:
     from weft.changes import Content
@@ -136,7 +136,9 @@ class TablesMode(_Mode):
 
     async def write_raw(self, content: Content) -> None:
         tables, values = content
+        mend = f"ALTER TABLE {self.table} RENAME COLUMN no_row_ids TO _id"  # what write_bad did
         statements = [
+            f"DO 'BEGIN {mend}; EXCEPTION WHEN undefined_column OR undefined_table THEN NULL; END'",
             f"CREATE TABLE IF NOT EXISTS {self.table}(_id text PRIMARY KEY)",
             f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS species text",
             f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS price text",
@@ -177,17 +179,3 @@ class TablesMode(_Mode):
                 with pytest.raises(StorageError, match="no column '_id'"):
                     await verb()
         assert store.get_content() == PETS
-
-    async def test_bad_stored_data_stops_no_auto_load(self) -> None:
-        errors: list[Exception] = []
-        store = Store()
-        await self.write_raw(PETS)
-        async with self.make(store, on_ignored_error=errors.append) as persister:
-            persister.first_retry_seconds = 0.01
-            await persister.start_auto_load()
-            await self.write_bad()
-            await until(lambda: bool(errors))
-            assert store.get_content() == PETS
-            await run(self.dsn, f"ALTER TABLE {self.table} RENAME COLUMN no_row_ids TO _id")
-            await self.write_raw(MORE)
-            await until(lambda: store.get_content() == MORE)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
 from weft.persisters._persister import Persister
+from weft.persisters._polling import Polling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from weft.persisters._sqlconfig import TablesConfig
     from weft.persisters._sqlsave import LeftOut
@@ -38,3 +39,14 @@ class TablesPersister(Persister):
             if what not in self._left_out:
                 self._report(StorageError(sentence))
         self._left_out |= left_out
+
+    def _look(self, changed: Callable[[], Awaitable[bool]], listener: Callable[..., None]) -> Polling:
+        """Ask every ``auto_load_interval_seconds`` whether others changed something, and tell of it."""
+
+        async def look() -> None:
+            async with self._turns.turn():  # not while a save of ours is half-way
+                news = await changed()
+            if news:
+                listener()
+
+        return Polling(self._config.auto_load_interval_seconds, look, self._report)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft.persisters._document import ANY, DocumentPersister
-from weft.persisters._polling import Polling
 from weft.persisters._postgresdb import PostgresDatabase
 from weft.persisters._postgresdialect import PostgresDialect
 from weft.persisters._sqljson import JsonCell, fetch_plan, put_plan
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
+    from weft.persisters._polling import Polling
     from weft.persisters._postgresdriver import PostgresDriver
     from weft.persisters._sqlconfig import TablesConfig
     from weft.store import Store
@@ -156,14 +156,7 @@ class PostgresTablesPersister(TablesPersister):
         """Hear of writes by notifications, or look for them every ``auto_load_interval_seconds``."""
         if self._db.listens:
             return await self._db.watch(self._watched, listener)
-
-        async def look() -> None:
-            async with self._turns.turn():
-                news = await self._db.changed()
-            if news:
-                listener()
-
-        return Polling(self._config.auto_load_interval_seconds, look, self._report)
+        return self._look(self._db.changed, listener)
 
     async def unwatch(self, handle: Polling) -> None:
         """Stop that."""

@@ -140,14 +140,7 @@ class SqliteTablesPersister(TablesPersister):
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Look every ``auto_load_interval_seconds``, and at commits of others on this connection."""
-
-        async def look() -> None:
-            async with self._turns.turn():
-                news = await self._db.changed()
-            if news:
-                listener()
-
-        handle = Polling(self._config.auto_load_interval_seconds, look, self._report)
+        handle = self._look(self._db.changed, listener)
         handle.wake_by(self._db.on_commit)
         return handle
 
