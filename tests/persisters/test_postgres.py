@@ -505,3 +505,20 @@ async def test_only_columns_of_the_allow_list_are_made(database: PostgresDriver,
         await persister.save()
     assert await run(dsn, "SELECT * FROM allowed") == [("a", "1")]
     assert len(errors) == 1
+
+
+async def test_columns_whose_type_others_change_are_read_by_statements_prepared_anew(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(
+        dsn, "CREATE TABLE altered(_id text PRIMARY KEY, x integer)", "INSERT INTO altered VALUES('a', 1)"
+    )
+    config, store = TablesConfig(load={"altered": "t"}, save={"t": "altered"}), Store()
+    async with PostgresTablesPersister(store, database, config) as persister:
+        for kind, verb in (("bigint", "load"), ("double precision", "save"), ("integer", "load")):
+            for _ in range(7):  # psycopg prepares what it has run five times
+                await persister.load()
+                await persister.save()
+            await run(dsn, f"ALTER TABLE altered ALTER x TYPE {kind}")
+            await getattr(persister, verb)()
+    assert store.get_tables() == {"t": {"a": {"x": 1}}}

@@ -9,9 +9,9 @@ from weft.errors import StorageError
 from weft.persisters._document import ConflictError
 from weft.persisters._polling import Polling
 from weft.persisters._postgresdriver import PING_SECONDS, PostgresDriver
-from weft.persisters._postgreslisten import CHANNEL, Watcher
+from weft.persisters._postgreslisten import Watcher
+from weft.persisters._postgrestriggers import trigger_plan
 from weft.persisters._sqldialect import Statement
-from weft.persisters._sqlnames import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -38,23 +38,12 @@ _AGAIN = frozenset(
     }
 )
 
+# feature_not_supported: "cached plan must not change result type", where others changed a column's type.
+_STALE = "0A000"
+
 # Whether another transaction committed since is the same as whether this differs.
 _SNAPSHOT = Statement("SELECT txid_current_snapshot()::text")
 _OWN_NUMBER = Statement("SELECT txid_current_if_assigned()::text")
-
-_FUNCTION = f"""
-    CREATE FUNCTION {CHANNEL}() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN PERFORM pg_notify(''{CHANNEL}'', TG_TABLE_SCHEMA || ''.'' || TG_TABLE_NAME); RETURN NULL; END'
-"""
-_FUNCTION_IS_THERE = """
-    SELECT current_schema()::text, EXISTS(SELECT 1 FROM pg_proc
-        WHERE proname = $1 AND pronamespace = current_schema()::regnamespace AND pronargs = 0)
-"""
-_TABLES_WITHOUT = """
-    SELECT relname::text, relkind IN ('r', 'p') AND NOT EXISTS(
-        SELECT 1 FROM pg_trigger WHERE tgname = $1 AND tgrelid = c.oid)
-    FROM pg_class c WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($2::text[])
-"""
 
 
 class PostgresDatabase:
@@ -149,7 +138,10 @@ class PostgresDatabase:
                     try:
                         return await self._transact(plan(), writes)
                     except self._driver.errors as error:
-                        if attempt == _TRIES - 1 or getattr(error, "sqlstate", None) not in _AGAIN:
+                        state = getattr(error, "sqlstate", None)
+                        if state == _STALE and not attempt:
+                            await self._driver.close()  # the next connection prepares its statements anew
+                        elif attempt == _TRIES - 1 or state not in _AGAIN:
                             raise
                 raise AssertionError("unreachable")
         except (ConflictError, StorageError):
@@ -233,10 +225,10 @@ class PostgresDatabase:
         """
 
         async def look() -> None:
-            if (await self._run(lambda: _trigger_plan(tables)))[0][1]:
+            if (await self._run(lambda: trigger_plan(tables)))[0][1]:
                 listener()
 
-        (schema, _), _, _ = await self._run(lambda: _trigger_plan(tables))
+        (schema, _), _, _ = await self._run(lambda: trigger_plan(tables))
         watcher = Watcher(schema, frozenset(tables), listener, self._report)
         try:
             await self._driver._listening.add(watcher)
@@ -274,26 +266,3 @@ def _driver_for(dsn: str) -> PostgresDriver:
 
 def _nothing() -> Generator[Statement, list[Sequence[Any]], None]:
     yield from ()
-
-
-def _trigger_plan(
-    tables: Mapping[str, str],
-) -> Generator[Statement, list[Sequence[Any]], tuple[str, bool]]:
-    """Make what is missing; the schema, and whether anything was.
-
-    What is there is not touched: that takes rights which a program may not have.
-    """
-    ((schema, function),) = yield Statement(_FUNCTION_IS_THERE, (CHANNEL,))
-    there: dict[str, bool] = dict((yield Statement(_TABLES_WITHOUT, (CHANNEL, list(tables)))))  # type: ignore[arg-type]
-    missing = [table for table in tables if there.get(table, True)]
-    if missing and not function:
-        yield Statement(_FUNCTION)
-    for table in missing:
-        name = quote(table)
-        if table not in there:
-            yield Statement(f"CREATE TABLE {name}({quote(tables[table])} text PRIMARY KEY)")
-        yield Statement(
-            f"CREATE TRIGGER {CHANNEL} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION {CHANNEL}()"
-        )
-    return schema, bool(missing)
