@@ -212,6 +212,31 @@ async def test_what_is_broadcast_is_heard_on_both_sides(url: str, js_peer: JsPee
         assert heard[1:] == [({"hello": [1.5, {"x": None}]}, "the-server")]
 
 
+async def test_presence_is_told_both_ways_and_ends_with_the_peer(url: str, js_peer: JsPeer) -> None:
+    made = await store(js_peer, "js")
+    async with LiveRepoPeer(url, made, peer_id="python") as python:
+        await python.provider.wait_synced(timeout=20)
+        await js_peer("presence.start", name="js", state={"name": "Ada"})
+        presence = python.provider.handle.presence({"name": "Python"})
+        await js_peer("presence.wait", name="js", equals={"python": {"name": "Python"}})
+        await js_peer("presence.set", name="js", channel="cursor", value=[1, 0.5, None])
+        ada = {"name": "Ada", "cursor": [1, 0.5, None]}
+        await until(lambda: presence.states == {"the-server": ada}, presence.add_listener, f"{ada}")
+        presence.set("cursor", {"row": "é😀"})
+        await js_peer(
+            "presence.wait", name="js", equals={"python": {"name": "Python", "cursor": {"row": "é😀"}}}
+        )
+        await js_peer("presence.stop", name="js")
+        await until(lambda: presence.states == {}, presence.add_listener, "nobody")
+        await js_peer("presence.start", name="js", state={"name": "Ada"})
+        await until(lambda: "the-server" in presence.states, presence.add_listener, "Ada again")
+        await js_peer(
+            "presence.wait", name="js", equals={"python": {"name": "Python", "cursor": {"row": "é😀"}}}
+        )
+        await python.provider.close()
+        await js_peer("presence.wait", name="js", equals={})
+
+
 async def test_a_document_nobody_has_is_reported_and_arrives_when_somebody_makes_it(
     url: str, js_peer: JsPeer, new_js_peer: Callable[[], Any]
 ) -> None:

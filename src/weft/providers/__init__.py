@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from weft.providers._backoff import Backoff
     from weft.providers._clock import Clock, SystemClock
     from weft.providers._dochandle import DocHandle
+    from weft.providers._presence import Presence, PresenceListener
     from weft.providers._provider import ConnectionOptions, WebsocketProvider
     from weft.providers._repo import EphemeralListener
     from weft.providers._standing import Status, StatusListener
@@ -29,6 +30,8 @@ __all__ = [
     "ConnectionOptions",
     "DocHandle",
     "EphemeralListener",
+    "Presence",
+    "PresenceListener",
     "Status",
     "StatusListener",
     "SystemClock",
@@ -46,6 +49,8 @@ _HOMES = {
     "ConnectionOptions": "_provider",
     "DocHandle": "_dochandle",
     "EphemeralListener": "_repo",
+    "Presence": "_presence",
+    "PresenceListener": "_presence",
     "Status": "_standing",
     "StatusListener": "_standing",
     "SystemClock": "_clock",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.errors import RemoteProtocolError
+from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.protocols._cbor import decode, encode
+from weft.providers._presence import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from weft.limits import Limits
     from weft.mirrors.amdoc import AutomergeDocument
     from weft.providers._repo import EphemeralListener, RepoAdapter, Shared
 
@@ -20,10 +20,9 @@ __all__ = ["DocHandle"]
 class DocHandle:
     """A document in a provider's care; made by ``AutomergeWebsocketProvider.add``."""
 
-    def __init__(self, adapter: RepoAdapter, shared: Shared, limits: Limits) -> None:
+    def __init__(self, adapter: RepoAdapter, shared: Shared) -> None:
         self._adapter = adapter
         self._shared = shared
-        self._limits = limits
 
     @property
     def document(self) -> AutomergeDocument:
@@ -75,14 +74,7 @@ class DocHandle:
             TypeError, ValueError: It is something else, or too large.
             ProviderClosedError: The document was removed.
         """
-        data = encode(message)
-        if len(data) > self._limits.max_ephemeral:
-            raise ValueError(f"an ephemeral message of {len(data)} bytes is too large")
-        try:
-            decode(data)
-        except RemoteProtocolError as error:
-            raise ValueError(f"other peers could not read it: {error}") from error
-        return self._adapter.broadcast(self._shared, data)
+        return self._adapter.broadcast(self._shared, self._encode(message))
 
     def add_ephemeral_listener(self, listener: EphemeralListener) -> Callable[[], None]:
         """Call ``listener(message, peer_id)`` with what others broadcast about the document.
@@ -91,6 +83,34 @@ class DocHandle:
             A function that ends it.
         """
         return self._adapter.add_listener(self._shared, listener)
+
+    def presence(self, state: Mapping[str, object] | None = None) -> Presence:
+        """Take part in presence: tell the others who have the document open about oneself, and hear of them.
+
+        It is what automerge-repo's ``Presence`` is in JavaScript, and speaks with it. ``leave()`` ends it.
+
+        Args:
+            state: What to tell, channel by channel.
+
+        Raises:
+            TypeError, ValueError: It cannot be broadcast.
+            LocalProtocolError: The document has its presence already.
+        """
+        adapter, shared = self._adapter, self._shared
+        if shared.presence is not None and shared.presence.is_present:
+            raise LocalProtocolError(f"{shared.url} has its presence already")
+        shared.presence = Presence(
+            state or {},
+            check=self._encode,
+            say=self.broadcast,
+            rearm=adapter.wake,
+            clock=adapter.clock,
+            limits=adapter.limits,
+            report=adapter.standing.report,
+        )
+        if shared.synced:
+            shared.presence.announce()
+        return shared.presence
 
     def remove(self) -> None:
         """Take the document out of the provider's care.
@@ -103,3 +123,13 @@ class DocHandle:
     def __repr__(self) -> str:
         state = "synced" if self.synced else "unavailable" if self.unavailable else "not synced"
         return f"<DocHandle {self.url} {state}>"
+
+    def _encode(self, message: object) -> bytes:
+        data = encode(message)
+        if len(data) > self._adapter.limits.max_ephemeral:
+            raise ValueError(f"an ephemeral message of {len(data)} bytes is too large")
+        try:
+            decode(data)
+        except RemoteProtocolError as error:
+            raise ValueError(f"other peers could not read it: {error}") from error
+        return data

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
     from weft.protocols._repomessages import EphemeralMessage
     from weft.protocols.automerge_repo import Effect
+    from weft.providers._clock import Clock
     from weft.providers._engine import Engine
+    from weft.providers._presence import Presence
     from weft.providers._standing import Standing
     from weft.providers._transport import Connection
 
@@ -66,6 +68,7 @@ class Shared:
     unavailable: bool = False
     dirty: bool = False  # written since it was last asked what there is to say
     listeners: list[EphemeralListener] = field(default_factory=list)
+    presence: Presence | None = None
     unsubscribe: Callable[[], None] | None = None
 
     @property
@@ -81,6 +84,7 @@ class RepoAdapter:
         peer_id: The name of this end.
         session_id: Drawn anew for each adapter.
         limits: Bounds of what is sent and received.
+        clock: Time, for presence.
         standing: Where errors go, and where waiting is done.
         dial: Opens a connection to the server.
     """
@@ -93,13 +97,15 @@ class RepoAdapter:
         peer_id: str,
         session_id: str,
         limits: Limits,
+        clock: Clock,
         standing: Standing,
         dial: Callable[[], Awaitable[Connection]],
     ) -> None:
         self.session = RepoSession(role="client", peer_id=peer_id, session_id=session_id, limits=limits)
         self.shares: dict[str, Shared] = {}
-        self._limits = limits
-        self._standing = standing
+        self.limits = limits
+        self.clock = clock
+        self.standing = standing
         self._dial = dial
         self._attached = False
         self._denied: ProviderError | None = None
@@ -120,11 +126,11 @@ class RepoAdapter:
         # One that was removed waits for the next connection.
         is_spent = self.session.is_spent(document_id) and document_id not in self.shares
         effects = [] if is_spent else self.session.add(document_id, document)
-        shared = Shared(document_id, document, is_new, Waiting(self._standing, self._wake))
+        shared = Shared(document_id, document, is_new, Waiting(self.standing, self.wake))
         self.shares[document_id] = shared
         if is_spent:
             self._next.append(shared)
-            self._wake()
+            self.wake()
         if self._attached:
             self._listen(shared)
         self._perform(effects)
@@ -136,6 +142,8 @@ class RepoAdapter:
         if self.shares.get(shared.document_id) is not shared:
             return
         self._push(always=True)
+        if shared.presence is not None:
+            shared.presence.leave()
         self._perform(self.session.remove(shared.document_id))
         if shared in self._next:
             self._next.remove(shared)
@@ -161,7 +169,7 @@ class RepoAdapter:
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when all documents have what the server had when the present connection was made."""
         self.engine.check_running()
-        if not self._standing.synced:
+        if not self.standing.synced:
             await self._all.synced(seconds)
 
     async def wait_one_synced(self, shared: Shared, seconds: float | None) -> None:
@@ -214,17 +222,20 @@ class RepoAdapter:
             self._perform(self.session.receive(data))
 
     def tick(self) -> float | None:
-        """Say what there is to say; called when :meth:`_wake` has asked for it."""
-        return _AGAIN_S if self._push() else None
+        """Say what there is to say; called when :meth:`wake` has asked for it, and when presence is due."""
+        dues = [_AGAIN_S] if self._push() else []
+        presences = [shared.presence for shared in self.shares.values() if shared.presence is not None]
+        dues += [due for presence in presences if (due := presence.tick()) is not None]
+        return min(dues, default=None)
 
     def emptied(self, forgot: bool) -> None:
         """Fetch what has come together while the connection was busy."""
         if forgot:
             raise ProviderError(
-                f"more than {self._limits.max_outbound} bytes waited to be sent; the connection is made anew"
+                f"more than {self.limits.max_outbound} bytes waited to be sent; the connection is made anew"
             )
         if self._push():
-            self._wake()
+            self.wake()
 
     def closed(self) -> None:
         """Let go of the connection; what waits for an answer will be asked again."""
@@ -236,6 +247,8 @@ class RepoAdapter:
         for shared in self.shares.values():
             shared.waiting.void_questions()
             shared.synced = shared.unavailable = shared.dirty = False
+            if shared.presence is not None:
+                shared.presence.disconnected()
 
     async def settle(self) -> None:
         """Return when the server has everything that was written."""
@@ -246,6 +259,9 @@ class RepoAdapter:
     def leave(self) -> None:
         """Say what is left to say, and that one leaves."""
         self._push(always=True)
+        for shared in self.shares.values():
+            if shared.presence is not None:
+                shared.presence.say_goodbye()
         self._perform(self.session.leave())
 
     # --- what is heard
@@ -264,23 +280,25 @@ class RepoAdapter:
         if event.origin is not self.session:
             shared.waiting.wrote()
             shared.dirty = True
-            self._wake()
+            self.wake()
 
     def _heard_ephemeral(self, message: EphemeralMessage) -> None:
         shared = self.shares.get(message.document_id)
-        if shared is None or not shared.listeners:
+        if shared is None or not (shared.listeners or shared.presence):
             return
         try:
             value = decode(message.data)
         except RemoteProtocolError as error:
             # Another peer made it and the server only passed it on: no fault of the connection.
-            self._standing.report(error)
+            self.standing.report(error)
             return
+        if shared.presence is not None:
+            shared.presence.hear(value, message.sender)
         for listener in tuple(shared.listeners):
             try:
                 listener(value, message.sender)
             except Exception as error:  # noqa: BLE001 - the user's listener must not end the connection
-                self._standing.report(error)
+                self.standing.report(error)
 
     def add_listener(self, shared: Shared, listener: EphemeralListener) -> Callable[[], None]:
         """Hear what others say that is not kept; returns a function that ends it."""
@@ -288,7 +306,8 @@ class RepoAdapter:
 
     # --- what is said
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have :meth:`tick` called soon."""
         self.engine.rearm()
 
     def _push(self, *, always: bool = False) -> bool:
@@ -330,7 +349,7 @@ class RepoAdapter:
                         self.engine.outbox.put_content(effect.data)  # what cannot be queued ends it: emptied
                 case Joined():
                     self._update_synced()
-                    self._wake()
+                    self.wake()
                 case Synced():
                     self._note_synced(self.shares.get(effect.document_id))
                 case Unavailable():
@@ -342,7 +361,7 @@ class RepoAdapter:
                     self._heard_ephemeral(effect.message)
                 case Denied():
                     self._denied = denial(effect.reason)
-                    self._standing.report(self._denied)
+                    self.standing.report(self._denied)
                     self._refuse_all(self._denied)
                 case _:
                     pass  # lost flushes are asked again; who leaves closes the connection
@@ -357,6 +376,8 @@ class RepoAdapter:
         shared.synced = True
         shared.unavailable = False
         shared.waiting.note_synced()
+        if shared.presence is not None:
+            shared.presence.announce()
         self._update_synced()
 
     def _note_unavailable(self, shared: Shared | None) -> None:
@@ -366,14 +387,14 @@ class RepoAdapter:
             self._note_synced(shared)  # the server has nothing, and so has the document
         elif not shared.unavailable:
             shared.unavailable = True
-            self._standing.report(DocumentUnavailableError(shared.url))
+            self.standing.report(DocumentUnavailableError(shared.url))
 
     def _update_synced(self) -> None:
         if self.session.other is not None and all(shared.synced for shared in self.shares.values()):
             self.engine.mark_synced()
             self._all.note_synced()
         else:
-            self._standing.change(synced=False)
+            self.standing.change(synced=False)
 
     def _check_shared(self, shared: Shared) -> None:
         self._check_member(shared)

@@ -74,6 +74,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
                 peer_id=f"weft-{secrets.token_hex(8)}" if peer_id is None else peer_id,
                 session_id=secrets.token_hex(8),
                 limits=limits,
+                clock=self._clock,
                 standing=self._standing,
                 dial=self._dial,
             )
@@ -116,7 +117,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
         else:
             document_id = parse_document_url(document_url)
         shared = self._adapter.add(document_id, document, is_new=document_url is None)
-        return DocHandle(self._adapter, shared, self._limits)
+        return DocHandle(self._adapter, shared)
 
     def broadcast(self, message: object) -> bool:
         """Say something about the first document that is not kept: see :meth:`DocHandle.broadcast`."""
