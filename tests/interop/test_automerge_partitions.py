@@ -13,6 +13,7 @@ import pytest
 
 from support.amdocs import project, sync
 from support.amlinks import JsLink
+from support.mirrors import lookup
 from weft import Store
 from weft.mirrors.amdoc import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror
@@ -119,13 +120,6 @@ class World:
             if len({peer.document.heads for peer in self.peers}) == 1:
                 return
         raise AssertionError("the documents do not come to rest")
-
-
-def lookup(content: Any, path: tuple[str, ...]) -> Any:
-    tables, values = content
-    if len(path) == 1:
-        return values.get(path[0], ...)
-    return tables.get(path[0], {}).get(path[1], {}).get(path[2], ...)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.amdocs import at, exchange, numbered_document, project
+from support.mirrored_suite import MirroredSuite
 from weft.errors import StorageError
 from weft.mirrors import AutomergeDocument, AutomergeMirror
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType
 from weft.persisters import AutomergePersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, at_rest, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from weft.persisters import Persister
 
 
-class TestAutomerge(PersisterSuite):
+class TestAutomerge(MirroredSuite):
     @pytest.fixture(autouse=True)
     def place(self) -> None:
         self.document = AutomergeDocument()
@@ -41,24 +42,6 @@ class TestAutomerge(PersisterSuite):
             rows = at(self.document, "tinybase", "t", "pets")
             tx.put_object(at(self.document, "tinybase", "t", "pets", "fido"), "species", ObjType.List)
             tx.put(rows, "no row", ScalarType.Int, 1)
-
-    async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
-        """A document cannot be bad as a whole: what is no content in it is left out, and healed by a save."""
-        await self.fill_place(PETS)
-        await self.write_bad()
-        store = Store().set_content(MORE)
-        async with self.make(store, on_ignored_error=lambda error: None) as persister:
-            await persister.save()
-        assert await self.loaded_content() == MORE
-
-    async def test_bad_stored_data_stops_no_auto_load(self) -> None:
-        store = Store()
-        await self.write_raw(PETS)
-        async with self.make(store, on_ignored_error=lambda error: None) as persister:
-            await persister.start_auto_load()
-            await self.write_bad()
-            await self.write_raw(MORE)
-            await until(lambda: store.get_content() == MORE)
 
 
 def _a_number_as_root(document: AutomergeDocument) -> None:

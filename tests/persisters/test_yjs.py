@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycrdt import Doc, Map, Text
 
+from support.mirrored_suite import MirroredSuite
 from weft.errors import StorageError
 from weft.mirrors import YDocument, YjsMirror, create_doc
 from weft.persisters import YjsPersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, at_rest, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from weft.persisters import Persister
 
 
-class TestNested(PersisterSuite):
+class TestNested(MirroredSuite):
     layout = "tinybase"
 
     @pytest.fixture(autouse=True)
@@ -44,24 +45,6 @@ class TestNested(PersisterSuite):
         rows = self.doc.get("tinybase", type=Map)["t"]["pets"]
         rows["fido"]["species"] = Map({"no": "cell"})
         rows["no row"] = "text"
-
-    async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
-        """A document cannot be bad as a whole: what is no content in it is left out, and healed by a save."""
-        await self.fill_place(PETS)
-        await self.write_bad()
-        store = Store().set_content(MORE)
-        async with self.make(store, on_ignored_error=lambda error: None) as persister:
-            await persister.save()
-        assert await self.loaded_content() == MORE
-
-    async def test_bad_stored_data_stops_no_auto_load(self) -> None:
-        store = Store()
-        await self.write_raw(PETS)
-        async with self.make(store, on_ignored_error=lambda error: None) as persister:
-            await persister.start_auto_load()
-            await self.write_bad()
-            await self.write_raw(MORE)
-            await until(lambda: store.get_content() == MORE)
 
 
 class TestFlat(TestNested):

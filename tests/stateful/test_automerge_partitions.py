@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.amdocs import exchange, numbered_document, project, sync
+from support.mirrors import lookup
 from weft import Store
 from weft.mirrors._amevents import Reader
 from weft.mirrors.automerge import AutomergeMirror
@@ -78,13 +79,6 @@ class World:
         sync(one.document, other.document)
         one.check()
         other.check()
-
-
-def lookup(content: Any, path: tuple[str, ...]) -> Any:
-    tables, values = content
-    if len(path) == 1:
-        return values.get(path[0])
-    return tables.get(path[0], {}).get(path[1], {}).get(path[2])
 
 
 def play(seed: int) -> None:

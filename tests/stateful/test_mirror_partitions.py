@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from support.mirrors import lookup
 from support.ydocs import exchange, numbered_doc, project
 from weft import Store
 from weft.mirrors.ydoc import YDocument
@@ -113,13 +114,6 @@ class World:
         while any(self.bags.values()):
             self.deliver()
         exchange(*(peer.doc for peer in self.peers))
-
-
-def lookup(content: Any, path: tuple[str, ...]) -> Any:
-    tables, values = content
-    if len(path) == 1:
-        return values.get(path[0])
-    return tables.get(path[0], {}).get(path[1], {}).get(path[2])
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -11,7 +11,7 @@ from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.ydoc import YDocument
 from weft.mirrors.yjs import YjsMirror, create_doc
 
-__all__ = ["HIGH", "KINDS", "LOW", "Kind", "Peer", "deliver", "exchange", "make_peer"]
+__all__ = ["HIGH", "KINDS", "LOW", "Kind", "Peer", "deliver", "exchange", "lookup", "make_peer"]
 
 Kind = Literal["tinybase", "flat", "automerge"]
 KINDS: tuple[Kind, ...] = ("tinybase", "flat", "automerge")
@@ -89,3 +89,11 @@ def deliver(source: Peer, target: Peer) -> None:
 def exchange(*peers: Peer) -> None:
     """Deliver between all peers until nothing changes any more."""
     (amdocs if peers[0].kind == "automerge" else ydocs).exchange(*(peer.doc for peer in peers))
+
+
+def lookup(content: Any, path: tuple[str, ...]) -> Any:
+    """The cell at a table, row and cell id, or the value at its own; ``...`` where there is none."""
+    tables, values = content
+    if len(path) == 1:
+        return values.get(path[0], ...)
+    return tables.get(path[0], {}).get(path[1], {}).get(path[2], ...)
