@@ -234,6 +234,43 @@ async def test_typed_columns_are_respected(path: Path) -> None:
     assert (await load(path, config))[0] == store.get_tables()
 
 
+@pytest.mark.parametrize("drop", [False, True])
+async def test_a_full_save_leaves_alone_what_the_store_could_not_take(path: Path, drop: bool) -> None:
+    """BLOBs, and integers that are no JavaScript numbers, in a database of somebody else's."""
+    run(
+        path,
+        "CREATE TABLE pets(id REAL PRIMARY KEY, name TEXT, photo BLOB, chip INTEGER, note)",
+        "INSERT INTO pets VALUES(1, 'Fido', x'00ff', 9007199254740993, 'a'),(2, 'Felix', NULL, 5, x'00')",
+        "INSERT INTO pets VALUES(3, NULL, x'01', NULL, NULL),(4, 'Rex', x'02', 6, 'b')",
+        "CREATE TABLE tinybase_values(_id PRIMARY KEY, logo BLOB)",
+        "INSERT INTO tinybase_values VALUES('_', x'07')",
+    )
+    config = TablesConfig(
+        load={"pets": TableLoad("pets", "id")},
+        save={"pets": TableSave("pets", "id", delete_empty_columns=drop, delete_empty_table=drop)},
+        values=ValuesTable(load=True, save=True),
+        nulls="absent",
+    )
+    store, errors = Store(), list[Exception]()
+    async with SqliteTablesPersister(store, path, config, on_ignored_error=errors.append) as persister:
+        await persister.load()
+        assert len(errors) == 1
+        store.set_cell("pets", "1", "name", "Fido II").del_row("pets", "4")
+        store.set_cell("pets", "2", "note", "text now")
+        await persister.save()
+        assert run(path, "SELECT * FROM pets ORDER BY id") == [
+            (1.0, "Fido II", b"\0\xff", 9007199254740993, "a"),
+            (2.0, "Felix", None, 5, "text now"),
+            (3.0, None, b"\1", None, None),
+        ]
+        assert run(path, "SELECT * FROM tinybase_values") == [("_", b"\7")]
+        store.del_tables()
+        await persister.save()
+        # The third row was never the Store's.
+        assert run(path, "SELECT id, photo FROM pets") == [(3.0, b"\1")]
+        assert run(path, "SELECT * FROM tinybase_values") == [("_", b"\7")]
+
+
 async def test_booleans_of_the_stores_schema_make_columns_that_keep_them(path: Path) -> None:
     store = Store()
     store.set_tables_schema({"pets": {"sold": {"type": "boolean"}, "name": {"type": "string"}}})

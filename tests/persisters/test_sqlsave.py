@@ -11,7 +11,7 @@ from support.edits import apply_edits, edits
 from support.plans import connected, run_plan
 from weft.errors import StorageError
 from weft.persisters import TableSave, TablesConfig, ValuesTable
-from weft.persisters._dirty import Dirty
+from weft.persisters._dirty import Dirty, Refused
 from weft.persisters._sqlitedialect import SqliteDialect
 from weft.persisters._sqlload import load_plan
 from weft.persisters._sqlsave import save_changes_plan, save_content_plan
@@ -33,7 +33,7 @@ BOTH = TablesConfig(
 
 
 def save(db: sqlite3.Connection, content: Any, config: TablesConfig = BOTH) -> Any:
-    return run_plan(db, save_content_plan(SQLITE, config, {}, content))
+    return run_plan(db, save_content_plan(SQLITE, config, {}, content, Refused()))
 
 
 def merge(
@@ -102,7 +102,8 @@ def test_a_table_can_have_so_many_columns_and_what_is_left_out_is_told() -> None
         max_columns = 3
 
     with closing(connected()) as db:
-        plan = save_content_plan(Narrow(), BOTH, {}, ({"t": {"r": {"a": 1, "b": 2, "c": 3}}}, {}))
+        content: Any = ({"t": {"r": {"a": 1, "b": 2, "c": 3}}}, {})
+        plan = save_content_plan(Narrow(), BOTH, {}, content, Refused())
         assert run_plan(db, plan) == {
             ("cell", "t", "c"): "cell 'c' is not saved in table 't': a table can have 3 columns"
         }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from weft.changes import StoredTables, StoredValues
 
-__all__ = ["Dirty", "RawContent", "StoredChanges", "StoredContent", "merge"]
+__all__ = ["Dirty", "RawContent", "Refused", "StoredChanges", "StoredContent", "merge"]
 
 StoredContent: TypeAlias = "tuple[StoredTables, StoredValues]"
 """Content with cells in their stored form: lists and objects as :class:`weft.values.EncodedCell`."""
@@ -113,6 +113,31 @@ class Dirty:
         )
         merge(merged, self.changes(tables, values))
         return merged
+
+
+@dataclass(slots=True)
+class Refused:
+    """What a place has and the Store could not take: nobody has deleted it, and it stays where it is.
+
+    Attributes:
+        cells: Table id to row id to cell ids.
+        values: Value ids.
+        rows: Table id to the ids of rows of which the Store took nothing.
+    """
+
+    cells: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    values: set[str] = field(default_factory=set)
+    rows: dict[str, set[str]] = field(default_factory=dict)
+
+    def note(self, path: tuple[str, ...], tables: StoredTables) -> None:
+        """Add the path of a cell or value, given what the Store has now."""
+        if len(path) == 1:
+            self.values.add(path[0])
+            return
+        table_id, row_id, cell_id = path
+        self.cells.setdefault(table_id, {}).setdefault(row_id, set()).add(cell_id)
+        if row_id not in tables.get(table_id, ()):
+            self.rows.setdefault(table_id, set()).add(row_id)
 
 
 def merge(

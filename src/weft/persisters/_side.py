@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
-from weft.persisters._dirty import Dirty, RawContent, StoredChanges, StoredContent
+from weft.persisters._dirty import Dirty, RawContent, Refused, StoredChanges, StoredContent
 from weft.values import UNDEFINED, Undefined, is_same
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class StoreSide:
     ) -> None:
         self.store = store
         self.dirty = Dirty()
+        self.refused = Refused()
         self._edited = edited
         self._report = report
         self._token = object()
@@ -110,6 +111,7 @@ class StoreSide:
         content, whole = self._shaped(content)
         if self.dirty:
             content = self.dirty.spare(content, self.store._tables, self.store._values)
+        self.refused = Refused()
         return self._apply(*self._difference(content)) and whole
 
     def set_initial(self, content: Content | Callable[[], Content]) -> None:
@@ -221,6 +223,8 @@ class StoreSide:
             self._applied.clear()
             self._received = ({}, {})
             self._refused = set()
+        for item in refused:
+            self.refused.note(item[:-1], store._tables)
         if refused:
             first = ", ".join(repr(part)[:100] for part in refused[0])
             self._report(StorageError(f"{len(refused)} cells or values were refused, the first: {first}"))

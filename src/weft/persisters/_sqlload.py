@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weft.persisters._sqlconfig import TablesConfig
     from weft.persisters._sqldialect import Dialect
 
-__all__ = ["VALUES_ROW_ID", "load_plan", "read_schema"]
+__all__ = ["VALUES_ROW_ID", "id_text", "load_plan", "read_schema"]
 
 VALUES_ROW_ID = "_"
 
@@ -95,10 +95,10 @@ def _read(
         if config.nulls == "absent":
             row = {name: cell for name, cell in row.items() if cell is not None}
         if row:
-            rows[row_id if type(row_id) is str else _id_text(row_id)] = row
+            rows[row_id if type(row_id) is str else id_text(row_id)] = row
     return rows
 
 
-def _id_text(row_id: object) -> str:
+def id_text(row_id: object) -> str:
     """Write a row id that is no text as JavaScript would."""
     return str(int(row_id)) if isinstance(row_id, float) and row_id.is_integer() else str(row_id)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weft.errors import StorageError
 from weft.persisters._sqlconfig import TableSave
 from weft.persisters._sqldialect import Column, Statement, TableInfo
-from weft.persisters._sqlload import VALUES_ROW_ID, read_schema
+from weft.persisters._sqlload import VALUES_ROW_ID, id_text, read_schema
 from weft.persisters._sqlnames import check_name, quote, with_table_name
 from weft.values import Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
 
-    from weft.persisters._dirty import StoredChanges, StoredContent
+    from weft.persisters._dirty import Refused, StoredChanges, StoredContent
     from weft.persisters._sqlconfig import TablesConfig
     from weft.persisters._sqldialect import Dialect
 
@@ -211,13 +211,18 @@ class _Saver:
         return kept
 
     def content(
-        self, save: TableSave, rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]
+        self,
+        save: TableSave,
+        rows: Mapping[str, Mapping[str, Any]],
+        kinds: Mapping[str, str],
+        spared: Mapping[str, Set[str]],
+        spared_rows: Set[str],
     ) -> Generator[Statement, list[Sequence[Any]], None]:
-        """Make a table hold these rows and no others."""
+        """Make a table hold these rows and no others, but for what is to be spared."""
         rows = self.savable(save, rows)
         info = self.info(save)
         everything = save.condition is None or save.condition == "true"
-        if not rows:
+        if not rows and (info is None or not spared_rows):
             if info is not None and save.delete_empty_table and everything:
                 yield Statement(f"DROP TABLE {quote(info.name)}")
                 del self.schema[self.dialect.fold(save.table_name)]
@@ -232,23 +237,33 @@ class _Saver:
         unused = [c for folded, c in info.columns.items() if folded not in used and folded != folded_id]
         allowed = None if save.columns is None else set(save.columns)
         if save.delete_empty_columns and everything:
+            full = {cell_id for cell_ids in spared.values() for cell_id in cell_ids}
             for column in unused:
-                yield Statement(f"ALTER TABLE {quote(info.name)} DROP COLUMN {quote(column.name)}")
-                del info.columns[self.dialect.fold(column.name)]
-            unused = []
+                if column.name not in full:
+                    yield Statement(f"ALTER TABLE {quote(info.name)} DROP COLUMN {quote(column.name)}")
+                    del info.columns[self.dialect.fold(column.name)]
+            unused = [column for column in unused if column.name in full]
         # A column that no row uses is emptied, as the rows are to be what the Store has.
-        emptied = [c for c in unused if allowed is None or c.name in allowed]
-        ids, columns = [*chosen], [*chosen.values(), *emptied]
-        blank: list[Any] = [None] * len(emptied)
-        held = self.savable_cells(save, rows, chosen)
-        written = [(row_id, [row.get(cell_id) for cell_id in ids] + blank) for row_id, row in held.items()]
+        emptied = {c.name: c for c in unused if allowed is None or c.name in allowed}
+        columns = {**chosen, **emptied}
         id_name = self.dialect.read(quote(info.columns[folded_id].name), info.columns[folded_id].type)
         where = self.where(save, info)
         there = yield Statement(
             f"SELECT {id_name} FROM {quote(info.name)}{' WHERE ' + where if where else ''}"
         )
-        yield from self.delete(save, [row[0] for row in there if str(row[0]) not in rows])
-        yield from self.upsert(save, columns, written)
+        known = rows.keys() | spared_rows
+        yield from self.delete(save, [row[0] for row in there if id_text(row[0]) not in known])
+        all_ids = tuple(columns)
+        whole: list[tuple[str, Sequence[Any]]] = []
+        groups = {all_ids: whole}
+        for row_id, row in self.savable_cells(save, rows, chosen).items():
+            ids, group = all_ids, whole
+            if row_id in spared:
+                ids = tuple(cell_id for cell_id in ids if cell_id in row or cell_id not in spared[row_id])
+                group = groups.setdefault(ids, [])
+            group.append((row_id, [row.get(cell_id) for cell_id in ids]))
+        for ids, group in groups.items():
+            yield from self.upsert(save, [columns[cell_id] for cell_id in ids], group)
 
     def changes(
         self, save: TableSave, rows: Mapping[str, Mapping[str, Any] | Undefined], kinds: Mapping[str, str]
@@ -306,7 +321,11 @@ def _names(config: TablesConfig) -> list[str]:
 
 
 def save_content_plan(
-    dialect: Dialect, config: TablesConfig, kinds: Mapping[str, Mapping[str, str]], content: StoredContent
+    dialect: Dialect,
+    config: TablesConfig,
+    kinds: Mapping[str, Mapping[str, str]],
+    content: StoredContent,
+    refused: Refused,
 ) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
     """Make the tables hold the content, and nothing else where conditions do not say otherwise.
 
@@ -315,6 +334,7 @@ def save_content_plan(
         config: What goes where.
         kinds: Types of cells by table and cell id, as the Store's schema says; values under ``""``.
         content: The content.
+        refused: What the database has and the Store could not take; it stays there.
 
     Returns:
         What was left out.
@@ -322,15 +342,24 @@ def save_content_plan(
     saver = _Saver(dialect, config, kinds)
     yield from saver.prepare(_names(config))
     for table_id, save in config.saves().items():
-        yield from saver.content(save, content[0].get(table_id, {}), kinds.get(table_id, {}))
+        yield from saver.content(
+            save,
+            content[0].get(table_id, {}),
+            kinds.get(table_id, {}),
+            refused.cells.get(table_id, {}),
+            refused.rows.get(table_id, set()),
+        )
     if config.values.save:
         values: Mapping[str, Any] = content[1]
         save = _values_save(config)
         if config.values.save is True:
             rows = {VALUES_ROW_ID: values} if values else {}
-            yield from saver.content(save, rows, kinds.get("", {}))
+            spared = {VALUES_ROW_ID: refused.values} if refused.values else {}
+            yield from saver.content(save, rows, kinds.get("", {}), spared, spared.keys())
         else:
-            wanted = dict.fromkeys(config.values.save)
+            wanted = dict.fromkeys(
+                id_ for id_ in config.values.save if id_ in values or id_ not in refused.values
+            )
             row = {value_id: values.get(value_id, Undefined.UNDEFINED) for value_id in wanted}
             yield from saver.changes(save, {VALUES_ROW_ID: row}, kinds.get("", {}))
     return saver.left_out

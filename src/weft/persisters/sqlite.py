@@ -133,7 +133,7 @@ class SqliteTablesPersister(TablesPersister):
         """Write the tables, or the changed rows of them, in one transaction."""
         kinds = _kinds(self._store)
         if changes is None:
-            plan = save_content_plan(_DIALECT, self._config, kinds, get_content())
+            plan = save_content_plan(_DIALECT, self._config, kinds, get_content(), self._side.refused)
         else:
             plan = save_changes_plan(_DIALECT, self._config, kinds, changes)
         self._tell(await self._db.write(plan))
