@@ -18,7 +18,6 @@ __all__ = ["VALUES_ROW_ID", "id_text", "load_plan", "read_schema"]
 
 VALUES_ROW_ID = "_"
 
-Plan = "Generator[Statement, list[Sequence[Any]], Any]"
 RawTables = dict[str, dict[str, dict[str, object]]]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from weft.persisters._sqlconfig import TablesConfig
-    from weft.persisters._sqlsave import LeftOut
+    from weft.persisters._sqlwriter import LeftOut
     from weft.store import Store
 
 __all__ = ["TablesPersister"]
