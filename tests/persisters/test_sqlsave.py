@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,6 @@ from weft.store import Store
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from weft.persisters._sqldialect import Statement
 
 SQLITE = SqliteDialect()
@@ -108,6 +107,18 @@ def test_a_table_can_have_so_many_columns_and_what_is_left_out_is_told() -> None
             ("cell", "t", "c"): "cell 'c' is not saved in table 't': a table can have 3 columns"
         }
         assert db.execute("SELECT * FROM t").fetchall() == [("r", 1, 2)]
+
+
+def test_columns_that_are_not_allowed_are_neither_emptied_nor_dropped() -> None:
+    for drop in (False, True):
+        config = TablesConfig(save={"t": TableSave("t", columns=["a", "b"], delete_empty_columns=drop)})
+        with closing(
+            connected("CREATE TABLE t(_id PRIMARY KEY, a, b, c)", "INSERT INTO t VALUES('r', 1, 2, 3)")
+        ) as db:
+            assert save(db, ({"t": {"r": {"a": 4}}}, {}), config) == {}
+            db.row_factory = sqlite3.Row
+            row = dict(db.execute("SELECT * FROM t").fetchone())
+            assert row == {"_id": "r", "a": 4, "c": 3, **({} if drop else {"b": None})}
 
 
 @pytest.mark.parametrize("name", ["sqlite_t", "SQLITE_T"])

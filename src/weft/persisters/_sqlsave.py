@@ -48,8 +48,13 @@ def _save_rows(
     info = writer.schema[writer.dialect.fold(save.table_name)]
     folded_id = writer.dialect.fold(save.row_id_column_name)
     used = {writer.dialect.fold(column.name) for column in chosen.values()}
-    unused = [c for folded, c in info.columns.items() if folded not in used and folded != folded_id]
-    allowed = None if save.columns is None else set(save.columns)
+    unused = [
+        column
+        for folded, column in info.columns.items()
+        if folded not in used
+        and folded != folded_id
+        and (save.columns is None or column.name in save.columns)
+    ]
     if save.delete_empty_columns and everything:
         full = {cell_id for cell_ids in spared.values() for cell_id in cell_ids}
         for column in unused:
@@ -58,7 +63,7 @@ def _save_rows(
                 del info.columns[writer.dialect.fold(column.name)]
         unused = [column for column in unused if column.name in full]
     # A column that no row uses is emptied, as the rows are to be what the Store has.
-    emptied = {c.name: c for c in unused if allowed is None or c.name in allowed}
+    emptied = {column.name: column for column in unused}
     columns = {**chosen, **emptied}
     id_name = writer.dialect.read(quote(info.columns[folded_id].name), info.columns[folded_id].type)
     where = writer.where(save, info)
