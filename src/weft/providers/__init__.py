@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weft.providers._dochandle import DocHandle
     from weft.providers._presence import Presence, PresenceListener
     from weft.providers._provider import ConnectionOptions, WebsocketProvider
-    from weft.providers._repo import EphemeralListener
+    from weft.providers._shared import EphemeralListener
     from weft.providers._standing import Status, StatusListener
     from weft.providers._transport import Connection, Transport
     from weft.providers._websockets import WebsocketsTransport
@@ -48,7 +48,7 @@ _HOMES = {
     "Connection": "_transport",
     "ConnectionOptions": "_provider",
     "DocHandle": "_dochandle",
-    "EphemeralListener": "_repo",
+    "EphemeralListener": "_shared",
     "Presence": "_presence",
     "PresenceListener": "_presence",
     "Status": "_standing",
@@ -61,5 +61,5 @@ _HOMES = {
 }
 
 __getattr__, __dir__ = lazy_exports(
-    __name__, _HOMES, extra="yjs", extras=dict.fromkeys(("automerge", "_dochandle", "_repo"), "automerge")
+    __name__, _HOMES, extra="yjs", extras=dict.fromkeys(("automerge", "_dochandle", "_shared"), "automerge")
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weft._subscribers import subscribe
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.protocols._cbor import decode, encode
 from weft.providers._presence import Presence
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from weft.mirrors.amdoc import AutomergeDocument
-    from weft.providers._repo import EphemeralListener, RepoAdapter, Shared
+    from weft.providers._repo import RepoAdapter
+    from weft.providers._shared import EphemeralListener, Shared
 
 __all__ = ["DocHandle"]
 
@@ -82,7 +84,7 @@ class DocHandle:
         Returns:
             A function that ends it.
         """
-        return self._adapter.add_listener(self._shared, listener)
+        return subscribe(self._shared.listeners, listener)
 
     def presence(self, state: Mapping[str, object] | None = None) -> Presence:
         """Take part in presence: tell the others who have the document open about oneself, and hear of them.

@@ -9,29 +9,21 @@ sent; when the outbox overflows all the same, the connection ends, and the next 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from weft._subscribers import subscribe
-from weft.errors import (
-    DocumentUnavailableError,
-    LocalProtocolError,
-    ProviderClosedError,
-    ProviderError,
-    RemoteProtocolError,
-)
-from weft.protocols._cbor import decode
+from weft.errors import DocumentUnavailableError, LocalProtocolError, ProviderClosedError, ProviderError
 from weft.protocols.automerge_repo import (
     Denied,
     Ephemeral,
     Flushed,
+    FlushLost,
     Joined,
     RepoSession,
     Send,
     Synced,
     Unavailable,
-    document_url,
 )
+from weft.providers._shared import Shared
 from weft.providers._waiting import Waiting, denial
 
 if TYPE_CHECKING:
@@ -39,42 +31,16 @@ if TYPE_CHECKING:
 
     from weft.limits import Limits
     from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
-    from weft.protocols._repomessages import EphemeralMessage
     from weft.protocols.automerge_repo import Effect
     from weft.providers._clock import Clock
     from weft.providers._engine import Engine
-    from weft.providers._presence import Presence
     from weft.providers._standing import Standing
     from weft.providers._transport import Connection
 
-__all__ = ["EphemeralListener", "RepoAdapter", "Shared"]
-
-EphemeralListener: TypeAlias = "Callable[[object, str], None]"
-"""Called with what was said and the name of the peer that said it."""
+__all__ = ["RepoAdapter"]
 
 _ROOM = 64 * 1024  # bytes in the outbox up to which more is fetched; a socket takes about as much at once
 _AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
-
-
-@dataclass(slots=True, eq=False)
-class Shared:
-    """One document of a provider."""
-
-    document_id: str
-    document: AutomergeDocument
-    is_new: bool  # made here, so that nobody is expected to have it
-    waiting: Waiting
-    synced: bool = False
-    unavailable: bool = False
-    dirty: bool = False  # written since it was last asked what there is to say
-    listeners: list[EphemeralListener] = field(default_factory=list)
-    presence: Presence | None = None
-    unsubscribe: Callable[[], None] | None = None
-
-    @property
-    def url(self) -> str:
-        """The document's URL."""
-        return document_url(self.document_id)
 
 
 class RepoAdapter:
@@ -110,6 +76,8 @@ class RepoAdapter:
         self._attached = False
         self._denied: ProviderError | None = None
         self._next: list[Shared] = []  # to be added to the next connection
+        self._pending: dict[str, None] = {}  # documents that have something to say, or to ask; in order
+        self._asked: dict[int, Shared] = {}  # whose flush a token is
         self._all = Waiting(standing, lambda: None)  # who waits for all documents
 
     # --- for the provider
@@ -126,13 +94,14 @@ class RepoAdapter:
         # One that was removed waits for the next connection.
         is_spent = self.session.is_spent(document_id) and document_id not in self.shares
         effects = [] if is_spent else self.session.add(document_id, document)
-        shared = Shared(document_id, document, is_new, Waiting(self.standing, self.wake))
+        waiting = Waiting(self.standing, lambda: self._ask(document_id))
+        shared = Shared(document_id, document, is_new, waiting)
         self.shares[document_id] = shared
         if is_spent:
             self._next.append(shared)
             self.wake()
         if self._attached:
-            self._listen(shared)
+            shared.attach(self._heard)
         self._perform(effects)
         self._update_synced()
         return shared
@@ -148,7 +117,8 @@ class RepoAdapter:
         if shared in self._next:
             self._next.remove(shared)
         del self.shares[shared.document_id]
-        self._unlisten(shared)
+        self._pending.pop(shared.document_id, None)
+        shared.detach()
         shared.synced = False
         shared.waiting.refuse(ProviderClosedError(f"{shared.url} was removed from the provider"), syncs=True)
         self._update_synced()
@@ -158,13 +128,13 @@ class RepoAdapter:
         if not self._attached:
             self._attached = True
             for shared in self.shares.values():
-                self._listen(shared)
+                shared.attach(self._heard)
 
     def detach(self) -> None:
         """Listen no longer."""
         self._attached = False
         for shared in self.shares.values():
-            self._unlisten(shared)
+            shared.detach()
 
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when all documents have what the server had when the present connection was made."""
@@ -214,6 +184,9 @@ class RepoAdapter:
 
     def opened(self) -> None:
         """Introduce oneself."""
+        # What was written is said in the greeting; who waits for a flush has to ask again.
+        asking = [shared.document_id for shared in self.shares.values() if shared.waiting.has_questions]
+        self._pending.update(dict.fromkeys(asking))
         self._perform(self.session.connected())
 
     def received(self, data: bytes | str) -> None:
@@ -240,15 +213,14 @@ class RepoAdapter:
     def closed(self) -> None:
         """Let go of the connection; what waits for an answer will be asked again."""
         self._denied = None
+        self._asked.clear()
+        self._pending.clear()
         self._perform(self.session.disconnected())
         while self._next:
             shared = self._next.pop()
             self.session.add(shared.document_id, shared.document)
         for shared in self.shares.values():
-            shared.waiting.void_questions()
-            shared.synced = shared.unavailable = shared.dirty = False
-            if shared.presence is not None:
-                shared.presence.disconnected()
+            shared.disconnected()
 
     async def settle(self) -> None:
         """Return when the server has everything that was written."""
@@ -266,43 +238,14 @@ class RepoAdapter:
 
     # --- what is heard
 
-    def _listen(self, shared: Shared) -> None:
-        shared.unsubscribe = shared.document.subscribe(lambda event: self._heard(shared, event))
-        if shared.document.heads:
-            shared.waiting.wrote()  # whatever is there, nobody has said that the server has it
-
-    def _unlisten(self, shared: Shared) -> None:
-        if shared.unsubscribe is not None:
-            shared.unsubscribe()
-            shared.unsubscribe = None
-
     def _heard(self, shared: Shared, event: DocumentEvent) -> None:
         if event.origin is not self.session:
             shared.waiting.wrote()
-            shared.dirty = True
-            self.wake()
+            self._ask(shared.document_id)
 
-    def _heard_ephemeral(self, message: EphemeralMessage) -> None:
-        shared = self.shares.get(message.document_id)
-        if shared is None or not (shared.listeners or shared.presence):
-            return
-        try:
-            value = decode(message.data)
-        except RemoteProtocolError as error:
-            # Another peer made it and the server only passed it on: no fault of the connection.
-            self.standing.report(error)
-            return
-        if shared.presence is not None:
-            shared.presence.hear(value, message.sender)
-        for listener in tuple(shared.listeners):
-            try:
-                listener(value, message.sender)
-            except Exception as error:  # noqa: BLE001 - the user's listener must not end the connection
-                self.standing.report(error)
-
-    def add_listener(self, shared: Shared, listener: EphemeralListener) -> Callable[[], None]:
-        """Hear what others say that is not kept; returns a function that ends it."""
-        return subscribe(shared.listeners, listener)
+    def _ask(self, document_id: str) -> None:
+        self._pending[document_id] = None
+        self.wake()
 
     # --- what is said
 
@@ -321,25 +264,28 @@ class RepoAdapter:
             return False
         if self._next and not always:
             raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
-        held = False
-        for shared in tuple(self.shares.values()):
-            if outbox.size > _ROOM and not always:
-                break  # until the outbox is empty
-            if shared in self._next or not (shared.dirty or shared.waiting.has_questions):
-                continue
+        held = []
+        while self._pending and (always or outbox.size <= _ROOM):  # otherwise when the outbox is empty
+            document_id = next(iter(self._pending))
+            del self._pending[document_id]
+            shared = self.shares[document_id]
             if shared.document.in_transaction:
-                held = True
-                continue
-            shared.dirty = False
-            if shared.waiting.has_questions:
-                token, effects = self.session.request_flush(shared.document_id)
-                shared.waiting.asked(token)
-            else:
-                effects = self.session.changed(shared.document_id)
-            self._perform(effects)
-            if self._denied is not None:
-                shared.waiting.refuse(self._denied)
-        return held
+                held.append(document_id)
+            elif shared not in self._next:
+                self._say(shared)
+        self._pending.update(dict.fromkeys(held))
+        return bool(held)
+
+    def _say(self, shared: Shared) -> None:
+        if shared.waiting.has_questions:
+            token, effects = self.session.request_flush(shared.document_id)
+            self._asked[token] = shared
+            shared.waiting.asked(token)
+        else:
+            effects = self.session.changed(shared.document_id)
+        self._perform(effects)
+        if self._denied is not None:
+            shared.waiting.refuse(self._denied)
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -350,39 +296,30 @@ class RepoAdapter:
                 case Joined():
                     self._update_synced()
                     self.wake()
-                case Synced():
-                    self._note_synced(self.shares.get(effect.document_id))
-                case Unavailable():
-                    self._note_unavailable(self.shares.get(effect.document_id))
+                case Synced() if shared := self.shares.get(effect.document_id):
+                    self._note_synced(shared)
+                case Unavailable() if shared := self.shares.get(effect.document_id):
+                    self._note_unavailable(shared)
                 case Flushed():
-                    for shared in self.shares.values():
-                        shared.waiting.note_flushed(effect.token)
+                    self._asked.pop(effect.token).waiting.note_flushed(effect.token)
                 case Ephemeral():
-                    self._heard_ephemeral(effect.message)
+                    self.shares[effect.message.document_id].hear(effect.message, self.standing.report)
                 case Denied():
                     self._denied = denial(effect.reason)
                     self.standing.report(self._denied)
-                    self._refuse_all(self._denied)
+                    for shared in self.shares.values():
+                        shared.waiting.refuse(self._denied)
+                case FlushLost():
+                    for token in effect.tokens:
+                        self._asked.pop(token, None)
                 case _:
-                    pass  # lost flushes are asked again; who leaves closes the connection
+                    pass  # who leaves closes the connection
 
-    def _refuse_all(self, error: ProviderError) -> None:
-        for shared in self.shares.values():
-            shared.waiting.refuse(error)
-
-    def _note_synced(self, shared: Shared | None) -> None:
-        if shared is None:
-            return  # who heard of its content has removed it
-        shared.synced = True
-        shared.unavailable = False
-        shared.waiting.note_synced()
-        if shared.presence is not None:
-            shared.presence.announce()
+    def _note_synced(self, shared: Shared) -> None:
+        shared.note_synced()
         self._update_synced()
 
-    def _note_unavailable(self, shared: Shared | None) -> None:
-        if shared is None:
-            return
+    def _note_unavailable(self, shared: Shared) -> None:
         if shared.is_new and not shared.document.heads:
             self._note_synced(shared)  # the server has nothing, and so has the document
         elif not shared.unavailable:

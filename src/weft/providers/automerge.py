@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from weft.mirrors.amdoc import AutomergeDocument
     from weft.providers._provider import ConnectionOptions
-    from weft.providers._repo import EphemeralListener
+    from weft.providers._shared import EphemeralListener
 
 __all__ = ["AutomergeWebsocketProvider"]
 
