@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
 import subprocess
 import sys
+from collections import deque
 
 import pytest
 
@@ -277,3 +279,87 @@ def test_nested_objects_arrive() -> None:
     inner = other.core.get(found[1], "t")
     assert inner is not None
     assert other.core.text(inner[1]) == "hé👩"
+
+
+# -- confirmations, most of which are not read
+
+
+class Hub:
+    """A document in the middle and peers round it; messages are under way until they are delivered."""
+
+    def __init__(self, rng: random.Random, peers: int) -> None:
+        self._rng = rng
+        self.hub = AutomergeDocument()
+        self.peers = [AutomergeDocument() for _ in range(peers)]
+        self._states = [(self.hub.new_sync_state(), peer.new_sync_state()) for peer in self.peers]
+        self._down: list[deque[bytes]] = [deque() for _ in self.peers]
+        self._up: list[deque[bytes]] = [deque() for _ in self.peers]
+        self.hub.subscribe(lambda _: self._hub_says())
+
+    def _hub_says(self) -> None:
+        for at in range(len(self.peers)):
+            if self._rng.random() < 0.7:  # or later, and then more in one message
+                self.say(at)
+
+    def say(self, at: int) -> None:
+        for document, state, queue in (
+            (self.hub, self._states[at][0], self._down[at]),
+            (self.peers[at], self._states[at][1], self._up[at]),
+        ):
+            message = document.generate_sync_message(state)
+            if message is not None:
+                queue.append(message)
+
+    def deliver(self, at: int) -> bool:
+        """Deliver one message between the hub and a peer, if there is one."""
+        ways = [way for way in (self._down, self._up) if way[at]]
+        if not ways:
+            return False
+        way = self._rng.choice(ways)
+        document, state = (
+            (self.peers[at], self._states[at][1]) if way is self._down else (self.hub, self._states[at][0])
+        )
+        document.receive_sync_message(state, way[at].popleft())
+        self.say(at)
+        return True
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_peers_converge_though_most_confirmations_are_not_read(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seed is the test's parameter."""
+    rng = random.Random(seed)
+    monkeypatch.setattr("weft.mirrors.amdoc._MAX_UNREAD", rng.choice([3, 31, 1_000_000]))
+    world = Hub(rng, 3)
+    for number in range(150):
+        at = rng.randrange(3)
+        if rng.random() < 0.5:
+            put(rng.choice([world.peers[at], world.hub]), f"k{rng.randrange(20)}", number)
+        if rng.random() < 0.8:
+            world.say(at)
+        for _ in range(rng.randrange(4)):
+            world.deliver(rng.randrange(3))
+    delivering = True
+    while delivering:
+        for at in range(3):
+            world.say(at)
+        delivering = any(world.deliver(at) for at in range(3))
+    assert {peer.heads for peer in world.peers} == {world.hub.heads}, f"seed {seed}"
+
+
+def test_a_confirmation_is_read_only_where_it_may_tell_something() -> None:
+    one, other = AutomergeDocument(), AutomergeDocument()
+    ends = one.new_sync_state(), other.new_sync_state()
+    read = []
+    for number in range(100):
+        put(one, "x", number)
+        message = one.generate_sync_message(ends[0])
+        assert message is not None
+        other.receive_sync_message(ends[1], message)
+        answer = other.generate_sync_message(ends[1])
+        assert answer is not None
+        one.receive_sync_message(ends[0], answer)
+        read.append(ends[0].unread == 0)
+        assert other.heads == one.heads or number == 0  # the first two exchange what they have
+    assert sum(read) == 4

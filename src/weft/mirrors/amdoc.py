@@ -26,6 +26,7 @@ from weft.mirrors._amcore import SyncState, contained, decode_message, load_core
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from weft._amsync import SyncMessage
     from weft.mirrors._amcore import CoreChange, CoreDocument, CoreTransaction
 
 __all__ = ["AutomergeDocument", "DocumentEvent"]
@@ -34,6 +35,9 @@ _log = logging.getLogger("weft.mirrors")
 
 _MAX_LOG = 256  # chunks since the last fork
 _MAX_LOG_SIZE = 256 * 1024  # bytes of them
+# Confirmations of a peer that are left unread between two that are read. The binding walks through the whole
+# history for each message that it takes in, and fifty peers confirm each change.
+_MAX_UNREAD = 31
 
 Heads: TypeAlias = tuple[bytes, ...]
 
@@ -54,6 +58,16 @@ class DocumentEvent:
     after: Heads
     changes: tuple[bytes, ...]
     origin: object | None
+
+
+class PeerState:
+    """What is known of one peer over one connection."""
+
+    __slots__ = ("core", "unread")
+
+    def __init__(self) -> None:
+        self.core = SyncState()
+        self.unread: int | None = None  # confirmations since a message was read; the first is read
 
 
 class AutomergeDocument:
@@ -268,26 +282,24 @@ class AutomergeDocument:
         """
         self._expect_idle("given changes")
         state = SyncState()
-        self._receive(state, make_sync_message(self.heads, changes), origin)
+        data = make_sync_message(self.heads, changes)
+        self._receive(state, parse_sync_message(data), data, origin)
         return bool(self._needs(state))
 
-    def new_sync_state(self) -> SyncState:
+    def new_sync_state(self) -> PeerState:
         """What is known of one peer over one connection: start each connection with a new one."""
-        return SyncState()
+        return PeerState()
 
-    def generate_sync_message(self, state: SyncState) -> bytes | None:
+    def generate_sync_message(self, state: PeerState) -> bytes | None:
         """The next message to the peer, or ``None`` when there is nothing to say until it answers.
 
         Raises:
             RemoteProtocolError: What the peer has announced cannot be answered; drop the connection.
             LocalProtocolError: A transaction is open.
         """
-        self._expect_idle("synced")
-        with contained("answer a sync message"):
-            message = self._core.generate_sync_message(state)
-            return None if message is None else bytes(message.encode())
+        return self._generate(state.core)
 
-    def receive_sync_message(self, state: SyncState, data: bytes, *, origin: object = None) -> Heads:
+    def receive_sync_message(self, state: PeerState, data: bytes, *, origin: object = None) -> Heads:
         """Take in a peer's message and tell of what is new.
 
         Args:
@@ -306,11 +318,26 @@ class AutomergeDocument:
         self._expect_idle("synced")
         if len(data) > self._limits.max_message:
             raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
-        return self._receive(state, data, origin)
-
-    def _receive(self, state: SyncState, data: bytes, origin: object) -> Heads:
         message = parse_sync_message(data)
         heads = tuple(sorted(message.heads))
+        # That the peer has what it was sent, and needs nothing, changes no message to come: nothing is sent
+        # twice. But the more of these are left unread, the more the binding thinks over for the next message.
+        confirms = bool(heads) and not message.needs and not message.chunks
+        confirms = confirms and all(head in self._max_ops for head in heads)
+        if confirms and state.unread is not None and state.unread < _MAX_UNREAD:
+            state.unread += 1
+            return heads
+        self._receive(state.core, message, data, origin)
+        state.unread = 0 if confirms else None
+        return heads
+
+    def _generate(self, state: SyncState) -> bytes | None:
+        self._expect_idle("synced")
+        with contained("answer a sync message"):
+            message = self._core.generate_sync_message(state)
+            return None if message is None else bytes(message.encode())
+
+    def _receive(self, state: SyncState, message: SyncMessage, data: bytes, origin: object) -> None:
         for chunk in message.chunks:
             if chunk.kind == DOCUMENT:
                 check_document(chunk)
@@ -321,7 +348,7 @@ class AutomergeDocument:
             with contained("apply a sync message"):
                 self._core.receive_sync_message(state, decode_message(data))
                 if not message.chunks:
-                    return heads
+                    return
                 changes = self._core.get_changes(before)
                 self._check_received(changes, before, self._core.get_heads())
         except RemoteProtocolError:
@@ -329,7 +356,6 @@ class AutomergeDocument:
             raise
         self._remember([chunk.data for chunk in message.chunks])
         self._changed(before, changes, origin)
-        return heads
 
     def _check_received(self, changes: Sequence[CoreChange], before: Heads, after: Sequence[bytes]) -> None:
         """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.
@@ -354,7 +380,7 @@ class AutomergeDocument:
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""
-        data = self.generate_sync_message(state)
+        data = self._generate(state)
         return () if data is None else parse_sync_message(data).needs
 
     # -- telling ---------------------------------------------------------------------------------------------

@@ -48,8 +48,7 @@ from weft.protocols._repomessages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weft.mirrors._amcore import SyncState
-    from weft.mirrors.amdoc import AutomergeDocument
+    from weft.mirrors.amdoc import AutomergeDocument, PeerState
 
 __all__ = [
     "Denied",
@@ -79,7 +78,7 @@ class _Shared:
     """A document on the present connection."""
 
     document: AutomergeDocument
-    state: SyncState
+    state: PeerState
     read_only: bool
     started: bool = False  # something was sent
     synced: bool = False
