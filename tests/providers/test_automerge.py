@@ -212,6 +212,30 @@ async def test_a_removed_document_is_left_alone_and_who_waits_for_it_is_told(ser
         assert serving.server.room("second").content() == {"x": "2", "y": "3", "z": "5"} == cells(second)
 
 
+async def test_who_waits_for_a_flush_of_a_removed_document_is_told(memory: MemoryServing[RepoServer]) -> None:
+    async with AutomergePeer(memory, "first") as peer:
+        second = AutomergeDocument()
+        handle = peer.provider.add(second, id_of("second"))
+        await peer.provider.wait_synced()
+        memory.server.resumed.clear()
+        put(second, "x", "1")
+        flush = asyncio.create_task(handle.flush())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert memory.network.links[0].waiting("up")  # the question
+        handle.remove()
+        with pytest.raises(ProviderClosedError, match="was removed"):
+            await flush
+        # Added again and removed at once: the connection need not be made anew.
+        peer.provider.add(second, id_of("second")).remove()
+        memory.server.resumed.set()
+        peer.write("y", "2")
+        await peer.provider.flush()
+        assert len(memory.requests) == 1
+        assert memory.server.room("second").content() == {"x": "1"}
+    assert peer.errors == []
+
+
 async def test_a_document_may_be_removed_by_who_hears_of_its_content(
     memory: MemoryServing[RepoServer],
 ) -> None:
@@ -305,7 +329,9 @@ async def test_what_is_broadcast_is_heard_by_the_others_of_the_document(serving:
         AutomergePeer(serving, peer_id="one") as one,
         AutomergePeer(serving) as other,
         AutomergePeer(serving, "elsewhere") as elsewhere,
+        AutomergePeer(serving) as silent,
     ):
+        await silent.provider.wait_synced()  # where nobody listens
         heard: asyncio.Queue[tuple[object, str]] = asyncio.Queue()
         for peer in (one, other, elsewhere):
             await peer.provider.wait_synced()
@@ -314,6 +340,8 @@ async def test_what_is_broadcast_is_heard_by_the_others_of_the_document(serving:
             assert one.provider.broadcast(message)
             assert await asyncio.wait_for(heard.get(), 10) == (message, "one")
         assert heard.empty()
+        assert silent.errors == []
+        assert one.provider.document is one.document
 
 
 async def test_what_listeners_raise_and_what_cannot_be_read_is_reported(

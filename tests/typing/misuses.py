@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft import Store
 from weft.mirrors.yjs import YjsMirror, create_doc
-from weft.providers import YWebsocketProvider
+from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
 
 store = Store()
 store.set_cell("pets", "fido", "legs", {1, 2})  # wrong
@@ -23,4 +23,7 @@ Store(on_invalid="explode")  # wrong
 YjsMirror(store, create_doc(), layout="nested")  # wrong
 YjsMirror(create_doc(), store)  # wrong
 YWebsocketProvider(create_doc(), 1234, "farm")  # wrong
+YWebsocketProvider(create_doc(), "ws://127.0.0.1:1234", "farm", open_timeout="1")  # wrong
+YWebsocketProvider(create_doc(), "ws://127.0.0.1:1234", "farm", opentimeout=1)  # wrong
+AutomergeWebsocketProvider(create_doc(), "ws://127.0.0.1:1234")  # wrong
 store.set_cell("pets", "fido", "legs", 4)

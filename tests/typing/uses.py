@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, assert_type
 
 from weft import UNDEFINED, Cell, Changes, Content, Store, Undefined, Value
 from weft.errors import InvalidCellError
+from weft.mirrors import AutomergeDocument
 from weft.mirrors.yjs import YjsMirror, create_doc
-from weft.providers import YWebsocketProvider
+from weft.providers import AutomergeWebsocketProvider, DocHandle, YWebsocketProvider
 from weft.store.checkpoints import Checkpoints
 from weft.store.middleware import Middleware
 from weft.store.schematizers import to_tables_schema
@@ -105,3 +106,9 @@ async def live(store: Store) -> None:
             await provider.wait_synced(timeout=1.5)
             await provider.flush()
             assert_type(provider.synced, bool)
+    automerge = AutomergeWebsocketProvider(AutomergeDocument(), "ws://127.0.0.1:1234", open_timeout=1.5)
+    async with automerge as joined:
+        assert_type(joined.handle, DocHandle)
+        handle = joined.add(AutomergeDocument(), joined.document_url)
+        assert_type(handle.broadcast({"cursor": [1, None]}), bool)
+        handle.presence({"name": "Ada"}).add_listener(lambda peer_id, state: print(peer_id.upper(), state))
