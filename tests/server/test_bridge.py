@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from pycrdt import Map
 
 from support.bridged import DOCUMENT, KINDS, ROOM, Tables
+from support.repoclient import RepoClient
 from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient
 from weft.errors import StorageError
@@ -248,13 +250,7 @@ async def test_what_was_written_without_a_bridge_is_merged_when_there_is_one(tmp
         for kind in KINDS:
             client = Tables(server.url, kind)
             client.store.set_cell("t", kind, "c", 1)
-            if kind == "automerge":  # there is nothing to be synced with
-                client._mirror.start()
-                async with client._client:
-                    await client.flush()
-                client._mirror.stop()
-                continue
-            async with client:
+            async with client.provider:
                 await client.flush()
     async with serving(storage=SqliteRoomStorage(path), bridge=[ROOM]) as server:
         for kind in KINDS:
@@ -301,13 +297,17 @@ async def test_neither_side_confirms_what_the_other_has_not_stored(slow: str, ki
 
 async def test_a_storage_that_fails_lets_go_of_the_clients_on_both_sides() -> None:
     storage = FaultyStorage()
-    async with serving(storage=storage, bridge=[ROOM]) as server, Tables(server.url, "automerge") as one:
-        async with YClient(server.url, ROOM) as two:
+    async with serving(storage=storage, bridge=[ROOM]) as server:
+        async with RepoClient(server.url, DOCUMENT) as one, YClient(server.url, ROOM) as two:
+            await one.synced(DOCUMENT)
             await two.synced()
             storage.refuse_writes = StorageError("the disk is full")
-            one.store.set_value("x", 1)
+            with AutomergeMirror(Store(), one.documents[DOCUMENT]) as mirror:
+                mirror.store.set_value("x", 1)
+            with contextlib.suppress(ConnectionError):
+                await one.flush(DOCUMENT)
             assert await two.wait_closed() == 1013
-            assert await one.closed() == 1013
+            assert await one.wait_closed() == 1013
         storage.refuse_writes = None
         for kind in KINDS:
             async with Tables(server.url, kind) as late:

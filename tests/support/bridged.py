@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, Self
 
 from support.live import until
-from support.repoclient import RepoClient
-from weft.mirrors import AutomergeMirror, YjsMirror
+from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
 from weft.mirrors.ydoc import create_doc
-from weft.providers import YWebsocketProvider
+from weft.protocols.automerge_repo import document_url
+from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
 from weft.server import bridge_document_id
 from weft.store import Store
 
@@ -27,25 +27,23 @@ class Tables:
         self.store = Store()
         self._errors: list[Exception] = []
         self._mirror: YjsMirror | AutomergeMirror
+        self.provider: YWebsocketProvider | AutomergeWebsocketProvider
         if kind == "yjs":
             doc = create_doc()
             self._mirror = YjsMirror(self.store, doc, on_error=self._errors.append)
-            self._client: YWebsocketProvider | RepoClient = YWebsocketProvider(doc, url, ROOM)
+            self.provider = YWebsocketProvider(doc, url, ROOM)
         else:
-            self._client = RepoClient(url, DOCUMENT)
-            document = self._client.documents[DOCUMENT]
+            document = AutomergeDocument()
             self._mirror = AutomergeMirror(self.store, document, on_error=self._errors.append)
-            self._client.follow(DOCUMENT)
+            self.provider = AutomergeWebsocketProvider(document, url, document_url(DOCUMENT))
+        self._mirror.start()
 
     @property
     def content(self) -> tuple[Any, Any]:
         return self.store.get_content()
 
     async def flush(self) -> None:
-        if isinstance(self._client, RepoClient):
-            await self._client.flush(DOCUMENT)
-        else:
-            await self._client.flush(timeout=20)
+        await self.provider.flush(timeout=20)
 
     async def until(self, expected: tuple[Any, Any]) -> None:
         await until(
@@ -56,20 +54,12 @@ class Tables:
             f"{expected}; there is {self.content}",
         )
 
-    async def closed(self) -> int:
-        assert isinstance(self._client, RepoClient)
-        return await self._client.wait_closed()
-
     async def __aenter__(self) -> Self:
-        self._mirror.start()
-        await self._client.__aenter__()
-        if isinstance(self._client, RepoClient):
-            await self._client.synced(DOCUMENT)
-        else:
-            await self._client.wait_synced(timeout=20)
+        await self.provider.__aenter__()
+        await self.provider.wait_synced(timeout=20)
         return self
 
     async def __aexit__(self, *error: Any) -> None:
-        await self._client.__aexit__(*error)
+        await self.provider.__aexit__(*error)
         self._mirror.stop()
         assert self._errors == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,7 @@ from weft.protocols.automerge_repo import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from weft.mirrors.amdoc import DocumentEvent
     from weft.protocols.automerge_repo import Effect
 
 __all__ = ["RepoClient", "numbered_id", "put", "read"]
@@ -68,7 +65,6 @@ class RepoClient(SocketClient):
         self.effects: list[Effect] = []
         for document_id in ids:
             self.add(document_id)
-        self._sending: set[asyncio.Task[None]] = set()
 
     def add(self, document_id: str, document: AutomergeDocument | None = None) -> AutomergeDocument:
         """Keep a document in sync, a new one unless one is given. To be called before the connection."""
@@ -81,17 +77,6 @@ class RepoClient(SocketClient):
         document = self.documents[document_id] = document or AutomergeDocument()
         await self._perform(self.session.add(document_id, document))
         return document
-
-    def follow(self, document_id: str) -> None:
-        """Send what is written to a document from now on, in whatever way."""
-
-        def changed(event: DocumentEvent) -> None:
-            if event.origin is not self.session and self.session.other is not None:
-                sending = asyncio.create_task(self._perform(self.session.changed(document_id)))
-                self._sending.add(sending)
-                sending.add_done_callback(self._sending.discard)
-
-        self.documents[document_id].subscribe(changed)
 
     async def put(self, document_id: str, **cells: int) -> None:
         """Write numbers into a document, and send them."""
@@ -135,12 +120,6 @@ class RepoClient(SocketClient):
         """Wait until a document has these numbers."""
         document = self.documents[document_id]
         await self.wait(lambda: cells.items() <= read(document).items())
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await super().__aexit__(kind, error, trace)
-        await asyncio.gather(*self._sending, return_exceptions=True)  # the connection is over
 
     async def _greet(self) -> None:
         with suppress(ConnectionError):  # the reader tells
