@@ -36,11 +36,13 @@ class TableInfo:
         name: Its name there.
         columns: Folded name to column.
         unique: Folded names of the columns that alone name a row.
+        required: Folded names of the columns that a new row must have.
     """
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
     unique: set[str] = field(default_factory=set)
+    required: set[str] = field(default_factory=set)
 
 
 class Dialect(ABC):
@@ -77,7 +79,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Queries of ``(table, column, type, unique)``; ``column`` is ``None`` in further unique ones."""
+        """Queries of ``(table, column, type, unique, required)``; in further unique ones no type."""
 
     @abstractmethod
     def new_column(self, kind: str | None) -> str:

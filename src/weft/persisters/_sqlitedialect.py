@@ -50,12 +50,13 @@ class SqliteDialect(Dialect):
         return [
             Statement(
                 "SELECT s.name,c.name,c.type,CASE c.pk WHEN 1"  # of AND, SQLite would work out both sides
-                " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END"
+                " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END,"
+                'c."notnull" AND c.dflt_value IS NULL'
                 f" FROM sqlite_schema s,pragma_table_info(s.name) c WHERE {wanted}",
                 tables,
             ),
             Statement(
-                "SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name) i),NULL,1"
+                "SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name) i),NULL,1,0"
                 " FROM sqlite_schema s,pragma_index_list(s.name) l"
                 f" WHERE {wanted} AND l.\"unique\" AND NOT l.partial AND l.origin<>'pk'"
                 " AND (SELECT count(*) FROM pragma_index_info(l.name))=1"

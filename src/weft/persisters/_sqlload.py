@@ -30,12 +30,14 @@ def read_schema(
     if not names:
         return found
     for statement in dialect.schema(names):
-        for table, column, type_, unique in (yield statement):
+        for table, column, type_, unique, required in (yield statement):
             info = found.setdefault(dialect.fold(table), TableInfo(table))
             if type_ is not None:
                 info.columns[dialect.fold(column)] = Column(column, type_.upper())
             if unique:
                 info.unique.add(dialect.fold(column))
+            if required:
+                info.required.add(dialect.fold(column))
     return found
 
 

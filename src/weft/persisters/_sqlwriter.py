@@ -117,21 +117,24 @@ class TableWriter:
         info = self.info(save)
         if info is None or not rows:
             return
+        folded_id = self.dialect.fold(save.row_id_column_name)
         encoders = [self.dialect.encoder(column.type) for column in columns]
         params = [(row_id, *_encoded(cells, encoders)) for row_id, cells in rows]
         table, mark = quote(info.name), self.dialect.mark
-        id_column = info.columns[self.dialect.fold(save.row_id_column_name)]
+        id_column = info.columns[folded_id]
         id_name, id_mark = quote(id_column.name), mark(1, id_column.type)
         names = [quote(column.name) for column in columns]
         marks = [mark(number + 2, column.type) for number, column in enumerate(columns)]
         where = self.where(save, info)
         insert = f"INSERT INTO {table}({','.join([id_name, *names])}) VALUES({','.join([id_mark, *marks])})"
-        if self.dialect.fold(save.row_id_column_name) in info.unique:
+        given = {folded_id, *(self.dialect.fold(column.name) for column in columns)}
+        if folded_id in info.unique and info.required <= given:
             sets = ",".join(f"{name}=excluded.{name}" for name in names)
             tail = f" DO UPDATE SET {sets}{' WHERE ' + where if where else ''}" if names else " DO NOTHING"
             yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, many=True)
             return
-        # A table of somebody else's, whose row ids need not be unique: nothing is added to it.
+        # A table of somebody else's: its row ids need not be unique, and nothing is added to it. Or a new row
+        # must have more than these columns: an upsert without them is refused even where the row is there.
         exists = f"SELECT 1 FROM {table} WHERE {id_name}={id_mark} LIMIT 1"
         for row in params:
             if not (yield Statement(exists, row[:1])):
