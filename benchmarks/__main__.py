@@ -1,9 +1,9 @@
 """``python -m benchmarks [--quick] [area ...]``: measure, and print one table.
 
-Areas: store, mirror, hop, persisters; all of them without an argument. Times are minima over several rounds
-after warm-up on both sides, where the line does not say median. The peer runs before and after us, and its
-better run counts. The exit code is 0 however the targets fare: a figure of a busy machine is no verdict on
-the code.
+Areas: store, mirror, automerge, hop, persisters; all of them without an argument. Times are minima over
+several rounds after warm-up on both sides, where the line does not say median. The peer runs before and after
+us, and its better run counts. The exit code is 0 however the targets fare: a figure of a busy machine is no
+verdict on the code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from benchmarks._measure import EFFORT
 from benchmarks._table import print_table, verdict
 
-AREAS = ("store", "mirror", "hop", "persisters")
+AREAS = ("store", "mirror", "automerge", "hop", "persisters")
 
 
 def main() -> int:

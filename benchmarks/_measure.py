@@ -37,16 +37,11 @@ class Effort:
     rounds_each: int = 200
     hops: int = 500
     turns: int = 4
+    shrink: int = 1  # divides sizes, where a peer would take minutes even once
 
     def be_quick(self) -> None:
-        self.warmup, self.rounds, self.warmup_each, self.rounds_each, self.hops, self.turns = (
-            0,
-            1,
-            0,
-            3,
-            10,
-            1,
-        )
+        self.warmup, self.rounds, self.warmup_each, self.rounds_each = 0, 1, 0, 3
+        self.hops, self.turns, self.shrink = 10, 1, 20
 
 
 EFFORT = Effort()

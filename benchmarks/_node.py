@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks._measure import EFFORT, Times
 
-__all__ = ["INTEROP", "best", "node", "node_times"]
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+
+__all__ = ["INTEROP", "best", "node", "node_process", "node_times", "read_line"]
 
 INTEROP = Path(__file__).resolve().parents[1] / "interop"
 
@@ -38,3 +44,25 @@ def best(*runs: dict[str, Times]) -> dict[str, Times]:
     The peer runs before and after us, so that a machine that was busy in between burdens neither side alone.
     """
     return {case: min((run[case] for run in runs), key=lambda each: each.min) for case in runs[0]}
+
+
+@asynccontextmanager
+async def node_process(*command: str) -> AsyncIterator[Process]:
+    """A script that runs beside us until its stdin is closed."""
+    process = await asyncio.create_subprocess_exec(
+        "node", *command, cwd=INTEROP, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def read_line(process: Process) -> dict[str, Any]:
+    """The next JSON object that a script prints."""
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        line: dict[str, Any] = json.loads(await process.stdout.readline())
+    return line

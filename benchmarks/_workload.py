@@ -28,13 +28,16 @@ SPREAD_IDS = [f"{TABLE}{i}" for i in range(SPREAD)]
 SCHEMA = {TABLE: {cell: {"type": "number"} for cell in CELL_IDS}}
 
 
-def row_ids(cells: int, prefix: str = "r") -> list[str]:
-    return [f"{prefix}{i}" for i in range(cells // CELLS_PER_ROW)]
+def row_ids(cells: int, prefix: str = "r", per_row: int = CELLS_PER_ROW) -> list[str]:
+    return [f"{prefix}{i}" for i in range(cells // per_row)]
 
 
-def tables(cells: int, prefix: str = "r") -> dict[str, dict[str, dict[str, int]]]:
-    rows = enumerate(row_ids(cells, prefix))
-    return {TABLE: {row: {cell: i * CELLS_PER_ROW + j for j, cell in enumerate(CELL_IDS)} for i, row in rows}}
+def tables(
+    cells: int, prefix: str = "r", per_row: int = CELLS_PER_ROW
+) -> dict[str, dict[str, dict[str, int]]]:
+    rows = enumerate(row_ids(cells, prefix, per_row))
+    ids = CELL_IDS[:per_row]
+    return {TABLE: {row: {cell: i * per_row + j for j, cell in enumerate(ids)} for i, row in rows}}
 
 
 def spread(cells: int) -> dict[str, dict[str, dict[str, int]]]:

@@ -7,45 +7,19 @@ Linux. The next cell is written when the last has arrived, so this is latency an
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import time
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from benchmarks._measure import EFFORT
-from benchmarks._node import INTEROP
+from benchmarks._node import node_process, read_line
 from benchmarks._table import Line
 from weft import Store
 from weft.mirrors.yjs import YjsMirror, create_doc
 from weft.providers import YWebsocketProvider
 from weft.server import SqliteRoomStorage, allow_all, serve
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 ROOM = "hop"
-
-
-@asynccontextmanager
-async def _node(*command: str) -> AsyncIterator[asyncio.StreamReader]:
-    process = await asyncio.create_subprocess_exec(
-        "node", *command, cwd=INTEROP, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
-async def _line(reader: asyncio.StreamReader) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        line: dict[str, Any] = json.loads(await reader.readline())
-    return line
 
 
 async def _measure(url: str) -> list[float]:
@@ -55,14 +29,14 @@ async def _measure(url: str) -> list[float]:
             await provider.wait_synced()
             store.set_cell("hop", "row", "cell", -1)
             await provider.flush()
-            async with _node("bench_hop.mjs", url, ROOM) as arrivals:
-                while "ready" not in await _line(arrivals):
+            async with node_process("bench_hop.mjs", url, ROOM) as arrivals:
+                while "ready" not in await read_line(arrivals):
                     pass
                 times = []
                 for number in range(EFFORT.hops // 10 + EFFORT.hops):
                     start = time.monotonic_ns()
                     store.set_cell("hop", "row", "cell", number)
-                    arrival = await _line(arrivals)
+                    arrival = await read_line(arrivals)
                     assert arrival["value"] == number
                     times.append((int(arrival["ns"]) - start) / 1e6)
     return sorted(times[EFFORT.hops // 10 :])
@@ -76,8 +50,8 @@ async def _through_weft() -> list[float]:
 
 
 async def _through_node() -> list[float]:
-    async with _node("server.mjs") as said:
-        port = (await _line(said))["port"]
+    async with node_process("server.mjs") as said:
+        port = (await read_line(said))["port"]
         return await _measure(f"ws://127.0.0.1:{port}")
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
     [
         ("store", "set_cell, 100,000 transactions"),
         ("mirror", "one added row at 100,000 cells"),
+        ("automerge", "one remote cell until the listener at 5,000 cells"),
         ("hop", "one hop to a Node peer"),
         ("persisters", "one changed cell, PostgreSQL, psycopg, 100,000 cells"),
     ],

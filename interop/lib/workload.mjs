@@ -6,15 +6,15 @@ export const TABLE = 't';
 
 const ids = (prefix, count) => Array.from({length: count}, (_, i) => `${prefix}${i}`);
 
-export const rowIds = (cells, prefix = 'r') => ids(prefix, cells / CELLS_PER_ROW);
+export const rowIds = (cells, prefix = 'r', perRow = CELLS_PER_ROW) => ids(prefix, cells / perRow);
 export const cellIds = ids('c', CELLS_PER_ROW);
 
-export const tables = (cells, prefix) => {
+export const tables = (cells, prefix, perRow = CELLS_PER_ROW) => {
   const table = {};
   let value = 0;
-  for (const rowId of rowIds(cells, prefix)) {
+  for (const rowId of rowIds(cells, prefix, perRow)) {
     const row = {};
-    for (const cellId of cellIds) row[cellId] = value++;
+    for (const cellId of cellIds.slice(0, perRow)) row[cellId] = value++;
     table[rowId] = row;
   }
   return {[TABLE]: table};
