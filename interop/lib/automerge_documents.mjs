@@ -1,9 +1,8 @@
 // Commands on Automerge documents: plain ones, and those of automerge-repo's handles, which look alike here.
 // A sync link is one end of a connection in hand: its messages are fetched and given by commands.
 import * as A from '@automerge/automerge';
-import {canonical} from './documents.mjs';
-import {addPeer, getPeer, waitUntil} from './peers.mjs';
-import {toWire} from './wire.mjs';
+import {waitForValue} from './documents.mjs';
+import {addPeer, getPeer} from './peers.mjs';
 
 // As much of automerge-repo's DocHandle as the commands need, on a document without a repo.
 class PlainHandle {
@@ -93,18 +92,11 @@ const receive = ({name, link = '', message}) => {
 
 const wait = ({name, path, equals, timeout}) => {
   const {handle} = getPeer(name);
-  const wanted = JSON.stringify(canonical(toWire(equals)));
-  const current = () => {
-    try {
-      return JSON.stringify(canonical(toWire(at(handle.doc(), path))));
-    } catch (error) {
-      return error.message;
-    }
-  };
-  return waitUntil(
-    () => `${JSON.stringify(path)} to be ${wanted}; it is ${current()}`,
+  return waitForValue(
+    JSON.stringify(path),
+    equals,
     timeout,
-    () => current() === wanted,
+    () => at(handle.doc(), path),
     (check) => {
       // A document that was found becomes readable only after it tells of its content.
       const given = new AbortController();

@@ -4,7 +4,7 @@ import {Presence, Repo, parseAutomergeUrl} from '@automerge/automerge-repo';
 import {WebSocketClientAdapter, WebSocketServerAdapter} from '@automerge/automerge-repo-network-websocket';
 import {WebSocketServer} from 'ws';
 import {addDocument} from './automerge_documents.mjs';
-import {canonical} from './documents.mjs';
+import {canonical, waitForValue} from './documents.mjs';
 import {addPeer, getPeer, waitUntil} from './peers.mjs';
 import {toWire} from './wire.mjs';
 
@@ -135,12 +135,12 @@ const presenceStates = ({presence}) =>
 
 const waitForPresence = ({name, equals, timeout}) => {
   const peer = getPeer(name);
-  const said = (value) => JSON.stringify(canonical(toWire(value)));
   const events = ['update', 'snapshot', 'goodbye', 'pruning'];
-  return waitUntil(
-    () => `the peers' states to be ${said(equals)}; they are ${said(presenceStates(peer))}`,
+  return waitForValue(
+    "the peers' states",
+    equals,
     timeout,
-    () => said(presenceStates(peer)) === said(equals),
+    () => presenceStates(peer),
     (check) => {
       events.forEach((event) => peer.presence.on(event, check));
       return () => events.forEach((event) => peer.presence.off(event, check));

@@ -59,24 +59,30 @@ export const documentCommands = {
   },
   'doc.wait': ({name, path, equals, timeout}) => {
     const {doc} = getPeer(name);
-    const wanted = JSON.stringify(canonical(toWire(equals)));
-    const current = () => {
-      try {
-        return JSON.stringify(canonical(toWire(mapAt(doc, path.slice(0, -1)).get(path.at(-1)))));
-      } catch (error) {
-        return error.message;
-      }
-    };
-    return waitUntil(
-      () => `${JSON.stringify(path)} to be ${wanted}; it is ${current()}`,
+    return waitForValue(
+      JSON.stringify(path),
+      equals,
       timeout,
-      () => current() === wanted,
+      () => mapAt(doc, path.slice(0, -1)).get(path.at(-1)),
       (check) => {
         doc.on('afterTransaction', check);
         return () => doc.off('afterTransaction', check);
       },
     );
   },
+};
+
+// Waits until what `read()` returns equals a value; what it throws is no value.
+export const waitForValue = (what, equals, timeout, read, subscribe) => {
+  const wanted = JSON.stringify(canonical(toWire(equals)));
+  const current = () => {
+    try {
+      return JSON.stringify(canonical(toWire(read())));
+    } catch (error) {
+      return error.message;
+    }
+  };
+  return waitUntil(() => `${what} to be ${wanted}; it is ${current()}`, timeout, () => current() === wanted, subscribe);
 };
 
 // Key order is no part of equality.

@@ -2,9 +2,8 @@
 import {WebSocket} from 'ws';
 import {Awareness} from 'y-protocols/awareness';
 import {WebsocketProvider} from 'y-websocket';
-import {canonical} from './documents.mjs';
+import {waitForValue} from './documents.mjs';
 import {getPeer, waitUntil} from './peers.mjs';
-import {toWire} from './wire.mjs';
 
 const CONDITIONS = {
   synced: ({provider}) => provider.synced,
@@ -66,12 +65,11 @@ export const socketCommands = {
   'awareness.states': ({name}) => states(getPeer(name)),
   'awareness.wait': ({name, clientId, equals, timeout}) => {
     const {awareness} = getPeer(name);
-    const wanted = JSON.stringify(canonical(toWire(equals)));
-    const current = () => JSON.stringify(canonical(toWire(awareness.getStates().get(clientId))));
-    return waitUntil(
-      () => `the state of ${clientId} to be ${wanted}; it is ${current()}`,
+    return waitForValue(
+      `the state of ${clientId}`,
+      equals,
       timeout,
-      () => current() === wanted,
+      () => awareness.getStates().get(clientId),
       (check) => {
         awareness.on('change', check);
         return () => awareness.off('change', check);

@@ -1,9 +1,8 @@
 // Commands on TinyBase Stores, alone or kept in a document; here by createYjsPersister.
 import {createStore} from 'tinybase';
 import {createYjsPersister} from 'tinybase/persisters/persister-yjs';
-import {canonical, newPeer} from './documents.mjs';
-import {getPeer, settle, waitUntil} from './peers.mjs';
-import {toWire} from './wire.mjs';
+import {newPeer, waitForValue} from './documents.mjs';
+import {getPeer, settle} from './peers.mjs';
 
 // Give a peer a Store, with the persister that `persisterOf(store, onIgnoredError)` makes.
 export const addStore = async (peer, persisterOf, {persist = true, autoLoad = true, autoSave = true, initial}) => {
@@ -58,12 +57,11 @@ export const storeCommands = {
   'store.ignoredErrors': ({name}) => getPeer(name).ignoredErrors.splice(0),
   'store.wait': ({name, method, args = [], equals, timeout}) => {
     const {store} = getPeer(name);
-    const wanted = JSON.stringify(canonical(toWire(equals)));
-    const current = () => JSON.stringify(canonical(toWire(call(store, method, args))));
-    return waitUntil(
-      () => `${method}(${JSON.stringify(args)}) to be ${wanted}; it is ${current()}`,
+    return waitForValue(
+      `${method}(${JSON.stringify(args)})`,
+      equals,
       timeout,
-      () => current() === wanted,
+      () => call(store, method, args),
       (check) => {
         const id = store.addDidFinishTransactionListener(check);
         return () => store.delListener(id);
