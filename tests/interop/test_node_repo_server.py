@@ -186,6 +186,27 @@ async def test_several_documents_go_over_one_connection(url: str, js_peer: JsPee
         assert await js_peer("am.content", name="js4", path=["python"]) == 4
 
 
+async def test_documents_that_the_server_announced_unasked_are_taken_up_later(js_peer: JsPeer) -> None:
+    await js_peer("repo.create", name="server", announce=True)
+    port = (await js_peer("repo.listen", name="server"))["port"]
+    made = [await store(js_peer, f"js{number}") for number in range(2)]
+    saved = await js_peer("am.save", name="js1")
+    for number in range(2):
+        await js_peer("store.call", name=f"js{number}", method="setCell", args=["t", "r", "c", number])
+    async with AutomergeWebsocketProvider(AutomergeDocument(), f"ws://127.0.0.1:{port}") as provider:
+        await provider.wait_synced(timeout=20)
+        # By now it has heard of both, and of their changes, and answered nothing.
+        await js_peer("store.call", name="js1", method="setCell", args=["t", "r", "d", 2])
+        handles = [
+            provider.add(AutomergeDocument(data), url) for data, url in zip((b"", saved), made, strict=True)
+        ]
+        await provider.wait_synced(timeout=20)
+        for number, handle in enumerate(handles):
+            _put(handle.document, "python", number)
+            await handle.flush(timeout=20)
+            assert list(handle.document.heads) == await js_peer("am.heads", name=f"js{number}")
+
+
 async def test_what_is_broadcast_is_heard_on_both_sides(url: str, js_peer: JsPeer) -> None:
     made = await store(js_peer, "js")
     heard: list[tuple[object, str]] = []
