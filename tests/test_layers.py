@@ -230,3 +230,26 @@ def test_importing_the_core_loads_neither_asyncio_nor_an_extra(statement: str) -
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("missing", "names"),
+    [
+        (["pycrdt"], ["mirrors.AutomergeMirror", "persisters.AutomergePersister"]),
+        (["pycrdt"], ["mirrors.AutomergeDocument", "providers.AutomergeWebsocketProvider"]),
+        (["automerge", "cbor2"], ["mirrors.yjs.YjsMirror", "persisters.YjsPersister", "server.Server"]),
+        (["automerge", "cbor2"], ["providers.YWebsocketProvider", "testing.simnet.SimNet"]),
+    ],
+)
+def test_either_document_needs_no_package_of_the_other(missing: list[str], names: list[str]) -> None:
+    program = f"""
+import importlib, sys
+sys.modules.update(dict.fromkeys({missing!r}))
+for name in {names!r}:
+    module, _, thing = name.rpartition(".")
+    getattr(importlib.import_module("weft." + module), thing)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.stderr == ""

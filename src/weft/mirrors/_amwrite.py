@@ -8,7 +8,7 @@ from weft.jsoncodec import MAX_SAFE_INTEGER
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType
 from weft.mirrors._amkeys import TABLES, VALUES, encode_key, op_id
 from weft.mirrors._amtree import foreign
-from weft.mirrors._layouts import is_equal
+from weft.mirrors._engine import is_equal
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:

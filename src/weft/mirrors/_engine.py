@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from weft.store import Store
 
-__all__ = ["Batch", "Mirror", "Owed", "RawTables", "RawValues"]
+__all__ = ["Batch", "Mirror", "Owed", "RawTables", "RawValues", "is_equal"]
 
 _log = logging.getLogger("weft.mirrors")
 
@@ -322,3 +322,10 @@ class Mirror(ABC):
     @abstractmethod
     def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
         """What the document holds at these paths."""
+
+
+def is_equal(raw: object, cell: Stored | Undefined) -> bool:
+    """Whether the document's raw value is this cell: it has one kind of number, Python two and ``bool``."""
+    if isinstance(raw, bool) or isinstance(cell, bool):
+        return raw is cell
+    return raw == cell

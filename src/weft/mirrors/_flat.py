@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import MirrorError
-from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
-from weft.mirrors._layouts import Received, Report, foreign_root, is_equal
+from weft.mirrors._engine import Batch, Owed, RawTables, RawValues, is_equal
+from weft.mirrors._layouts import Received, Report, foreign_root
 from weft.mirrors._pycrdt import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.values import UNDEFINED
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft.errors import MirrorError
 from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
 from weft.mirrors._pycrdt import root_kind
-from weft.values import Stored, Undefined
+from weft.values import Stored
 
 if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.mirrors._pycrdt import RawMap, RawMapEvent, RawTransactionEvent, Txn
 
-__all__ = ["Layout", "Received", "Report", "foreign_root", "is_equal"]
+__all__ = ["Layout", "Received", "Report", "foreign_root"]
 
 Report = Callable[[Exception], None]
 StoreTables = Mapping[str, Mapping[str, Mapping[str, Stored]]]
@@ -67,10 +67,3 @@ def foreign_root(doc: Doc[Any], txn: Txn, name: str, root: RawMap) -> MirrorErro
     if kind is None:
         return None
     return MirrorError(f"the document's root {name!r} is a {kind}, where a map should be")
-
-
-def is_equal(raw: object, cell: Stored | Undefined) -> bool:
-    """Whether the document's raw value is this cell: Yjs has one kind of number, Python two and ``bool``."""
-    if isinstance(raw, bool) or isinstance(cell, bool):
-        return raw is cell
-    return raw == cell

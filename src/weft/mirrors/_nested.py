@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from weft._lib0 import Writer
 from weft.errors import MirrorError
 from weft.mirrors._containers import TABLES, VALUES, root_update, table_update
-from weft.mirrors._engine import Batch, Owed, RawTables, RawValues
-from weft.mirrors._layouts import Received, Report, StoreTables, foreign_root, is_equal
+from weft.mirrors._engine import Batch, Owed, RawTables, RawValues, is_equal
+from weft.mirrors._layouts import Received, Report, StoreTables, foreign_root
 from weft.mirrors._lineage import Path, containers, has_losers, lost_writes, was_concurrent
 from weft.mirrors._pycrdt import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.values import UNDEFINED, Stored
