@@ -12,7 +12,7 @@ import pytest
 
 from support.amdocs import at, deliver, exchange, numbered_document, project, sync
 from weft import Store
-from weft.errors import MirrorError
+from weft.errors import LocalProtocolError, MirrorError
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType
 from weft.mirrors._amkeys import decode_key, encode_key, genesis, object_id, op_id
 from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
@@ -252,6 +252,19 @@ def test_two_names_in_one_document_are_two_stores() -> None:
 def test_a_name_with_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         AutomergeMirror(Store(), AutomergeDocument(), "\ud800")
+
+
+def test_a_mirror_does_not_start_on_what_may_be_rolled_back() -> None:
+    store, document = Store(), AutomergeDocument()
+    mirror = AutomergeMirror(store, document)
+    with document.transaction() as tx:
+        tx.put(ROOT, "x", ScalarType.Int, 1)
+        with pytest.raises(LocalProtocolError, match="while a transaction"):
+            mirror.start()
+    assert not mirror.running
+    mirror.start()
+    store.set_value("v", 1)
+    assert project(document) == ({}, {"v": 1})
 
 
 # -- writing at the wrong moment --------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from __future__ import annotations
 import weakref
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from weft.errors import LocalProtocolError
 from weft.jsoncodec import check_text
 from weft.mirrors._amevents import Reader
 from weft.mirrors._amkeys import TABLES, VALUES, genesis
@@ -75,6 +76,16 @@ class AutomergeMirror(Mirror):
     def document(self) -> AutomergeDocument:
         """The mirrored document."""
         return self._document
+
+    def start(self) -> Self:
+        """Make both sides equal and keep them so: see the base class.
+
+        Raises:
+            LocalProtocolError: A transaction of the document is open, so that what it holds may not stand.
+        """
+        if self._document.in_transaction:
+            raise LocalProtocolError("a mirror cannot start while a transaction of the document is open")
+        return super().start()
 
     # -- the document's side of the engine ---------------------------------------------------------------
 
