@@ -74,6 +74,7 @@ class Engine(ABC):
         self._inbox: list[tuple[RawContent | None, StoredChanges | None]] = []
         self._worker: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
+        self._resting: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._destroyed = False
@@ -277,6 +278,8 @@ class Engine(ABC):
                 if self._work() & Work.SAVE:
                     failed = not await self._try(self._save_edits) or failed
                 if failed and self._work():
+                    if self._resting is not None and not self._resting.done():
+                        self._resting.set_result(None)
                     try:
                         await asyncio.wait_for(wake.wait(), pause)
                     except TimeoutError:
@@ -315,7 +318,9 @@ class Engine(ABC):
             return
         if self._wake is not None:
             self._wake.set()
-        await asyncio.wait([worker])
+        # What it is doing may fail, and then there is work again: that is not waited for.
+        self._resting = asyncio.get_running_loop().create_future()
+        await asyncio.wait([worker, self._resting], return_when=asyncio.FIRST_COMPLETED)
 
     async def _end_watch(self) -> None:
         self._auto_loading = False

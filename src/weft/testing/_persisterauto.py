@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from weft.errors import StorageError
 from weft.persisters import Status
 from weft.store import Store
 from weft.testing._persisterhooks import MORE, PETS, Failing, Gate, PersisterHooks, at_rest, until
@@ -118,6 +119,21 @@ class AutomaticTests(PersisterHooks):
             await until(lambda: at_rest(persister))
             assert [str(error) for error in errors] == ["made to fail"] * 3
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
+
+    async def test_destroy_ends_also_while_saves_keep_failing(self) -> None:
+        store = Store()
+        persister = self.make(store, on_ignored_error=lambda _: None)
+        persister.first_retry_seconds = 0.005
+        await persister.start_auto_persisting(PETS)
+        Failing(persister, "write", 1000)
+        gate = Gate(persister, "write")
+        store.set_cell("pets", "fido", "price", 6)
+        await gate.reached.wait()
+        end = asyncio.create_task(persister.destroy())
+        await asyncio.sleep(0)
+        gate.open.set()
+        with pytest.raises(StorageError, match="made to fail"):
+            await end
 
     # -- automatic loading -------------------------------------------------------------------------------
 
