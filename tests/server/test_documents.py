@@ -514,3 +514,40 @@ async def test_a_client_that_does_not_read_is_told_later_in_one_message(
         await reader.wait_cells(PETS, a=49, b=1)
         assert len(syncs(reader)) == before + 1
         assert reader.heard == []
+
+
+@pytest.mark.parametrize("patience", [0.01, 1000.0])
+async def test_what_changes_while_a_client_is_at_work_is_told_together(
+    monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(_repopeer, "_ANSWER_TIME", patience)
+    async with (
+        serving() as server,
+        RepoClient(server.url, PETS) as writer,
+        RepoClient(server.url, PETS) as busy,
+    ):
+        await writer.put(PETS, a=0)
+        await busy.wait_cells(PETS, a=0)
+        await settled(busy)
+        before = len(syncs(busy))
+        held: list[bytes] = []
+        take = busy._take
+
+        async def hold(frame: bytes) -> None:
+            held.append(frame)
+
+        monkeypatch.setattr(busy, "_take", hold)
+        for number in range(1, 21):
+            await writer.put(PETS, a=number)
+            await writer.flush(PETS)
+        if patience < 1:  # it is told in time, though it says nothing
+            await busy.wait(lambda: len(syncs(busy)) >= before + 2)
+        else:
+            await busy.wait(lambda: len(syncs(busy)) == before + 1)
+        monkeypatch.setattr(busy, "_take", take)
+        for frame in held:
+            await take(frame)
+        await busy.wait_cells(PETS, a=20)
+        assert len(syncs(busy)) < before + 20
+        if patience > 1:
+            assert len(syncs(busy)) == before + 2

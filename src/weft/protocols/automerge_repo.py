@@ -81,6 +81,7 @@ class _Shared:
     state: PeerState
     read_only: bool
     started: bool = False  # something was sent
+    answered: bool = True  # something came since
     synced: bool = False
     refused: bool = False
     wanted: bool = False  # it was asked for, and is neither here nor known to be unavailable
@@ -283,6 +284,15 @@ class RepoSession:
             and not shared.document.heads
         )
 
+    def is_answered(self, document_id: str) -> bool:
+        """Whether the other end has said something of a document since it was last told of it.
+
+        It does when it was told something new; until then it is still at work on that, and a slow one gets
+        through many changes best when it is told of them together.
+        """
+        shared = self._shared.get(document_id)
+        return shared is None or shared.answered
+
     def changed(self, document_id: str) -> list[Effect]:
         """A document has changed for another reason than a message received here."""
         effects: list[Effect] = []
@@ -350,6 +360,7 @@ class RepoSession:
             # What was said first is said again when it was not answered; only the last word counts.
             self._waiting[document_id] = message
             return [] if asked else [Requested(document_id)]
+        shared.answered = True
         document = shared.document
         effects: list[Effect] = []
         if shared.read_only and parse_sync_message(message.data).chunks:
@@ -384,6 +395,7 @@ class RepoSession:
             return
         is_request = self.role == "client" and not shared.started and not shared.document.heads
         shared.started = True
+        shared.answered = False
         message = Sync(self.peer_id, document_id, data, is_request)
         after_stored = self.role == "server" and (is_answer or shared.unacknowledged)
         shared.unacknowledged = False

@@ -29,6 +29,9 @@ _log = logging.getLogger("weft.server")
 _JOIN_TIMEOUT = 10.0
 # Documents of one client that are being opened at a time. What it says of them waits in memory.
 _MAX_OPENINGS = 32
+# Seconds that a client has to answer before it is told of further changes of a document. JavaScript's needs
+# 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.
+_ANSWER_TIME = 0.05
 _TRY_AGAIN_LATER = 1013
 _PROTOCOL_ERROR = 1002
 
@@ -70,7 +73,9 @@ class RepoPeer(Peer):
         self._ticket = 0  # storage's, of the last change of any of the documents
         self._behind: set[DocumentRoom] = set()  # that take in more than storage does
         self._changed: dict[str, None] = {}  # documents the client has to be told of; in order
+        self._told: dict[str, float] = {}  # and when it was last told of each
         self._telling: asyncio.Handle | None = None
+        self._telling_later: asyncio.TimerHandle | None = None
         self._greeting: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -88,8 +93,7 @@ class RepoPeer(Peer):
                 self._behind.add(room)
             return
         self._changed[room.document_id] = None
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_soon(self._tell)
+        self._tell_soon()
 
     def note_ticket(self, ticket: int) -> None:
         """Confirm nothing before this ticket is durable."""
@@ -117,6 +121,8 @@ class RepoPeer(Peer):
         if self._openings:
             self._backlog += len(message)
         self._perform(self.session.receive(message))
+        if self._changed:  # it may be an answer
+            self._tell_soon()
 
     async def _pace(self) -> None:
         while len(self._openings) >= _MAX_OPENINGS or self._backlog > self._max_backlog:
@@ -130,8 +136,9 @@ class RepoPeer(Peer):
     def _part(self) -> None:
         if self._greeting is not None:
             self._greeting.cancel()
-        if self._telling is not None:
-            self._telling.cancel()
+        for telling in (self._telling, self._telling_later):
+            if telling is not None:
+                telling.cancel()
         for opening in self._openings:
             opening.cancel()
         for room in self._rooms.values():
@@ -142,17 +149,33 @@ class RepoPeer(Peer):
 
     # Within
 
+    def _tell_soon(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_soon(self._tell)
+
     def _tell(self) -> None:
         self._telling = None
-        while self._changed and not self.outbox.is_full:
-            document_id = next(iter(self._changed))
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = now + _ANSWER_TIME
+        for document_id in tuple(self._changed):
+            if self.outbox.is_full:
+                return  # the outbox asks when it has emptied
+            allowed = self._told.get(document_id, -_ANSWER_TIME) + _ANSWER_TIME
+            if now < allowed and not self.session.is_answered(document_id):
+                due = min(due, allowed)
+                continue
             del self._changed[document_id]
+            self._told[document_id] = now
             try:
                 effects = self.session.changed(document_id)
             except Exception as error:  # noqa: BLE001 - whatever this client has announced ends this client
                 self.fail(error)
                 return
             self._perform(effects)
+        if self._telling_later is not None:
+            self._telling_later.cancel()
+        self._telling_later = loop.call_at(due, self._tell) if self._changed else None
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
