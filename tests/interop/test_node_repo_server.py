@@ -265,11 +265,12 @@ async def test_a_document_nobody_has_is_reported_and_arrives_when_somebody_makes
     await elsewhere("repo.create", name="late")
     made = await store(elsewhere, "js", "late")
     await elsewhere("store.call", name="js", method="setCell", args=["t", "r", "c", 1])
-    errors: list[Exception] = []
-    async with LiveRepoPeer(url, made, on_error=errors.append) as python:
+    errors: asyncio.Queue[Exception] = asyncio.Queue()
+    async with LiveRepoPeer(url, made, on_error=errors.put_nowait) as python:
+        assert isinstance(await asyncio.wait_for(errors.get(), 20), DocumentUnavailableError)
         with pytest.raises(SyncTimeoutError, match=f"the server has not got {made}, so far"):
-            await python.provider.wait_synced(timeout=1.5)
-        assert [type(error) for error in errors] == [DocumentUnavailableError]
+            await python.provider.wait_synced(timeout=0.05)
+        assert errors.empty()
         assert python.provider.handle.unavailable
         await elsewhere("repo.connect", name="late", url=url)
         await python.provider.wait_synced(timeout=20)
