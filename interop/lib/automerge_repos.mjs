@@ -158,6 +158,7 @@ export const automergeRepoCommands = {
     const {repo, clients} = getPeer(name);
     clients.forEach((adapter) => adapter.connect(repo.peerId, adapter.peerMetadata));
   },
+  'repo.close': ({name}) => sockets(getPeer(name)).forEach((socket) => socket.close(1000)),
   // The connections break without a closing handshake, as they do when a laptop is shut.
   'repo.cut': ({name}) => sockets(getPeer(name)).forEach((socket) => socket.terminate()),
   'repo.peers': ({name}) => getPeer(name).repo.peers,

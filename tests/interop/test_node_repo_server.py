@@ -100,9 +100,9 @@ async def test_what_a_listener_derives_from_a_received_cell_goes_back(url: str, 
         )
 
 
-@pytest.mark.parametrize("end", ["cut", "unlisten"])
+@pytest.mark.parametrize("end", ["close", "cut", "unlisten"])
 async def test_edits_of_both_sides_while_apart_meet_again(url: str, js_peer: JsPeer, end: str) -> None:
-    """``cut`` breaks the connection without a goodbye; with ``unlisten`` the server is away for a while."""
+    """``close`` says goodbye, ``cut`` does not, and with ``unlisten`` the server is away for a while."""
     made = await store(js_peer, "js")
     async with LiveRepoPeer(url, made, backoff=QUICK, on_error=lambda error: None) as python:
         await python.provider.wait_synced(timeout=20)
