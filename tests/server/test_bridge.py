@@ -31,7 +31,7 @@ from weft.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weft.server.storage import RoomStorage
+    from weft.server.storage import Compactor, RoomStorage
 
 Content = tuple[Any, Any]
 
@@ -312,6 +312,49 @@ async def test_a_storage_that_fails_lets_go_of_the_clients_on_both_sides() -> No
         for kind in KINDS:
             async with Tables(server.url, kind) as late:
                 await late.until(({}, {"x": 1}))  # storage had taken it in
+
+
+class SlowToCompact(MemoryRoomStorage):
+    """Compacting one room takes until the gate is opened."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.gate = asyncio.Event()
+
+    async def compact(self, room: str, compactor: Compactor) -> int | None:
+        if room == self._name:
+            await self.gate.wait()
+        return None
+
+
+@pytest.mark.parametrize("slow", [ROOM, storage_name(DOCUMENT)])
+async def test_a_side_that_is_forgotten_before_the_other_is_bridged_anew(
+    slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.server._roomlog._IDLE_ROWS", 1)
+    storage = SlowToCompact(slow)
+    async with serving(storage=storage, bridge=[ROOM]) as server:
+        documents = server.documents
+        assert documents is not None
+        async with Tables(server.url, "yjs") as client:
+            client.store.set_value("x", 1)
+            await client.flush()
+        registries: dict[str, Any] = {ROOM: server.rooms, storage_name(DOCUMENT): documents.rooms}
+        (other,) = registries.keys() - {slow}
+        await eventually(lambda: len(registries[other]) == 0)
+        assert len(registries[slow]) == 1
+        async with Tables(server.url, "yjs") as one, Tables(server.url, "automerge") as two:
+            assert one.content == two.content == ({}, {"x": 1})
+            one.store.set_value("y", 2)
+            await two.until(({}, {"x": 1, "y": 2}))
+            two.store.set_value("z", 3)
+            await one.until(({}, {"x": 1, "y": 2, "z": 3}))
+            storage.gate.set()
+            await one.flush()
+        await eventually(lambda: len(server.rooms) + len(documents.rooms) == 0)
+        async with Tables(server.url, "automerge") as late:
+            assert late.content == ({}, {"x": 1, "y": 2, "z": 3})
 
 
 async def test_the_hook_is_asked_about_the_room_on_either_side() -> None:
