@@ -522,3 +522,20 @@ async def test_columns_whose_type_others_change_are_read_by_statements_prepared_
             await run(dsn, f"ALTER TABLE altered ALTER x TYPE {kind}")
             await getattr(persister, verb)()
     assert store.get_tables() == {"t": {"a": {"x": 1}}}
+
+
+async def test_text_that_is_too_long_for_its_column_is_an_error_and_not_cut_off(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(dsn, "CREATE TABLE short(_id varchar(3) PRIMARY KEY, x varchar(3), y char(3), z bit(3))")
+    row = {"x": "abc", "y": "de", "z": "101"}
+    config, store = TablesConfig(save={"t": "short"}), Store().set_row("t", "abc", row)
+    async with PostgresTablesPersister(store, database, config) as persister:
+        await persister.save()
+        for row_id, cell_id in (("abc", "x"), ("abc", "y"), ("abc", "z"), ("1011", "z")):
+            store.set_row("t", row_id, {cell_id: "1011"})
+            with pytest.raises(StorageError, match=r"too long|does not match type bit"):
+                await persister.save()
+            store.set_table("t", {"abc": row})
+        await persister.save()
+    assert await run(dsn, "SELECT _id, x, y, z::text FROM short") == [("abc", "abc", "de ", "101")]

@@ -53,9 +53,10 @@ class PostgresDialect(Dialect):
 
     def mark(self, number: int, column_type: str = "") -> str:
         """Parameters are text, and PostgreSQL reads them as what the column is."""
-        if column_type in {"", "TEXT"}:
-            return f"${number}"
-        return f"${number}::text::{column_type.lower()}"
+        if column_type in {"", "TEXT"} or column_type.startswith("CHARACTER"):
+            return f"${number}"  # a cast to ``character(3)`` would cut text off without a word
+        kind = "bit varying" if column_type.startswith("BIT") else column_type.lower()  # likewise
+        return f"${number}::text::{kind}"
 
     def read(self, quoted: str, column_type: str) -> str:
         """What Python has no number or boolean for is read as text."""
