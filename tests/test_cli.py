@@ -148,18 +148,23 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
             await client.wait_for(x=1)
 
 
-def test_the_urls_of_bridged_rooms_are_printed(tmp_path: Path) -> None:
+def first_lines(folder: Path, count: int, *options: str) -> list[str]:
+    """What ``weft serve`` says when it starts."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "serve", "--port", "0", "--bridge", "farm", "--bridge", "a/é"],
-        cwd=tmp_path,
+        [sys.executable, "-m", "weft", "serve", "--port", "0", *options],
+        cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(5)]
+    lines = [process.stdout.readline() for _ in range(count)]
     process.terminate()
     process.communicate(timeout=20)
-    assert lines[3:] == [
+    return lines
+
+
+def test_the_urls_of_bridged_rooms_are_printed(tmp_path: Path) -> None:
+    assert first_lines(tmp_path, 5, "--bridge", "farm", "--bridge", "a/é")[3:] == [
         f"Room {room} is automerge:{bridge_document_id(room)} as well.\n" for room in ("farm", "a/é")
     ]
 
@@ -261,16 +266,7 @@ def test_only_loopback_addresses_are_this_machine(host: str, is_loopback: bool) 
 
 
 def test_serving_other_machines_is_said(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "serve", "--port", "0", "--host", "0.0.0.0"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(3)]
-    process.terminate()
-    process.communicate(timeout=20)
+    lines = first_lines(tmp_path, 3, "--host", "0.0.0.0")
     assert "0.0.0.0, for other machines too" in lines[1]
 
 

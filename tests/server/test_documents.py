@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +27,7 @@ from weft.server.sqlite import SqliteRoomStorage
 from weft.server.storage import MemoryRoomStorage
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from weft.server.documents import DocumentRoom, Documents
@@ -42,6 +43,21 @@ def documents_of(server: Server) -> Documents:
 
 def room_of(server: Server, document_id: str) -> DocumentRoom | None:
     return documents_of(server).rooms.get(storage_name(document_id))
+
+
+def open_room(server: Server, document_id: str) -> DocumentRoom:
+    room = room_of(server, document_id)
+    assert room is not None
+    return room
+
+
+@asynccontextmanager
+async def sharing(server: Server) -> AsyncIterator[tuple[RepoClient, RepoClient]]:
+    """Two clients that have ``PETS`` in common, with ``a`` being 0."""
+    async with RepoClient(server.url, PETS) as one, RepoClient(server.url, PETS) as two:
+        await one.put(PETS, a=0)
+        await two.wait_cells(PETS, a=0)
+        yield one, two
 
 
 async def settled(client: RepoClient) -> None:
@@ -126,8 +142,7 @@ async def test_nothing_is_confirmed_before_storage_has_it() -> None:
         # Whoever says that it has the change as well is not told either that the server has it.
         echoing = asyncio.create_task(reader.flush(PETS))
         await reader.say(PETS, "after that")
-        room = room_of(server, PETS)
-        assert room is not None
+        room = open_room(server, PETS)
         await eventually(lambda: sum(peer.outbox.size > 0 for peer in room.peers) >= 1)
         assert not flushing.done()
         storage.writing.set()
@@ -157,8 +172,7 @@ async def test_a_document_is_stored_and_then_forgotten_when_its_clients_have_gon
             await client.unavailable(ZOOS)
             storage.writing.clear()
             await client.put(PETS, a=2)
-            room = room_of(server, PETS)
-            assert room is not None
+            room = open_room(server, PETS)
             await eventually(lambda: read(room.document) == {"a": 2})
         rooms = documents_of(server).rooms
         await eventually(lambda: room_of(server, ZOOS) is None)  # nothing to store
@@ -172,13 +186,9 @@ async def test_a_document_is_stored_and_then_forgotten_when_its_clients_have_gon
 async def test_many_changes_in_one_turn_are_one_message() -> None:
     async with (
         serving() as server,
-        RepoClient(server.url, PETS) as one,
-        RepoClient(server.url, PETS) as two,
+        sharing(server) as (one, two),
     ):
-        await one.put(PETS, a=0)
-        await two.wait_cells(PETS, a=0)
-        room = room_of(server, PETS)
-        assert room is not None
+        room = open_room(server, PETS)
         await settled(two)
         before = len(syncs(two))
         for number in range(1, 101):
@@ -245,8 +255,7 @@ async def test_who_asks_waits_while_another_has_promised_the_document() -> None:
         await asker.open(PETS)
         await asker.open(ZOOS)
         await asker.unavailable(ZOOS)
-        room = room_of(server, PETS)
-        assert room is not None
+        room = open_room(server, PETS)
         await eventually(lambda: len(room.peers) == 2)
         assert Unavailable(PETS) not in asker.effects
         promiser.cut()  # and what it promised is off
@@ -492,13 +501,9 @@ async def test_a_client_that_does_not_read_is_told_later_in_one_message(
     monkeypatch.setattr(Outbox, "is_full", property(lambda box: box is peer.outbox and full))
     async with (
         serving() as server,
-        RepoClient(server.url, PETS) as writer,
-        RepoClient(server.url, PETS) as reader,
+        sharing(server) as (writer, reader),
     ):
-        await writer.put(PETS, a=0)
-        await reader.wait_cells(PETS, a=0)
-        room = room_of(server, PETS)
-        assert room is not None
+        room = open_room(server, PETS)
         (peer,) = [peer for peer in room.peers if peer.session.other == reader.session.peer_id]
         await settled(reader)
         before = len(syncs(reader))
@@ -523,11 +528,8 @@ async def test_what_changes_while_a_client_is_at_work_is_told_together(
     monkeypatch.setattr(_repopeer, "_ANSWER_TIME", patience)
     async with (
         serving() as server,
-        RepoClient(server.url, PETS) as writer,
-        RepoClient(server.url, PETS) as busy,
+        sharing(server) as (writer, busy),
     ):
-        await writer.put(PETS, a=0)
-        await busy.wait_cells(PETS, a=0)
         await settled(busy)
         before = len(syncs(busy))
         held: list[bytes] = []
