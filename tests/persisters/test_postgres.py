@@ -4,8 +4,10 @@ import asyncio
 import os
 import random
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from support.postgres_suite import DRIVERS, JsonMode, TablesMode, run
@@ -24,6 +26,8 @@ from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, at_rest, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.postgres import PostgresServer
     from weft.changes import Content
     from weft.persisters import PostgresDriver
@@ -250,32 +254,76 @@ async def test_a_killed_backend_is_got_over(database: PostgresDriver, dsn: str) 
         await until(lambda: store.get_content() == MORE)
 
 
-async def test_connections_that_fall_silent_are_given_up_and_made_anew(
-    database: PostgresDriver, dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def short_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("_postgresdb", "_asyncpgdriver", "_psycopgdriver"):
         monkeypatch.setattr(f"weft.persisters.{module}.PING_SECONDS", 0.2)
-    errors, store = list[Exception](), Store()
-    async with PostgresJsonPersister(store, database, "silent", on_ignored_error=errors.append) as persister:
+
+
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    """Have processes say nothing more, and end nothing, until the end of the block."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def backends(dsn: str) -> list[int]:
+    rows = await run(
+        dsn,
+        "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' AND pid <> pg_backend_pid()",
+    )
+    return [pid for (pid,) in rows]
+
+
+@pytest.mark.usefixtures("short_pings")
+async def test_connections_that_fall_silent_are_given_up_and_made_anew(
+    database: PostgresDriver, dsn: str
+) -> None:
+    store = Store()
+    async with PostgresJsonPersister(store, database, "silent") as persister:
         await persister.start_auto_persisting(PETS)
-        backends = await run(
-            dsn,
-            "SELECT pid FROM pg_stat_activity"
-            " WHERE backend_type='client backend' AND pid <> pg_backend_pid()",
-        )
-        assert len(backends) == 2
-        try:
-            for (pid,) in backends:
-                os.kill(pid, signal.SIGSTOP)
+        pids = await backends(dsn)
+        assert len(pids) == 2
+        with stopped(pids):
             text = Store().set_content(MORE).get_json()
             await run(dsn, f"UPDATE silent SET store='{text}'")
             await until(lambda: store.get_content() == MORE, seconds=40)
             store.set_value("open", "again")
             await until(lambda: at_rest(persister), seconds=40)
-        finally:
-            for (pid,) in backends:
-                os.kill(pid, signal.SIGCONT)
         assert "again" in (await run(dsn, "SELECT store FROM silent"))[0][0]
+
+
+@pytest.mark.usefixtures("short_pings")
+async def test_a_save_under_way_when_the_server_falls_silent_is_given_up_and_done_again(dsn: str) -> None:
+    """Through asyncpg only: psycopg waits five seconds for each of two answers to its cancelling."""
+    errors, store = list[str](), Store()
+    config = TablesConfig(load={"held": "t"}, save={"t": "held"})
+    async with PostgresTablesPersister(
+        store, dsn, config, on_ignored_error=lambda error: errors.append(str(error))
+    ) as persister:
+        persister.first_retry_seconds = 0.01
+        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
+        pids = await backends(dsn)
+        locking = await asyncpg.connect(dsn)
+        await locking.execute("BEGIN")
+        await locking.execute("LOCK TABLE held IN SHARE MODE")
+        store.set_cell("t", "a", "x", 2)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type='Lock'"
+
+        async def save_waits() -> bool:
+            return bool(await run(dsn, waiting))
+
+        await until(save_waits)
+        with stopped(pids):
+            await until(lambda: "PostgreSQL: the server fell silent" in errors)
+            await locking.close()
+            await until(lambda: at_rest(persister))
+            assert await run(dsn, "SELECT * FROM held") == [("a", "2")]
 
 
 def test_scripts_may_share_a_driver_one_after_the_other(database: PostgresDriver) -> None:

@@ -122,7 +122,13 @@ class PostgresDatabase:
         self._running.add(task)
         task.add_done_callback(self._ended)
         await asyncio.wait([task])
+        if task.cancelled():
+            raise StorageError("PostgreSQL: the server fell silent")
         return task.result()
+
+    def _give_up(self) -> None:
+        for task in self._running:
+            task.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -229,7 +235,7 @@ class PostgresDatabase:
                 listener()
 
         (schema, _), _, _ = await self._run(lambda: trigger_plan(tables))
-        watcher = Watcher(schema, frozenset(tables), listener, self._report)
+        watcher = Watcher(schema, frozenset(tables), listener, self._report, self._give_up)
         try:
             await self._driver._listening.add(watcher)
         except self._driver.errors as error:
@@ -248,9 +254,8 @@ class PostgresDatabase:
         """Use the driver no more; the last user disconnects it."""
         if self._running:  # left by a caller that was cancelled
             _, silent = await asyncio.wait(self._running, timeout=PING_SECONDS)
-            for task in silent:
-                task.cancel()
             if silent:
+                self._give_up()
                 await asyncio.wait(silent)
         self._driver._users -= 1
         if not self._driver._users:

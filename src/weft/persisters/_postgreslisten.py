@@ -29,12 +29,14 @@ class Watcher:
         tables: Their names.
         listener: Called when others changed one of them, or may have.
         report: Takes errors of listening.
+        give_up: Called when the server fell silent: what is under way there will not end.
     """
 
     schema: str
     tables: frozenset[str]
     listener: Callable[[], None]
     report: Callable[[Exception], object]
+    give_up: Callable[[], None]
 
 
 class Listening:
@@ -90,6 +92,9 @@ class Listening:
                     begun.set_exception(error)
                     return
                 self._failures += 1
+                if isinstance(error, TimeoutError):
+                    for watcher in list(self._watchers):
+                        watcher.give_up()
                 if self._failures == 1:  # it was lost just now: very likely it can be had again at once
                     pause = _RETRY_SECONDS[0]
                     continue
