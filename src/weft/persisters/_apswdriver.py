@@ -37,6 +37,7 @@ class ApswDriver(SqliteDriver):
     """
 
     errors = (apsw.Error, OverflowError, ValueError, TypeError)
+    refusals = (apsw.ConstraintError, apsw.MismatchError)
 
     def __init__(
         self,

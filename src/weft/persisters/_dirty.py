@@ -72,6 +72,14 @@ class Dirty:
         self.everything = self.everything or other.everything
         self.note(other.tables, other.values, other.removed_tables, other.removed_rows)
 
+    def of_row(self, table_id: str, row_id: str, tables: StoredTables) -> Dirty:
+        """The paths of one row."""
+        cell_ids = set(self.tables.get(table_id, {}).get(row_id, ()))
+        if self.everything:
+            cell_ids.update(tables.get(table_id, {}).get(row_id, ()))
+        removed = {(table_id, row_id)} & self.removed_rows
+        return Dirty(tables={table_id: {row_id: cell_ids}} if cell_ids else {}, removed_rows=removed)
+
     def changes(self, tables: StoredTables, values: StoredValues) -> StoredChanges:
         """Tell what to write so that the place has at these paths what the Store has now."""
         changed: dict[str, dict[str, dict[str, Stored | Undefined] | Undefined] | Undefined] = {}

@@ -19,6 +19,7 @@ __all__ = ["LibsqlDriver"]
 
 # A server forgets a connection that was silent for ten seconds, and counts changes anew on the next.
 _SILENCE_SECONDS = 5.0
+_REFUSALS = ("constraint failed", "datatype mismatch")
 # The package holds the interpreter while it waits for a server: two transactions of one process would wait
 # for each other until the server gives up, so all persisters on one server take turns.
 _QUEUES: dict[str, object] = {}
@@ -86,6 +87,10 @@ class LibsqlDriver(SqliteDriver):
         """Run one statement many times."""
         with self._lost_with():
             super().executemany(sql, [_checked(row) for row in rows])
+
+    def refuses_row(self, error: Exception) -> bool:
+        """The package tells by its text alone."""
+        return any(reason in str(error) for reason in _REFUSALS)
 
     def seen(self) -> tuple[object, ...]:
         """Look whether somebody wrote."""

@@ -14,13 +14,14 @@ from weft.persisters._postgrestriggers import trigger_plan
 from weft.persisters._sqldialect import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 
 __all__ = ["PostgresDatabase"]
 
 R = TypeVar("R")
 
 _TRIES = 20  # transactions that others' made impossible, in a row, before it is called a failure
+_TRIES_ALIKE = 3  # of those, before what may come of others is taken for the row's own fault
 _LOOK_SECONDS = 5.0
 
 # Another transaction came between: nothing was done, and the next try sees what the other did.
@@ -37,6 +38,10 @@ _AGAIN = frozenset(
         "XX000",  # internal_error: "tuple concurrently updated", of definitions changed at the same time
     }
 )
+
+# Classes of errors that speak of the row written: data_exception, integrity_constraint_violation; and
+# raise_exception, of triggers.
+_REFUSALS = ("22", "23", "P0001")
 
 # feature_not_supported: "cached plan must not change result type", where others changed a column's type.
 _STALE = "0A000"
@@ -140,12 +145,17 @@ class PostgresDatabase:
     ) -> tuple[R, str, str]:
         try:
             async with self._driver._busy:
+                careful = False
                 for attempt in range(_TRIES):
                     try:
-                        return await self._transact(plan(), writes)
+                        return await self._transact(plan(), writes, careful)
                     except self._driver.errors as error:
                         state = getattr(error, "sqlstate", None)
-                        if state == _STALE and not attempt:
+                        again = state in _AGAIN and attempt < _TRIES_ALIKE
+                        if not careful and not again and _refuses_row(error):
+                            # Savepoints cost round trips, so they are made only where they are needed.
+                            careful = True
+                        elif state == _STALE and not attempt:
                             await self._driver.close()  # the next connection prepares its statements anew
                         elif attempt == _TRIES - 1 or state not in _AGAIN:
                             raise
@@ -156,7 +166,7 @@ class PostgresDatabase:
             raise StorageError(f"PostgreSQL: {error!r}") from error
 
     async def _transact(
-        self, plan: Generator[Statement, list[Sequence[Any]], R], writes: bool
+        self, plan: Generator[Statement, list[Sequence[Any]], R], writes: bool, careful: bool
     ) -> tuple[R, str, str]:
         await self._begin()
         looks = not self.listens
@@ -164,7 +174,7 @@ class PostgresDatabase:
         try:
             if looks:
                 before = after = (await self._execute(_SNAPSHOT))[0][0]
-            result = await self._drive(plan)
+            result = await self._drive(plan, self._one_by_one if careful else self._execute)
             if looks and writes and (number := (await self._execute(_OWN_NUMBER))[0][0]) is not None:
                 # What the next sees if nobody else commits: our number is over, and no other is open.
                 after = f"{int(number) + 1}:{int(number) + 1}:" if before == f"{number}:{number}:" else before
@@ -193,7 +203,11 @@ class PostgresDatabase:
                 return
         await self._driver.execute(begin)
 
-    async def _drive(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
+    async def _drive(
+        self,
+        plan: Generator[Statement, list[Sequence[Any]], R],
+        execute: Callable[[Statement], Awaitable[list[Sequence[Any]]]],
+    ) -> R:
         """Run the statements of a plan, giving it their rows."""
         rows: list[Sequence[Any]] | None = None
         while True:
@@ -202,7 +216,7 @@ class PostgresDatabase:
             except StopIteration as end:
                 result: R = end.value
                 return result
-            rows = await self._execute(statement)
+            rows = await execute(statement)
             if self._on_sql_command is not None:
                 self._on_sql_command(statement.sql, statement.params)
 
@@ -211,6 +225,24 @@ class PostgresDatabase:
             await self._driver.executemany(statement.sql, statement.params)
             return []
         return await self._driver.execute(statement.sql, statement.params)
+
+    async def _one_by_one(self, statement: Statement) -> list[Sequence[Any]]:
+        """Run a statement for each row by itself, where rows that the server refuses are to stop nothing."""
+        if not statement.lenient:
+            return await self._execute(statement)
+        rows: list[Sequence[Any]] = []
+        for number, params in enumerate(statement.params if statement.many else [statement.params]):
+            await self._driver.execute("SAVEPOINT weft_row")
+            try:
+                found = await self._driver.execute(statement.sql, params)
+            except self._driver.errors as error:
+                if not _refuses_row(error):
+                    raise
+                await self._driver.execute("ROLLBACK TO SAVEPOINT weft_row")
+                found = [(number, str(error))] if statement.many else []
+            await self._driver.execute("RELEASE SAVEPOINT weft_row")
+            rows += found
+        return rows
 
     # -- hearing of changes ------------------------------------------------------------------------------
 
@@ -261,6 +293,10 @@ class PostgresDatabase:
         if not self._driver._users:
             await self._driver.close()
             self._driver._busy = asyncio.Lock()  # the next user may have another event loop
+
+
+def _refuses_row(error: Exception) -> bool:
+    return str(getattr(error, "sqlstate", "")).startswith(_REFUSALS)
 
 
 def _driver_for(dsn: str) -> PostgresDriver:

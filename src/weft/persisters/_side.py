@@ -40,6 +40,9 @@ class StoreSide:
         self.store = store
         self.dirty = Dirty()
         self.refused = Refused()
+        # What the place did not take of the last save: unsaved, and going along with the next.
+        self.left = Dirty()
+        self._taken = Dirty()
         self._edited = edited
         self._report = report
         self._token = object()
@@ -83,7 +86,23 @@ class StoreSide:
     def take_dirty(self) -> Dirty:
         """Take the journal; what is edited from now on goes into a new one."""
         taken, self.dirty = self.dirty, Dirty()
+        if self.left:
+            taken.add(self.left)
+            self.left = Dirty()
+        self._taken = taken
         return taken
+
+    def leave_row(self, table_id: str, row_id: str) -> None:
+        """Keep what was taken of a row, as the place has refused it; no save is begun for it alone."""
+        self.left.add(self._taken.of_row(table_id, row_id, self.store._tables))
+
+    def _unsaved(self) -> Dirty:
+        if not self.left:
+            return self.dirty
+        unsaved = Dirty()
+        for part in (self.dirty, self.left):
+            unsaved.add(part)
+        return unsaved
 
     def changes(self, dirty: Dirty) -> StoredChanges:
         """Tell what a place lacks at these paths."""
@@ -107,10 +126,11 @@ class StoreSide:
         """
         if self._since is not None:
             self.dirty = self._since  # older edits give way to what is loaded
+            self.left = Dirty()
             self._since = None
         content, whole = self._shaped(content)
-        if self.dirty:
-            content = self.dirty.spare(content, self.store._tables, self.store._values)
+        if unsaved := self._unsaved():
+            content = unsaved.spare(content, self.store._tables, self.store._values)
         self.refused = Refused()
         return self._apply(*self._difference(content)) and whole
 
@@ -125,6 +145,7 @@ class StoreSide:
             Whether the Store took everything.
         """
         store_tables, store_values = self.store._tables, self.store._values
+        unsaved = self._unsaved()
         tables: RawTables = {}
         for table_id, rows in changes[0].items():
             if isinstance(rows, Undefined):
@@ -132,16 +153,16 @@ class StoreSide:
             for row_id, cells in rows.items():
                 if isinstance(cells, Undefined):
                     cells = dict.fromkeys(store_tables.get(table_id, {}).get(row_id, ()), UNDEFINED)  # noqa: PLW2901
-                if table_id in self.dirty.removed_tables or (table_id, row_id) in self.dirty.removed_rows:
+                if table_id in unsaved.removed_tables or (table_id, row_id) in unsaved.removed_rows:
                     continue
-                kept = self.dirty.tables.get(table_id, {}).get(row_id, ())
+                kept = unsaved.tables.get(table_id, {}).get(row_id, ())
                 tables.setdefault(table_id, {})[row_id] = {
                     cell_id: cell for cell_id, cell in cells.items() if cell_id not in kept
                 }
         values: dict[str, object] = {
-            value_id: value for value_id, value in changes[1].items() if value_id not in self.dirty.values
+            value_id: value for value_id, value in changes[1].items() if value_id not in unsaved.values
         }
-        if self.dirty.everything:
+        if unsaved.everything:
             for table_id, table in store_tables.items():
                 for row_id, row in table.items():
                     for cell_id in row.keys() & tables.get(table_id, {}).get(row_id, {}).keys():

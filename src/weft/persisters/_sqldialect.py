@@ -13,11 +13,16 @@ __all__ = ["Column", "Dialect", "Statement", "TableInfo"]
 
 
 class Statement(NamedTuple):
-    """One statement to run; for each of the rows of parameters where ``many``."""
+    """One statement to run; for each of the rows of parameters where ``many``.
+
+    Where ``lenient``, a row that the database refuses (by a constraint, a type, a trigger) stops nothing: the
+    plan is given the number of each such row of ``many``, with the reason; or of a single one no rows.
+    """
 
     sql: str
     params: Sequence[Any] = ()
     many: bool = False
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,8 +143,31 @@ class SqliteDatabase:
                 result: R = end.value
                 return result
             ran.append(statement)
-            if statement.many:
-                self._driver.executemany(statement.sql, statement.params)
-                rows = []
-            else:
-                rows = self._driver.execute(statement.sql, statement.params)
+            try:
+                rows = self._execute(statement)
+            except self._driver.errors as error:
+                if not statement.lenient or not self._refuses_row(error):
+                    raise
+                rows = self._one_by_one(statement) if statement.many else []
+
+    def _execute(self, statement: Statement) -> list[Sequence[Any]]:
+        if not statement.many:
+            return self._driver.execute(statement.sql, statement.params)
+        self._driver.executemany(statement.sql, statement.params)
+        return []
+
+    def _one_by_one(self, statement: Statement) -> list[Sequence[Any]]:
+        """Run a statement for each row, if need be a second time; tells which were refused, and why."""
+        refused: list[Sequence[Any]] = []
+        for number, params in enumerate(statement.params):
+            try:
+                self._driver.execute(statement.sql, params)
+            except self._driver.errors as error:
+                if not self._refuses_row(error):
+                    raise
+                refused.append((number, str(error)))
+        return refused
+
+    def _refuses_row(self, error: Exception) -> bool:
+        # Some constraints and triggers roll the whole transaction back.
+        return self._driver.refuses_row(error) and self._driver.in_transaction

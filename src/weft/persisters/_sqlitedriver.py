@@ -31,6 +31,7 @@ class SqliteDriver(ABC):
         name: How errors call the database.
         errors: What the library raises where the database refuses. ``ValueError`` is among them: it says that
             the driver is closed.
+        refusals: Those of them that speak of the row written, and not of the database.
         owned: Whether the connection is made here, and so closed here.
         looks_apart: Whether :meth:`seen` looks from outside of the transaction, and so takes what this
             connection wrote for another's.
@@ -38,6 +39,7 @@ class SqliteDriver(ABC):
 
     name: str
     errors: tuple[type[Exception], ...]
+    refusals: tuple[type[Exception], ...] = ()
     owned: bool = True
     looks_apart: bool = False
     _connection: Any = None
@@ -85,6 +87,10 @@ class SqliteDriver(ABC):
         """Run one statement for each of the rows of parameters."""
         self._opened.executemany(sql, rows)
 
+    def refuses_row(self, error: Exception) -> bool:
+        """Whether the database refused what was written, by a constraint, a type, or a trigger."""
+        return isinstance(error, self.refusals)
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
@@ -110,6 +116,7 @@ class StdlibDriver(SqliteDriver):
     """
 
     errors = (sqlite3.Error, OverflowError, ValueError)
+    refusals = (sqlite3.IntegrityError,)
 
     def __init__(self, database: str | os.PathLike[str] | sqlite3.Connection) -> None:
         self._database = database

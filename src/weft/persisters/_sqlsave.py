@@ -147,7 +147,7 @@ def save_content_plan(
     Returns:
         What was left out.
     """
-    writer = TableWriter(dialect)
+    writer = TableWriter(dialect, strict=True)
     yield from writer.prepare(_names(config))
     for table_id, save in config.saves().items():
         yield from _save_rows(
@@ -178,7 +178,7 @@ def save_changes_plan(
     dialect: Dialect, config: TablesConfig, kinds: Mapping[str, Mapping[str, str]], changes: StoredChanges
 ) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
     """Write changes; arguments and result as for :func:`save_content_plan`."""
-    writer = TableWriter(dialect)
+    writer = TableWriter(dialect, strict=False)
     saves = {table_id: save for table_id, save in config.saves().items() if table_id in changes[0]}
     values = changes[1]
     if config.values.save is not True:

@@ -28,10 +28,15 @@ class TableWriter:
     """The statements of one save: what it knows of the database, and what it left out.
 
     Its methods are plans, parts of the one that is run in one transaction.
+
+    Args:
+        dialect: The kind of database.
+        strict: Whether a row that the database refuses is an error; otherwise it is left out.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, strict: bool) -> None:
         self.dialect = dialect
+        self.strict = strict
         self.schema: dict[str, TableInfo] = {}
         self.left_out: LeftOut = {}
 
@@ -131,22 +136,36 @@ class TableWriter:
         if folded_id in info.unique and info.required <= given:
             sets = ",".join(f"{name}=excluded.{name}" for name in names)
             tail = f" DO UPDATE SET {sets}{' WHERE ' + where if where else ''}" if names else " DO NOTHING"
-            yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, many=True)
-            return
+            refused = yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, True, True)
+            # A row that is there may be refused as a new one only, for what these columns lack.
+            params = [params[number] for number, _ in refused]
         # A table of somebody else's: its row ids need not be unique, and nothing is added to it. Or a new row
         # must have more than these columns: an upsert without them is refused even where the row is there.
         exists = f"SELECT 1 FROM {table} WHERE {id_name}={id_mark} LIMIT 1"
+        sets = ",".join(
+            f"{quote(column.name)}={mark(number + 1, column.type)}" for number, column in enumerate(columns)
+        )
+        same = f"{id_name}={mark(len(names) + 1, id_column.type)}{' AND ' + where if where else ''}"
         for row in params:
-            if not (yield Statement(exists, row[:1])):
-                yield Statement(insert, row)
+            if not (yield Statement(exists, row[:1], lenient=True)):
+                self.refuse(save, row[:1], (yield Statement(insert, [row], True, True)))
             elif names:
-                sets = ",".join(
-                    f"{quote(column.name)}={mark(number + 1, column.type)}"
-                    for number, column in enumerate(columns)
-                )
-                last = mark(len(names) + 1, id_column.type)
-                same = f"{id_name}={last}{' AND ' + where if where else ''}"
-                yield Statement(f"UPDATE {table} SET {sets} WHERE {same}", (*row[1:], row[0]))
+                update = f"UPDATE {table} SET {sets} WHERE {same}"
+                self.refuse(save, row[:1], (yield Statement(update, [(*row[1:], row[0])], True, True)))
+
+    def refuse(
+        self, save: TableSave, row_ids: Sequence[Any], refused: Sequence[Sequence[Any]], what: str = "saved"
+    ) -> None:
+        """Tell of rows that the database refused.
+
+        Raises:
+            StorageError: The save is to be strict.
+        """
+        for number, reason in refused:
+            sentence = f"row {row_ids[number]!r} of table {save.table_name!r} is not {what}: {reason}"
+            if self.strict:
+                raise StorageError(sentence)
+            self.left_out["row", save.table_name, str(row_ids[number])] = sentence
 
     def where(self, save: TableSave, info: TableInfo) -> str:
         """The condition in parentheses; empty where all rows are meant."""
@@ -177,7 +196,8 @@ class TableWriter:
         if row_ids is None:
             yield Statement(sql)
         else:
-            yield Statement(sql, [(row_id,) for row_id in row_ids], many=True)
+            refused = yield Statement(sql, [(row_id,) for row_id in row_ids], many=True, lenient=True)
+            self.refuse(save, row_ids, refused, "deleted")
 
     def savable(self, save: TableSave, rows: Mapping[str, R]) -> Mapping[str, R]:
         """Leave out rows that the database cannot hold, so that they stop no others."""

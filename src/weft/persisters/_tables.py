@@ -34,11 +34,15 @@ class TablesPersister(Persister):
         self._left_out: LeftOut = {}
 
     def _tell(self, left_out: LeftOut) -> None:
-        """Report what a save has left out, once and not with every save."""
+        """Report what a save has left out, once and not with every save; rows of it stay unsaved."""
+        table_ids = {save.table_name: table_id for table_id, save in self._config.saves().items()}
         for what, sentence in left_out.items():
             if what not in self._left_out:
                 self._report(StorageError(sentence))
-        self._left_out |= left_out
+            if what[0] == "row" and what[1] in table_ids:
+                self._side.leave_row(table_ids[what[1]], what[2])
+        # Rows go along with each save: those that are not among these have been saved.
+        self._left_out = {what: told for what, told in self._left_out.items() if what[0] != "row"} | left_out
 
     def _look(self, changed: Callable[[], Awaitable[bool]], listener: Callable[..., None]) -> Polling:
         """Ask every ``auto_load_interval_seconds`` whether others changed something, and tell of it."""

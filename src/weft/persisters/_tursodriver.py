@@ -24,6 +24,7 @@ class TursoDriver(SqliteDriver):
     """
 
     errors = (turso.Error, ValueError, TypeError, OverflowError)
+    refusals = (turso.IntegrityError,)
 
     def __init__(self, database: str | os.PathLike[str]) -> None:
         self.name = os.fspath(database)
