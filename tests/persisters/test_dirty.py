@@ -55,6 +55,18 @@ def test_a_row_deleted_as_a_row_takes_what_was_never_loaded_with_it_and_an_empti
     assert place == ({"t": {"emptied": {"b": 2}}}, {})
 
 
+def test_what_is_made_and_removed_in_one_transaction_deletes_nothing() -> None:
+    store = Store().set_tables({"t": {"r": {"a": 1}}})
+    dirty = journalled(store)
+    with store.transaction():
+        store.set_cell("t", "r", "a", 2)
+        store.set_row("t", "new", {"a": 1}).del_row("t", "new")
+        store.set_table("u", {"r": {"a": 1}}).del_table("u")
+    place: Any = ({"t": {"r": {"a": 1}, "new": {"b": 1}}, "u": {"other": {"b": 1}}}, {})
+    merge(place, dirty.changes(store._tables, store._values))
+    assert place == ({"t": {"r": {"a": 2}, "new": {"b": 1}}, "u": {"other": {"b": 1}}}, {})
+
+
 def test_foreign_pieces_that_are_no_tables_or_rows_give_way() -> None:
     place: Any = ({"t": 5, "u": {"r": None, "kept": 6}}, {})
     merge(place, ({"t": {"r": {"c": 1}}, "u": {"r": {"c": 2}}}, {}, 1))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.edits import apply_edits, edits
@@ -39,6 +39,12 @@ def test_the_store_becomes_what_a_place_holds_and_that_is_no_edit(before: Any, a
 
 
 @given(edits(), edits(), edits(), st.booleans())
+@example(
+    [],
+    [("set_cell", "a", "a", "a", 0), ("set_row", "c", "a", {"a": 0}), ("del_row", "c", "a")],
+    [("set_cell", "c", "a", "a", 0)],
+    True,
+)
 def test_unsaved_edits_win_over_what_a_place_brings_and_stay_unsaved(
     before: Any, made: Any, there: Any, as_changes: bool
 ) -> None:

@@ -64,8 +64,11 @@ class Dirty:
             for row_id, cell_ids in rows.items():
                 noted.setdefault(row_id, set()).update(cell_ids)
         self.values.update(values)
-        self.removed_tables.update(removed_tables)
-        self.removed_rows.update(removed_rows)
+        # What was made and removed again in one transaction is no change, and deletes nothing of a place.
+        self.removed_tables.update(table_id for table_id in removed_tables if table_id in tables)
+        self.removed_rows.update(
+            (table_id, row_id) for table_id, row_id in removed_rows if row_id in tables.get(table_id, ())
+        )
 
     def add(self, other: Dirty) -> None:
         """Add the paths of another."""
