@@ -172,6 +172,18 @@ async def test_the_tables_are_those_that_tinybase_makes(path: Path) -> None:
     assert any(command.startswith('INSERT INTO "pets"') for command in commands)
 
 
+async def test_columns_are_made_in_the_order_in_which_cells_were_set(path: Path) -> None:
+    store = Store()
+    async with SqliteTablesPersister(store, path, PETS_CONFIG) as persister:
+        await persister.start_auto_persisting()
+        store.set_row("pets", "fido", dict.fromkeys("zyxabcdefg", 1))
+        store.set_values(dict.fromkeys("zyxabcdefg", 1))
+    assert run(path, "SELECT group_concat(name, '') FROM pragma_table_info('pets')") == [("_idzyxabcdefg",)]
+    assert run(path, "SELECT group_concat(name, '') FROM pragma_table_info('tinybase_values')") == [
+        ("_idzyxabcdefg",)
+    ]
+
+
 async def test_hostile_names_of_tables_columns_and_rows_are_only_names(path: Path) -> None:
     config = TablesConfig(
         load={name: name for name in RICH[0]}, save={name: name for name in RICH[0]}, nulls="absent"

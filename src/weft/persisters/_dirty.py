@@ -36,15 +36,15 @@ class Dirty:
 
     Attributes:
         everything: The whole Store is to be written, whatever the place has; it deletes nothing.
-        tables: Table id to row id to the cell ids written or deleted.
-        values: Value ids written or deleted.
+        tables: Table id to row id to the cell ids written or deleted, as keys in this order.
+        values: Value ids likewise.
         removed_tables: Deleted as tables, with whatever the place has in them.
         removed_rows: Deleted as rows, likewise.
     """
 
     everything: bool = False
-    tables: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    values: set[str] = field(default_factory=set)
+    tables: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
+    values: dict[str, None] = field(default_factory=dict)
     removed_tables: set[str] = field(default_factory=set)
     removed_rows: set[tuple[str, str]] = field(default_factory=set)
 
@@ -62,8 +62,8 @@ class Dirty:
         for table_id, rows in tables.items():
             noted = self.tables.setdefault(table_id, {})
             for row_id, cell_ids in rows.items():
-                noted.setdefault(row_id, set()).update(cell_ids)
-        self.values.update(values)
+                noted.setdefault(row_id, {}).update(dict.fromkeys(cell_ids))
+        self.values.update(dict.fromkeys(values))
         # What was made and removed again in one transaction is no change, and deletes nothing of a place.
         self.removed_tables.update(table_id for table_id in removed_tables if table_id in tables)
         self.removed_rows.update(
@@ -77,9 +77,9 @@ class Dirty:
 
     def of_row(self, table_id: str, row_id: str, tables: StoredTables) -> Dirty:
         """The paths of one row."""
-        cell_ids = set(self.tables.get(table_id, {}).get(row_id, ()))
+        cell_ids = dict.fromkeys(self.tables.get(table_id, {}).get(row_id, ()))
         if self.everything:
-            cell_ids.update(tables.get(table_id, {}).get(row_id, ()))
+            cell_ids.update(dict.fromkeys(tables.get(table_id, {}).get(row_id, ())))
         removed = {(table_id, row_id)} & self.removed_rows
         return Dirty(tables={table_id: {row_id: cell_ids}} if cell_ids else {}, removed_rows=removed)
 
