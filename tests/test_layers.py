@@ -23,6 +23,7 @@ LAYERS = {
     "weft._lib0": 0,
     "weft._subscribers": 0,
     "weft._urls": 0,
+    "weft._ambuild": 0,
     "weft._amchange": 0,
     "weft._amchunks": 0,
     "weft._amsync": 0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from weft.errors import RemoteProtocolError
 
-__all__ = ["read_bytes", "read_int", "read_uint", "write_uint"]
+__all__ = ["read_bytes", "read_int", "read_uint", "write_int", "write_uint"]
 
 
 def read_uint(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -62,4 +62,16 @@ def write_uint(value: int) -> bytes:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
+    return bytes(out)
+
+
+def write_int(value: int) -> bytes:
+    """Write a signed integer."""
+    if -0x40 <= value < 0x40:
+        return bytes((value & 0x7F,))
+    out = bytearray()
+    while not -0x40 <= value < 0x40:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value & 0x7F)
     return bytes(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from weft.jsoncodec import MAX_SAFE_INTEGER
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType
@@ -19,7 +19,46 @@ if TYPE_CHECKING:
     from weft.mirrors._amtree import Path, Tree
     from weft.mirrors._engine import Batch
 
-__all__ = ["Writer"]
+__all__ = ["Target", "TransactionTarget", "Writer"]
+
+
+class Target(Protocol):
+    """What is written to."""
+
+    def make_map(self, obj: bytes, key: str) -> bytes: ...
+    def make_text(self, obj: bytes, key: str, text: str) -> bytes: ...
+    def put(self, obj: bytes, key: str, cell: int | float | None) -> None: ...
+    def delete(self, obj: bytes, key: str) -> None: ...
+
+
+class TransactionTarget:
+    """Writes into an open transaction."""
+
+    def __init__(self, transaction: CoreTransaction) -> None:
+        self._transaction = transaction
+        self.delete = transaction.delete
+
+    def make_map(self, obj: bytes, key: str) -> bytes:
+        """Make a map at a key of a map."""
+        return self._transaction.put_object(obj, key, ObjType.Map)
+
+    def make_text(self, obj: bytes, key: str, text: str) -> bytes:
+        """Make a text at a key of a map."""
+        made = self._transaction.put_object(obj, key, ObjType.Text)
+        if text:
+            self._transaction.splice_text(made, 0, 0, text)
+        return made
+
+    def put(self, obj: bytes, key: str, cell: int | float | None) -> None:
+        """Set a key of a map."""
+        kind: object = ScalarType.F64
+        if cell is None:
+            kind = ScalarType.Null
+        elif isinstance(cell, bool):
+            kind = ScalarType.Boolean
+        elif isinstance(cell, int):
+            kind = ScalarType.Int
+        self._transaction.put(obj, key, kind, cell)
 
 
 class Writer:
@@ -27,14 +66,15 @@ class Writer:
 
     Args:
         tree: The index. It is spoilt where the transaction is rolled back: read it anew then.
-        transaction: Open.
+        target: What is written to.
     """
 
-    __slots__ = ("_transaction", "_tree", "errors")
+    __slots__ = ("_made", "_target", "_tree", "errors")
 
-    def __init__(self, tree: Tree, transaction: CoreTransaction) -> None:
+    def __init__(self, tree: Tree, target: Target) -> None:
         self._tree = tree
-        self._transaction = transaction
+        self._target = target
+        self._made: set[bytes] = set()  # containers, in which nothing is but what was written here
         self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
 
     def write(self, batch: Batch) -> None:
@@ -54,7 +94,7 @@ class Writer:
 
     def write_map(self, path: Path, cells: Mapping[str, object]) -> None:
         """Write cells of one row, or values; ``UNDEFINED`` deletes."""
-        tree, transaction = self._tree, self._transaction
+        tree = self._tree
         container = tree.container(path)
         fresh = container is None
         if container is None:
@@ -74,24 +114,18 @@ class Writer:
             if cell is not UNDEFINED:
                 self._put(container, key, (*path, cell_id), cell)
             elif found is not None:
-                transaction.delete(container, key)
+                self._target.delete(container, key)
 
     def _put(self, container: bytes, key: str, path: Path, cell: object) -> None:
-        transaction = self._transaction
         match cell:
             case str():
-                text = transaction.put_object(container, key, ObjType.Text)
-                self._tree.add(path, text)
-                if cell:
-                    transaction.splice_text(text, 0, 0, cell)
-            case None:
-                transaction.put(container, key, ScalarType.Null, None)
-            case bool():
-                transaction.put(container, key, ScalarType.Boolean, cell)
+                self._tree.add(path, self._target.make_text(container, key, cell))
+            case None | bool():
+                self._target.put(container, key, cell)
             case int() if -MAX_SAFE_INTEGER <= cell < MAX_SAFE_INTEGER:  # JavaScript reads others as BigInt
-                transaction.put(container, key, ScalarType.Int, cell)
+                self._target.put(container, key, cell)
             case _:
-                transaction.put(container, key, ScalarType.F64, float(cell))  # type: ignore[arg-type]
+                self._target.put(container, key, float(cell))  # type: ignore[arg-type]
 
     def _create(self, path: Path) -> bytes | None:
         """Make a map and those above it; ``None`` where something else stands in the way."""
@@ -103,11 +137,12 @@ class Writer:
         known = tree.container(path)  # made as a sibling
         if known is not None:
             return known
-        found = tree.look(parent, key)
+        found = None if parent in self._made else tree.look(parent, key)
         if found is not None:
             self.errors.append(foreign(path, found))
             return None
-        made = self._transaction.put_object(parent, key, ObjType.Map)
+        made = self._target.make_map(parent, key)
+        self._made.add(made)
         tree.add(path, made)
         if len(path) == 1:  # TinyBase reads neither of the two where one is missing
             sibling = (VALUES,) if path == (TABLES,) else (TABLES,)
@@ -119,4 +154,4 @@ class Writer:
         parent = self._tree.container(path[:-1])
         if parent is not None and self._tree.container(path) is not None:
             self._tree.forget(path)
-            self._transaction.delete(parent, encode_key(path[-1]))
+            self._target.delete(parent, encode_key(path[-1]))

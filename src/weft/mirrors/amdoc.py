@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from weft._ambuild import ChangeBuilder
 from weft._amchange import decode_change
 from weft._amchunks import DOCUMENT, check_document, split_chunks
 from weft._amsync import make_sync_message, parse_sync_message
@@ -236,6 +237,35 @@ class AutomergeDocument:
         self._remember([change.raw_bytes for change in changes])
         self._changed(before, changes, origin)
 
+    def new_change(self) -> ChangeBuilder:
+        """Begin a change by hand that follows on all that is here; for :meth:`apply_built`.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("written")
+        heads = self.heads
+        if not all(head in self._max_ops for head in heads):
+            self._learn_max_ops()
+        last = self._core.get_last_local_change()
+        return ChangeBuilder(
+            actor=self._actor,
+            seq=1 if last is None else last.seq + 1,
+            start_op=1 + max([self._max_ops[head] for head in heads], default=0),
+            deps=heads,
+        )
+
+    def apply_built(self, change: bytes, *, origin: object = None) -> None:
+        """Take in a change that was made here, and tell of it as of a local one.
+
+        Raises:
+            RemoteProtocolError: The binding does not take it. Nothing was applied, nobody was told.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("written")
+        data = make_sync_message(self.heads, [change])
+        self._apply(SyncState(), parse_sync_message(data), data, origin)
+
     def _end(self, end: Callable[[], None], before: Heads, error: BaseException | None) -> None:
         try:
             with contained("end the transaction"):
@@ -343,6 +373,9 @@ class AutomergeDocument:
                 check_document(chunk)
             else:
                 decode_change(chunk.data)
+        self._apply(state, message, data, origin)
+
+    def _apply(self, state: SyncState, message: SyncMessage, data: bytes, origin: object) -> None:
         before = self.heads
         try:
             with contained("apply a sync message"):
@@ -370,13 +403,16 @@ class AutomergeDocument:
             deps = change.deps
             named.update(deps)
             if not all(dep in max_ops or dep in self._max_ops for dep in deps):
-                self._max_ops = {known.hash: known.max_op for known in self._core.get_changes([])}
+                self._learn_max_ops()
             floor = max([max_ops.get(dep) or self._max_ops.get(dep, 0) for dep in deps], default=0)
             if change.start_op <= floor:
                 raise RemoteProtocolError("a change is numbered as if it did not follow on its dependencies")
             max_ops[change.hash] = change.max_op
         if not named.issuperset(max_ops) or not max_ops.keys() >= set(after).difference(before):
             raise RemoteProtocolError("a change is not written the way Automerge writes it")
+
+    def _learn_max_ops(self) -> None:
+        self._max_ops = {known.hash: known.max_op for known in self._core.get_changes([])}
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
-from weft.errors import LocalProtocolError
+from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.jsoncodec import check_text
+from weft.mirrors._ambulk import bulk, is_bulk
 from weft.mirrors._amevents import Reader
 from weft.mirrors._amkeys import TABLES, VALUES, genesis
 from weft.mirrors._amtree import Tree
-from weft.mirrors._amwrite import Writer
+from weft.mirrors._amwrite import TransactionTarget, Writer
 from weft.mirrors._engine import Batch, Mirror, Owed, RawTables, RawValues
 from weft.values import UNDEFINED
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from weft.errors import MirrorError
     from weft.mirrors._amtree import Path
+    from weft.mirrors._amwrite import Target
     from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent, Heads
     from weft.store import Store
 
@@ -142,14 +144,22 @@ class AutomergeMirror(Mirror):
         if self._tree.container(()) is None and _has_content(batch):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
             self._tree.read_tree((), self._tree.map_at(()))
+        if is_bulk(batch, self._tree):
+            try:
+                with self._writing(at_once=True) as writer:
+                    writer.write(batch)
+            except RemoteProtocolError as error:
+                self._report(error)  # another release of the binding wants other bytes
+            else:
+                return
         with self._writing() as writer:
             writer.write(batch)
 
     @contextmanager
-    def _writing(self) -> Iterator[Writer]:
+    def _writing(self, *, at_once: bool = False) -> Iterator[Writer]:
         try:
-            with self._document.transaction(origin=self._token) as transaction:
-                writer = Writer(self._tree, transaction)
+            with self._target(at_once=at_once) as target:
+                writer = Writer(self._tree, target)
                 yield writer
         except Exception:
             self._read_all()  # the index has objects that were rolled back
@@ -157,6 +167,15 @@ class AutomergeMirror(Mirror):
         self._seen = self._document.heads
         for error in writer.errors:
             self._report(error)
+
+    @contextmanager
+    def _target(self, *, at_once: bool) -> Iterator[Target]:
+        if at_once:
+            with bulk(self._document, origin=self._token) as target:
+                yield target
+        else:
+            with self._document.transaction(origin=self._token) as transaction:
+                yield TransactionTarget(transaction)
 
     def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
         cell = self._tree.cell
