@@ -19,6 +19,7 @@ from weft.errors import (
 from weft.limits import Limits
 from weft.mirrors._amcore import ROOT, ScalarType
 from weft.protocols._cbor import decode, encode
+from weft.testing.clock import ManualClock
 from weft.testing.memory import MemoryNetwork
 
 if TYPE_CHECKING:
@@ -68,18 +69,17 @@ async def test_what_is_written_while_the_socket_is_busy_waits_in_the_document(
     async with AutomergePeer(memory) as peer:
         await peer.provider.wait_synced()
         memory.network.links[0].hold("up")
-        outbox = peer.provider._engine.outbox
-        assert outbox is not None
-        for number in range(100):  # 5 MB
+        kinds(memory.server)
+        for number in range(100):  # 10 MB
             peer.write(f"k{number}", f"{number}" * 50_000)
             await asyncio.sleep(0)
-            assert outbox.size < 300_000
         flush = asyncio.create_task(peer.provider.flush())
         await asyncio.sleep(0)
         assert memory.server.room().content() == {}
         memory.network.links[0].release("up")
         await flush
         assert memory.server.room().content() == peer.cells()
+        assert len(kinds(memory.server)) < 10
         assert len(memory.requests) == 1
     assert peer.errors == []
 
@@ -116,6 +116,44 @@ async def test_what_was_written_in_the_tick_of_an_exception_is_sent(
     await peer.provider.__aexit__(KeyError, KeyError(), None)
     await memory.server.room().until_cells(x="1")
     assert kinds(memory.server)[-1] == "leave"
+
+
+async def test_what_is_written_before_the_server_has_answered_is_one_message(
+    memory: MemoryServing[RepoServer],
+) -> None:
+    async with AutomergePeer(memory, clock=ManualClock()) as peer:
+        await peer.provider.wait_synced()
+        peer.write("first", "x")
+        await peer.provider.flush()
+        memory.server.resumed.clear()
+        kinds(memory.server)
+        for number in range(200):
+            peer.write(f"k{number}", "x")
+            await asyncio.sleep(0)
+        memory.server.resumed.set()
+        await peer.provider.flush()
+        assert len(memory.server.room().content()) == 201
+        assert kinds(memory.server) == ["sync", "sync"]
+
+
+async def test_a_server_that_does_not_answer_is_told_more_after_a_while(
+    memory: MemoryServing[RepoServer],
+) -> None:
+    clock = ManualClock()
+    async with AutomergePeer(memory, clock=clock, close_timeout=FOR_NOW) as peer:
+        await peer.provider.wait_synced()
+        peer.write("first", "x")
+        await peer.provider.flush()
+        memory.network.links[0].hold("down")
+        for number in range(20):
+            peer.write(f"k{number}", "x")
+            await asyncio.sleep(0)
+        await clock.wait_for_sleepers()
+        room = memory.server.room()
+        await room.until_cells(k0="x")
+        assert "k19" not in room.content()
+        clock.advance(0.05)
+        await room.until_cells(k19="x")
 
 
 # --- a server by hand

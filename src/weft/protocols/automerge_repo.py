@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from weft.mirrors.amdoc import AutomergeDocument, PeerState
 
 __all__ = [
+    "ANSWER_S",
     "Denied",
     "Effect",
     "Ephemeral",
@@ -70,6 +71,9 @@ __all__ = [
     "parse_document_url",
 ]
 
+# Seconds that the other end has to answer before it is told of further changes of a document. JavaScript's
+# needs 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.
+ANSWER_S = 0.05
 _MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
 
 

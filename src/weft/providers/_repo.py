@@ -1,9 +1,11 @@
 """The automerge-repo session between documents and the engine: what it says goes out, what it hears goes in.
 
 What is to be said of a document is fetched from it when the connection has room, and not when it is written:
-so the changes of one tick of the loop, or of as long as the socket is busy, are one message, and what waits
-to be sent waits in the document. A sync message that was fetched must arrive, since Automerge takes it for
-sent; when the outbox overflows all the same, the connection ends, and the next starts from what both have.
+so the changes of one tick of the loop, or of as long as the socket or the server is busy, are one message,
+and what waits to be sent waits in the document. (A Node server with thousands of messages before it does not
+get to our pong, and cuts the connection.) A sync message that was fetched must arrive, since Automerge takes
+it for sent; when the outbox overflows all the same, the connection ends, and the next starts from what both
+have.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from weft.errors import DocumentUnavailableError, LocalProtocolError, ProviderClosedError, ProviderError
 from weft.protocols.automerge_repo import (
+    ANSWER_S,
     Denied,
     Ephemeral,
     Flushed,
@@ -193,13 +196,15 @@ class RepoAdapter:
         """Take in one message. Text, which automerge-repo does not use, is ignored."""
         if isinstance(data, bytes):
             self._perform(self.session.receive(data))
+            if self._pending:
+                self.wake()
 
     def tick(self) -> float | None:
         """Say what there is to say; called when :meth:`wake` has asked for it, and when presence is due."""
-        dues = [_AGAIN_S] if self._push() else []
+        dues = [self._push()]
         presences = [shared.presence for shared in self.shares.values() if shared.presence is not None]
-        dues += [due for presence in presences if (due := presence.tick()) is not None]
-        return min(dues, default=None)
+        dues += [presence.tick() for presence in presences]
+        return min((due for due in dues if due is not None), default=None)
 
     def emptied(self, forgot: bool) -> None:
         """Fetch what has come together while the connection was busy."""
@@ -207,7 +212,7 @@ class RepoAdapter:
             raise ProviderError(
                 f"more than {self.limits.max_outbound} bytes waited to be sent; the connection is made anew"
             )
-        if self._push():
+        if self._push() is not None:
             self.wake()
 
     def closed(self) -> None:
@@ -253,28 +258,33 @@ class RepoAdapter:
         """Have :meth:`tick` called soon."""
         self.engine.rearm()
 
-    def _push(self, *, always: bool = False) -> bool:
-        """Fetch from the documents what there is to say, as far as the connection has room.
+    def _push(self, *, always: bool = False) -> float | None:
+        """Fetch from the documents what there is to say, as far as the connection and the server keep up.
 
         Returns:
-            Whether one of them has to be looked at again, because its transaction is open.
+            Seconds until it has to be called again, if not by then for another reason.
         """
         outbox = self.engine.outbox
         if outbox is None or self.session.other is None:
-            return False
+            return None
         if self._next and not always:
             raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
-        held = []
+        now = self.clock.now()
+        again: dict[str, float] = {}
         while self._pending and (always or outbox.size <= _ROOM):  # otherwise when the outbox is empty
             document_id = next(iter(self._pending))
             del self._pending[document_id]
             shared = self.shares[document_id]
+            patience = shared.told_at + ANSWER_S - now
             if shared.document.in_transaction:
-                held.append(document_id)
+                again[document_id] = _AGAIN_S
+            elif patience > 0 and not always and not self.session.is_answered(document_id):
+                again[document_id] = patience
             elif shared not in self._next:
+                shared.told_at = now
                 self._say(shared)
-        self._pending.update(dict.fromkeys(held))
-        return bool(held)
+        self._pending.update(dict.fromkeys(again))
+        return min(again.values(), default=None)
 
     def _say(self, shared: Shared) -> None:
         if shared.waiting.has_questions:

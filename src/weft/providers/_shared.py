@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from weft.errors import RemoteProtocolError
@@ -34,6 +35,7 @@ class Shared:
         waiting: Who waits for it.
         synced: What the server had has been received on the present connection.
         unavailable: The server said on this connection that nobody has it, and has not brought it since.
+        told_at: When the server was last told of changes.
         listeners: Who hears what others broadcast.
         presence: Who else has it open, if that is asked for.
     """
@@ -44,6 +46,7 @@ class Shared:
     waiting: Waiting
     synced: bool = False
     unavailable: bool = False
+    told_at: float = -inf
     listeners: list[EphemeralListener] = field(default_factory=list)
     presence: Presence | None = None
     _unsubscribe: Callable[[], None] | None = None

@@ -8,7 +8,16 @@ import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from weft.protocols.automerge_repo import Denied, Ephemeral, Joined, RepoSession, Requested, Send, Wanted
+from weft.protocols.automerge_repo import (
+    ANSWER_S,
+    Denied,
+    Ephemeral,
+    Joined,
+    RepoSession,
+    Requested,
+    Send,
+    Wanted,
+)
 from weft.server._peer import Peer
 from weft.server.auth import Deny
 
@@ -29,9 +38,6 @@ _log = logging.getLogger("weft.server")
 _JOIN_TIMEOUT = 10.0
 # Documents of one client that are being opened at a time. What it says of them waits in memory.
 _MAX_OPENINGS = 32
-# Seconds that a client has to answer before it is told of further changes of a document. JavaScript's needs
-# 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.
-_ANSWER_TIME = 0.05
 _TRY_AGAIN_LATER = 1013
 _PROTOCOL_ERROR = 1002
 
@@ -157,11 +163,11 @@ class RepoPeer(Peer):
         self._telling = None
         loop = asyncio.get_running_loop()
         now = loop.time()
-        due = now + _ANSWER_TIME
+        due = now + ANSWER_S
         for document_id in tuple(self._changed):
             if self.outbox.is_full:
                 return  # the outbox asks when it has emptied
-            allowed = self._told.get(document_id, -_ANSWER_TIME) + _ANSWER_TIME
+            allowed = self._told.get(document_id, -ANSWER_S) + ANSWER_S
             if now < allowed and not self.session.is_answered(document_id):
                 due = min(due, allowed)
                 continue
