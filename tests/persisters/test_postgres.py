@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class OnPostgres(PersisterSuite):
-    server_kills = 25  # in each of the suites here
+    server_kills = 25
 
     @pytest.fixture(autouse=True)
     def place(self, postgres: PostgresServer) -> None:
@@ -101,12 +101,12 @@ class TestTables(OnPostgres, TablesMode, KillSuite):
 
 class TestPsycopgJson(OnPostgres, JsonMode, KillSuite):
     driver = "PsycopgDriver"
-    kills = 20
+    kills, server_kills = 20, 10
 
 
 class TestPsycopgTables(OnPostgres, TablesMode, KillSuite):
     driver = "PsycopgDriver"
-    kills = 20
+    kills, server_kills = 20, 10
 
 
 @pytest.fixture
