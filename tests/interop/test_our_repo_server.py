@@ -141,19 +141,23 @@ async def test_a_document_of_100_000_cells_goes_through_the_server(
             for cell in range(10):
                 transaction.put(cells, f"c{cell}", ScalarType.Int, row * 10 + cell)
     document_id = numbered_id(100)
-    async with RepoClient(weft_server.url) as python:
-        await python.open(document_id, document)
-        await python.flush(document_id)
-        await join(js_peer, "one", weft_server.url)
-        await js_peer("repo.find", name="a", repo="one", url=document_url(document_id), timeout=40)
-        await js_peer("am.wait", name="a", path=["r9999", "c9"], equals=99_999, timeout=40)
-        await js_peer("am.edit", name="a", edits=[["set", ["r0", "c0"], 7]])
-        r0 = document.core.get(ROOT, "r0")
-        assert r0 is not None
-        await python.wait(lambda: (got := document.core.get(r0[1], "c0")) is not None and got[0][1] == 7)
-    heads = document.heads
-    async with RepoClient(weft_server.url, document_id) as late:
-        assert (await late.synced(document_id)).heads == heads
+    url = document_url(document_id)
+    for repo in ("one", "two"):
+        await join(js_peer, repo, weft_server.url)
+    # From JavaScript to the server, from there to Python and to JavaScript, and an edit all the way back.
+    await js_peer("repo.make", name="a", repo="one", data=document.save(), url=url, timeout=40)
+    async with RepoClient(weft_server.url, document_id) as python:
+        copy = python.documents[document_id]
+        await python.wait(lambda: copy.heads == document.heads)
+        await js_peer("repo.find", name="b", repo="two", url=url, timeout=40)
+        await js_peer("am.wait", name="b", path=["r9999", "c9"], equals=99_999, timeout=40)
+        await python.put(document_id, edited=1)
+        for name in ("a", "b"):
+            await js_peer("am.wait", name=name, path=["edited"], equals=1, timeout=40)
+        heads = copy.heads
+        await js_peer("am.edit", name="b", edits=[["set", ["edited"], 2]])
+        await python.wait(lambda: copy.heads != heads)
+        assert tuple(await js_peer("am.heads", name="b")) == copy.heads
 
 
 async def test_readers_and_strangers(tmp_path: Path, js_peer: JsPeer) -> None:
