@@ -525,7 +525,7 @@ async def test_a_client_that_does_not_read_is_told_later_in_one_message(
 async def test_what_changes_while_a_client_is_at_work_is_told_together(
     monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
-    monkeypatch.setattr(_repopeer, "_ANSWER_TIME", patience)
+    monkeypatch.setattr(_repopeer, "ANSWER_S", patience)
     async with (
         serving() as server,
         sharing(server) as (writer, busy),
