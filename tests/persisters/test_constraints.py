@@ -46,7 +46,10 @@ class Place:
         self.run = run
 
 
-@pytest.fixture(params=[StdlibDriver, ApswDriver, LibsqlDriver, TursoDriver, "asyncpg", PsycopgDriver])
+PLACES = [StdlibDriver, ApswDriver, LibsqlDriver, TursoDriver, "asyncpg", PsycopgDriver]
+
+
+@pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if isinstance(request.param, type) and issubclass(request.param, SqliteDriver):
         driver = request.param(tmp_path / "shop.db")  # type: ignore[call-arg]
@@ -139,3 +142,23 @@ async def test_a_row_that_the_database_refuses_stops_no_others_and_is_told(place
         (3, "Lassie", 7),
         (4, "Rex II", 8),
     ]
+
+
+# Turso's engine has none.
+@pytest.mark.parametrize("place", [place for place in PLACES if place is not TursoDriver], indirect=True)
+async def test_a_column_that_the_database_computes_is_not_written_and_that_is_told(place: Place) -> None:
+    place.run(
+        "CREATE TABLE kept_pets(id INTEGER PRIMARY KEY, price INTEGER,"
+        " twice INTEGER GENERATED ALWAYS AS (price * 2) STORED)"
+    )
+    place.run("INSERT INTO kept_pets(id, price) VALUES(1, 5)")
+    store, errors = Store(), list[Exception]()
+    async with place.make(store, on_ignored_error=errors.append) as persister:
+        await persister.start_auto_persisting()
+        store.set_row("pets", "1", {"price": 6, "twice": 7})
+        await until(lambda: at_rest(persister))
+        await persister.save()
+    assert [str(error) for error in errors] == [
+        "cell 'twice' is not saved in table 'kept_pets': the database computes it"
+    ]
+    assert place.run("SELECT * FROM kept_pets") == [(1, 6, 12)]

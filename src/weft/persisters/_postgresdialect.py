@@ -24,13 +24,15 @@ _NUMBERS = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DOUBLE PRECISION"})
 _JSON_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 _SCHEMA = """
-    SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), EXISTS(
+    SELECT c.relname, a.attname,
+        CASE a.attgenerated WHEN '' THEN format_type(a.atttypid, a.atttypmod) END,
+        a.attgenerated = '' AND EXISTS(
         SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL
         AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
         a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'f')
-    AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND c.relname = ANY($1::text[])
+    AND a.attnum > 0 AND NOT a.attisdropped AND c.relname = ANY($1::text[])
     ORDER BY a.attnum
 """
 
@@ -87,7 +89,7 @@ class PostgresDialect(Dialect):
         return column_type in _JSON or (column_type in {"", "TEXT"} and self._text == "json")
 
     def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Tables and views; generated columns, which cannot be written, are not listed."""
+        """Tables and views."""
         return [Statement(_SCHEMA, (list(tables),))]
 
     def new_column(self, kind: str | None) -> str:

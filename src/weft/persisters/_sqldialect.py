@@ -42,12 +42,14 @@ class TableInfo:
         columns: Folded name to column.
         unique: Folded names of the columns that alone name a row.
         required: Folded names of the columns that a new row must have.
+        computed: Folded names of further columns, which the database fills and nobody writes.
     """
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
     unique: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)
+    computed: set[str] = field(default_factory=set)
 
 
 class Dialect(ABC):
@@ -84,7 +86,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Queries of ``(table, column, type, unique, required)``; in further unique ones no type."""
+        """Queries of ``(table, column, type, unique, required)``.
+
+        Without a type, it is a column known to be unique besides, or one that the database computes.
+        """
 
     @abstractmethod
     def new_column(self, kind: str | None) -> str:

@@ -45,14 +45,15 @@ class SqliteDialect(Dialect):
         return None
 
     def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Tables and views; generated columns, which cannot be written, are not listed."""
+        """Tables and views."""
         wanted = f"s.type IN ('table','view') AND lower(s.name) IN ({','.join('?' * len(tables))})"
         return [
             Statement(
-                "SELECT s.name,c.name,c.type,CASE c.pk WHEN 1"  # of AND, SQLite would work out both sides
+                # By CASE and not by AND, of which SQLite would work out both sides.
+                "SELECT s.name,c.name,CASE c.hidden WHEN 0 THEN c.type END,CASE c.pk WHEN 1"
                 " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END,"
                 'c."notnull" AND c.dflt_value IS NULL'
-                f" FROM sqlite_schema s,pragma_table_info(s.name) c WHERE {wanted}",
+                f" FROM sqlite_schema s,pragma_table_xinfo(s.name) c WHERE {wanted}",
                 tables,
             ),
             Statement(

@@ -34,6 +34,8 @@ def read_schema(
             info = found.setdefault(dialect.fold(table), TableInfo(table))
             if type_ is not None:
                 info.columns[dialect.fold(column)] = Column(column, type_.upper())
+            elif not unique:
+                info.computed.add(dialect.fold(column))
             if unique:
                 info.unique.add(dialect.fold(column))
             if required:

@@ -81,6 +81,8 @@ class TableWriter:
                 reason = "it is not among the columns allowed"
             elif folded == folded_id:
                 reason = "the column of the row ids has this name"
+            elif info is not None and folded in info.computed:
+                reason = "the database computes it"
             elif folded in owners or (column is not None and column.name != cell_id):
                 other = owners.get(folded) or column.name  # type: ignore[union-attr]
                 reason = f"the database takes its name for that of {other!r}"
