@@ -22,7 +22,7 @@ def join(updates: Sequence[bytes]) -> Compacted:
 async def test_what_is_appended_is_stored_in_order_and_counted() -> None:
     storage = MemoryRoomStorage()
     failures: list[Exception] = []
-    log = RoomLog("room", [], storage=storage, compactor=join, failed=failures.append)
+    log = RoomLog("room", [], storage=storage, compactor=lambda: join, failed=failures.append)
     assert log.append(b"a")
     assert log.append(b"b")
     await log.settle()
@@ -40,7 +40,7 @@ async def test_the_room_says_how_its_rows_are_compacted() -> None:
             return len(compacted.snapshot)
 
     storage = Compacting()
-    log = RoomLog("room", [], storage=storage, compactor=join, failed=lambda error: None)
+    log = RoomLog("room", [], storage=storage, compactor=lambda: join, failed=lambda error: None)
     for _ in range(100):
         log.append(b"x")
     await log.settle()
@@ -52,7 +52,7 @@ async def test_a_storage_that_fails_is_told_once_and_takes_nothing_more() -> Non
     storage = FaultyStorage()
     storage.refuse_writes = StorageError("disk")
     failures: list[Exception] = []
-    log = RoomLog("room", [], storage=storage, compactor=join, failed=failures.append)
+    log = RoomLog("room", [], storage=storage, compactor=lambda: join, failed=failures.append)
     log.append(b"a")
     with pytest.raises(StorageError, match="disk"):
         await log.settle()
@@ -64,7 +64,7 @@ async def test_a_storage_that_fails_is_told_once_and_takes_nothing_more() -> Non
 
 async def test_a_closed_log_blames_nobody() -> None:
     failures: list[Exception] = []
-    log = RoomLog("room", [], storage=MemoryRoomStorage(), compactor=join, failed=failures.append)
+    log = RoomLog("room", [], storage=MemoryRoomStorage(), compactor=lambda: join, failed=failures.append)
     log.close()
     assert not log.append(b"a")
     assert failures == []

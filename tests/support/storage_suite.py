@@ -16,7 +16,7 @@ from support.repoclient import read as read_root
 from weft.mirrors import AutomergeDocument
 from weft.mirrors.ydoc import create_doc
 from weft.server._compact import compact_updates
-from weft.server.documents import compact_changes
+from weft.server._logbook import compact_changes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

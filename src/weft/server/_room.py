@@ -53,7 +53,7 @@ class BaseRoom(Generic[P]):
         updates: What storage has of it.
         failed: Called once when storage could not take an update; nothing is acknowledged any more.
         context: What it shares with the server's other rooms.
-        compactor: Makes one update out of many.
+        compactor: Called when a compaction begins; gives what makes one update out of many.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class BaseRoom(Generic[P]):
         failed: Callable[[Self], None],
         context: RoomContext,
         *,
-        compactor: Compactor,
+        compactor: Callable[[], Compactor],
     ) -> None:
         self.name = name
         self.limits = context.limits

@@ -36,7 +36,7 @@ class RoomLog:
         name: The room's name.
         rows: What storage has of it.
         storage: Where updates go.
-        compactor: Makes one update out of many.
+        compactor: Called when a compaction begins; gives what makes one update out of many.
         failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
     """
 
@@ -46,7 +46,7 @@ class RoomLog:
         rows: Sequence[bytes],
         *,
         storage: RoomStorage,
-        compactor: Compactor,
+        compactor: Callable[[], Compactor],
         failed: Callable[[Exception], None],
     ) -> None:
         self.name = name
@@ -162,7 +162,7 @@ class RoomLog:
     async def _compact(self) -> None:
         rows, weight = self.rows, self._weight
         try:
-            left = await self._storage.compact(self.name, self._compactor)
+            left = await self._storage.compact(self.name, self._compactor())
         except StorageError as error:
             _log.error("room %.200r could not be compacted: %s", self.name, error)
             left = None

@@ -8,17 +8,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from weft.mirrors._amlog import compact_rows
 from weft.mirrors.amdoc import AutomergeDocument
 from weft.protocols.automerge_repo import document_url
+from weft.server._logbook import LogBook
 from weft.server._repopeer import RepoPeer
 from weft.server._room import BaseRoom, RoomContext
 from weft.server.auth import decide
 from weft.server.registry import Rooms
-from weft.server.storage import Compacted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     from weft.mirrors.amdoc import DocumentEvent
     from weft.protocols._repomessages import EphemeralMessage
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from weft.server.auth import Auth, Decision, Request
     from weft.server.bridge import Bridges
 
-__all__ = ["DocumentRoom", "Documents", "compact_changes", "storage_name"]
+__all__ = ["DocumentRoom", "Documents", "storage_name"]
 
 # Before the document's URL in storage. No room that a URL's path names has a control character in its name:
 # the logs of Yjs rooms and of Automerge documents cannot be taken for one another.
@@ -36,16 +35,6 @@ _MARK = "\x1f"
 def storage_name(document_id: str) -> str:
     """Under which name a storage keeps a document: U+001F and the document's URL."""
     return _MARK + document_url(document_id)
-
-
-def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
-    """Make one saved document that stands for as many rows as are whole; ``None`` to leave them as they are.
-
-    Raises:
-        RemoteProtocolError: A row is neither a saved document nor changes.
-    """
-    compacted = compact_rows(rows)
-    return None if compacted is None else Compacted(*compacted)
 
 
 class DocumentRoom(BaseRoom[RepoPeer]):
@@ -68,9 +57,10 @@ class DocumentRoom(BaseRoom[RepoPeer]):
         failed: Callable[[DocumentRoom], None],
         context: RoomContext,
     ) -> None:
-        super().__init__(name, updates, failed, context, compactor=compact_changes)
-        self.document_id = name.removeprefix(storage_name(""))
         self.document = AutomergeDocument.from_rows(updates, limits=context.limits)
+        self._book = LogBook(self.document, updates)
+        super().__init__(name, updates, failed, context, compactor=self._book.compactor)
+        self.document_id = name.removeprefix(storage_name(""))
         self._wanting: set[RepoPeer] = set()
         self._ends = [self.document.subscribe(self._take)]
 
@@ -98,7 +88,9 @@ class DocumentRoom(BaseRoom[RepoPeer]):
 
     def _take(self, event: DocumentEvent) -> None:
         self._wanting.clear()
-        if not self.log.append(b"".join(event.changes)):
+        row = b"".join(event.changes)
+        self._book.note(row)
+        if not self.log.append(row):
             return
         for peer in self.peers:
             peer.changed(self, event.origin)

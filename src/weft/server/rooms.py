@@ -76,7 +76,7 @@ class Room(BaseRoom[YPeer]):
         failed: Callable[[Room], None],
         context: RoomContext,
     ) -> None:
-        super().__init__(name, updates, failed, context, compactor=compact_updates)
+        super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
         self._doc, self.document = build_document(updates)  # both held: the hub's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=context.limits)
         self._checking = False
