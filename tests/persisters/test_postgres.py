@@ -11,6 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from support.postgres_suite import DRIVERS, JsonMode, TablesMode, run
+from support.servers import eventually
 from weft.errors import StorageError
 from weft.persisters import (
     JsonCell,
@@ -464,6 +465,23 @@ async def test_persisters_that_share_a_driver_share_its_connections_and_hear_of_
         await until(lambda: at_rest(first))
         await run(dsn, """UPDATE shared SET x='5'""")
         await until(lambda: one.get_cell("t", "a", "x") == 5)
+
+
+async def test_a_save_whose_caller_gave_up_is_news_to_others_on_the_driver(
+    database: PostgresDriver,
+) -> None:
+    one, two = Store().set_row("t", "a", {"x": 1}), Store()
+    config = TablesConfig(load={"given_up": "t"}, save={"t": "given_up"})
+    async with (
+        PostgresTablesPersister(one, database, config) as first,
+        PostgresTablesPersister(two, database, config) as second,
+    ):
+        await second.start_auto_load()
+        save = asyncio.create_task(first.save())
+        await eventually(lambda: bool(first._db._running))
+        save.cancel()
+        await until(lambda: two.has_row("t", "a"))
+        assert save.cancelled()
 
 
 async def test_a_table_that_others_drop_and_make_anew_is_heard_of_again(

@@ -103,10 +103,9 @@ class PostgresDatabase:
         Raises:
             StorageError: Nothing was written, or it is not known as the connection broke off.
         """
-        result, before, after = await self._run(plan, writes=True)
+        result, before, after = await self._run(plan, tables)
         if before == self._seen:
             self._seen = after  # otherwise others wrote, and that is still news
-        self._driver._listening.wrote(tables, by=self._watcher)
         return result
 
     async def changed(self) -> bool:
@@ -119,11 +118,11 @@ class PostgresDatabase:
         return now != self._seen
 
     async def _run(
-        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], *, writes: bool = False
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], tables: Sequence[str] = ()
     ) -> tuple[R, str, str]:
         # A caller that is cancelled leaves it running, and the next waits for it: libraries give up what a
         # server is doing by asking it to, which not every server answers.
-        task = asyncio.get_running_loop().create_task(self._try(plan, writes))
+        task = asyncio.get_running_loop().create_task(self._try(plan, tables))
         self._running.add(task)
         task.add_done_callback(self._ended)
         await asyncio.wait([task])
@@ -141,14 +140,14 @@ class PostgresDatabase:
             task.exception()  # seen, if nobody waits any more
 
     async def _try(
-        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], writes: bool
+        self, plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]], tables: Sequence[str]
     ) -> tuple[R, str, str]:
         try:
             async with self._driver._busy:
                 careful = False
                 for attempt in range(_TRIES):
                     try:
-                        return await self._transact(plan(), writes, careful)
+                        done = await self._transact(plan(), bool(tables), careful)
                     except self._driver.errors as error:
                         state = getattr(error, "sqlstate", None)
                         again = state in _AGAIN and attempt < _TRIES_ALIKE
@@ -159,6 +158,9 @@ class PostgresDatabase:
                             await self._driver.close()  # the next connection prepares its statements anew
                         elif attempt == _TRIES - 1 or state not in _AGAIN:
                             raise
+                    else:
+                        self._driver._listening.wrote(tables, by=self._watcher)
+                        return done
                 raise AssertionError("unreachable")
         except (ConflictError, StorageError):
             raise
