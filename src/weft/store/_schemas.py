@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from weft.errors import DataError
 from weft.jsoncodec import dumps
-from weft.store._content import ContentWriting, ordered, ordered_tables
+from weft.store._content import ordered, ordered_tables
 from weft.store._log import SCHEMA
+from weft.store._receiving import Receiving
 from weft.store._rules import describe, keep_places, parse_tables, parse_values
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Schemas"]
 
 
-class Schemas(ContentWriting):
+class Schemas(Receiving):
     """The schemas of a Store. See ``_rules.py`` for what a schema is."""
 
     __slots__ = ()
