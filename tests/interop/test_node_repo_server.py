@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,8 +111,8 @@ async def test_edits_of_both_sides_while_apart_meet_again(url: str, js_peer: JsP
         await python.provider.flush(timeout=20)
         expected: dict[str, int] = {"before": 1}
         for turn in range(3):
-            await js_peer(f"repo.{end}", name="server")
-            await _until_status(python.provider, "disconnected")
+            async with _disconnecting(python.provider):
+                await js_peer(f"repo.{end}", name="server")
             python.store.set_cell("t", "r", f"python{turn}", turn)
             await js_peer("store.call", name="js", method="setCell", args=["t", "r", f"js{turn}", turn])
             if end == "unlisten":
@@ -150,8 +151,8 @@ async def test_a_server_that_forgot_gets_everything_back(
     async with LiveRepoPeer(f"ws://127.0.0.1:{port}", backoff=QUICK, on_error=lambda error: None) as python:
         python.store.set_cell("t", "r", "before", 1)
         await python.provider.flush(timeout=20)
-        first.kill()
-        await _until_status(python.provider, "disconnected")
+        async with _disconnecting(python.provider):
+            first.kill()
         python.store.set_cell("t", "r", "meanwhile", 2)
         await js_peer("repo.create", name="server")
         await js_peer("repo.listen", name="server", port=port)
@@ -392,8 +393,20 @@ async def test_1_000_small_changes_of_one_tick_all_arrive(url: str, js_peer: JsP
         await js_peer("store.wait", name="js", method="getRowCount", args=["t"], equals=1_000)
 
 
-async def _until_status(provider: AutomergeWebsocketProvider, status: str) -> None:
-    await until(lambda: provider.status == status, provider.add_status_listener, status)
+@asynccontextmanager
+async def _disconnecting(provider: AutomergeWebsocketProvider) -> AsyncIterator[None]:
+    """What the block does ends the connection. The next may stand before anybody looks."""
+    gone = asyncio.Event()
+
+    def changed(status: str, _synced: bool) -> None:
+        if status == "disconnected":
+            gone.set()
+
+    unsubscribe = provider.add_status_listener(changed)
+    yield
+    async with asyncio.timeout(20):
+        await gone.wait()
+    unsubscribe()
 
 
 def _put(document: AutomergeDocument, key: str, value: int) -> None:
