@@ -6,14 +6,17 @@ import logging
 import random
 import subprocess
 import sys
+import zlib
 from collections import deque
 
 import pytest
 
 from support.amdocs import sync
 from support.automerge_chunks import OTHER, chunk, honest_changes
-from weft._amchunks import split_chunks
+from weft._amchange import decode_change
+from weft._amchunks import COMPRESSED, split_chunks
 from weft._amsync import make_sync_message
+from weft._leb128 import write_uint
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import Limits
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType
@@ -363,3 +366,21 @@ def test_a_confirmation_is_read_only_where_it_may_tell_something() -> None:
         read.append(ends[0].unread == 0)
         assert other.heads == one.heads or number == 0  # the first two exchange what they have
     assert sum(read) == 4
+
+
+def test_an_event_tells_what_its_changes_touched_whether_they_came_compressed_waited_or_are_our_own() -> None:
+    document = AutomergeDocument()
+    first, second, third, last = log_of(4)
+    heard: list[DocumentEvent] = []
+    document.subscribe(heard.append)
+    document.apply_changes([first])
+    assert document.apply_changes([third])
+    document.apply_changes([second])
+    (plain,) = split_chunks(last)
+    deflater = zlib.compressobj(wbits=-15)
+    packed = deflater.compress(last[plain.start :]) + deflater.flush()
+    document.apply_changes([last[:8] + bytes((COMPRESSED,)) + write_uint(len(packed)) + packed])
+    put(document, "own", 1)
+    told = [pair for event in heard for pair in event.decoded()]
+    assert [change for change, _ in told] == document.changes_since(())
+    assert all(decoded == decode_change(change) for change, decoded in told)

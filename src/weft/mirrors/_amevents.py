@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from weft._amchange import DEL, MAKE_MAP, Op, OpId, decode_change
+from weft._amchange import DEL, MAKE_MAP, Decoded, Op, OpId
 from weft.errors import MirrorError
 from weft.mirrors._amcore import ObjType
 from weft.mirrors._amkeys import TABLES, VALUES, decode_key, encode_key, object_id, op_id
@@ -21,7 +21,7 @@ from weft.mirrors._amtree import Foreign, is_container
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from weft.mirrors._amcore import Read
     from weft.mirrors._amtree import Path, Tree
@@ -60,8 +60,13 @@ class Reader:
         self._values: RawValues = {}
         self._heals: dict[Path, object] = {}
 
-    def read(self, changes: Sequence[bytes]) -> tuple[RawTables, RawValues, dict[Path, object]]:
+    def read(
+        self, changes: Iterable[tuple[bytes, Decoded]]
+    ) -> tuple[RawTables, RawValues, dict[Path, object]]:
         """Read again what changes have touched.
+
+        Args:
+            changes: Each with what it touched.
 
         Returns:
             What now stands at the touched places of tables and of values, ``UNDEFINED`` where nothing does;
@@ -236,10 +241,10 @@ class Reader:
             self._report(MirrorError(f"{Foreign(cell)!r:.200} at {where!r} has lost and cannot be put back"))
 
 
-def _touched(changes: Sequence[bytes]) -> Touched:
+def _touched(changes: Iterable[tuple[bytes, Decoded]]) -> Touched:
     touched: Touched = {}
-    for change in changes:
-        for op in decode_change(change).ops:
+    for change, decoded in changes:
+        for op in decoded.ops:
             touched.setdefault(op.obj, {}).setdefault(op.key or "", []).append((op, change))
     return touched
 

@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from weft._ambuild import ChangeBuilder
@@ -25,8 +25,9 @@ from weft.limits import DEFAULT_LIMITS, Limits
 from weft.mirrors._amcore import SyncState, contained, decode_message, load_core, make_immortal, new_core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from weft._amchange import Decoded
     from weft._amsync import SyncMessage
     from weft.mirrors._amcore import CoreChange, CoreDocument, CoreTransaction
 
@@ -59,6 +60,12 @@ class DocumentEvent:
     after: Heads
     changes: tuple[bytes, ...]
     origin: object | None
+    _decoded: Mapping[bytes, Decoded] = field(default_factory=dict, repr=False, compare=False)  # by chunk
+
+    def decoded(self) -> Iterator[tuple[bytes, Decoded]]:
+        """The changes with what they touched, which for those just received is known."""
+        for change in self.changes:
+            yield change, self._decoded.get(change) or decode_change(change)
 
 
 class PeerState:
@@ -235,7 +242,7 @@ class AutomergeDocument:
             self._in_transaction = False
         changes = self._core.get_changes(before)
         self._remember([change.raw_bytes for change in changes])
-        self._changed(before, changes, origin)
+        self._changed(before, changes, origin, {})
 
     def new_change(self) -> ChangeBuilder:
         """Begin a change by hand that follows on all that is here; for :meth:`apply_built`.
@@ -264,7 +271,7 @@ class AutomergeDocument:
         """
         self._expect_idle("written")
         data = make_sync_message(self.heads, [change])
-        self._apply(SyncState(), parse_sync_message(data), data, origin)
+        self._apply(SyncState(), parse_sync_message(data), data, origin, {})
 
     def _end(self, end: Callable[[], None], before: Heads, error: BaseException | None) -> None:
         try:
@@ -368,14 +375,22 @@ class AutomergeDocument:
             return None if message is None else bytes(message.encode())
 
     def _receive(self, state: SyncState, message: SyncMessage, data: bytes, origin: object) -> None:
+        decoded: dict[bytes, Decoded] = {}
         for chunk in message.chunks:
             if chunk.kind == DOCUMENT:
                 check_document(chunk)
             else:
-                decode_change(chunk.data)
-        self._apply(state, message, data, origin)
+                decoded[chunk.hash] = decode_change(chunk.data)
+        self._apply(state, message, data, origin, decoded)
 
-    def _apply(self, state: SyncState, message: SyncMessage, data: bytes, origin: object) -> None:
+    def _apply(
+        self,
+        state: SyncState,
+        message: SyncMessage,
+        data: bytes,
+        origin: object,
+        decoded: Mapping[bytes, Decoded],
+    ) -> None:
         before = self.heads
         try:
             with contained("apply a sync message"):
@@ -388,7 +403,7 @@ class AutomergeDocument:
             self._restore(before)
             raise
         self._remember([chunk.data for chunk in message.chunks])
-        self._changed(before, changes, origin)
+        self._changed(before, changes, origin, decoded)
 
     def _check_received(self, changes: Sequence[CoreChange], before: Heads, after: Sequence[bytes]) -> None:
         """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.
@@ -432,13 +447,24 @@ class AutomergeDocument:
         """
         return subscribe(self._subscribers, callback)
 
-    def _changed(self, before: Heads, changes: Sequence[CoreChange], origin: object) -> None:
+    def _changed(
+        self,
+        before: Heads,
+        changes: Sequence[CoreChange],
+        origin: object,
+        decoded: Mapping[bytes, Decoded],
+    ) -> None:
         after = self.heads
         if after == before:
             return
-        self._max_ops.update([(change.hash, change.max_op) for change in changes])
-        chunks = tuple([change.raw_bytes for change in changes])
-        self._events.append(DocumentEvent(before, after, chunks, origin))
+        chunks: list[bytes] = []
+        known: dict[bytes, Decoded] = {}
+        for change in changes:
+            chunks.append(change.raw_bytes)
+            self._max_ops[name := change.hash] = change.max_op
+            if name in decoded:
+                known[chunks[-1]] = decoded[name]
+        self._events.append(DocumentEvent(before, after, tuple(chunks), origin, known))
         if self._telling:
             return
         self._telling = True

@@ -111,7 +111,7 @@ class AutomergeMirror(Mirror):
             self._seen = event.after
         else:
             try:
-                tables, values, heals = self._reader.read(event.changes)
+                tables, values, heals = self._reader.read(event.decoded())
                 self._seen = event.after
                 if heals:
                     self._heal(heals)
