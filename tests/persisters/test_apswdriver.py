@@ -61,7 +61,6 @@ async def test_a_transaction_of_the_program_is_waited_for(connection: apsw.Conne
     async with SqliteTablesPersister(
         store, ApswDriver(connection), config, on_ignored_error=errors.append
     ) as persister:
-        await persister.start_auto_load()
         looks = list[object]()
         changed = persister._db.changed
 
@@ -70,8 +69,10 @@ async def test_a_transaction_of_the_program_is_waited_for(connection: apsw.Conne
             return await changed()
 
         persister._db.changed = look  # type: ignore[method-assign]
+        await persister.start_auto_load()
         with connection:
             connection.execute("INSERT INTO pets VALUES('fido', 'dog')")
+            looks.clear()
             await until(lambda: len(looks) > 2)
             assert not store.has_tables()
         await until(lambda: store.has_row("pets", "fido"))

@@ -94,3 +94,13 @@ async def test_stopping_ends_a_look_that_hangs() -> None:
     polling = Polling(0, look, lambda error: None)
     await hangs.wait()
     await polling.stop()
+
+
+async def test_stopping_in_the_moment_in_which_it_is_woken_ends_it() -> None:
+    look, wakers = Look(), list["Callable[[], None]"]()
+    polling = Polling(NEVER, look, lambda error: None)
+    polling.wake_by(lambda wake: subscribe(wakers, wake))
+    await asyncio.sleep(0)
+    polling._wake.set()  # what a waker in another thread does in the turn of the loop in which it is stopped
+    await polling.stop()
+    assert polling._task.done()

@@ -281,7 +281,8 @@ class Engine(ABC):
                     if self._resting is not None and not self._resting.done():
                         self._resting.set_result(None)
                     try:
-                        await asyncio.wait_for(wake.wait(), pause)
+                        async with asyncio.timeout(pause):
+                            await wake.wait()
                     except TimeoutError:
                         pause = min(pause * 2, self.last_retry_seconds)
                     wake.clear()

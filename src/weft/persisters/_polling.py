@@ -59,7 +59,8 @@ class Polling:
         failing = False
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._seconds)
+                async with asyncio.timeout(self._seconds):  # wait_for can swallow a stop (Python 3.11)
+                    await self._wake.wait()
             self._wake.clear()
             self._woken = False  # what calls from here on is seen by the next look
             try:
