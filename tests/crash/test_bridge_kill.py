@@ -79,7 +79,9 @@ async def test_kill_9_leaves_on_both_sides_what_was_confirmed_on_one(tmp_path: P
             for end in await asyncio.gather(*tasks, return_exceptions=True):
                 assert end is None or isinstance(end, asyncio.CancelledError), end
         with serving(path) as server:  # without a bridge: each side as it was stored
-            for kind, content in (await contents(server)).items():
+            found = await contents(server)
+            assert found["yjs"] == found["automerge"]
+            for kind, content in found.items():
                 missing = ledger.acknowledged.keys() - content.keys()
                 assert not missing, f"seed {SEED}, kill {kill}: {kind} lacks {sorted(missing)[:5]}"
                 assert content.items() <= ledger.sent.items()

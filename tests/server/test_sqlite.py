@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,37 @@ async def test_a_transaction_takes_so_many_bytes_at_most(path: Path) -> None:
     for _ in range(20):
         storage.append("room", megabyte)
     assert await storage.load("room") == [megabyte] * 20
-    assert len(commits) == 3
+    assert len(commits) == 2  # 16 of one turn, and the rest
     await on_thread(storage, lambda db: db.set_trace_callback(None))
+    await storage.close()
+
+
+async def test_what_was_appended_in_one_turn_is_written_together(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.server.sqlite._BATCH_BYTES", 10)
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    batches: list[int] = []
+    insert = storage._insert
+
+    def note(batch: list[tuple[str, bytes]]) -> None:
+        batches.append(len(batch))
+        insert(batch)
+
+    monkeypatch.setattr(storage, "_insert", note)
+    gate = threading.Event()
+    busy = asyncio.create_task(on_thread(storage, lambda db: gate.wait()))
+    for number in range(9):
+        for room in ("one side", "other side", "more"):
+            storage.append(room, b"%d bytes" % number)
+        await asyncio.sleep(0)
+    gate.set()
+    await busy
+    await storage.stored(27)
+    assert sum(batches) == 27
+    assert len(batches) > 5
+    assert all(size % 3 == 0 for size in batches)
     await storage.close()
 
 

@@ -1,8 +1,9 @@
 """Rooms in one SQLite file: the embedded default of the server.
 
 One row an update, as received; a checksum on each. Appends of one turn of the event loop and all that arrive
-while a write is running share one transaction, so the price of a synced commit is paid by many. All of
-SQLite's work happens on one thread of the storage's own: the event loop never waits for the disk.
+while a write is running share one transaction: many pay the price of a synced commit together, and a crash
+takes both sides of a bridged change or neither. All of SQLite's work happens on one thread of the storage's
+own: the event loop never waits for the disk.
 
 File format 1: ``rooms(id, name)`` and ``updates(seq, room, crc, data)``, where ``seq`` grows for ever and
 ``crc`` is the CRC-32 of the room's name in UTF-8, a zero byte and the data.
@@ -14,6 +15,7 @@ import asyncio
 import os
 import sqlite3
 import zlib
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -44,7 +46,8 @@ CREATE TABLE updates (
 CREATE INDEX updates_of_room ON updates (room);
 """
 # One transaction's worth. A commit is one unit of loss and of waiting: without a bound, whoever asks for a
-# small update to be durable waits for all the megabytes queued behind it.
+# small update to be durable waits for all the megabytes queued behind it. What was appended in one turn of
+# the event loop may be two sides of one change: it is not taken apart before twice as much.
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
@@ -83,6 +86,8 @@ class SqliteRoomStorage(RoomStorage):
         self._queue: list[tuple[str, bytes]] = []  # appended, not yet durable
         self._ticket = 0  # of the last append
         self._durable = 0  # everything up to this ticket is on disk
+        self._turn_ends: deque[int] = deque()  # tickets after which a turn of the event loop ended
+        self._in_turn = False
         self._writing: asyncio.Task[None] | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         # Of the thread's side:
@@ -126,6 +131,9 @@ class SqliteRoomStorage(RoomStorage):
         room.encode()  # refused here, it cannot spoil the transaction of others
         self._queue.append((room, bytes(update)))
         self._ticket += 1
+        if not self._in_turn:
+            self._in_turn = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
         self._start_writing()
         return self._ticket
 
@@ -183,10 +191,7 @@ class SqliteRoomStorage(RoomStorage):
     async def _write_queue(self) -> None:
         try:
             while self._queue:
-                count, size = 0, 0
-                while count < len(self._queue) and size < _BATCH_BYTES:
-                    size += len(self._queue[count][1])
-                    count += 1
+                count = self._next_batch()
                 batch = self._queue[:count]
                 await self._run(partial(self._insert, batch))
                 del self._queue[:count]
@@ -199,6 +204,23 @@ class SqliteRoomStorage(RoomStorage):
             raise
         finally:
             self._writing = None
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        self._turn_ends.append(self._ticket)
+
+    def _next_batch(self) -> int:
+        """How many of the queued updates go into the next transaction."""
+        while self._turn_ends and self._turn_ends[0] <= self._durable:
+            self._turn_ends.popleft()
+        ends = set(self._turn_ends)
+        count, size = 0, 0
+        while count < len(self._queue) and (
+            size < _BATCH_BYTES or (size < 2 * _BATCH_BYTES and self._durable + count not in ends)
+        ):
+            size += len(self._queue[count][1])
+            count += 1
+        return count
 
     def _wake(self, error: StorageError | None) -> None:
         waiting = []
