@@ -112,7 +112,8 @@ class FilePersister(DocumentPersister):
 
         def subscribe(wake: Callable[[], None]) -> Callable[[], None]:
             async def follow() -> None:
-                with suppress(OSError):  # the directory is gone, and the looks say so
+                # Without the directory, or without room for one more watch, the looks will do.
+                with suppress(OSError, RuntimeError):
                     async for _ in changes:
                         wake()
 
