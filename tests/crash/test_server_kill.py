@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
 SEED = 20260
-KILLS = 28
+KILLS = 20
 WRITERS = 4
 KINDS = ["yjs", "automerge"]
 CRASH_SERVER = Path(__file__).parents[1] / "support" / "crash_server.py"
