@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class OnPostgres(PersisterSuite):
-    server_kills = 25
+    server_kills = 20
 
     @pytest.fixture(autouse=True)
     def place(self, postgres: PostgresServer) -> None:
@@ -257,7 +257,7 @@ async def test_a_killed_backend_is_got_over(database: PostgresDriver, dsn: str) 
 
 @pytest.fixture
 def short_pings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("_postgresdb", "_asyncpgdriver", "_psycopgdriver"):
+    for module in ("_postgrestransactions", "_asyncpgdriver", "_psycopgdriver"):
         monkeypatch.setattr(f"weft.persisters.{module}.PING_SECONDS", 0.2)
 
 
@@ -478,7 +478,7 @@ async def test_a_save_whose_caller_gave_up_is_news_to_others_on_the_driver(
     ):
         await second.start_auto_load()
         save = asyncio.create_task(first.save())
-        await eventually(lambda: bool(first._db._running))
+        await eventually(lambda: bool(first._db._transactions._running))
         save.cancel()
         await until(lambda: two.has_row("t", "a"))
         assert save.cancelled()

@@ -18,7 +18,15 @@ __all__ = ["AsyncpgDriver"]
 class AsyncpgDriver(PostgresDriver):
     """Connections of ``asyncpg``; see :class:`PostgresDriver`. Persisters that are given a DSN use it."""
 
-    errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError)
+    # The internal one is what comes of a statement after the server's last word, before the end is noticed.
+    errors = (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+        TimeoutError,
+        ValueError,
+    )
 
     async def open(self) -> bool:
         """Connect."""
