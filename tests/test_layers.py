@@ -56,7 +56,7 @@ EXTRAS = {
         "weft.testing.",
         "weft.cli",
     ),
-    "websockets": ("weft.providers._websockets", "weft.server.websocket"),
+    "websockets": ("weft.providers._websockets", "weft.server.websocket", "weft.server._websocketlink"),
     "aiohttp": ("weft.persisters.remote",),
     "lmdb": ("weft.persisters.lmdb",),
     "asyncpg": ("weft.persisters._asyncpgdriver",),

@@ -7,10 +7,8 @@ automerge-repo's network protocol where the path is ``/``, which names no room.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http
 import logging
-import struct
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,13 +16,12 @@ from typing import TYPE_CHECKING, Self
 
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
-from websockets.exceptions import ConnectionClosed
-from websockets.protocol import OPEN
 
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.server._names import read_query, read_room
 from weft.server._room import RoomContext
+from weft.server._websocketlink import WebsocketLink, cut_reason
 from weft.server._ypeer import YPeer
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.registry import Rooms
@@ -58,7 +55,6 @@ _CUT_OFF_TIMEOUT = 1.0
 _PING_INTERVAL = 20.0
 _PING_TIMEOUT = 20.0
 _SERVICE_RESTART = 1012  # RFC 6455's registry: clients should come back
-_MAX_REASON = 123  # bytes of a close frame's reason, RFC 6455 section 5.5
 
 
 class _Connection(ServerConnection):
@@ -66,70 +62,6 @@ class _Connection(ServerConnection):
 
     asked: Request
     decision: Decision | None  # None where each document is decided on
-
-
-class _WebsocketLink:
-    """A :class:`weft.server._outbox.Link` on a websocket.
-
-    ``websockets`` sends one message at a time through a context manager and several task switches, which at
-    thousands of relayed messages a second is most of a server's work. Server frames are not masked, so
-    without an extension a frame is a header before the message (RFC 6455 section 5.2), and a turn's messages
-    go out in one write to the transport under the connection.
-    """
-
-    def __init__(self, connection: _Connection, ignored: Callable[[], None]) -> None:
-        self._connection = connection
-        self._ignored = ignored
-        self._plain = not connection.protocol.extensions
-
-    def write(self, messages: Sequence[bytes]) -> None:
-        connection = self._connection
-        if connection.protocol.state is not OPEN:
-            return
-        if self._plain:
-            parts = []
-            for message in messages:
-                parts.append(_frame_header(len(message)))
-                parts.append(message)
-            connection.transport.writelines(parts)
-        else:
-            for message in messages:
-                connection.protocol.send_binary(message)
-            connection.send_data()
-
-    def buffered(self) -> int:
-        return self._connection.transport.get_write_buffer_size()
-
-    async def drain(self) -> None:
-        # An error here is the end of the connection, which read() tells.
-        with contextlib.suppress(OSError):
-            await self._connection.drain()
-
-    async def read(self) -> bytes | None:
-        while True:
-            try:
-                message = await self._connection.recv()
-            except ConnectionClosed:
-                return None
-            if isinstance(message, bytes):
-                return message
-            self._ignored()  # as y-websocket's own server does
-
-    async def close(self, code: int, reason: str) -> None:
-        await self._connection.close(code, _cut(reason))
-
-
-def _frame_header(length: int) -> bytes:
-    # FIN and opcode 2 (binary), then the length in 7 bits, or 126 and 16 bits, or 127 and 64 bits.
-    if length < 126:
-        return bytes((0x82, length))
-    if length < 65536:
-        return struct.pack("!BBH", 0x82, 126, length)
-    return struct.pack("!BBQ", 0x82, 127, length)
-
-
-def _cut(reason: str) -> str:
-    return reason.encode()[:_MAX_REASON].decode(errors="ignore")
 
 
 class Server:
@@ -368,7 +300,7 @@ class Server:
             # After the upgrade: a browser shows a page neither status nor text of a refused handshake, and
             # y-websocket clients would go on trying; the close code is final to them.
             _log.info("%s may not enter room %.200r: %.200r", asked.remote, asked.room, decision.reason)
-            await connection.close(decision.code, _cut(decision.reason))
+            await connection.close(decision.code, cut_reason(decision.reason))
             return
         if self._closing is not None:  # the handshake was over a moment before
             await _say_restart(connection)
@@ -389,7 +321,7 @@ class Server:
             del self._connections[connection]
 
     async def _serve_peer(self, connection: _Connection, asked: Request, allow: Allow | None) -> None:
-        link = _WebsocketLink(connection, self._count_ignored)
+        link = WebsocketLink(connection, self._count_ignored)
         if allow is not None:
             async with self._use(asked.room) as room:
                 await YPeer(room, link, allow, name=f"{asked.remote} in room {asked.room!r:.200}").run()
