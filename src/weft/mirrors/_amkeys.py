@@ -54,6 +54,9 @@ def decode_key(key: str) -> str:
 def op_id(object_id: bytes) -> OpId:
     """Who made an object or value and when. Unlike the binding's id it never changes."""
     end = len(object_id)
+    at = 2 + object_id[1]
+    if at < 0x82 and object_id[at] < 0x80:  # as nearly always; twice as fast
+        return object_id[2:at], read_uint(object_id, at + 1, end)[0]
     actor, at = read_bytes(object_id, 1, end)
     _, at = read_uint(object_id, at, end)  # the actor's place among the document's, a hint
     return actor, read_uint(object_id, at, end)[0]
