@@ -26,6 +26,7 @@ LAYERS = {
     "weft._ambuild": 0,
     "weft._amchange": 0,
     "weft._amchunks": 0,
+    "weft._amcontent": 0,
     "weft._amsync": 0,
     "weft._leb128": 0,
     "weft._yupdate": 0,

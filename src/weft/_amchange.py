@@ -262,6 +262,9 @@ def _strings(data: bytes, at: int, end: int, total: int) -> list[str | None]:
 
 
 def _read_string(data: bytes, at: int, end: int) -> tuple[str, int]:
+    stop = at + 1 + data[at]
+    if stop <= end and data[at] < 0x80:
+        return data[at + 1 : stop].decode(), stop
     raw, at = read_bytes(data, at, end)
     return raw.decode(), at
 

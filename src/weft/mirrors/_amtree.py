@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from weft._amchange import MAKE_MAP, MAKE_TEXT, SET
 from weft._amchunks import change_hash
+from weft._amcontent import read_content
 from weft.errors import MirrorError, RemoteProtocolError
 from weft.mirrors._amcore import ROOT, ObjType, contained
-from weft.mirrors._amkeys import TABLES, VALUES, decode_key, encode_key, op_id
+from weft.mirrors._amkeys import TABLES, VALUES, decode_key, encode_key, object_id, op_id
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from weft._amchange import OpId
+    from weft._amcontent import Content
     from weft.mirrors._amcore import CoreDocument, Read
     from weft.mirrors._engine import RawTables, RawValues
     from weft.mirrors.amdoc import AutomergeDocument
 
 __all__ = ["Foreign", "Path", "Tree", "is_container"]
+
+_MAP, _TEXT = ObjType.Map, ObjType.Text
 
 Path: TypeAlias = tuple[str, ...]
 """Ids, behind ``t`` or ``v``; ``()`` is the map at the root key."""
@@ -57,6 +62,7 @@ class Tree:
         self._rows: dict[str, set[str]] = {}  # rows with a container, by table
         # Containers and texts that are alive, by actor and counter: one of them for each string cell.
         self._places: dict[bytes, dict[int, Path]] = {}
+        self._content: Content | None = None  # all of the document, while everything is read
 
     @property
     def core(self) -> CoreDocument:
@@ -128,7 +134,20 @@ class Tree:
         self._ids.clear()
         self._rows.clear()
         self._places.clear()
-        return self.read_tree((), self.map_at(()))
+        self._content = self._read_content()
+        try:
+            return self.read_tree((), self.map_at(()))
+        finally:
+            self._content = None
+
+    def _read_content(self) -> Content | None:
+        if self.document.in_transaction:
+            return None
+        try:
+            with contained("save the document"):
+                return read_content(self.document.save())
+        except RemoteProtocolError:
+            return None
 
     def map_at(self, path: Path) -> bytes | None:
         """The map that the document has at a place now; what else is there is reported."""
@@ -192,19 +211,30 @@ class Tree:
         else:
             tables |= self.read_tree(path, found[1])[0]
 
-    def _read_cells(self, path: Path, object_id: bytes) -> dict[str, object]:
+    def _read_cells(self, path: Path, made: bytes) -> dict[str, object]:
         cells: dict[str, object] = {}
-        text = self.core.text
-        for key, (kind, found_id) in self._raw(object_id).items():
-            if type(kind) is tuple:
-                cells[decode_key(key)] = kind[1]
-            else:
+        content = self._content
+        if content is not None:
+            for key, (action, found) in content.maps.get(op_id(made), {}).items():
                 cell_id = decode_key(key)
-                if kind == ObjType.Text:
-                    self.add((*path, cell_id), found_id)
-                    cells[cell_id] = text(found_id)
+                if action == SET:
+                    cells[cell_id] = found
+                elif action == MAKE_TEXT:
+                    self.add((*path, cell_id), object_id(found))
+                    cells[cell_id] = "".join(content.texts.get(found, ()))
                 else:
-                    cells[cell_id] = self.value((kind, found_id))
+                    cells[cell_id] = Foreign(_MAP)
+            return cells
+        text = self.core.text
+        for key, (kind, found_id) in self._raw(made).items():
+            cell_id = decode_key(key)
+            if type(kind) is tuple:
+                cells[cell_id] = kind[1]
+            elif kind == ObjType.Text:
+                self.add((*path, cell_id), found_id)
+                cells[cell_id] = text(found_id)
+            else:
+                cells[cell_id] = self.value((kind, found_id))
         return cells
 
     def cell(self, path: Path) -> object:
@@ -247,6 +277,9 @@ class Tree:
         return {decode_key(key): found for key, found in self._raw(object_id).items()}
 
     def _raw(self, object_id: bytes) -> dict[str, Read]:
+        if self._content is not None:
+            entries = self._content.maps.get(op_id(object_id), {})
+            return {key: _read(action, value) for key, (action, value) in entries.items()}
         core = self.core
         keys = core.keys(object_id)
         try:
@@ -254,6 +287,13 @@ class Tree:
                 return dict(zip(keys, core.values(object_id), strict=True))
         except RemoteProtocolError:  # a counter among them, at which the binding panics
             return {key: found for key in keys if (found := self.look(object_id, key)) is not None}
+
+
+def _read(action: int, value: Any) -> Read:
+    """What the binding would have said of an entry of a map."""
+    if action == SET:
+        return (None, value), b""
+    return _MAP if action == MAKE_MAP else _TEXT, object_id(value)
 
 
 def foreign(path: Path, found: Any) -> MirrorError:
