@@ -145,7 +145,7 @@ def _runs(values: Sequence[V | None], write: Callable[[V], bytes]) -> bytes:
     single: list[bytes] = []
     only_nulls = True
     for value, group in groupby(values):
-        count = sum(1 for _ in group)
+        count = len(list(group))
         if value is None:
             head = b"\0" + write_uint(count)
         else:
@@ -181,7 +181,7 @@ def _flags(values: Iterable[bool]) -> bytes:
     for value, group in groupby(values):
         if value is not expected:
             out.append(b"\0")
-        out.append(write_uint(sum(1 for _ in group)))
+        out.append(write_uint(len(list(group))))
         expected = not value
     return b"".join(out)
 

@@ -10,6 +10,8 @@ from weft.errors import RemoteProtocolError
 
 __all__ = ["read_bytes", "read_int", "read_uint", "write_int", "write_uint"]
 
+_SMALL = [bytes((byte,)) for byte in range(0x80)]
+
 
 def read_uint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """Read an unsigned integer of at most 64 bits; gives it and where it ends."""
@@ -57,6 +59,8 @@ def read_bytes(data: bytes, at: int, end: int) -> tuple[bytes, int]:
 
 def write_uint(value: int) -> bytes:
     """Write an unsigned integer."""
+    if 0 <= value < 0x80:
+        return _SMALL[value]
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -68,7 +72,7 @@ def write_uint(value: int) -> bytes:
 def write_int(value: int) -> bytes:
     """Write a signed integer."""
     if -0x40 <= value < 0x40:
-        return bytes((value & 0x7F,))
+        return _SMALL[value & 0x7F]
     out = bytearray()
     while not -0x40 <= value < 0x40:
         out.append(value & 0x7F | 0x80)
