@@ -14,20 +14,45 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.provided import AutomergePeer, YPeer
+from support.reposerver import cells, id_of, put
 from support.serverdouble import MemoryServing
 from support.syncserver import Room
 from weft.errors import ProviderError
 from weft.limits import Limits
+from weft.mirrors import AutomergeDocument
 from weft.providers import Backoff
 
 if TYPE_CHECKING:
     from support.provided import Provided
     from support.serverdouble import RoomDouble
+    from weft.providers import DocHandle
 
     Protocol = type[YPeer | AutomergePeer]
 
 AT_ONCE = Backoff(initial=1e-6, maximum=2e-6)
 STEPS = 120
+
+
+class Second:
+    """A second document of an automerge-repo peer, which is added and removed while the weather goes on."""
+
+    def __init__(self, peer: AutomergePeer) -> None:
+        self.document = AutomergeDocument()
+        self._provider = peer.provider
+        self._handle: DocHandle | None = None
+
+    def turn(self) -> None:
+        """Add it, or remove it."""
+        if self._handle is None:
+            self._handle = self._provider.add(self.document, id_of("second"))
+        else:
+            self._handle.remove()
+            self._handle = None
+
+    def add(self) -> None:
+        if self._handle is None:
+            self.turn()
+
 
 each_protocol = pytest.mark.parametrize("protocol", [YPeer, AutomergePeer], ids=["yjs", "automerge"])
 
@@ -39,7 +64,9 @@ class Weather:
         self.random = random.Random(seed)
         self.servings: list[MemoryServing[Any]] = []
         self.peers: list[tuple[Provided, int, int]] = []  # with their document and server
+        self.seconds: list[Second] = []
         self.written: set[str] = set()
+        self.second_written: set[str] = set()
         self.flushes: list[asyncio.Task[bool]] = []
         self.seen: Counter[str] = Counter()
         self.count = 0
@@ -66,8 +93,8 @@ class Weather:
         draw = self.random
         action = draw.choices(
             ["write", "server writes", "flush", "drop", "goodbye", "hold", "release", "refuse", "admit",
-             "pause", "resume", "leave", "connect", "state", "let go on"],
-            [20, 4, 6, 4, 1, 3, 4, 1, 3, 2, 4, 1, 4, 2, 20],
+             "pause", "resume", "leave", "connect", "state", "turn", "write second", "let go on"],
+            [20, 4, 6, 4, 1, 3, 4, 1, 3, 2, 4, 1, 4, 2, 3, 5, 20],
         )[0]  # fmt: skip
         self.seen[action] += 1
         which = draw.randrange(len(self.peers))
@@ -105,6 +132,11 @@ class Weather:
                 await peer.provider.connect()
             case "state":
                 say(peer, {"n": self.count})
+            case "turn" if self.seconds:
+                self.seconds[which].turn()
+            case "write second" if self.seconds:
+                self.second_written.add(f"second.{self.count}")
+                put(self.seconds[which].document, f"second.{self.count}", "x")
         for _ in range(draw.choice((0, 0, 1, 3, 10))):
             self.seen["overflow"] += any(
                 outbox.forgot
@@ -119,6 +151,8 @@ class Weather:
             serving.server.resumed.set()
             for link in serving.network.links:
                 link.release()
+        for second in self.seconds:
+            second.add()
         for peer, _, _ in self.peers:
             await peer.provider.connect()
         # An update may have two hops to go, and a flush waits for one.
@@ -184,6 +218,8 @@ async def run_weather(protocol: Protocol, seed: int) -> Counter[str]:
                 on_error=lambda error: weather.seen.update([type(error).__name__]),
             )
             weather.peers.append((peer, doc, server))
+            if isinstance(peer, AutomergePeer):
+                weather.seconds.append(Second(peer))
             await stack.enter_async_context(peer)
         for _ in range(STEPS):
             await weather.step()
@@ -195,6 +231,11 @@ async def run_weather(protocol: Protocol, seed: int) -> Counter[str]:
         assert [len(content) for content in contents] == [len(weather.written)] * 6
         assert contents[0].keys() == weather.written
         assert all(content == contents[0] for content in contents)
+        seconds = [cells(second.document) for second in weather.seconds]
+        # The two servers' second documents are not bridged: each has what its own peers wrote.
+        for (_, _, server), second in zip(weather.peers, seconds, strict=bool(seconds)):
+            assert second == weather.servings[server].server.room("second").content()
+        assert set().union(*seconds) == weather.second_written
     return weather.seen
 
 

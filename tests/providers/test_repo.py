@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.provided import AutomergePeer
-from support.reposerver import RepoServer
+from support.reposerver import RepoServer, cells, id_of, put
 from support.serverdouble import MemoryServing, SocketServing
 from weft.errors import (
     ConnectionClosedError,
@@ -17,6 +17,7 @@ from weft.errors import (
     RemoteProtocolError,
 )
 from weft.limits import Limits
+from weft.mirrors import AutomergeDocument
 from weft.mirrors._amcore import ROOT, ScalarType
 from weft.protocols._cbor import decode, encode
 from weft.testing.clock import ManualClock
@@ -193,23 +194,56 @@ async def test_a_server_that_speaks_another_version_is_left() -> None:
         assert isinstance(peer.errors[0], RemoteProtocolError)
 
 
-async def test_when_answers_pile_up_the_connection_is_made_anew_and_nothing_is_lost(
+async def test_of_answers_to_a_server_that_takes_none_none_is_dropped(
     memory: MemoryServing[RepoServer],
 ) -> None:
     memory.network._buffer = 100
-    async with AutomergePeer(memory, limits=Limits(max_outbound=1_000)) as peer:
+    async with AutomergePeer(memory, limits=Limits(max_outbound=500)) as peer:
         await peer.provider.wait_synced()
         memory.network.links[0].hold("up")
         room = memory.server.room()
         for number in range(100):
             room.write(f"k{number}", "x")
             await peer.until_cells(**{f"k{number}": "x"})
-        peer.write("mine", "y")
+        peer.write("mine", "y" * 1_000)
         memory.network.links[0].release("up")
-        await peer.until_status("disconnected")
-        (error,) = peer.errors
-        assert type(error) is ProviderError
-        assert "1000 bytes" in str(error)
         await peer.provider.flush()
         assert room.content() == peer.cells()
-        assert len(peer.cells()) == 101
+        assert len(memory.requests) == 1
+    assert peer.errors == []
+
+
+async def test_more_documents_than_the_outbox_holds_are_greeted_one_by_one(
+    memory: MemoryServing[RepoServer],
+) -> None:
+    memory.network._buffer = 100
+    async with AutomergePeer(memory, limits=Limits(max_outbound=500), connect=False) as peer:
+        documents = [AutomergeDocument() for _ in range(20)]
+        for number, document in enumerate(documents):
+            peer.provider.add(document, id_of(f"{number}"))
+            put(document, "x", f"{number}" * 1_000)
+        await peer.provider.connect()
+        await peer.provider.wait_synced()
+        await peer.provider.flush()
+        for number, document in enumerate(documents):
+            assert memory.server.room(f"{number}").content() == cells(document)
+        assert len(memory.requests) == 1
+    assert peer.errors == []
+
+
+async def test_a_server_that_asks_and_does_not_read_costs_bounded_memory() -> None:
+    async with by_hand(buffer=100, limits=Limits(max_outbound=1_000)) as (network, peer):
+        link = await network.accept()
+        link.hold("up")
+        await link.server.send(encode({"type": "peer", "senderId": "s", "selectedProtocolVersion": "1"}))
+        for number in range(100):
+            request = {"type": "request", "senderId": "s", "documentId": id_of(f"{number}"), "data": b"?"}
+            await link.server.send(encode(request))
+        outbox = peer.provider._engine.outbox
+        assert outbox is not None
+        assert outbox.size < 1_500
+        link.release("up")
+        put(peer.document, "x", "1")
+        while decode(await link.server.recv())["type"] != "sync":  # type: ignore[arg-type,index]
+            pass
+        assert peer.errors == []

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from weft.protocols._repomessages import EphemeralMessage
 
-__all__ = ["Effect", "Ephemeral", "Joined", "PeerLeft", "Requested", "Synced", "Unavailable", "Wanted"]
+__all__ = ["Due", "Effect", "Ephemeral", "Joined", "PeerLeft", "Requested", "Synced", "Unavailable", "Wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """There may be something to say of a document; told by a session that defers."""
+
+    document_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class PeerLeft:
 
 Effect: TypeAlias = (
     Send
+    | Due
     | Joined
     | Requested
     | Wanted

@@ -20,6 +20,7 @@ from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols._effects import Denied, Flushed, FlushLost, Send
 from weft.protocols._repoeffects import (
+    Due,
     Effect,
     Ephemeral,
     Joined,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWER_S",
     "Denied",
+    "Due",
     "Effect",
     "Ephemeral",
     "FlushLost",
@@ -106,6 +108,8 @@ class RepoSession:
         session_id: Drawn anew for each session object: marks the ephemeral messages of this end.
         metadata: What the other end is told about this one.
         limits: Bounds on what the other end may ask for.
+        defers: Never say by itself what there is to say of a document, but tell that it is :class:`Due`: the
+            owner calls :meth:`changed` when the connection has room. A client's.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class RepoSession:
         session_id: str,
         metadata: Mapping[str, object] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        defers: bool = False,
     ) -> None:
         self.role = role
         self.peer_id = peer_id
@@ -125,6 +130,7 @@ class RepoSession:
         if metadata is not None:
             self._metadata = dict(metadata)
         self._limits = limits
+        self._defers = defers
         self._connected = False
         self._shared: dict[str, _Shared] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
@@ -211,7 +217,7 @@ class RepoSession:
             self.other = message.sender
             effects: list[Effect] = [Joined(message.sender, message.metadata)]
             for document_id, shared in self._shared.items():
-                self._say(document_id, shared, effects)
+                self._answer(document_id, shared, effects)
             return effects
         if not isinstance(message, Join):
             raise RemoteProtocolError("the client's first message is no 'join'")
@@ -250,7 +256,7 @@ class RepoSession:
         if waiting is not None:
             effects += self._take_sync(waiting)
         elif self.other is not None and self.role == "client":
-            self._say(document_id, shared, effects)
+            self._answer(document_id, shared, effects)
         return effects
 
     def remove(self, document_id: str) -> list[Effect]:
@@ -378,7 +384,7 @@ class RepoSession:
             shared.unacknowledged = True
         if not shared.refused:  # it would be asked for what it was refused, for ever
             # What it announces may be what somebody else brought a moment ago, and is not stored yet.
-            self._say(document_id, shared, effects, is_answer=True)
+            self._answer(document_id, shared, effects)
         if message.is_request and not document.heads:
             if self.role == "server":
                 shared.wanted = True
@@ -390,6 +396,12 @@ class RepoSession:
             shared.synced = True
             effects.append(Synced(document_id))
         return effects
+
+    def _answer(self, document_id: str, shared: _Shared, effects: list[Effect]) -> None:
+        if self._defers:
+            effects.append(Due(document_id))
+        else:
+            self._say(document_id, shared, effects, is_answer=True)
 
     def _say(
         self, document_id: str, shared: _Shared, effects: list[Effect], *, is_answer: bool = False

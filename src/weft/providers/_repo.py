@@ -4,8 +4,7 @@ What is to be said of a document is fetched from it when the connection has room
 so the changes of one tick of the loop, or of as long as the socket or the server is busy, are one message,
 and what waits to be sent waits in the document. (A Node server with thousands of messages before it does not
 get to our pong, and cuts the connection.) A sync message that was fetched must arrive, since Automerge takes
-it for sent; when the outbox overflows all the same, the connection ends, and the next starts from what both
-have.
+it for sent: none is ever dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from weft.errors import DocumentUnavailableError, LocalProtocolError, ProviderCl
 from weft.protocols.automerge_repo import (
     ANSWER_S,
     Denied,
+    Due,
     Ephemeral,
     Flushed,
     FlushLost,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from weft.protocols.automerge_repo import Effect
     from weft.providers._clock import Clock
     from weft.providers._engine import Engine
+    from weft.providers._outbox import Outbox
     from weft.providers._standing import Standing
     from weft.providers._transport import Connection
 
@@ -70,7 +71,9 @@ class RepoAdapter:
         standing: Standing,
         dial: Callable[[], Awaitable[Connection]],
     ) -> None:
-        self.session = RepoSession(role="client", peer_id=peer_id, session_id=session_id, limits=limits)
+        self.session = RepoSession(
+            role="client", peer_id=peer_id, session_id=session_id, limits=limits, defers=True
+        )
         self.shares: dict[str, Shared] = {}
         self.limits = limits
         self.clock = clock
@@ -79,7 +82,8 @@ class RepoAdapter:
         self._attached = False
         self._denied: ProviderError | None = None
         self._next: list[Shared] = []  # to be added to the next connection
-        self._pending: dict[str, None] = {}  # documents that have something to say, or to ask; in order
+        # Documents that may have something to say, in order; and whether that is new, so that it is answered.
+        self._pending: dict[str, bool] = {}
         self._asked: dict[int, Shared] = {}  # whose flush a token is
         self._all = Waiting(standing, lambda: None)  # who waits for all documents
 
@@ -189,14 +193,14 @@ class RepoAdapter:
         """Introduce oneself."""
         # What was written is said in the greeting; who waits for a flush has to ask again.
         asking = [shared.document_id for shared in self.shares.values() if shared.waiting.has_questions]
-        self._pending.update(dict.fromkeys(asking))
+        self._pending.update(dict.fromkeys(asking, True))
         self._perform(self.session.connected())
 
     def received(self, data: bytes | str) -> None:
         """Take in one message. Text, which automerge-repo does not use, is ignored."""
         if isinstance(data, bytes):
             self._perform(self.session.receive(data))
-            if self._pending:
+            if self._push() is not None:
                 self.wake()
 
     def tick(self) -> float | None:
@@ -208,10 +212,6 @@ class RepoAdapter:
 
     def emptied(self, forgot: bool) -> None:
         """Fetch what has come together while the connection was busy."""
-        if forgot:
-            raise ProviderError(
-                f"more than {self.limits.max_outbound} bytes waited to be sent; the connection is made anew"
-            )
         if self._push() is not None:
             self.wake()
 
@@ -249,7 +249,7 @@ class RepoAdapter:
             self._ask(shared.document_id)
 
     def _ask(self, document_id: str) -> None:
-        self._pending[document_id] = None
+        self._pending[document_id] = True
         self.wake()
 
     # --- what is said
@@ -270,30 +270,35 @@ class RepoAdapter:
         if self._next and not always:
             raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
         now = self.clock.now()
-        again: dict[str, float] = {}
+        again: dict[str, tuple[bool, float]] = {}
         while self._pending and (always or outbox.size <= _ROOM):  # otherwise when the outbox is empty
             document_id = next(iter(self._pending))
-            del self._pending[document_id]
+            is_new = self._pending.pop(document_id)
             shared = self.shares[document_id]
             patience = shared.told_at + ANSWER_S - now
             if shared.document.in_transaction:
-                again[document_id] = _AGAIN_S
-            elif patience > 0 and not always and not self.session.is_answered(document_id):
-                again[document_id] = patience
+                again[document_id] = (is_new, _AGAIN_S)
+            elif patience > 0 and is_new and not always and not self.session.is_answered(document_id):
+                again[document_id] = (is_new, patience)
             elif shared not in self._next:
-                shared.told_at = now
-                self._say(shared)
-        self._pending.update(dict.fromkeys(again))
-        return min(again.values(), default=None)
+                if is_new:
+                    shared.told_at = now
+                self._say(shared, outbox)
+        self._pending.update({document_id: is_new for document_id, (is_new, _) in again.items()})
+        return min((seconds for _, seconds in again.values()), default=None)
 
-    def _say(self, shared: Shared) -> None:
+    def _say(self, shared: Shared, outbox: Outbox) -> None:
         if shared.waiting.has_questions:
             token, effects = self.session.request_flush(shared.document_id)
             self._asked[token] = shared
             shared.waiting.asked(token)
         else:
             effects = self.session.changed(shared.document_id)
-        self._perform(effects)
+        for effect in effects:
+            if isinstance(effect, Send):
+                outbox.put(effect.data)
+            else:
+                self._perform([effect])
         if self._denied is not None:
             shared.waiting.refuse(self._denied)
 
@@ -302,7 +307,11 @@ class RepoAdapter:
             match effect:
                 case Send():
                     if self.engine.outbox is not None:
-                        self.engine.outbox.put_content(effect.data)  # what cannot be queued ends it: emptied
+                        # No sync message: one too many for a server that asks and does not read can be lost.
+                        self.engine.outbox.put_content(effect.data)
+                case Due():
+                    self._pending.setdefault(effect.document_id, False)
+                    self.wake()
                 case Joined():
                     self._update_synced()
                     self.wake()

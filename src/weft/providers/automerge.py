@@ -60,8 +60,8 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
             document_url: Which document it is: an ``automerge:`` URL, or the id in it. ``None`` draws a new
                 id: the document is one that nobody else has so far.
             peer_id: The name of this peer, different from every other's; drawn at random by default.
-            limits: ``max_message`` bounds what is received, beside the documents' own limits,
-                ``max_outbound`` what waits to be sent, ``max_ephemeral`` what is broadcast.
+            limits: ``max_message`` bounds what is received, beside the documents' own limits, and
+                ``max_ephemeral`` what is broadcast. What waits to be sent waits in the documents.
             options: See :class:`ConnectionOptions`.
 
         Raises:
