@@ -17,6 +17,7 @@ from weft.mirrors._amcore import ROOT, ScalarType
 from weft.protocols._cbor import decode, encode
 from weft.protocols.automerge_repo import (
     Denied,
+    Due,
     Effect,
     Ephemeral,
     Flushed,
@@ -359,6 +360,23 @@ def test_a_removed_document_is_added_again_only_to_the_next_connection() -> None
     wire.client.add(PETS, ours)
     wire.connect()
     assert ours.heads == theirs.heads
+
+
+def test_a_session_that_defers_tells_what_is_due_and_says_it_when_asked() -> None:
+    ours, theirs = AutomergeDocument(), AutomergeDocument()
+    put(ours, "a", 1)
+    put(theirs, "b", 1)
+    wire = Wire(**{PETS: theirs})
+    wire.client = RepoSession(role="client", peer_id="client", session_id="one", defers=True)
+    wire.client.add(PETS, ours)
+    wire.connect()
+    assert wire.at_client[-1] == Due(PETS)
+    assert wire.at_server == [Joined("client", {"isEphemeral": True})]
+    while Due(PETS) in wire.at_client:
+        wire.at_client.clear()
+        wire.pump(wire.client.changed(PETS), [])
+    assert ours.heads == theirs.heads
+    assert wire.client.add(ZOOS, AutomergeDocument()) == [Due(ZOOS)]
 
 
 def test_who_leaves_says_so_when_there_is_somebody_to_tell() -> None:
