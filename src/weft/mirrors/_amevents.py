@@ -59,6 +59,7 @@ class Reader:
         self._tables: RawTables = {}
         self._values: RawValues = {}
         self._heals: dict[Path, object] = {}
+        self._whole: set[Path] = set()  # containers that were read with all below them
 
     def read(
         self, changes: Iterable[tuple[bytes, Decoded]]
@@ -74,6 +75,7 @@ class Reader:
         """
         tree = self._tree
         self._touched, self._tables, self._values, self._heals = _touched(changes), {}, {}, {}
+        self._whole.clear()
         root = self._touched.get(None, {}).get(tree.root_key)
         if root is not None:
             self._read_container((), root)
@@ -84,7 +86,7 @@ class Reader:
                 continue  # it went with a container above it
             if is_container(path):
                 self._read_touched(path, self._touched[made])
-            else:
+            elif not (self._is_within_whole(path) and self._is_read(path)):
                 self._read_cell(path, [])  # a text that was edited in place
         for lost in [lost for lost in self._touched if lost is not None and lost in self._graves]:
             self._read_grave(lost, self._graves[lost], self._touched[lost])
@@ -105,14 +107,26 @@ class Reader:
     # -- what is alive -----------------------------------------------------------------------------------
 
     def _read_touched(self, path: Path, keys: dict[str, Ops]) -> None:
+        is_whole = self._is_within_whole(path)
         for key, ops in keys.items():
             below = (*path, decode_key(key))
             if not path and key not in {TABLES, VALUES}:
                 self._report(MirrorError(f"the document got {key!r} beside a Store's tables and values"))
             elif is_container(below):
                 self._read_container(below, ops)
-            else:
+            elif not (is_whole and self._is_read(below)):
                 self._read_cell(below, ops)
+
+    def _is_within_whole(self, path: Path) -> bool:
+        return bool(self._whole) and any(path[:end] in self._whole for end in range(len(path) + 1))
+
+    def _is_read(self, path: Path) -> bool:
+        """Whether what stands at the place of a cell was read, and to read it again would tell nothing."""
+        if path in self._copies:
+            return False
+        if path[0] == VALUES:
+            return path[1] in self._values
+        return path[3] in self._tables.get(path[1], {}).get(path[2], {})
 
     def _read_cell(self, path: Path, ops: Ops) -> None:
         self._tree.drop([known for op, _ in ops for known in op.preds])
@@ -140,7 +154,8 @@ class Reader:
             if was is not None and winner is not None and (was not in known or not path):
                 lost.append(was)
             tree.forget(path)
-            tables, values = tree.read_tree(path, new)
+            tables, values = tree.read_tree(path, new) if path else tree.read_all()
+            self._whole.add(path)
             for table_id, rows in tables.items():
                 self._tables.setdefault(table_id, {}).update(rows)
             self._values |= values
