@@ -47,9 +47,8 @@ class ChangeBuilder:
         self._actors = {actor: 0}  # each with its number, in the order in which they turned up
         self._objects: list[tuple[int, int] | None] = []
         self._keys: list[str | None] = []
-        self._elements: list[
-            int | None
-        ] = []  # of texts: behind which operation; lags behind the other columns
+        # Of texts: behind which operation. It lags behind the other columns.
+        self._elements: list[int | None] = []
         self._actions: list[int] = []
         self._metas: list[int] = []
         self._values: list[bytes] = []

@@ -77,7 +77,7 @@ class BulkTarget:
 
     def delete(self, obj: bytes, key: str) -> None:
         """Not to be had: :func:`is_bulk` was false."""
-        raise NotImplementedError
+        raise AssertionError("a bulk write deletes nothing")
 
     def _op_id(self, obj: bytes) -> OpId | None:
         if obj not in self._ids:

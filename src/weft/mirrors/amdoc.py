@@ -8,12 +8,9 @@ told once, as the bytes it travels in.
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from weft._ambuild import ChangeBuilder
 from weft._amchange import decode_change
@@ -23,6 +20,8 @@ from weft._subscribers import subscribe
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.mirrors._amcore import SyncState, contained, decode_message, load_core, make_immortal, new_core
+from weft.mirrors._amhistory import History
+from weft.mirrors._amtelling import DocumentEvent, Heads, Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,39 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AutomergeDocument", "DocumentEvent"]
 
-_log = logging.getLogger("weft.mirrors")
-
 _MAX_LOG = 256  # chunks since the last fork
 _MAX_LOG_SIZE = 256 * 1024  # bytes of them
 # Confirmations of a peer that are left unread between two that are read. The binding walks through the whole
 # history for each message that it takes in, and fifty peers confirm each change.
 _MAX_UNREAD = 31
-
-Heads: TypeAlias = tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentEvent:
-    """A change of the document, by one local transaction or one batch of received changes.
-
-    Attributes:
-        before: Heads before it.
-        after: Heads after it.
-        changes: The changes in between, each as an uncompressed chunk that stands for itself, in an order in
-            which they can be applied.
-        origin: Who made or brought it; compared by identity.
-    """
-
-    before: Heads
-    after: Heads
-    changes: tuple[bytes, ...]
-    origin: object | None
-    _decoded: Mapping[bytes, Decoded] = field(default_factory=dict, repr=False, compare=False)  # by chunk
-
-    def decoded(self) -> Iterator[tuple[bytes, Decoded]]:
-        """The changes with what they touched, which for those just received is known."""
-        for change in self.changes:
-            yield change, self._decoded.get(change) or decode_change(change)
 
 
 class PeerState:
@@ -93,8 +64,8 @@ class AutomergeDocument:
     """
 
     __slots__ = (
-        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_log", "_log_size",
-        "_max_ops", "_spare", "_subscribers", "_telling",
+        "__weakref__", "_actor", "_core", "_history", "_in_transaction", "_limits", "_log", "_log_size",
+        "_spare", "_telling",
     )  # fmt: skip
 
     def __init__(
@@ -111,16 +82,13 @@ class AutomergeDocument:
                 self._core.set_actor(self._actor)
         else:
             self._core = new_core(self._actor)
-        # The last operation of each change that came since, and, once an older one is asked for, of all.
-        self._max_ops: dict[bytes, int] = {}
+        self._history = History()
         # What the document is restored from when a panic poisons it or what was received is refused: an older
         # fork, and what came since. A fork for each message would cost half as much again as the message.
         self._spare = self._core.fork()
         self._log: list[bytes] = []
         self._log_size = 0
-        self._subscribers: list[Callable[[DocumentEvent], None]] = []
-        self._events: deque[DocumentEvent] = deque()
-        self._telling = False
+        self._telling = Telling()
         self._in_transaction = False
 
     @classmethod
@@ -252,13 +220,11 @@ class AutomergeDocument:
         """
         self._expect_idle("written")
         heads = self.heads
-        if not all(head in self._max_ops for head in heads):
-            self._learn_max_ops()
         last = self._core.get_last_local_change()
         return ChangeBuilder(
             actor=self._actor,
             seq=1 if last is None else last.seq + 1,
-            start_op=1 + max([self._max_ops[head] for head in heads], default=0),
+            start_op=self._history.next_op(self._core, heads),
             deps=heads,
         )
 
@@ -360,7 +326,7 @@ class AutomergeDocument:
         # That the peer has what it was sent, and needs nothing, changes no message to come: nothing is sent
         # twice. But the more of these are left unread, the more the binding thinks over for the next message.
         confirms = bool(heads) and not message.needs and not message.chunks
-        confirms = confirms and all(head in self._max_ops for head in heads)
+        confirms = confirms and self._history.has(heads)
         if confirms and state.unread is not None and state.unread < _MAX_UNREAD:
             state.unread += 1
             return heads
@@ -398,36 +364,12 @@ class AutomergeDocument:
                 if not message.chunks:
                     return
                 changes = self._core.get_changes(before)
-                self._check_received(changes, before, self._core.get_heads())
+                self._history.check(self._core, changes, before)
         except RemoteProtocolError:
             self._restore(before)
             raise
         self._remember([chunk.data for chunk in message.chunks])
         self._changed(before, changes, origin, decoded)
-
-    def _check_received(self, changes: Sequence[CoreChange], before: Heads, after: Sequence[bytes]) -> None:
-        """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.
-
-        The binding keeps operations, not changes, and rebuilds these when asked. One that was not written the
-        way the binding writes it comes back with another hash, and then loading ends in "mismatching heads".
-        So does a change whose operations are numbered as if it did not follow on its dependencies.
-        """
-        max_ops: dict[bytes, int] = {}
-        named = set(after)
-        for change in changes:
-            deps = change.deps
-            named.update(deps)
-            if not all(dep in max_ops or dep in self._max_ops for dep in deps):
-                self._learn_max_ops()
-            floor = max([max_ops.get(dep) or self._max_ops.get(dep, 0) for dep in deps], default=0)
-            if change.start_op <= floor:
-                raise RemoteProtocolError("a change is numbered as if it did not follow on its dependencies")
-            max_ops[change.hash] = change.max_op
-        if not named.issuperset(max_ops) or not max_ops.keys() >= set(after).difference(before):
-            raise RemoteProtocolError("a change is not written the way Automerge writes it")
-
-    def _learn_max_ops(self) -> None:
-        self._max_ops = {known.hash: known.max_op for known in self._core.get_changes([])}
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""
@@ -445,7 +387,7 @@ class AutomergeDocument:
         Returns:
             A function that ends the subscription; calling it again does nothing.
         """
-        return subscribe(self._subscribers, callback)
+        return subscribe(self._telling.subscribers, callback)
 
     def _changed(
         self,
@@ -461,23 +403,10 @@ class AutomergeDocument:
         known: dict[bytes, Decoded] = {}
         for change in changes:
             chunks.append(change.raw_bytes)
-            self._max_ops[name := change.hash] = change.max_op
+            name = self._history.add(change)
             if name in decoded:
                 known[chunks[-1]] = decoded[name]
-        self._events.append(DocumentEvent(before, after, tuple(chunks), origin, known))
-        if self._telling:
-            return
-        self._telling = True
-        try:
-            while self._events:
-                event = self._events.popleft()
-                for callback in tuple(self._subscribers):
-                    try:
-                        callback(event)
-                    except Exception:  # noqa: BLE001 - whatever it is, the others are told
-                        _log.exception("a subscriber of an Automerge document failed")
-        finally:
-            self._telling = False
+        self._telling.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
 
     def _expect_idle(self, what: str) -> None:
         if self._in_transaction:

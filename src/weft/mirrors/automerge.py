@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from weft.errors import MirrorError
+    from weft.mirrors._amtelling import DocumentEvent, Heads
     from weft.mirrors._amtree import Path
     from weft.mirrors._amwrite import Target
-    from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent, Heads
+    from weft.mirrors.amdoc import AutomergeDocument
     from weft.store import Store
 
 __all__ = ["AutomergeMirror"]

@@ -18,7 +18,8 @@ from weft.server.storage import Compacted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from weft.mirrors.amdoc import AutomergeDocument, Heads
+    from weft.mirrors._amtelling import Heads
+    from weft.mirrors.amdoc import AutomergeDocument
     from weft.server.storage import Compactor
 
 __all__ = ["LogBook", "compact_changes"]
