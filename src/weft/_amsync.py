@@ -20,6 +20,11 @@ __all__ = ["SyncMessage", "make_sync_message", "parse_sync_message"]
 
 _V1, _V2 = 0x42, 0x43
 
+# What automerge sends: one filter, of 10 bits and 7 probes for each change. The binding believes whatever a
+# filter says of itself: four billion probes end the process, which cannot get the memory for them.
+_MAX_FILTERS = 8
+_MAX_BITS = _MAX_PROBES = 64
+
 
 class SyncMessage(NamedTuple):
     """A sync message in pieces.
@@ -47,15 +52,32 @@ def parse_sync_message(data: bytes) -> SyncMessage:
     heads, at = _hashes(data, 1, end)
     needs, at = _hashes(data, at, end)
     count, at = read_uint(data, at, end)
+    if count > _MAX_FILTERS:
+        raise RemoteProtocolError(f"an Automerge sync message with {count} filters")
     for _ in range(count):
         _, at = _hashes(data, at, end)
-        _, at = read_bytes(data, at, end)
+        bloom, at = read_bytes(data, at, end)
+        _check_filter(bloom)
     count, at = read_uint(data, at, end)
     chunks: list[Chunk] = []
     for _ in range(count):
         piece, at = read_bytes(data, at, end)
         chunks += split_chunks(piece)
     return SyncMessage(heads, needs, chunks)
+
+
+def _check_filter(bloom: bytes) -> None:
+    """Refuse a Bloom filter that the binding panics at, or asks too often."""
+    at, end = 0, len(bloom)
+    if not bloom:
+        return
+    entries, at = read_uint(bloom, at, end)
+    bits, at = read_uint(bloom, at, end)
+    probes, at = read_uint(bloom, at, end)
+    if entries and not (0 < bits <= _MAX_BITS and probes <= _MAX_PROBES):
+        raise RemoteProtocolError(f"an Automerge filter of {bits} bits and {probes} probes for each change")
+    if (entries * bits + 7) // 8 != end - at:
+        raise RemoteProtocolError("an Automerge filter has another length than it says")
 
 
 def make_sync_message(heads: Sequence[bytes], chunks: Iterable[bytes] = ()) -> bytes:
