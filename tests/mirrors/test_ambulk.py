@@ -132,3 +132,20 @@ def test_a_binding_that_refuses_the_change_as_a_fake_here_gets_a_transaction(
         store.set_cell("a", "r1", "c1", "after")
         assert project(document) == tuple(store.get_content())
     assert len(errors) == 1
+
+
+def test_a_large_document_goes_on_under_the_actor_it_was_saved_under() -> None:
+    store, document = Store(), numbered_document(7)
+    with AutomergeMirror(store, document):
+        store.set_tables({"a": _table("r", 500)})
+    saved = document.save()
+    again, other = AutomergeDocument(saved, actor=document.actor), AutomergeDocument.from_rows([saved])
+    assert again.heads == other.heads == document.heads
+    with AutomergeMirror(Store(), again) as mirror:
+        assert mirror.store.get_tables() == store.get_tables()
+        mirror.store.set_tables({"b": _table("s")})
+        mirror.store.del_row("b", "s1")
+        assert project(again) == tuple(mirror.store.get_content())
+    assert not other.apply_changes(again.changes_since(other.heads))
+    assert project(other) == project(again)
+    assert len(saved) > 16 * 1024

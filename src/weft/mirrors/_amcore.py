@@ -30,6 +30,7 @@ __all__ = [
     "contained",
     "decode_message",
     "load_core",
+    "load_to_write",
     "make_immortal",
     "new_core",
 ]
@@ -42,6 +43,8 @@ SyncState = _core.SyncState
 # An object's type or a scalar with its type, and the id of the object or operation. The types compare with
 # ``==``: each read makes new ones.
 Read: TypeAlias = tuple[Any, bytes]
+
+_LARGE = 16 * 1024  # bytes of a saved document; some 5,000 cells
 
 _Heads: TypeAlias = "Sequence[bytes] | None"
 
@@ -109,6 +112,23 @@ def new_core(actor: bytes) -> CoreDocument:
 def load_core(data: bytes) -> CoreDocument:
     """Load a saved document; it gets an actor of its own."""
     return cast("CoreDocument", _core.Document.load(data))
+
+
+def load_to_write(data: bytes) -> CoreDocument:
+    """Load one saved document so that it is quickly written.
+
+    The first write into each map of a document that was loaded takes the binding long, 0.9 ms at 100,000
+    cells; of one that was merged, a twentieth of that. To merge takes three times as long as to load.
+
+    Args:
+        data: A saved document, and nothing behind it: changes that wait for others are not merged.
+    """
+    loaded = load_core(data)
+    if len(data) < _LARGE:
+        return loaded
+    merged = cast("CoreDocument", _core.Document())
+    merged.merge(loaded)
+    return merged
 
 
 def decode_message(data: bytes) -> Any:

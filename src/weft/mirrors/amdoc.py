@@ -19,7 +19,15 @@ from weft._amsync import make_sync_message, parse_sync_message
 from weft._subscribers import subscribe
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
-from weft.mirrors._amcore import SyncState, contained, decode_message, load_core, make_immortal, new_core
+from weft.mirrors._amcore import (
+    SyncState,
+    contained,
+    decode_message,
+    load_core,
+    load_to_write,
+    make_immortal,
+    new_core,
+)
 from weft.mirrors._amhistory import History
 from weft.mirrors._amtelling import DocumentEvent, Heads, Telling
 
@@ -76,9 +84,10 @@ class AutomergeDocument:
         self._actor = actor or secrets.token_bytes(16)
         self._limits = limits
         if data:
-            split_chunks(data)  # for a checksum that is wrong, a clear error
+            chunks = split_chunks(data)  # for a checksum that is wrong, a clear error
             with contained("load the document"):
-                self._core = load_core(data)
+                is_one = len(chunks) == 1 and chunks[0].kind == DOCUMENT
+                self._core = load_to_write(data) if is_one else load_core(data)
                 self._core.set_actor(self._actor)
         else:
             self._core = new_core(self._actor)
@@ -113,12 +122,11 @@ class AutomergeDocument:
                 changes.append(chunk.data)
                 continue
             with contained("load the document"):
-                core = load_core(chunk.data)
                 if document._core.get_heads():
-                    document._core.merge(core)
-                else:  # three times as fast as a merge
-                    core.set_actor(document._actor)
-                    document._core = core
+                    document._core.merge(load_core(chunk.data))
+                else:
+                    document._core = load_to_write(chunk.data)
+                    document._core.set_actor(document._actor)
         document._spare = document._core.fork()
         if changes:
             document.apply_changes(changes)
