@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from weft._amchunks import CHANGE, COMPRESSED, MAGIC, MAX_OPS, inflate
+from weft._amchunks import CHANGE, COMPRESSED, MAGIC, MAX_COUNTER, MAX_OPS, check_time, inflate
 from weft._leb128 import read_bytes, read_int, read_uint
 from weft.errors import RemoteProtocolError
 
@@ -112,9 +112,10 @@ def _decode_body(data: bytes, at: int) -> Decoded:
     actor, at = read_bytes(data, at, end)
     seq, at = read_uint(data, at, end)
     start_op, at = read_uint(data, at, end)
-    if not start_op:
-        raise RemoteProtocolError("an Automerge change begins at operation 0")
-    _, at = read_int(data, at, end)  # time
+    if not 0 < start_op <= MAX_COUNTER:
+        raise RemoteProtocolError(f"an Automerge change begins at operation {start_op}")
+    time, at = read_int(data, at, end)
+    check_time(time)
     _, at = read_bytes(data, at, end)  # message
     actors = [actor]
     count, at = read_uint(data, at, end)

@@ -23,10 +23,12 @@ __all__ = [
     "COMPRESSED",
     "DOCUMENT",
     "MAGIC",
+    "MAX_COUNTER",
     "MAX_OPS",
     "Chunk",
     "change_hash",
     "check_document",
+    "check_time",
     "inflate",
     "split_chunks",
     "split_log",
@@ -38,10 +40,15 @@ DOCUMENT, CHANGE, COMPRESSED = 0, 1, 2  # chunk types
 # A run of a billion equal operations fits into a few bytes. A text makes one operation a character: 100,000
 # cells of a dozen characters are 1.5 million.
 MAX_OPS = 1 << 21
+# The binding counts operations in 32 bits: behind the last one a document can be neither written nor saved.
+MAX_COUNTER = 1 << 31
+# It saves times as differences of 64 bits. JavaScript's are seconds.
+_MAX_TIME = 1 << 53
 # Bytes that one chunk may inflate to: the binding has no bound of its own, and deflate packs 1,000 to 1.
 _MAX_INFLATED = 1 << 27
 _DEFLATED = 8  # bit of a column's specification
 _ACTION = 66  # specification of the column that each operation has an entry in
+_TIME = 35  # and each change
 
 
 class TornChunkError(RemoteProtocolError):
@@ -190,6 +197,26 @@ def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> None:
             raise RemoteProtocolError("an Automerge document is too large when it is unpacked")
         if index >= changes and spec & ~_DEFLATED == _ACTION:
             _count_entries(column)
+        elif index < changes and spec & ~_DEFLATED == _TIME:
+            _check_times(column)
+
+
+def check_time(time: int) -> None:
+    """Refuse a time of a change with which a saved document could not be loaded."""
+    if abs(time) > _MAX_TIME:
+        raise RemoteProtocolError("the time of an Automerge change is not one")
+
+
+def _check_times(column: bytes) -> None:
+    at, end, time = 0, len(column), 0
+    while at < end:
+        count, at = read_int(column, at, end)
+        if count == 0:
+            _, at = read_uint(column, at, end)  # changes without a time
+        for _ in range(max(-count, min(count, 1))):
+            delta, at = read_int(column, at, end)
+            time += delta * max(count, 1)
+            check_time(time)
 
 
 def _count_entries(column: bytes) -> None:

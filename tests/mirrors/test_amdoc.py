@@ -12,14 +12,14 @@ from collections import deque
 import pytest
 
 from support.amdocs import sync
-from support.automerge_chunks import OTHER, chunk, honest_changes
+from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes
 from weft._amchange import decode_change
-from weft._amchunks import COMPRESSED, split_chunks
+from weft._amchunks import COMPRESSED, DOCUMENT, split_chunks
 from weft._amsync import make_sync_message
-from weft._leb128 import write_uint
+from weft._leb128 import write_int, write_uint
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import Limits
-from weft.mirrors._amcore import ROOT, ObjType, ScalarType
+from weft.mirrors._amcore import ROOT, ObjType, ScalarType, SyncState, decode_message, new_core
 from weft.mirrors._amlog import compact_rows
 from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
 
@@ -211,6 +211,54 @@ def test_a_change_with_which_a_saved_document_could_not_be_loaded_is_refused() -
         document.apply_changes([_numbered_wrongly(document)])
     assert (document.heads, content(document), events) == (before, {"a": 1}, [])
     AutomergeDocument(document.save())
+
+
+def _headed(start_op: int = 1, time: int = 0) -> bytes:
+    """A change that sets one key, with numbers of an attacker's choice in its head."""
+    (raw,) = log_of(1)
+    body = raw[split_chunks(raw)[0].start :]
+    head = b"\0\x10" + OTHER + b"\1"
+    assert body.startswith(head + b"\1\0")
+    return chunk(1, head + write_uint(start_op) + write_int(time) + body[len(head) + 2 :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _headed(start_op=2**32 - 1),  # the binding cannot load what it saves
+        _headed(start_op=2**32 - 200),  # nothing more can be written after some changes
+        _headed(start_op=2**64 - 1),
+        _headed(time=-(2**63)),  # with another change behind it, what is saved cannot be loaded
+        _headed(time=2**63 - 1),
+    ],
+)
+def test_a_change_with_numbers_that_the_binding_cannot_keep_is_refused(change: bytes) -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    before = document.heads
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([change])
+    assert document.heads == before
+
+
+@pytest.mark.parametrize("change", [_headed(start_op=2**32 - 200), _headed(time=-(2**63))])
+def test_a_saved_document_with_such_a_change_is_refused(change: bytes) -> None:
+    core = new_core(ACTOR)
+    core.receive_sync_message(SyncState(), decode_message(make_sync_message([], [change])))
+    saved = bytes(core.save())
+    assert split_chunks(saved)[0].kind == DOCUMENT
+    document = AutomergeDocument()
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([saved])
+    assert document.heads == ()
+
+
+def test_numbers_and_times_as_peers_have_them_are_taken() -> None:
+    document, other = AutomergeDocument(), AutomergeDocument()
+    document.apply_changes([_headed(start_op=10**9, time=1_800_000_000_000)])
+    put(document, "a", 1)
+    other.apply_changes([document.save()])
+    assert (other.heads, content(other)) == (document.heads, {"a": 1, "k0": 0})
 
 
 def test_malformed_and_too_large_messages_are_refused() -> None:

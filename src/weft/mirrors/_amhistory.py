@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weft._amchunks import MAX_COUNTER
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class History:
             floor = max([max_ops.get(dep) or self._max_ops.get(dep, 0) for dep in deps], default=0)
             if change.start_op <= floor:
                 raise RemoteProtocolError("a change is numbered as if it did not follow on its dependencies")
+            if change.max_op > MAX_COUNTER:
+                raise RemoteProtocolError("the operations of a change are numbered too high")
             max_ops[change.hash] = change.max_op
         if not named.issuperset(max_ops) or not max_ops.keys() >= set(after).difference(before):
             raise RemoteProtocolError("a change is not written the way Automerge writes it")
