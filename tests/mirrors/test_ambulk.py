@@ -9,6 +9,8 @@ import pytest
 from support.amdocs import numbered_document, project
 from weft import Store
 from weft._ambuild import ChangeBuilder
+from weft._amchange import decode_change
+from weft.errors import RemoteProtocolError
 from weft.mirrors import _ambulk
 from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
 from weft.mirrors.automerge import AutomergeMirror
@@ -108,6 +110,37 @@ def test_one_transaction_of_the_store_is_one_change_that_others_can_take() -> No
     for event in heard:
         assert not other.apply_changes(event.changes)
     assert project(other) == project(document)
+
+
+@pytest.mark.parametrize("between", ["nothing", "a refused message", "its own changes from a peer"])
+def test_one_bulk_after_another_is_taken_whatever_came_between(between: str) -> None:
+    store, document = Store(), numbered_document(7)
+    heard = _changes(document)
+    errors: list[Exception] = []
+    with AutomergeMirror(store, document, on_error=errors.append):
+        if between == "its own changes from a peer":
+            elder = numbered_document(7)
+            with AutomergeMirror(Store().set_table("b", _table("r")), elder):
+                document.apply_changes(elder.changes_since(()))
+        for table in ("a", "c", "d"):
+            store.set_table(table, _table("r"))
+            if between == "a refused message":
+                with pytest.raises(RemoteProtocolError):
+                    document.apply_changes([_on_nothing(document)])
+        store.set_cell("a", "r1", "c1", "after")
+        assert tuple(store.get_content()) == project(document)
+    assert errors == []
+    changes = [change for event in heard for change in event.changes]
+    own = [decoded.seq for decoded in map(decode_change, changes) if decoded.actor == document.actor]
+    assert own == list(range(1, len(own) + 1))
+    assert AutomergeDocument(document.save()).heads == document.heads
+
+
+def _on_nothing(document: AutomergeDocument) -> bytes:
+    """A change at which the binding panics: it works on an object that is nowhere."""
+    builder = ChangeBuilder(actor=b"\x09", seq=1, start_op=1000, deps=document.heads)
+    builder.put((b"\x08", 5), "x", 1)
+    return builder.chunk()
 
 
 def test_cells_that_are_deleted_at_the_same_time_are_written_in_a_transaction() -> None:

@@ -228,6 +228,7 @@ class AutomergeDocument:
         """
         self._expect_idle("written")
         heads = self.heads
+        self._core.set_actor(self._actor)  # it has not noticed that changes it received are its own
         last = self._core.get_last_local_change()
         return ChangeBuilder(
             actor=self._actor,
