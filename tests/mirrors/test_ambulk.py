@@ -12,6 +12,7 @@ from weft._ambuild import ChangeBuilder
 from weft._amchange import decode_change
 from weft.errors import RemoteProtocolError
 from weft.mirrors import _ambulk
+from weft.mirrors._amcore import LARGE
 from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
 from weft.mirrors.automerge import AutomergeMirror
 
@@ -181,4 +182,30 @@ def test_a_large_document_goes_on_under_the_actor_it_was_saved_under() -> None:
         assert project(again) == tuple(mirror.store.get_content())
     assert not other.apply_changes(again.changes_since(other.heads))
     assert project(other) == project(again)
-    assert len(saved) > 16 * 1024
+    assert len(saved) > LARGE
+
+
+def test_a_large_document_that_comes_as_a_whole_goes_on_and_loses_nothing_that_waited_for_more() -> None:
+    store, source = Store(), numbered_document(7)
+    with AutomergeMirror(store, source):
+        store.set_tables({"a": _table("r", 500)})
+        saved = source.save()
+        early, late = AutomergeDocument(), AutomergeDocument()
+        store.set_cell("a", "r1", "c0", "missing")
+        missing = source.changes_since(AutomergeDocument(saved).heads)
+        store.set_cell("a", "r2", "c0", "waits")
+        *_, waits = source.changes_since(())
+        for document, waiting in ((early, [waits]), (late, [])):
+            copy = Store()
+            with AutomergeMirror(copy, document):
+                assert document.apply_changes(waiting) == bool(waiting)
+                assert document.apply_changes([saved]) == bool(waiting)
+                assert len(copy.get_table("a")) == 500
+                actor = document.actor
+                assert bytes(document.core.get_actor()) == actor
+                copy.set_cell("a", "r3", "c0", "own")
+                assert not document.apply_changes([*missing, *([] if waiting else [waits])])
+                assert copy.get_table("a") == {**store.get_table("a"), "r3": copy.get_row("a", "r3")}
+                assert copy.get_cell("a", "r3", "c0") == "own"
+                assert project(document) == tuple(copy.get_content())
+    assert len(saved) > LARGE

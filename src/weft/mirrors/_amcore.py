@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
+    "LARGE",
     "ROOT",
     "CoreChange",
     "CoreDocument",
@@ -44,7 +45,7 @@ SyncState = _core.SyncState
 # ``==``: each read makes new ones.
 Read: TypeAlias = tuple[Any, bytes]
 
-_LARGE = 16 * 1024  # bytes of a saved document; some 5,000 cells
+LARGE = 16 * 1024  # bytes of a saved document; some 5,000 cells
 
 _Heads: TypeAlias = "Sequence[bytes] | None"
 
@@ -124,7 +125,7 @@ def load_to_write(data: bytes) -> CoreDocument:
         data: A saved document, and nothing behind it: changes that wait for others are not merged.
     """
     loaded = load_core(data)
-    if len(data) < _LARGE:
+    if len(data) < LARGE:
         return loaded
     merged = cast("CoreDocument", _core.Document())
     merged.merge(loaded)

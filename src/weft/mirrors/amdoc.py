@@ -20,6 +20,7 @@ from weft._subscribers import subscribe
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.mirrors._amcore import (
+    LARGE,
     SyncState,
     contained,
     decode_message,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from weft._amchange import Decoded
+    from weft._amchunks import Chunk
     from weft._amsync import SyncMessage
     from weft.mirrors._amcore import CoreChange, CoreDocument, CoreTransaction
 
@@ -374,11 +376,20 @@ class AutomergeDocument:
                     return
                 changes = self._core.get_changes(before)
                 self._history.check(self._core, changes, before)
+                if not before:
+                    self._load_anew(message.chunks)
         except RemoteProtocolError:
             self._restore(before)
             raise
         self._remember([chunk.data for chunk in message.chunks])
         self._changed(before, changes, origin, decoded)
+
+    def _load_anew(self, chunks: Sequence[Chunk]) -> None:
+        """Have a large document that came as a whole in the form in which it is quickly written."""
+        is_whole = len(chunks) == 1 and chunks[0].kind == DOCUMENT and len(chunks[0].data) >= LARGE
+        if is_whole and not self._needs(SyncState()):  # else something waits in the one that is here
+            self._core = load_to_write(chunks[0].data)
+            self._core.set_actor(self._actor)
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""
