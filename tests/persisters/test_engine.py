@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import MappingPersister, Persister, Persists
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, until
+from weft.testing.persisters import MORE, PETS, at_rest, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +36,9 @@ class Place(Persister):
         return self.content
 
     async def write(self, get_content: Callable[[], Any], changes: Any = None) -> None:
+        await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
-        await asyncio.sleep(0)
         self.writes.append(changes)
         self.content = get_content()
 
@@ -247,3 +248,130 @@ async def test_deletions_made_after_a_load_are_in_the_first_automatic_save() -> 
         }
         assert not tables["pets"]["felix"]
         assert values == {}
+
+
+async def test_an_edit_whose_explicit_save_fails_is_saved_by_auto_save() -> None:
+    store = Store()
+    async with Place(store, on_ignored_error=lambda error: None) as persister:
+        await persister.start_auto_persisting(PETS)
+        persister.error = StorageError("connection lost")
+        store.set_cell("pets", "fido", "price", 6)
+        with pytest.raises(StorageError):
+            await persister.save()
+        persister.error = None
+        await until(lambda: persister.content == store.get_content())
+
+
+async def test_news_that_an_explicit_load_fails_to_load_are_loaded_by_auto_load() -> None:
+    store = Store()
+    async with Place(store, on_ignored_error=lambda error: None) as persister:
+        await persister.start_auto_load(PETS)
+        persister.content, persister.error = MORE, StorageError("connection lost")
+        assert persister.listener is not None
+        persister.listener()
+        with pytest.raises(StorageError):
+            await persister.load()
+        persister.error = None
+        await until(lambda: store.get_content() == MORE)
+
+
+async def test_content_that_is_brought_during_a_save_does_not_undo_what_is_saved() -> None:
+    class Bringing(Place):
+        async def write(self, get_content: Callable[[], Any], changes: Any = None) -> None:
+            if self.listener is not None:
+                self.listener(PETS)
+            await super().write(get_content, changes)
+
+    store = Store()
+    async with Bringing(store) as persister:
+        await persister.start_auto_persisting(PETS)
+        store.set_cell("pets", "fido", "price", 6)
+        await until(lambda: at_rest(persister))
+        assert persister.content[0]["pets"]["fido"]["price"] == 6
+        assert store.get_content() == persister.content
+
+
+async def test_content_that_waits_while_a_save_comes_first_does_not_undo_what_is_saved() -> None:
+    store, connection, gate = Store(), object(), asyncio.Event()
+    async with (
+        Place(store, connection=connection) as persister,
+        Place(Store(), connection=connection) as other,
+    ):
+        await persister.start_auto_load(PETS)
+        waiting = asyncio.create_task(other.schedule(gate.wait))
+        await asyncio.sleep(0)
+        store.set_cell("pets", "fido", "price", 6)
+        save = asyncio.create_task(persister.save())
+        await asyncio.sleep(0)
+        assert persister.listener is not None
+        persister.listener(PETS)
+        gate.set()
+        await asyncio.gather(waiting, save)
+        await until(lambda: at_rest(persister))
+        assert persister.content[0]["pets"]["fido"]["price"] == 6
+        assert store.get_content() == persister.content
+
+
+async def test_a_load_of_what_is_no_content_leaves_unsaved_edits_to_the_next_save() -> None:
+    store = Store()
+    async with Place(store) as persister:
+        persister.content = PETS
+        await persister.load()
+        store.set_cell("pets", "fido", "price", 6)
+        persister.content = (None, None)
+        with pytest.raises(AttributeError):
+            await persister.load()
+        await persister.start_auto_save()
+        assert persister.content[0]["pets"]["fido"]["price"] == 6
+
+
+class Watched(Place):
+    """Takes its time to begin a watch, and counts those that go on."""
+
+    watches = 0
+    closings = 0
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        await asyncio.sleep(0)
+        self.watches += 1
+        return listener
+
+    async def unwatch(self, handle: Any) -> None:
+        await asyncio.sleep(0)
+        self.watches -= 1
+
+    async def close(self) -> None:
+        self.closings += 1
+
+
+async def test_no_watch_outlives_a_stop_or_a_second_start_that_comes_while_it_begins() -> None:
+    async with Watched(Store()) as persister:
+        start = asyncio.create_task(persister.start_auto_load())
+        await asyncio.sleep(0)
+        await persister.stop_auto_load()
+        await start
+        assert (persister.watches, persister.is_auto_loading()) == (0, False)
+        await asyncio.gather(persister.start_auto_load(), persister.start_auto_load())
+        assert persister.watches == 1
+        start = asyncio.create_task(persister.start_auto_load())
+        await asyncio.sleep(0)
+        await asyncio.gather(persister.destroy(), persister.destroy())
+        with suppress(StorageError):  # where it came too late
+            await start
+    assert (persister.watches, persister.closings) == (0, 1)
+
+
+async def test_a_destroy_that_is_cancelled_while_it_waits_can_be_called_again() -> None:
+    connection, gate = object(), asyncio.Event()
+    async with Place(Store(), connection=connection) as other:
+        persister = Watched(Store(), connection=connection)
+        waiting = asyncio.create_task(other.schedule(gate.wait))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await persister.destroy()
+        gate.set()
+        await waiting
+        await persister.destroy()
+        await persister.destroy()
+    assert persister.closings == 1

@@ -70,6 +70,7 @@ class Engine(ABC):
         self._auto_loading = False
         self._auto_saving = False
         self._watch_handle: object = None
+        self._watches = Turns()  # one begins or ends at a time
         self._stale = False
         self._inbox: list[tuple[RawContent | None, StoredChanges | None]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -78,6 +79,9 @@ class Engine(ABC):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._destroyed = False
+        self._closed = False
+        # Whether the place is known to have held something.
+        self._held = False
 
     # -- what an adapter implements ----------------------------------------------------------------------
 
@@ -188,13 +192,16 @@ class Engine(ABC):
                 raise
             finally:
                 self._side.end_load()
-        self._poke()
+                self._poke()
 
     async def _save(self, *, automatic: bool) -> None:
         async with self._turn():
             await self._side.settled()
             if automatic and not self._side.dirty:
                 return
+            if self._inbox:  # older than what is saved now: it is looked at again, and not delivered after it
+                self._inbox.clear()
+                self._stale = self._auto_loading
             async with self._operation(Event.SAVE):
                 taken = self._side.take_dirty()
                 changes = self._side.changes(taken) if automatic else None
@@ -203,6 +210,7 @@ class Engine(ABC):
                         await self.write(self._side.content, changes)
                 except BaseException:
                     self._side.dirty.add(taken)
+                    self._poke()
                     raise
                 if not automatic:
                     self._covers = True
@@ -224,8 +232,8 @@ class Engine(ABC):
             return
         if not self._auto_loading or self._destroyed:
             return
-        if content is None and changes is None:
-            self._stale = True
+        if (content is None and changes is None) or self._status is Status.SAVING:
+            self._stale = True  # in a save nobody knows which of the two came first
         elif self._turns.free and not self._inbox and not self._store._busy:
             self._deliver(content, changes)
         else:
@@ -243,6 +251,11 @@ class Engine(ABC):
                 self._covers = self._side.merge(changes) and self._covers
         finally:
             self._step(Event.DONE)
+
+    def _or_emptied(self, content: RawContent | None) -> RawContent | None:
+        """Tell a place that others emptied from one that holds nothing yet, for adapters of tables."""
+        self._held = self._held or content is not None
+        return ({}, {}) if content is None and self._held else content
 
     def _lost_sight(self) -> None:
         """An adapter found that the place holds what the Store does not."""
@@ -323,13 +336,26 @@ class Engine(ABC):
         self._resting = asyncio.get_running_loop().create_future()
         await asyncio.wait([worker, self._resting], return_when=asyncio.FIRST_COMPLETED)
 
+    async def _begin_watch(self) -> None:
+        async with self._watches.turn():
+            await self._end_watch()  # another's, begun meanwhile
+            if self._destroyed:
+                raise StorageError(f"this {type(self).__name__} was destroyed")
+            self._auto_loading = True
+            try:
+                self._watch_handle = await self.watch(self._changed)
+            except BaseException:
+                self._auto_loading = False
+                raise
+
     async def _end_watch(self) -> None:
-        self._auto_loading = False
-        self._stale = False
-        self._inbox.clear()
-        handle, self._watch_handle = self._watch_handle, None
-        if handle is not None:
-            await self.unwatch(handle)
+        async with self._watches.turn():
+            self._auto_loading = False
+            self._stale = False
+            self._inbox.clear()
+            handle, self._watch_handle = self._watch_handle, None
+            if handle is not None:
+                await self.unwatch(handle)
 
     def _report(self, error: Exception) -> None:
         if self._on_ignored_error is None:

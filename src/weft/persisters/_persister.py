@@ -81,9 +81,8 @@ class Persister(Engine):
         """
         self._begin()
         await self.stop_auto_load()
-        self._auto_loading = True
+        await self._begin_watch()
         try:
-            self._watch_handle = await self.watch(self._changed)
             await self._load(initial_content)
         except BaseException:
             await self._end_watch()
@@ -234,21 +233,27 @@ class Persister(Engine):
     async def destroy(self) -> None:
         """Stop, save what is not saved yet, and let go of everything. A second call does nothing.
 
-        Operations that still wait for their turn raise.
+        Operations that still wait for their turn raise. One that is cancelled while it waits for its own turn
+        may be called again.
 
         Raises:
             StorageError: The last edits could not be saved.
         """
-        if self._destroyed:
+        if self._closed:
             return
         try:
             await self.stop_auto_persisting()
         finally:
             self._destroyed = True
-            await self._worker_rests()
-            async with self._turns.turn():
-                self._side.detach()
-                await self.close()
+            try:
+                await self._end_watch()  # one begun meanwhile
+            finally:
+                await self._worker_rests()
+                async with self._turns.turn():
+                    if not self._closed:
+                        self._closed = True
+                        self._side.detach()
+                        await self.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -124,11 +124,11 @@ class StoreSide:
         Returns:
             Whether the Store took everything.
         """
+        content, whole = self._shaped(content)
         if self._since is not None:
             self.dirty = self._since  # older edits give way to what is loaded
             self.left = Dirty()
             self._since = None
-        content, whole = self._shaped(content)
         if unsaved := self._unsaved():
             content = unsaved.spare(content, self.store._tables, self.store._values)
         self.refused = Refused()
