@@ -483,3 +483,28 @@ async def test_json_mode_takes_other_names(path: Path) -> None:
     async with SqliteJsonPersister(Store(), path, "other") as persister:
         with pytest.raises(StorageError, match="no column '_id'"):
             await persister.load()
+
+
+async def test_tables_that_others_empty_are_empty_and_are_not_filled_again(path: Path) -> None:
+    config = TablesConfig(
+        load={"pets": "pets"}, save={"pets": "pets"}, nulls="absent", auto_load_interval_seconds=0.01
+    )
+    store = Store()
+    async with SqliteTablesPersister(store, path, config) as persister:
+        await persister.start_auto_persisting(({"pets": {"fido": {"price": 5}}}, {}))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            for row_id in ("felix", "cujo"):
+                other.execute("DELETE FROM pets")
+                await until(lambda: not store.has_tables() and at_rest(persister))
+                assert other.execute("SELECT * FROM pets").fetchall() == []
+                other.execute("INSERT INTO pets VALUES(?,6)", (row_id,))
+                await until(lambda row_id=row_id: store.has_row("pets", row_id))  # type: ignore[misc]
+
+
+async def test_tables_that_never_held_anything_get_the_initial_content(path: Path) -> None:
+    config = TablesConfig(load={"pets": "pets"}, save={"pets": "pets"})
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE pets(_id PRIMARY KEY, price)")
+    async with SqliteTablesPersister(Store(), path, config) as persister:
+        await persister.start_auto_persisting(({"pets": {"fido": {"price": 5}}}, {}), start_save_first=True)
+    assert await load(path, config) == ({"pets": {"fido": {"price": 5}}}, {})

@@ -166,3 +166,17 @@ async def test_stores_and_documents_agree_after_random_edits_and_exchanges(seed:
     finally:
         for persister in persisters:
             await persister.destroy()
+
+
+async def test_a_document_that_others_emptied_is_empty_and_is_not_filled_again() -> None:
+    doc, store = create_doc(), Store()
+    async with YjsPersister(store, doc) as persister:
+        await persister.load(PETS)
+        await persister.start_auto_save()
+        with YjsMirror(other := Store(), doc):
+            other.set_content(({}, {}))
+        await persister.load()
+        await until(lambda: at_rest(persister))
+        assert store.get_content() == ({}, {})
+        with YjsMirror(other, doc):
+            assert other.get_content() == ({}, {})

@@ -50,7 +50,7 @@ class MirrorPersister(Persister):
         """Read the document."""
         self._open()
         content: StoredContent = (self._shadow._tables, self._shadow._values)
-        return content if content[0] or content[1] else None
+        return self._or_emptied(content if content[0] or content[1] else None)
 
     async def write(
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
@@ -74,6 +74,7 @@ class MirrorPersister(Persister):
                         cells.setdefault(table_id, {})[row_id] = dict(row)
             shadow._apply_stored(cells, values)
         self._mirror.flush()
+        self._held = self._held or bool(tables or values)
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Hear of what comes into the document, change by change."""

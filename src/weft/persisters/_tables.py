@@ -11,6 +11,7 @@ from weft.persisters._polling import Polling
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from weft.persisters._dirty import StoredChanges
     from weft.persisters._sqlconfig import TablesConfig
     from weft.persisters._sqlwriter import LeftOut
     from weft.store import Store
@@ -43,6 +44,12 @@ class TablesPersister(Persister):
                 self._side.leave_row(table_ids[what[1]], what[2])
         # Rows go along with each save: those that are not among these have been saved.
         self._left_out = {what: told for what, told in self._left_out.items() if what[0] != "row"} | left_out
+
+    def _holds(self, changes: StoredChanges | None) -> bool:
+        """Whether a save has left something in the tables, or has taken it out."""
+        tables, values = (self._store._tables, self._store._values) if changes is None else changes[:2]
+        saved = bool(tables.keys() & self._config.saves().keys())
+        return saved or bool(values and self._config.values.save)
 
     def _look(self, changed: Callable[[], Awaitable[bool]], listener: Callable[..., None]) -> Polling:
         """Ask every ``auto_load_interval_seconds`` whether others changed something, and tell of it."""

@@ -135,7 +135,7 @@ class PostgresTablesPersister(TablesPersister):
 
     async def read(self) -> RawContent | None:
         """Read the tables."""
-        return await self._db.read(lambda: load_plan(self._dialect, self._config))
+        return self._or_emptied(await self._db.read(lambda: load_plan(self._dialect, self._config)))
 
     async def write(
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
@@ -151,6 +151,7 @@ class PostgresTablesPersister(TablesPersister):
             self._saved,
         )
         self._tell(left_out)
+        self._held = self._held or self._holds(changes)
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Hear of writes by notifications, or look for them every ``auto_load_interval_seconds``."""

@@ -125,7 +125,7 @@ class SqliteTablesPersister(TablesPersister):
 
     async def read(self) -> RawContent | None:
         """Read the tables."""
-        return await self._db.read(load_plan(_DIALECT, self._config))
+        return self._or_emptied(await self._db.read(load_plan(_DIALECT, self._config)))
 
     async def write(
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
@@ -137,6 +137,7 @@ class SqliteTablesPersister(TablesPersister):
         else:
             plan = save_changes_plan(_DIALECT, self._config, kinds, changes)
         self._tell(await self._db.write(plan))
+        self._held = self._held or self._holds(changes)
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Look every ``auto_load_interval_seconds``, and at commits of others on this connection."""
