@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import lmdb
@@ -100,3 +102,22 @@ async def test_an_environment_that_is_none_is_an_error_and_stays_as_it_is(tmp_pa
                 await verb()
     assert store.get_content() == PETS
     assert (tmp_path / "data.mdb").read_bytes() == b"no environment" * 1000
+
+
+async def test_readers_that_were_killed_leave_room_for_others(tmp_path: Path) -> None:
+    path = str(tmp_path / "env")
+    child = f"""
+import lmdb, os, signal
+for _ in range(126):  # as many as LMDB has places for
+    if not (child := os.fork()):
+        lmdb.open({path!r}).begin()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+    async with LmdbPersister(Store().set_content(PETS), path) as persister:
+        await persister.save()
+        subprocess.run([sys.executable, "-c", child], check=True)
+        store = Store()
+        async with LmdbPersister(store, path) as other:
+            await other.load()
+        assert store.get_content() == PETS

@@ -111,17 +111,26 @@ class LmdbPersister(DocumentPersister):
 
     async def close(self) -> None:
         """Close the environment, if it was opened here and no other persister uses it."""
-        if self._path is not None and self._environment is not None:
-            await self._thread.run(_Environments.give_back, self._path)
-        self._environment = None
-        await self._thread.close()
+        path = None if self._environment is None else self._path
+        try:
+            if path is not None:
+                await self._thread.run(_Environments.give_back, path)
+        finally:
+            self._environment = None
+            await self._thread.close()
 
     async def _run(self, work: Callable[[lmdb.Environment], T]) -> T:
         def run() -> T:
             if self._environment is None:
                 assert self._path is not None  # noqa: S101 - one of the two was given
                 self._environment = _Environments.take(self._path, self._map_bytes)
-            return work(self._environment)
+            try:
+                return work(self._environment)
+            except (lmdb.ReadersFullError, lmdb.MapFullError):
+                # Processes that were killed keep their places as readers, and the pages they read.
+                if not self._environment.reader_check():
+                    raise
+                return work(self._environment)
 
         try:
             return await self._thread.run(run)
