@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import dbm.dumb
 import json
 import shelve
@@ -10,7 +11,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import MappingPersister
 from weft.store import Store
-from weft.testing.persisters import PersisterSuite
+from weft.testing.persisters import PersisterSuite, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -137,3 +138,35 @@ async def test_an_error_of_the_mapping_is_a_storage_error() -> None:
             await persister.load()
         with pytest.raises(StorageError, match="full"):
             await persister.save()
+
+
+async def test_who_tells_of_bad_content_hears_no_error_of_the_persister() -> None:
+    mapping: dict[str, Any] = {}
+    errors: list[Exception] = []
+    told: list[Callable[[], None]] = []
+
+    def subscribe(tell: Callable[[], None]) -> Callable[[], object]:
+        told.append(tell)
+        return told.clear
+
+    async with MappingPersister(
+        Store(), mapping, subscribe=subscribe, on_ignored_error=errors.append
+    ) as persister:
+        await persister.start_auto_load(({}, {"open": True}))
+        mapping["store"] = 1
+        await asyncio.to_thread(told[0])
+        await until(lambda: bool(errors))
+        assert "holds a int" in str(errors[0])
+    assert told == []
+
+
+async def test_a_mapping_that_cannot_be_subscribed_to_is_not_looked_at_for_ever() -> None:
+    tasks = asyncio.all_tasks()
+
+    def subscribe(tell: Callable[[], None]) -> Callable[[], object]:
+        raise OSError("no more room for those who listen")
+
+    async with MappingPersister(Store(), subscribe=subscribe) as persister:
+        with pytest.raises(OSError, match="no more room"):
+            await persister.start_auto_load()
+        assert asyncio.all_tasks() == tasks

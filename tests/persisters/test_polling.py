@@ -4,6 +4,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from weft._subscribers import subscribe
 from weft.errors import StorageError
 from weft.persisters._polling import Polling
@@ -104,3 +106,25 @@ async def test_stopping_in_the_moment_in_which_it_is_woken_ends_it() -> None:
     polling._wake.set()  # what a waker in another thread does in the turn of the loop in which it is stopped
     await polling.stop()
     assert polling._task.done()
+
+
+async def test_who_is_cancelled_while_it_stops_one_hears_of_it() -> None:
+    looking, gate = asyncio.Event(), asyncio.Event()
+
+    async def look() -> None:
+        looking.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await gate.wait()
+
+    polling = Polling(0, look, lambda error: None)
+    await looking.wait()
+    stop = asyncio.create_task(polling.stop())
+    await asyncio.sleep(0)
+    stop.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await stop
+    await polling.stop()

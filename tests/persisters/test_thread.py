@@ -52,3 +52,15 @@ async def test_a_cancelled_caller_leaves_its_call_running_and_the_next_waits_for
     assert log == ["slow", "next"]
     with pytest.raises(RuntimeError):
         await thread.run(lambda: None)
+
+
+async def test_a_closing_that_is_cancelled_ends_the_thread_all_the_same() -> None:
+    thread, gate = OwnThread("weft-cancelled"), threading.Event()
+    work = asyncio.create_task(thread.run(gate.wait))
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await thread.close()
+    gate.set()
+    assert await work
+    await until(lambda: not any(one.name.startswith("weft-cancelled") for one in threading.enumerate()))

@@ -16,13 +16,16 @@ class Polling:
     """Calls ``look`` every ``seconds``, in a task of its own.
 
     Args:
-        seconds: How long to wait between two looks.
+        seconds: How long to wait between two looks; ``None``: until something calls.
         look: What to call. What it raises is reported once, until it works again.
         report: Takes those errors.
     """
 
     def __init__(
-        self, seconds: float, look: Callable[[], Awaitable[None]], report: Callable[[Exception], object]
+        self,
+        seconds: float | None,
+        look: Callable[[], Awaitable[None]],
+        report: Callable[[Exception], object],
     ) -> None:
         self._seconds = seconds
         self._look = look
@@ -52,8 +55,7 @@ class Polling:
         for end in self._ends:
             end()
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])  # to await it would swallow a cancellation of the caller
 
     async def _run(self) -> None:
         failing = False

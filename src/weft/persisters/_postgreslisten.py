@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,8 +72,7 @@ class Listening:
         if not self._watchers and self._task is not None:
             task, self._task = self._task, None
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     def wrote(self, tables: Iterable[str], by: Watcher | None) -> None:
         """Tell the others of this driver what one of them wrote: the server's news of it are its own."""

@@ -80,9 +80,11 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Close what was opened here, and end the thread."""
-        if self.given is None:
-            await self._thread.run(self._driver.close)
-        await self._thread.close()
+        try:
+            if self.given is None:
+                await self._thread.run(self._driver.close)
+        finally:
+            await self._thread.close()
 
     async def _run(
         self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R]

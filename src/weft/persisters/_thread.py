@@ -32,5 +32,7 @@ class OwnThread:
 
     async def close(self) -> None:
         """Wait for what runs there, and end the thread."""
-        await self.run(lambda: None)
-        self._executor.shutdown(wait=False)
+        try:
+            await self.run(lambda: None)
+        finally:
+            self._executor.shutdown(wait=False)

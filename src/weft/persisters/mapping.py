@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
 from weft.persisters._document import ANY, ConflictError, DocumentPersister
+from weft.persisters._polling import Polling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -96,16 +97,10 @@ class MappingPersister(DocumentPersister):
         """Subscribe where that is possible, otherwise look every ``poll_seconds``."""
         if self._subscribe is None:
             return await super().watch(listener)
-
-        def changed() -> None:
-            if self._get()[1] != self._version:  # and not our own write
-                listener()
-
-        return self._subscribe(changed)
-
-    async def unwatch(self, handle: Any) -> None:
-        """End what :meth:`watch` began."""
-        if self._subscribe is None:
-            await super().unwatch(handle)
-        else:
-            handle()
+        handle = Polling(None, lambda: self._look(listener), self._report)
+        try:
+            handle.wake_by(self._subscribe)
+        except BaseException:
+            await handle.stop()
+            raise
+        return handle
