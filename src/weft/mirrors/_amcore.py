@@ -45,7 +45,9 @@ SyncState = _core.SyncState
 # ``==``: each read makes new ones.
 Read: TypeAlias = tuple[Any, bytes]
 
-LARGE = 16 * 1024  # bytes of a saved document; some 5,000 cells
+LARGE = (
+    128 * 1024
+)  # bytes of a saved document, some 40,000 cells: to merge it pays after a few hundred writes
 
 _Heads: TypeAlias = "Sequence[bytes] | None"
 
