@@ -64,6 +64,7 @@ class DocumentPersister(Persister):
         super().__init__(store, on_ignored_error=on_ignored_error, connection=connection)
         self.poll_seconds = poll_seconds
         self._version: object = ANY  # of the text that the Store was last made of or written to; ANY: none
+        # The last one known of, so that each is told of once: also one that was there before.
         self._told: object = ANY
 
     @abstractmethod
@@ -99,7 +100,7 @@ class DocumentPersister(Persister):
         self._version = ANY
         data, version = await self.fetch()
         content = None if not data else parse_content(data)
-        self._version = version
+        self._version = self._told = version
         return content
 
     async def write(
@@ -138,7 +139,8 @@ class DocumentPersister(Persister):
 
     async def _put(self, data: bytes, expected: object) -> object:
         self._version = ANY  # unknown, if this is cut off half-way
-        return await self.put(data, expected)
+        self._told = await self.put(data, expected)
+        return self._told
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Look for other versions every ``poll_seconds``."""

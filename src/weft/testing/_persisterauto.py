@@ -151,6 +151,19 @@ class AutomaticTests(PersisterHooks):
             await self.write_raw(PETS)
             await until(lambda: store.get_content() == PETS)
 
+    async def test_auto_load_hears_of_others_who_put_back_what_they_had_written(self) -> None:
+        if not self.notifies:
+            pytest.skip("this place tells of no changes")
+        store = Store()
+        async with self.make(store) as persister:
+            await persister.start_auto_persisting(PETS)
+            for _ in range(2):
+                await self.write_raw(MORE)
+                await until(lambda: store.get_content() == MORE)
+                store.set_cell("pets", "fido", "price", 99)
+                await until(lambda: at_rest(persister))
+            assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 99
+
     async def test_after_the_stop_nothing_is_loaded_or_saved_by_itself(self) -> None:
         store = Store()
         async with self.make(store) as persister:
