@@ -359,6 +359,21 @@ async def test_libsql_would_cut_text_off_at_a_nul_so_it_is_refused(tmp_path: Pat
     driver.close()
 
 
+async def test_a_row_with_a_nul_does_not_keep_libsql_from_saving_others(tmp_path: Path) -> None:
+    driver, errors, store = LibsqlDriver(tmp_path / "store.db"), list[str](), Store()
+    config = TablesConfig(save={"pets": TableSave("pets")})
+    async with SqliteTablesPersister(
+        store, driver, config, on_ignored_error=lambda error: errors.append(str(error))
+    ) as persister:
+        await persister.start_auto_save()
+        store.set_cell("pets", "fido", "name", "fi\0do").set_cell("pets", "felix", "name", "felix")
+        await until(lambda: at_rest(persister))
+    assert driver.execute("SELECT * FROM pets") == [("felix", "felix")]
+    driver.close()
+    assert len(errors) == 1
+    assert "NUL" in errors[0]
+
+
 POWERSYNC = INTEROP / "node_modules" / "@powersync" / "node" / "lib" / "libpowersync_x64.linux.so"
 
 

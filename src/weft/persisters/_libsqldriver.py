@@ -19,7 +19,8 @@ __all__ = ["LibsqlDriver"]
 
 # A server forgets a connection that was silent for ten seconds, and counts changes anew on the next.
 _SILENCE_SECONDS = 5.0
-_REFUSALS = ("constraint failed", "datatype mismatch")
+_NUL = "libsql cannot keep a NUL character"
+_REFUSALS = ("constraint failed", "datatype mismatch", _NUL)
 # The package holds the interpreter while it waits for a server: two transactions of one process would wait
 # for each other until the server gives up, so all persisters on one server take turns.
 _QUEUES: dict[str, object] = {}
@@ -121,5 +122,5 @@ def _checked(params: Sequence[Any]) -> tuple[Any, ...]:
     """Refuse what the package would change without a word: it cuts text off at a NUL."""
     for param in params:
         if isinstance(param, str) and "\0" in param:
-            raise ValueError(f"libsql cannot keep a NUL character: {param!r:.100}")
+            raise ValueError(f"{_NUL}: {param!r:.100}")
     return tuple(params)
