@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -605,3 +606,27 @@ async def test_text_that_is_too_long_for_its_column_is_an_error_and_not_cut_off(
             store.set_table("t", {"abc": row})
         await persister.save()
     assert await run(dsn, "SELECT _id, x, y, z::text FROM short") == [("abc", "abc", "de ", "101")]
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values())
+@pytest.mark.parametrize("dsn", ["postgres//u:secret@h/db", "postgresql://u:secret/%word@127.0.0.1:1/db"])
+async def test_an_error_of_a_dsn_shows_no_password(driver: type[PostgresDriver], dsn: str) -> None:
+    store = Store().set_content(PETS)
+    async with PostgresJsonPersister(store, driver(dsn)) as persister:
+        for verb in (persister.load, persister.start_auto_load):
+            with pytest.raises(StorageError) as caught:
+                await verb()
+            assert "secret" not in "".join(traceback.format_exception(caught.value))
+    assert store.get_content() == PETS
+
+
+async def test_tables_that_others_empty_are_empty_and_are_not_filled_again(
+    database: PostgresDriver, dsn: str
+) -> None:
+    config, store = TablesConfig(load={"emptied": "t"}, save={"t": "emptied"}), Store()
+    async with PostgresTablesPersister(store, database, config) as persister:
+        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
+        await until(lambda: at_rest(persister))
+        await run(dsn, "TRUNCATE emptied")
+        await until(lambda: not store.has_tables() and at_rest(persister))
+        assert await run(dsn, "SELECT * FROM emptied") == []

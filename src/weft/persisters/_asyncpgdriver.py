@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from weft.persisters._postgresdriver import CONNECT_SECONDS, PING_SECONDS, PostgresDriver
+from weft.errors import StorageError
+from weft.persisters._postgresdriver import CONNECT_SECONDS, PING_SECONDS, UNREADABLE_DSN, PostgresDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,10 @@ class AsyncpgDriver(PostgresDriver):
     async def _connect(self) -> asyncpg.Connection[Any]:
         # In a session that is not ours alone, names of prepared statements are others' too.
         options = {} if self.listens else {"statement_cache_size": 0}
-        return await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, **options)
+        try:
+            return await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, **options)
+        except ValueError:
+            raise StorageError(UNREADABLE_DSN) from None  # which shows a part of it
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """Run one statement; those of a transaction's begin and end as one message."""

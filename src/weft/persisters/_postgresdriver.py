@@ -14,13 +14,18 @@ from weft.persisters._postgreslisten import Listening
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CONNECT_SECONDS", "PING_SECONDS", "PostgresDriver"]
+__all__ = ["CONNECT_SECONDS", "PING_SECONDS", "UNREADABLE_DSN", "PostgresDriver"]
 
 CONNECT_SECONDS = 10.0
 """How long a server may take to let us in."""
 PING_SECONDS = 5.0
 """How long a connection that listens is silent before it is asked whether it lives, and how long any may take
 to say so."""
+UNREADABLE_DSN = (
+    "PostgreSQL: the DSN cannot be read; in a URL, characters such as / # % and @ of a password have to be"
+    " percent-encoded"
+)
+"""Instead of the libraries' errors, which quote from the DSN, and so from a password."""
 
 
 class PostgresDriver(ABC):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from weft.persisters._postgresdriver import CONNECT_SECONDS, PING_SECONDS, PostgresDriver
+from weft.errors import StorageError
+from weft.persisters._postgresdriver import CONNECT_SECONDS, PING_SECONDS, UNREADABLE_DSN, PostgresDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,12 +35,15 @@ class PsycopgDriver(PostgresDriver):
         return True
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(
-            self._dsn,
-            autocommit=True,
-            connect_timeout=round(CONNECT_SECONDS),
-            cursor_factory=psycopg.AsyncRawCursor,
-        )
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                self._dsn,
+                autocommit=True,
+                connect_timeout=round(CONNECT_SECONDS),
+                cursor_factory=psycopg.AsyncRawCursor,
+            )
+        except psycopg.ProgrammingError:
+            raise StorageError(UNREADABLE_DSN) from None  # which shows a part of it
         if not self.listens:
             connection.prepare_threshold = None
         return connection
