@@ -8,7 +8,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import create_custom_persister
 from weft.store import Store
-from weft.testing.persisters import PETS, PersisterSuite
+from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -168,3 +168,36 @@ async def test_what_a_function_raises_is_the_cause_of_a_storage_error() -> None:
             with pytest.raises(StorageError, match="broken failed") as caught:
                 await verb()
             assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+async def test_what_others_wrote_and_cannot_be_loaded_yet_is_not_overwritten() -> None:
+    place: list[Any] = [PETS]
+    listeners: list[Callable[[], None]] = []
+    failures: list[Exception] = []
+    store = Store()
+
+    def get_persisted() -> Any:
+        if failures:
+            raise failures.pop()
+        return place[0]
+
+    async def set_persisted(get_content: Callable[[], Any], _: object) -> None:
+        place[0] = get_content()
+
+    async with create_custom_persister(
+        store,
+        get_persisted,
+        set_persisted,
+        listeners.append,
+        lambda handle: listeners.clear(),
+        on_ignored_error=lambda error: None,
+    ) as persister:
+        persister.first_retry_seconds = 0.005
+        await persister.start_auto_persisting()
+        place[0] = MORE
+        failures.extend([ConnectionError("away")] * 3)
+        listeners[0]()
+        store.set_cell("pets", "fido", "price", 6)
+        await until(lambda: at_rest(persister) and not failures)
+        expected = Store().set_content(MORE).set_cell("pets", "fido", "price", 6).get_content()
+        assert place[0] == store.get_content() == expected

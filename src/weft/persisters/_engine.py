@@ -201,7 +201,7 @@ class Engine(ABC):
                 return
             if self._inbox:  # older than what is saved now: it is looked at again, and not delivered after it
                 self._inbox.clear()
-                self._stale = self._auto_loading
+                self._lost_sight()
             async with self._operation(Event.SAVE):
                 taken = self._side.take_dirty()
                 changes = self._side.changes(taken) if automatic else None
@@ -213,7 +213,7 @@ class Engine(ABC):
                     self._poke()
                     raise
                 if not automatic:
-                    self._covers = True
+                    self._covers = not self._stale
                 if not automatic or taken.everything:
                     self._known = True
         self._poke()
@@ -234,6 +234,7 @@ class Engine(ABC):
             return
         if (content is None and changes is None) or self._status is Status.SAVING:
             self._stale = True  # in a save nobody knows which of the two came first
+            self._covers = False
         elif self._turns.free and not self._inbox and not self._store._busy:
             self._deliver(content, changes)
         else:
