@@ -630,3 +630,27 @@ async def test_tables_that_others_empty_are_empty_and_are_not_filled_again(
         await run(dsn, "TRUNCATE emptied")
         await until(lambda: not store.has_tables() and at_rest(persister))
         assert await run(dsn, "SELECT * FROM emptied") == []
+
+
+async def test_a_destroy_that_is_cancelled_disconnects_all_the_same(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(dsn, "CREATE TABLE tinybase(_id text PRIMARY KEY, store text)")
+    holder = await asyncpg.connect(dsn)
+    await holder.execute("BEGIN; LOCK TABLE tinybase")
+    persister = PostgresJsonPersister(Store().set_content(PETS), database)
+    save = asyncio.create_task(persister.save())
+
+    async def waits() -> bool:
+        return bool(await run(dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+    await until(waits)
+    save.cancel()
+    await asyncio.wait([save])
+    destroy = asyncio.create_task(persister.destroy())
+    await until(lambda: persister._closed)
+    destroy.cancel()
+    await asyncio.wait([destroy])
+    assert destroy.cancelled()
+    assert database._connection is None
+    await holder.close()

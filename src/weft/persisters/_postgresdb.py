@@ -131,11 +131,13 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Use the driver no more; the last user disconnects it."""
-        await self._transactions.rest()
-        self._driver._users -= 1
-        if not self._driver._users:
-            await self._driver.close()
-            self._driver._busy = asyncio.Lock()  # the next user may have another event loop
+        try:
+            await self._transactions.rest()
+        finally:
+            self._driver._users -= 1
+            if not self._driver._users:
+                await self._driver.close()
+                self._driver._busy = asyncio.Lock()  # the next user may have another event loop
 
 
 def _driver_for(dsn: str) -> PostgresDriver:

@@ -215,11 +215,12 @@ class Transactions:
 
     async def rest(self) -> None:
         """Wait until what cancelled callers left is done, or give it up."""
-        if self._running:
-            _, silent = await asyncio.wait(self._running, timeout=PING_SECONDS)
-            if silent:
-                self.give_up()
-                await asyncio.wait(silent)
+        if running := set(self._running):
+            try:
+                await asyncio.wait(running, timeout=PING_SECONDS)
+            finally:
+                self.give_up()  # those that are silent, or all where the caller is cancelled
+                await asyncio.wait(running)
 
 
 def _refuses_row(error: Exception) -> bool:
