@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,3 +135,20 @@ async def test_an_empty_text_is_nothing_yet() -> None:
         await persister.start_auto_persisting(PETS)
         await until(lambda: at_rest(persister))
         assert store.get_content() == persister.there == PETS
+
+
+async def test_a_transaction_that_begins_while_an_empty_place_is_read_is_saved_whole_or_not_at_all() -> None:
+    store = Store().set_content(PETS)
+
+    class Interrupted(FakeText):
+        async def fetch(self) -> tuple[bytes | None, object]:
+            if not self.text:
+                store.start_transaction().set_value("open", "half")
+            return await super().fetch()
+
+    async with Interrupted(store) as persister:
+        start = asyncio.create_task(persister.start_auto_save())
+        await until(lambda: store.get_value("open") == "half")
+        store.finish_transaction(lambda _: True)
+        await start
+        assert persister.there == store.get_content() == PETS
