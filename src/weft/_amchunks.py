@@ -156,12 +156,15 @@ def inflate(data: bytes, bound: int = _MAX_INFLATED) -> bytes:
     return content
 
 
-def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> None:
+def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> tuple[bytes, ...]:
     """Look how much a document chunk unpacks to, before the binding unpacks it.
 
     Args:
         chunk: Of kind ``DOCUMENT``.
         bound: Bytes that its columns may have altogether.
+
+    Returns:
+        The heads of the document.
 
     Raises:
         RemoteProtocolError: It is malformed, or unpacks to more bytes or operations than it may.
@@ -172,7 +175,10 @@ def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> None:
     for _ in range(min(count, end)):  # reading past the end is refused
         _, at = read_bytes(data, at, end)  # an actor
     count, at = read_uint(data, at, end)
-    at += 32 * count  # heads
+    if 32 * count > end - at:
+        raise RemoteProtocolError("an Automerge document names more heads than it holds")
+    heads = tuple([data[i : i + 32] for i in range(at, at + 32 * count, 32)])
+    at += 32 * count
     columns: list[tuple[int, int]] = []
     changes = 0
     for which in range(2):  # of the changes, of the operations
@@ -199,6 +205,7 @@ def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> None:
             _count_entries(column)
         elif index < changes and spec & ~_DEFLATED == _TIME:
             _check_times(column)
+    return heads
 
 
 def check_time(time: int) -> None:

@@ -14,14 +14,14 @@ import pytest
 from support.amdocs import sync
 from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes
 from weft._amchange import decode_change
-from weft._amchunks import COMPRESSED, DOCUMENT, split_chunks
-from weft._amsync import make_sync_message
+from weft._amchunks import COMPRESSED, DOCUMENT, change_hash, split_chunks
+from weft._amsync import make_sync_message, parse_sync_message
 from weft._leb128 import write_int, write_uint
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import Limits
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType, SyncState, decode_message, new_core
 from weft.mirrors._amlog import compact_rows
-from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
+from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent, PeerState
 
 
 def put(document: AutomergeDocument, key: str, number: int, *, origin: object = None) -> None:
@@ -185,6 +185,84 @@ def test_changes_that_wait_survive_a_message_that_is_refused() -> None:
         document.apply_changes([_numbered_wrongly(document)])
     assert not document.apply_changes(changes[1:2])
     assert len(content(document)) == 3
+
+
+def _talk(one: AutomergeDocument, its: PeerState, other: AutomergeDocument, state: PeerState) -> int:
+    """Let two documents say all that they have to say; gives how many messages that took."""
+    count = 0
+    for _ in range(20):
+        said = one.generate_sync_message(its), other.generate_sync_message(state)
+        if said == (None, None):
+            return count
+        for end, known, message in ((other, state, said[0]), (one, its, said[1])):
+            if message is not None:
+                end.receive_sync_message(known, message)
+                count += 1
+    raise AssertionError("they talk for ever")
+
+
+def test_who_sends_what_cannot_be_applied_yet_keeps_nobody_else_from_syncing() -> None:
+    """A peer that is asked for what it has not got, and is told nothing else, brings nothing any more."""
+    changes = log_of(3)
+    server, honest, state, its = AutomergeDocument(), AutomergeDocument(), PeerState(), PeerState()
+    put(honest, "a", 1)
+    _talk(server, state, honest, its)
+    late = PeerState()
+    server.receive_sync_message(late, make_sync_message((), [changes[2], changes[0]]))
+    for number in range(3):
+        put(honest, "a", number)
+        put(server, "b", number)
+        _talk(server, state, honest, its)
+        assert content(server) == content(honest) == {"a": number, "b": number, "k0": 0}
+    asked = server.generate_sync_message(late)
+    assert asked is not None
+    assert [change_hash(changes[1])] == list(parse_sync_message(asked).needs)
+    server.receive_sync_message(late, make_sync_message((), changes[1:2]))
+    assert content(server) == {"a": 2, "b": 2, "k0": 0, "k1": 1, "k2": 2}
+    assert not server.apply_changes(())
+    AutomergeDocument(server.save())
+
+
+def test_what_waits_goes_with_its_peer_and_harms_nobody() -> None:
+    first, second = log_of(2)
+    (decoy,) = AutomergeDocument.from_rows([first]).changes_since(())
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    bad = PeerState()
+    poison = _numbered_wrongly(AutomergeDocument.from_rows([document.save()]))
+    late = bytearray(poison[split_chunks(poison)[0].start :])
+    late[1:33] = change_hash(decoy)  # it waits for an honest change, and could not be applied behind it
+    document.receive_sync_message(bad, make_sync_message((), [chunk(1, bytes(late))]))
+    assert not document.apply_changes([first, second])
+    assert content(document) == {"a": 1, "k0": 0, "k1": 1}
+    with pytest.raises(RemoteProtocolError):
+        document.receive_sync_message(bad, make_sync_message(()))
+    assert content(document) == {"a": 1, "k0": 0, "k1": 1}
+
+
+def test_what_waits_is_bounded() -> None:
+    document = AutomergeDocument(limits=Limits(max_message=300))
+    state = document.new_sync_state()
+    *rest, last_but_two, _, last = log_of(9)
+    document.receive_sync_message(state, make_sync_message((), [last]))
+    document.receive_sync_message(state, make_sync_message((), [last_but_two]))
+    with pytest.raises(RemoteProtocolError, match="too many"):
+        document.receive_sync_message(state, make_sync_message((), rest[1:3]))
+    assert document.heads == ()
+
+
+def test_a_saved_document_that_the_binding_passes_over_is_refused_and_not_remembered() -> None:
+    document = AutomergeDocument()
+    saved, _ = honest_changes()
+    body = bytearray(saved[split_chunks(saved)[0].start :])
+    at = 1 + 17 + 1  # its one head
+    body[at : at + 32] = bytes(32)
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([chunk(DOCUMENT, bytes(body))])
+    put(document, "a", 1)
+    with pytest.raises(RemoteProtocolError, match="numbered"):
+        document.apply_changes([_numbered_wrongly(document)])  # it is put back as it was
+    assert content(document) == {"a": 1}
 
 
 def _numbered_wrongly(document: AutomergeDocument) -> bytes:

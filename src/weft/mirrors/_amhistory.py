@@ -8,7 +8,7 @@ from weft._amchunks import MAX_COUNTER
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from weft.mirrors._amcore import CoreChange, CoreDocument
 
@@ -70,6 +70,29 @@ class History:
             max_ops[change.hash] = change.max_op
         if not named.issuperset(max_ops) or not max_ops.keys() >= set(after).difference(before):
             raise RemoteProtocolError("a change is not written the way Automerge writes it")
+
+    def waiting(
+        self, core: CoreDocument, changes: Iterable[CoreChange], received: Mapping[bytes, Sequence[bytes]]
+    ) -> frozenset[bytes]:
+        """Which of the changes that were received wait for others that have not come.
+
+        Args:
+            core: The document, which was given them.
+            changes: What is new in it.
+            received: Hashes of what was received, each with what it follows on; nothing where that came too.
+
+        Raises:
+            RemoteProtocolError: The binding has passed over one that waits for none.
+        """
+        new = {change.hash for change in changes}
+        late = {name for name in received if name not in new and name not in self._max_ops}
+        if not late:
+            return frozenset()
+        known = {change.hash for change in core.get_changes([])}
+        late -= known
+        if any(known.issuperset(received[name]) for name in late):
+            raise RemoteProtocolError("the binding passes over a change")
+        return frozenset(late)
 
     def _learn(self, core: CoreDocument) -> None:
         self._max_ops = {known.hash: known.max_op for known in core.get_changes([])}

@@ -52,10 +52,13 @@ _MAX_UNREAD = 31
 class PeerState:
     """What is known of one peer over one connection."""
 
-    __slots__ = ("core", "unread")
+    __slots__ = ("core", "held", "unread")
 
     def __init__(self) -> None:
         self.core = SyncState()
+        # Its changes that wait for others. Nobody else is asked for those: a peer that is asked for what it
+        # has not got, and is told nothing else, brings nothing any more.
+        self.held: list[bytes] = []
         self.unread: int | None = None  # confirmations since a message was read; the first is read
 
 
@@ -260,10 +263,10 @@ class AutomergeDocument:
             cause = error or failure
             raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
 
-    def _remember(self, chunks: Sequence[bytes]) -> None:
+    def _remember(self, chunks: Sequence[bytes], *, forks: bool = True) -> None:
         self._log += chunks
         self._log_size += sum(map(len, chunks))
-        if len(self._log) > _MAX_LOG or self._log_size > _MAX_LOG_SIZE:
+        if forks and (len(self._log) > _MAX_LOG or self._log_size > _MAX_LOG_SIZE):
             self._spare = self._core.fork()
             self._log.clear()
             self._log_size = 0
@@ -311,7 +314,16 @@ class AutomergeDocument:
             RemoteProtocolError: What the peer has announced cannot be answered; drop the connection.
             LocalProtocolError: A transaction is open.
         """
-        return self._generate(state.core)
+        self._expect_idle("synced")
+        core = self._core
+        if state.held:
+            with contained("look for changes"):
+                asking = core.fork()
+                held = make_sync_message((), state.held)
+                asking.receive_sync_message(SyncState(), decode_message(held))
+                if asking.get_heads() == core.get_heads():  # else they wait no longer, but for its answer
+                    core = asking
+        return self._generate(state.core, core)
 
     def receive_sync_message(self, state: PeerState, data: bytes, *, origin: object = None) -> Heads:
         """Take in a peer's message and tell of what is new.
@@ -324,9 +336,11 @@ class AutomergeDocument:
         Returns:
             The sender's heads, as the message announces them, sorted.
 
+        Changes that wait for others are kept in the peer's state until these come.
+
         Raises:
-            RemoteProtocolError: It is not a sync message. Nothing was applied; drop the connection, for its
-                state may have suffered.
+            RemoteProtocolError: It is no sync message, a change of the peer that waited is refused, or too
+                many wait. Drop the connection, for its state may have suffered.
             LocalProtocolError: A transaction is open.
         """
         self._expect_idle("synced")
@@ -337,28 +351,36 @@ class AutomergeDocument:
         # That the peer has what it was sent, and needs nothing, changes no message to come: nothing is sent
         # twice. But the more of these are left unread, the more the binding thinks over for the next message.
         confirms = bool(heads) and not message.needs and not message.chunks
-        confirms = confirms and self._history.has(heads)
+        confirms = confirms and not state.held and self._history.has(heads)
         if confirms and state.unread is not None and state.unread < _MAX_UNREAD:
             state.unread += 1
             return heads
-        self._receive(state.core, message, data, origin)
+        held = self._receive(state.core, message, data, origin, holds=True)
+        if state.held:
+            data = make_sync_message((), state.held + held)
+            held = self._receive(SyncState(), parse_sync_message(data), data, origin, holds=True)
+        if sum(map(len, held)) > self._limits.max_message:
+            raise RemoteProtocolError("too many changes wait for others")
+        state.held = held
         state.unread = 0 if confirms else None
         return heads
 
-    def _generate(self, state: SyncState) -> bytes | None:
-        self._expect_idle("synced")
+    def _generate(self, state: SyncState, core: CoreDocument) -> bytes | None:
         with contained("answer a sync message"):
-            message = self._core.generate_sync_message(state)
+            message = core.generate_sync_message(state)
             return None if message is None else bytes(message.encode())
 
-    def _receive(self, state: SyncState, message: SyncMessage, data: bytes, origin: object) -> None:
+    def _receive(
+        self, state: SyncState, message: SyncMessage, data: bytes, origin: object, *, holds: bool = False
+    ) -> list[bytes]:
         decoded: dict[bytes, Decoded] = {}
+        heads: list[bytes] = []
         for chunk in message.chunks:
             if chunk.kind == DOCUMENT:
-                check_document(chunk)
+                heads += check_document(chunk)
             else:
                 decoded[chunk.hash] = decode_change(chunk.data)
-        self._apply(state, message, data, origin, decoded)
+        return self._apply(state, message, data, origin, decoded, heads, holds=holds)
 
     def _apply(
         self,
@@ -367,22 +389,37 @@ class AutomergeDocument:
         data: bytes,
         origin: object,
         decoded: Mapping[bytes, Decoded],
-    ) -> None:
+        heads: Iterable[bytes] = (),
+        *,
+        holds: bool = False,
+    ) -> list[bytes]:
+        """Apply changes, and tell of them; gives those that wait for others, if they are to be held."""
         before = self.heads
+        with contained("read a sync message"):
+            coded = decode_message(data)
         try:
             with contained("apply a sync message"):
-                self._core.receive_sync_message(state, decode_message(data))
+                self._core.receive_sync_message(state, coded)
                 if not message.chunks:
-                    return
+                    return []
                 changes = self._core.get_changes(before)
                 self._history.check(self._core, changes, before)
+                received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
+                waiting = self._history.waiting(self._core, changes, received)
                 if not before:
                     self._load_anew(message.chunks)
         except RemoteProtocolError:
             self._restore(before)
             raise
-        self._remember([chunk.data for chunk in message.chunks])
+        late = [chunk.data for chunk in message.chunks if chunk.hash in waiting]
+        applied = [change.raw_bytes for change in changes]
+        if late and holds:
+            self._remember(applied, forks=False)
+            self._restore(self.heads)
+            applied = []
+        self._remember(applied if holds else applied + late)
         self._changed(before, changes, origin, decoded)
+        return late if holds else []
 
     def _load_anew(self, chunks: Sequence[Chunk]) -> None:
         """Have a large document that came as a whole in the form in which it is quickly written."""
@@ -393,7 +430,7 @@ class AutomergeDocument:
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""
-        data = self._generate(state)
+        data = self._generate(state, self._core)
         return () if data is None else parse_sync_message(data).needs
 
     # -- telling ---------------------------------------------------------------------------------------------
