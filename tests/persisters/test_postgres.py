@@ -28,7 +28,7 @@ from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, at_rest, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from support.postgres import PostgresServer
     from weft.changes import Content
@@ -654,3 +654,20 @@ async def test_a_destroy_that_is_cancelled_disconnects_all_the_same(
     assert destroy.cancelled()
     assert database._connection is None
     await holder.close()
+
+
+async def test_who_hears_of_each_statement_stops_no_save_by_failing(database: PostgresDriver) -> None:
+    errors: list[Exception] = []
+    heard: list[tuple[str, list[object]]] = []
+
+    def hear(sql: str, params: Sequence[object]) -> None:
+        heard.append((sql, list(params)))
+        raise ZeroDivisionError
+
+    async with PostgresJsonPersister(
+        Store().set_content(PETS), database, on_sql_command=hear, on_ignored_error=errors.append
+    ) as persister:
+        await persister.save()
+    text = Store().set_content(PETS).get_json()
+    assert [params for sql, params in heard if sql.startswith("INSERT")] == [["_", text]]
+    assert [type(error) for error in errors] == [ZeroDivisionError] * len(heard)

@@ -508,3 +508,26 @@ async def test_tables_that_never_held_anything_get_the_initial_content(path: Pat
     async with SqliteTablesPersister(Store(), path, config) as persister:
         await persister.start_auto_persisting(({"pets": {"fido": {"price": 5}}}, {}), start_save_first=True)
     assert await load(path, config) == ({"pets": {"fido": {"price": 5}}}, {})
+
+
+@pytest.mark.parametrize("kind", ["json", "tables"])
+async def test_who_fails_to_hear_of_a_statement_stops_no_save(kind: str, path: Path) -> None:
+    errors: list[Exception] = []
+    heard: list[str] = []
+
+    def hear(sql: str, params: object) -> None:
+        heard.append(sql)
+        raise ZeroDivisionError
+
+    store = Store().set_content(PETS)
+    options: Any = {"on_sql_command": hear, "on_ignored_error": errors.append}
+    async with (
+        SqliteJsonPersister(store, path, **options)
+        if kind == "json"
+        else SqliteTablesPersister(store, path, PETS_CONFIG, **options)
+    ) as persister:
+        await persister.save()
+        await persister.load()
+    assert store.get_content() == PETS
+    assert [type(error) for error in errors] == [ZeroDivisionError] * len(heard)
+    assert any(sql.startswith("INSERT") for sql in heard)

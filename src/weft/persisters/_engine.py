@@ -17,6 +17,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft.errors import StorageError
@@ -165,10 +166,16 @@ class Engine(ABC):
     def _step(self, event: Event) -> None:
         self._status = TRANSITIONS[self._status, event]
         for listener in list(self._status_listeners.values()):
-            try:
-                listener(self, self._status)
-            except Exception as error:  # noqa: BLE001 - reported: a listener must not stop a save
-                self._report(error)
+            self._tell_listener(listener, self, self._status)
+
+    def _guarded(self, listener: Callable[..., object] | None) -> Callable[..., object] | None:
+        return None if listener is None else partial(self._tell_listener, listener)
+
+    def _tell_listener(self, listener: Callable[..., object], *args: object) -> None:
+        try:
+            listener(*args)
+        except Exception as error:  # noqa: BLE001 - reported: a listener must not stop a save
+            self._report(error)
 
     async def _load(self, initial: Content | Callable[[], Content] | None = None) -> None:
         async with self._operation(Event.LOAD):

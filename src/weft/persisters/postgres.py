@@ -56,7 +56,7 @@ class PostgresJsonPersister(DocumentPersister):
         _refuse_long_names(
             (self._cell.store_table_name, self._cell.store_id_column_name, self._cell.store_column_name)
         )
-        self._db = PostgresDatabase(database, on_sql_command, self._report)
+        self._db = PostgresDatabase(database, self._guarded(on_sql_command), self._report)
         super().__init__(
             store,
             poll_seconds=auto_load_interval_seconds,
@@ -130,7 +130,7 @@ class PostgresTablesPersister(TablesPersister):
         row_ids = [save.row_id_column_name for save in saves]
         _refuse_long_names([*self._watched, *self._watched.values(), *self._saved, *row_ids])
         self._dialect = PostgresDialect(text)
-        self._db = PostgresDatabase(database, on_sql_command, self._report)
+        self._db = PostgresDatabase(database, self._guarded(on_sql_command), self._report)
         super().__init__(store, config, on_ignored_error=on_ignored_error, connection=self._db.queue)
 
     async def read(self) -> RawContent | None:

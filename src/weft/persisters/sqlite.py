@@ -56,7 +56,7 @@ class SqliteJsonPersister(DocumentPersister):
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
         on_ignored_error: Callable[[Exception], object] | None = None,
     ) -> None:
-        self._db = SqliteDatabase(database, on_sql_command)
+        self._db = SqliteDatabase(database, self._guarded(on_sql_command))
         super().__init__(
             store,
             poll_seconds=auto_load_interval_seconds,
@@ -120,7 +120,7 @@ class SqliteTablesPersister(TablesPersister):
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
         on_ignored_error: Callable[[Exception], object] | None = None,
     ) -> None:
-        self._db = SqliteDatabase(database, on_sql_command)
+        self._db = SqliteDatabase(database, self._guarded(on_sql_command))
         super().__init__(store, config, on_ignored_error=on_ignored_error, connection=self._db.queue)
 
     async def read(self) -> RawContent | None:
