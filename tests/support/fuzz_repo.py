@@ -24,7 +24,7 @@ from support.bridged import DOCUMENT, Tables
 from support.bridged import ROOM as BRIDGED
 from support.fuzzing import mutated
 from support.provided import AT_ONCE
-from support.servers import serving
+from support.servers import eventually, serving
 from weft import Store
 from weft._amsync import make_sync_message
 from weft.errors import (
@@ -129,12 +129,14 @@ async def server(
                 await two.flush()
                 one.store.set_cell("marks", "other", "number", marks)
                 await one.flush()
-        await two.flush()
+        room = running.documents.rooms.get(storage_name(DOCUMENT)) if running.documents else None
+        assert room is not None
+        await eventually(lambda: one.store.get_table("marks") == two.store.get_table("marks"))
+        await eventually(lambda: provider.document.heads == room.document.heads)
         rows = await storage.load(storage_name(DOCUMENT))
         document = AutomergeDocument.from_rows(rows)
         whole = (
             document.heads == provider.document.heads == AutomergeDocument(document.save()).heads
-            and one.store.get_table("marks") == two.store.get_table("marks")
             and len(one.store.get_table("marks")) == 2
         )
     return {"closed": closed, "wrong": [], "whole": whole}
