@@ -321,7 +321,9 @@ async def test_tinybase_loads_saves_and_follows_the_same_server(site: Site) -> N
             for number in range(3):
                 store.set_row("pets", f"py{number}", {"price": number})
                 await until(same)
-                await js.store("setRow", "pets", f"js{number}", {"price": number})
-                await until(lambda row=f"js{number}": store.has_row("pets", row))  # type: ignore[misc]
-            await js.store("delRow", "pets", "fido")
-            await until(lambda: not store.has_row("pets", "fido"))
+                row = f"js{number}"
+                edit = ("setRow", "pets", row, {"price": number})
+                await js.edit(edit, ("delRow", "pets", row), lambda row=row: store.has_row("pets", row))  # type: ignore[misc]
+                await until(same)
+            fido = ("setRow", "pets", "fido", PETS[0]["pets"]["fido"])
+            await js.edit(("delRow", "pets", "fido"), fido, lambda: not store.has_row("pets", "fido"))

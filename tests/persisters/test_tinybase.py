@@ -238,27 +238,15 @@ async def follow(place: Place) -> None:
             async def same() -> bool:
                 return await js.content() == store.get_content()
 
-            async def by_js(edit: tuple[Any, ...], back: tuple[Any, ...], there: Callable[[], bool]) -> None:
-                for _ in range(8):
-                    await js.store(*edit)
-                    try:
-                        await until(there, seconds=1)
-                    except AssertionError:
-                        # TinyBase drops an automatic save while it loads, here what we have just written.
-                        await js.store(*back)
-                    else:
-                        return
-                raise AssertionError(f"an edit of TinyBase's did not arrive: {edit}")
-
             for number in range(5):
                 store.set_row("pets", f"py{number}", {"species": "dog", "price": number})
                 await until(same)
                 row = f"js{number}"
                 edit = ("setRow", "pets", row, {"species": "cat", "price": number})
-                await by_js(edit, ("delRow", "pets", row), lambda row=row: store.has_row("pets", row))  # type: ignore[misc]
+                await js.edit(edit, ("delRow", "pets", row), lambda row=row: store.has_row("pets", row))  # type: ignore[misc]
                 await until(same)
             fido = ("setRow", "pets", "fido", PETS[0]["pets"]["fido"])
-            await by_js(("delRow", "pets", "fido"), fido, lambda: not store.has_row("pets", "fido"))
+            await js.edit(("delRow", "pets", "fido"), fido, lambda: not store.has_row("pets", "fido"))
             store.del_row("pets", "js0")
             await until(same)
             store.set_value("open", "no")

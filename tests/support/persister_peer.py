@@ -7,8 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any, Self
 
 from support.node import INTEROP, node_missing
+from weft.testing.persisters import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 __all__ = ["TinyBasePeer"]
@@ -41,6 +43,18 @@ class TinyBasePeer:
 
     async def persister(self, call: str, *args: Any) -> Any:
         return await self._ask("persister", call, args)
+
+    async def edit(self, edit: tuple[Any, ...], back: tuple[Any, ...], arrived: Callable[[], bool]) -> None:
+        """Edit the Store until the edit has arrived: TinyBase drops an automatic save while it loads."""
+        for _ in range(8):
+            await self.store(*edit)
+            try:
+                await until(arrived, seconds=1)
+            except AssertionError:
+                await self.store(*back)
+            else:
+                return
+        raise AssertionError(f"an edit of TinyBase's did not arrive: {edit}")
 
     async def content(self) -> tuple[Any, Any]:
         tables, values = await self.store("getContent")
