@@ -13,6 +13,7 @@ import pytest
 
 from support.amdocs import sync
 from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes
+from weft import _amchunks
 from weft._amchange import decode_change
 from weft._amchunks import COMPRESSED, DOCUMENT, change_hash, split_chunks
 from weft._amsync import make_sync_message, parse_sync_message
@@ -238,6 +239,21 @@ def test_what_waits_goes_with_its_peer_and_harms_nobody() -> None:
     with pytest.raises(RemoteProtocolError):
         document.receive_sync_message(bad, make_sync_message(()))
     assert content(document) == {"a": 1, "k0": 0, "k1": 1}
+
+
+def test_a_document_may_have_more_operations_the_larger_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_amchunks, "MAX_OPS", 50)
+    long_history, bomb = AutomergeDocument(), AutomergeDocument()
+    for number in range(400):
+        put(long_history, f"k{number % 7}", number * 999)
+    with bomb.transaction() as tx:
+        tx.splice_text(tx.put_object(ROOT, "text", ObjType.Text), 0, 0, "x" * 20_000)
+    document = AutomergeDocument()
+    assert not document.apply_changes([long_history.save()])
+    assert document.heads == long_history.heads
+    with pytest.raises(RemoteProtocolError, match="too many operations"):
+        document.apply_changes([bomb.save()])
+    assert document.heads == long_history.heads
 
 
 def test_what_waits_is_bounded() -> None:
