@@ -11,10 +11,8 @@ once storage has it (``Send.after_stored``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from weft._amchunks import change_hash
 from weft._amsync import parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -45,11 +43,12 @@ from weft.protocols._repomessages import (
     read_message,
     write_message,
 )
+from weft.protocols._reposhared import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weft.mirrors.amdoc import AutomergeDocument, PeerState
+    from weft.mirrors.amdoc import AutomergeDocument
 
 __all__ = [
     "ANSWER_S",
@@ -77,23 +76,6 @@ __all__ = [
 # needs 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.
 ANSWER_S = 0.05
 _MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
-
-
-@dataclass(slots=True, eq=False)
-class _Shared:
-    """A document on the present connection."""
-
-    document: AutomergeDocument
-    state: PeerState
-    read_only: bool
-    started: bool = False  # something was sent
-    answered: bool = True  # something came since
-    synced: bool = False
-    refused: bool = False
-    wanted: bool = False  # it was asked for, and is neither here nor known to be unavailable
-    unacknowledged: bool = False  # changes were received that no sent message has announced yet
-    peer_heads: tuple[bytes, ...] = ()
-    flushes: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # token to the heads to be covered
 
 
 class RepoSession:
@@ -132,7 +114,7 @@ class RepoSession:
         self._limits = limits
         self._defers = defers
         self._connected = False
-        self._shared: dict[str, _Shared] = {}
+        self._shared: dict[str, Shared] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
         self._spent: set[str] = set()  # documents that were spoken of on this connection, and removed
         self._heard: dict[tuple[str, str], int] = {}
@@ -167,7 +149,7 @@ class RepoSession:
         self._spent.clear()
         lost = tuple(token for shared in self._shared.values() for token in shared.flushes)
         for document_id, shared in self._shared.items():
-            self._shared[document_id] = _Shared(
+            self._shared[document_id] = Shared(
                 shared.document, shared.document.new_sync_state(), shared.read_only
             )
         return [FlushLost(lost)] if lost else []
@@ -249,7 +231,7 @@ class RepoSession:
             raise ValueError(f"document {document_id} was added before")
         if document_id in self._spent:
             raise LocalProtocolError(f"document {document_id} was removed: it takes a new connection")
-        shared = _Shared(document, document.new_sync_state(), read_only)
+        shared = Shared(document, document.new_sync_state(), read_only)
         self._shared[document_id] = shared
         effects: list[Effect] = []
         waiting = self._waiting.pop(document_id, None)
@@ -331,7 +313,7 @@ class RepoSession:
         effects: list[Effect] = []
         if self.other is not None:
             self._say(document_id, shared, effects)
-            effects += self._covered(shared)
+            effects += shared.covered()
         return token, effects
 
     # -- ephemeral messages ------------------------------------------------------------------------------
@@ -391,20 +373,20 @@ class RepoSession:
                 effects.append(Wanted(document_id))
             else:
                 effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
-        effects += self._covered(shared)
+        effects += shared.covered()
         if not shared.synced and document.heads and document.includes(heads):
             shared.synced = True
             effects.append(Synced(document_id))
         return effects
 
-    def _answer(self, document_id: str, shared: _Shared, effects: list[Effect]) -> None:
+    def _answer(self, document_id: str, shared: Shared, effects: list[Effect]) -> None:
         if self._defers:
             effects.append(Due(document_id))
         else:
             self._say(document_id, shared, effects, is_answer=True)
 
     def _say(
-        self, document_id: str, shared: _Shared, effects: list[Effect], *, is_answer: bool = False
+        self, document_id: str, shared: Shared, effects: list[Effect], *, is_answer: bool = False
     ) -> None:
         data = shared.document.generate_sync_message(shared.state)
         if data is None:
@@ -418,22 +400,6 @@ class RepoSession:
         if shared.document.heads:
             shared.wanted = False
         effects.append(self._send(message, after_stored=after_stored))
-
-    def _covered(self, shared: _Shared) -> list[Effect]:
-        if not shared.flushes or not shared.document.includes(shared.peer_heads):
-            return []
-        ahead: set[bytes] | None = None
-        done: list[Effect] = []
-        for token, wanted in tuple(shared.flushes.items()):
-            if not set(wanted) <= set(shared.peer_heads):
-                if ahead is None:  # what the other end lacks
-                    changes = shared.document.changes_since(shared.peer_heads)
-                    ahead = set(map(change_hash, changes))
-                if not ahead.isdisjoint(wanted):
-                    continue
-            del shared.flushes[token]
-            done.append(Flushed(token))
-        return done
 
     def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
         if self.role == "server":
