@@ -671,3 +671,25 @@ async def test_who_hears_of_each_statement_stops_no_save_by_failing(database: Po
     text = Store().set_content(PETS).get_json()
     assert [params for sql, params in heard if sql.startswith("INSERT")] == [["_", text]]
     assert [type(error) for error in errors] == [ZeroDivisionError] * len(heard)
+
+
+@pytest.mark.parametrize(
+    ("kind", "row_id", "other"),
+    [
+        ("integer", "1", "01"),
+        ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"),
+    ],
+)
+async def test_a_row_id_that_the_database_takes_for_another_is_left_out(
+    database: PostgresDriver, dsn: str, kind: str, row_id: str, other: str
+) -> None:
+    await run(dsn, f"CREATE TABLE forms(_id {kind} PRIMARY KEY, x integer)")
+    config, errors = TablesConfig(load={"forms": "t"}, save={"t": "forms"}), list[str]()
+    store = Store().set_table("t", {row_id: {"x": 1}, other: {"x": 2}})
+    async with PostgresTablesPersister(
+        store, database, config, on_ignored_error=lambda error: errors.append(str(error))
+    ) as persister:
+        await persister.save()
+    assert await run(dsn, "SELECT _id::text, x FROM forms") == [(row_id, 1)]
+    assert len(errors) == 1
+    assert "another form" in errors[0]

@@ -531,3 +531,30 @@ async def test_who_fails_to_hear_of_a_statement_stops_no_save(kind: str, path: P
     assert store.get_content() == PETS
     assert [type(error) for error in errors] == [ZeroDivisionError] * len(heard)
     assert any(sql.startswith("INSERT") for sql in heard)
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "INT", "NUMERIC"])
+async def test_a_row_id_that_the_database_takes_for_another_is_left_out(kind: str, path: Path) -> None:
+    config = TablesConfig(
+        load={"pets": TableLoad("pets", "id")}, save={"pets": TableSave("pets", "id")}, nulls="absent"
+    )
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"CREATE TABLE pets(id {kind} PRIMARY KEY, price)")
+        other.execute("INSERT INTO pets VALUES(1, 5), (2, 6)")
+        errors: list[str] = []
+        store = Store()
+        async with SqliteTablesPersister(
+            store, path, config, on_ignored_error=lambda error: errors.append(str(error))
+        ) as persister:
+            await persister.start_auto_persisting()
+            for row_id in ("01", " 1", "1.0", "1e0", "+1"):
+                store.set_cell("pets", row_id, "price", 7)
+            store.set_cell("pets", "-3", "price", 8)
+            await until(lambda: at_rest(persister))
+            await persister.save()
+            store.del_row("pets", "01")
+            await until(lambda: at_rest(persister))
+            rows = other.execute("SELECT id, price FROM pets ORDER BY id").fetchall()
+            assert rows == [(-3, 8), (1, 5), (2, 6)]
+            assert len(errors) == 5
+            assert all("another form" in error for error in errors)

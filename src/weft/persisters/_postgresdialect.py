@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft.jsoncodec import dumps, number_text, parse
-from weft.persisters._sqldialect import Dialect, Statement
+from weft.persisters._sqldialect import OTHER_FORM, Dialect, Statement
 from weft.values import EncodedCell
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ __all__ = ["PostgresDialect"]
 _JSON = frozenset({"JSON", "JSONB"})
 # REAL is not among them: half as long as Python's numbers, 1.1 would come as 1.10000002384.
 _NUMBERS = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DOUBLE PRECISION"})
+# What PostgreSQL takes for an id, and of that the one form in which it gives it back.
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*"), re.compile(r"0|-?[1-9][0-9]*")
+_UUID = re.compile(r"[{0-9a-fA-F}-]{32,}"), re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FORMS = {"SMALLINT": _INTEGER, "INTEGER": _INTEGER, "BIGINT": _INTEGER, "UUID": _UUID}
 # A NUL of JSON text, and not a backslash and what follows it.
 _JSON_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -75,9 +79,17 @@ class PostgresDialect(Dialect):
             return "PostgreSQL's own column has this name"
         return None
 
-    def refused_rows(self, row_ids: Iterable[str]) -> Mapping[str, str]:
-        """Text cannot hold a NUL."""
-        return {row_id: "NUL in its id" for row_id in row_ids if "\0" in row_id}
+    def refused_rows(self, row_ids: Iterable[str], column_type: str) -> Mapping[str, str]:
+        """Text cannot hold a NUL; and columns of integers and UUIDs take several texts for one id."""
+        refused = {row_id: "NUL in its id" for row_id in row_ids if "\0" in row_id}
+        if column_type in _FORMS:
+            taken, given = _FORMS[column_type]
+            refused |= {
+                row_id: OTHER_FORM
+                for row_id in row_ids
+                if given.fullmatch(row_id) is None and taken.fullmatch(row_id)
+            }
+        return refused
 
     def cell_refusal(self, column_type: str) -> Callable[[str], str | None] | None:
         """JSON text has NUL as an escape, which ``jsonb`` alone refuses; other text cannot have it."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["Column", "Dialect", "Statement", "TableInfo"]
+__all__ = ["OTHER_FORM", "Column", "Dialect", "Statement", "TableInfo"]
+
+OTHER_FORM = "the database writes this id in another form, and takes it for that of another row"
 
 
 class Statement(NamedTuple):
@@ -76,8 +78,8 @@ class Dialect(ABC):
     def refusal(self, name: str, *, table: bool) -> str | None:
         """Say why a table, or a column, of this name is not to be made, or ``None``."""
 
-    def refused_rows(self, row_ids: Iterable[str]) -> Mapping[str, str]:
-        """Row ids that the database cannot hold, each with the reason."""
+    def refused_rows(self, row_ids: Iterable[str], column_type: str) -> Mapping[str, str]:
+        """Row ids that a column of this type cannot hold as they are, each with the reason."""
         return {}
 
     def cell_refusal(self, column_type: str) -> Callable[[str], str | None] | None:

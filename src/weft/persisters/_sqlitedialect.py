@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from weft.jsoncodec import dumps, parse
-from weft.persisters._sqldialect import Dialect, Statement
+from weft.persisters._sqldialect import OTHER_FORM, Dialect, Statement
+from weft.persisters._sqlload import id_text
 from weft.values import EncodedCell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["SqliteDialect"]
 
 _ROW_ID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
+# https://sqlite.org/datatype3.html: which declared types keep text (3.1), and what the others convert (3).
+_KEEPS_TEXT = re.compile(r"^(?!.*INT).*(?:CHAR|CLOB|TEXT|BLOB)")
+_NUMBER = re.compile(r"[ \t-\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t-\r]*")
+_ONE_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _UPPER_TO_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -43,6 +49,18 @@ class SqliteDialect(Dialect):
         if not table and folded in _ROW_ID_NAMES:
             return "SQLite's own row ids have this name"
         return None
+
+    def refused_rows(self, row_ids: Iterable[str], column_type: str) -> Mapping[str, str]:
+        """A column that makes numbers of text takes several texts for one id."""
+        if not column_type or _KEEPS_TEXT.search(column_type):
+            return {}
+        return {
+            row_id: OTHER_FORM
+            for row_id in row_ids
+            if _ONE_INTEGER.fullmatch(row_id) is None
+            and _NUMBER.fullmatch(row_id)
+            and id_text(float(row_id)) != row_id
+        }
 
     def schema(self, tables: Sequence[str]) -> list[Statement]:
         """Tables and views."""

@@ -203,7 +203,9 @@ class TableWriter:
 
     def savable(self, save: TableSave, rows: Mapping[str, R]) -> Mapping[str, R]:
         """Leave out rows that the database cannot hold, so that they stop no others."""
-        refused = self.dialect.refused_rows(rows)
+        info = self.info(save)
+        folded_id = self.dialect.fold(save.row_id_column_name)
+        refused = self.dialect.refused_rows(rows, "" if info is None else info.columns[folded_id].type)
         for row_id, reason in refused.items():
             self.left_out["row", save.table_name, row_id] = (
                 f"row {row_id!r} of table {save.table_name!r} is not saved: {reason}"
