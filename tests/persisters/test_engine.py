@@ -375,3 +375,19 @@ async def test_a_destroy_that_is_cancelled_while_it_waits_can_be_called_again() 
         await persister.destroy()
         await persister.destroy()
     assert persister.closings == 1
+
+
+@pytest.mark.parametrize("brought", [((None, None),), (None, ({"pets": 5}, {}, 1))])
+async def test_what_is_brought_and_is_no_content_is_reported_and_the_place_is_looked_at(
+    brought: tuple[Any, ...],
+) -> None:
+    errors: list[Exception] = []
+    store = Store()
+    async with Place(store, on_ignored_error=errors.append) as persister:
+        await persister.start_auto_load(PETS)
+        persister.content = MORE
+        assert persister.listener is not None
+        persister.listener(*brought)
+        await until(lambda: store.get_content() == MORE)
+        await until(lambda: at_rest(persister))
+    assert [type(error) for error in errors] == [AttributeError]

@@ -257,6 +257,9 @@ class Engine(ABC):
                 self._known = True
             elif changes is not None:
                 self._covers = self._side.merge(changes) and self._covers
+        except Exception as error:  # noqa: BLE001 - reported: what was brought is no content, so we look ourselves
+            self._report(error)
+            self._lost_sight()
         finally:
             self._step(Event.DONE)
 
