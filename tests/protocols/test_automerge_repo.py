@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.amdocs import numbered_document
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
@@ -438,3 +439,24 @@ def test_document_ids_are_those_of_javascript() -> None:
     for bad in ("", "automerge:", "1Bhh3pU9gLXZiNDL6PEa1Gs9fi", "0OIl", "1" * 100, PETS + "1"):
         with pytest.raises(ValueError, match="document id"):
             parse_document_url(bad)
+
+
+def test_what_a_filter_wrongly_takes_for_known_is_sent_before_leaving() -> None:
+    for number in range(2, 2_000):
+        ours, theirs = numbered_document(number), numbered_document(1)
+        put(theirs, "made", 1)
+        wire = Wire(**{PETS: theirs})
+        wire.client.add(PETS, ours)
+        wire.connect()
+        put(ours, "last", 2)
+        (word,) = wire.client.changed(PETS)
+        assert isinstance(word, Send)
+        wire.server.receive(word.data)
+        if theirs.heads != ours.heads:
+            break
+    else:
+        raise AssertionError("no filter was wrong")
+    for effect in wire.client.insist(PETS):
+        assert isinstance(effect, Send)
+        wire.server.receive(effect.data)
+    assert theirs.heads == ours.heads

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from weft._amsync import parse_sync_message
+from weft._amsync import make_sync_message, parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols._effects import Denied, Flushed, FlushLost, Send
@@ -293,6 +293,23 @@ class RepoSession:
         if shared is not None and self.other is not None and (shared.started or self.role == "client"):
             self._say(document_id, shared, effects)
         return effects
+
+    def insist(self, document_id: str) -> list[Effect]:
+        """Send every change of a document that the other end has not said to have; before leaving.
+
+        Which ones it has it tells by a filter, which takes one other change in a hundred for one of them. It
+        would ask for that one when this end has gone.
+        """
+        shared = self._shared.get(document_id)
+        if self.other is None or shared is None or not shared.peer_heads:
+            return []
+        if not shared.document.includes(shared.peer_heads):
+            return []
+        changes = shared.document.changes_since(shared.peer_heads)
+        data = make_sync_message(shared.document.heads, changes)
+        if not changes or len(data) > self._limits.max_message:
+            return []
+        return [self._send(Sync(self.peer_id, document_id, data, is_request=False))]
 
     def request_flush(self, document_id: str) -> tuple[int, list[Effect]]:
         """Have the other end confirm that it has everything the document holds now.

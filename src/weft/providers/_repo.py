@@ -118,6 +118,7 @@ class RepoAdapter:
         if self.shares.get(shared.document_id) is not shared:
             return
         self._push(always=True)
+        self._insist(shared)
         if shared.presence is not None:
             shared.presence.leave()
         self._perform(self.session.remove(shared.document_id))
@@ -237,6 +238,7 @@ class RepoAdapter:
         """Say what is left to say, and that one leaves."""
         self._push(always=True)
         for shared in self.shares.values():
+            self._insist(shared)
             if shared.presence is not None:
                 shared.presence.say_goodbye()
         self._perform(self.session.leave())
@@ -301,6 +303,11 @@ class RepoAdapter:
                 self._perform([effect])
         if self._denied is not None:
             shared.waiting.refuse(self._denied)
+
+    def _insist(self, shared: Shared) -> None:
+        """Leave nothing to be asked for that was written and is not confirmed."""
+        if shared.waiting.unconfirmed and not shared.document.in_transaction:
+            self._perform(self.session.insist(shared.document_id))
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
