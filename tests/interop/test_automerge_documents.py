@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.amdocs import project
 from support.amlinks import JsLink
 from weft import Store
+from weft._amsync import make_sync_message
 from weft.errors import MirrorError
 from weft.mirrors.amdoc import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror
@@ -82,3 +84,38 @@ def test_a_text_that_javascript_edits_in_place_is_followed(sync_js: SyncJsPeer) 
         sync_js("am.edit", name="typing", edits=[["splice", [*ROW, "c"], 5, 0, "!"]])
         link.settle()
         assert store.get_cell("t", "r", "c") == "hello!"
+
+
+@pytest.mark.parametrize("way", ["changes", "message"])
+def test_changes_made_by_hand_are_taken_and_saved_the_same_in_javascript(
+    sync_js: SyncJsPeer, way: str
+) -> None:
+    """Two large writes, which need no transaction of the binding, and messages made without it."""
+    name = f"by hand {way}"
+    sync_js("am.create", name=name)
+    store, document = Store(), AutomergeDocument()
+    cells = {
+        "n": 1,
+        "z": -0.0,
+        "e": 2**53 - 1,
+        "l": -(2**53) + 1,
+        "f": 2.0**70,
+        "t": "h\u00e9\U0001f600",
+        "0": "",
+    }
+    rows: dict[str, Any] = {f"\u00e9{number}": {**cells, "none": None, "b": True} for number in range(20)}
+    with AutomergeMirror(store, document):
+        for table in ("a", "b"):
+            store.set_table(table, rows)
+        store.set_cell("a", "\u00e90", "t", "after")
+    changes = document.changes_since(())
+    if way == "changes":
+        sync_js("am.apply", name=name, changes=changes)
+    else:
+        sync_js("am.sync.receive", name=name, link="", message=make_sync_message(document.heads, changes))
+    again = AutomergeDocument(sync_js("am.save", name=name))
+    assert set(document.heads) <= set(again.heads)
+    assert project(again) == project(document) == tuple(store.get_content())
+    assert again.includes(document.heads)
+    row = sync_js("am.content", name=name, path=["tinybase", "t", "b", "\u00e97"])
+    assert {key: row[key] for key in "nt0"} == {"n": 1, "t": "h\u00e9\U0001f600", "0": ""}
