@@ -88,10 +88,11 @@ class History:
         late = {name for name in received if name not in new and name not in self._max_ops}
         if not late:
             return frozenset()
-        known = {change.hash for change in core.get_changes([])}
-        late -= known
-        if any(known.issuperset(received[name]) for name in late):
+        known = {change.hash: change.max_op for change in core.get_changes([])}
+        late -= known.keys()
+        if any(known.keys() >= set(received[name]) for name in late):
             raise RemoteProtocolError("the binding passes over a change")
+        self._max_ops = known  # so that what is known and comes again is not looked for again
         return frozenset(late)
 
     def _learn(self, core: CoreDocument) -> None:
