@@ -22,7 +22,8 @@ from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtoc
 from weft.limits import Limits
 from weft.mirrors._amcore import ROOT, ObjType, ScalarType, SyncState, decode_message, new_core
 from weft.mirrors._amlog import compact_rows
-from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent, PeerState
+from weft.mirrors._ampeer import PeerState
+from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
 
 
 def put(document: AutomergeDocument, key: str, number: int, *, origin: object = None) -> None:
@@ -475,7 +476,7 @@ def test_peers_converge_though_most_confirmations_are_not_read(
 ) -> None:
     """The seed is the test's parameter."""
     rng = random.Random(seed)
-    monkeypatch.setattr("weft.mirrors.amdoc._MAX_UNREAD", rng.choice([3, 31, 1_000_000]))
+    monkeypatch.setattr("weft.mirrors._ampeer._MAX_UNREAD", rng.choice([3, 31, 1_000_000]))
     world = Hub(rng, 3)
     for number in range(150):
         at = rng.randrange(3)

@@ -30,6 +30,8 @@ from weft.mirrors._amcore import (
     new_core,
 )
 from weft.mirrors._amhistory import History
+from weft.mirrors._ampeer import PeerState
+from weft.mirrors._amspare import Spare
 from weft.mirrors._amtelling import DocumentEvent, Heads, Telling
 
 if TYPE_CHECKING:
@@ -41,25 +43,6 @@ if TYPE_CHECKING:
     from weft.mirrors._amcore import CoreChange, CoreDocument, CoreTransaction
 
 __all__ = ["AutomergeDocument", "DocumentEvent"]
-
-_MAX_LOG = 256  # chunks since the last fork
-_MAX_LOG_SIZE = 256 * 1024  # bytes of them
-# Confirmations of a peer that are left unread between two that are read. The binding walks through the whole
-# history for each message that it takes in, and fifty peers confirm each change.
-_MAX_UNREAD = 31
-
-
-class PeerState:
-    """What is known of one peer over one connection."""
-
-    __slots__ = ("core", "held", "unread")
-
-    def __init__(self) -> None:
-        self.core = SyncState()
-        # Its changes that wait for others. Nobody else is asked for those: a peer that is asked for what it
-        # has not got, and is told nothing else, brings nothing any more.
-        self.held: list[bytes] = []
-        self.unread: int | None = None  # confirmations since a message was read; the first is read
 
 
 class AutomergeDocument:
@@ -77,8 +60,8 @@ class AutomergeDocument:
     """
 
     __slots__ = (
-        "__weakref__", "_actor", "_core", "_history", "_in_transaction", "_limits", "_log", "_log_size",
-        "_spare", "_telling",
+        "__weakref__", "_actor", "_core", "_history", "_in_transaction", "_limits", "_spare",
+        "_telling",
     )  # fmt: skip
 
     def __init__(
@@ -97,11 +80,7 @@ class AutomergeDocument:
         else:
             self._core = new_core(self._actor)
         self._history = History()
-        # What the document is restored from when a panic poisons it or what was received is refused: an older
-        # fork, and what came since. A fork for each message would cost half as much again as the message.
-        self._spare = self._core.fork()
-        self._log: list[bytes] = []
-        self._log_size = 0
+        self._spare = Spare(self._core)
         self._telling = Telling()
         self._in_transaction = False
 
@@ -132,7 +111,7 @@ class AutomergeDocument:
                 else:
                     document._core = load_to_write(chunk.data)
                     document._core.set_actor(document._actor)
-        document._spare = document._core.fork()
+        document._spare = Spare(document._core)
         if changes:
             document.apply_changes(changes)
         return document
@@ -263,21 +242,13 @@ class AutomergeDocument:
             cause = error or failure
             raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
 
-    def _remember(self, chunks: Sequence[bytes], *, forks: bool = True) -> None:
-        self._log += chunks
-        self._log_size += sum(map(len, chunks))
-        if forks and (len(self._log) > _MAX_LOG or self._log_size > _MAX_LOG_SIZE):
-            self._spare = self._core.fork()
-            self._log.clear()
-            self._log_size = 0
+    def _remember(self, chunks: Sequence[bytes]) -> None:
+        self._spare.add(chunks)
+        self._spare.trim(self._core)
 
     def _restore(self, heads: Heads) -> None:
         """Put a document as it was in the place of one that a panic or a refused change has spoilt."""
-        core = self._spare.fork()
-        core.set_actor(self._actor)
-        with contained("restore the document"):
-            core.receive_sync_message(SyncState(), decode_message(make_sync_message((), self._log)))
-        self._core = core
+        self._core = self._spare.rebuild(self._actor)
         if self.heads != heads:
             raise MirrorError("the document could not be restored: load it again")
 
@@ -348,12 +319,7 @@ class AutomergeDocument:
             raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
         message = parse_sync_message(data)
         heads = tuple(sorted(message.heads))
-        # That the peer has what it was sent, and needs nothing, changes no message to come: nothing is sent
-        # twice. But the more of these are left unread, the more the binding thinks over for the next message.
-        confirms = bool(heads) and not message.needs and not message.chunks
-        confirms = confirms and not state.held and self._history.has(heads)
-        if confirms and state.unread is not None and state.unread < _MAX_UNREAD:
-            state.unread += 1
+        if state.may_skip(message, self._history):
             return heads
         held = self._receive(state.core, message, data, origin, holds=True)
         if state.held:
@@ -362,7 +328,6 @@ class AutomergeDocument:
         if sum(map(len, held)) > self._limits.max_message:
             raise RemoteProtocolError("too many changes wait for others")
         state.held = held
-        state.unread = 0 if confirms else None
         return heads
 
     def _generate(self, state: SyncState, core: CoreDocument) -> bytes | None:
@@ -414,7 +379,7 @@ class AutomergeDocument:
         late = [chunk.data for chunk in message.chunks if chunk.hash in waiting]
         applied = [change.raw_bytes for change in changes]
         if late and holds:
-            self._remember(applied, forks=False)
+            self._spare.add(applied)
             self._restore(self.heads)
             applied = []
         self._remember(applied if holds else applied + late)

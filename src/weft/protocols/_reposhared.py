@@ -9,7 +9,8 @@ from weft._amchunks import change_hash
 from weft.protocols._effects import Flushed
 
 if TYPE_CHECKING:
-    from weft.mirrors.amdoc import AutomergeDocument, PeerState
+    from weft.mirrors._ampeer import PeerState
+    from weft.mirrors.amdoc import AutomergeDocument
 
 __all__ = ["Shared"]
 
