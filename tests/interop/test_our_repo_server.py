@@ -116,14 +116,18 @@ async def test_a_server_that_is_killed_and_restarted_meets_the_edits_of_both_sid
     await js_peer("repo.disconnect", name="one")
 
 
-async def test_hard_cuts_with_edits_on_both_sides_lose_nothing(weft_server: Server, js_peer: JsPeer) -> None:
+@pytest.mark.parametrize("end", ["close", "cut"])
+async def test_lost_connections_with_edits_on_both_sides_lose_nothing(
+    weft_server: Server, js_peer: JsPeer, end: str
+) -> None:
+    """``close`` says goodbye, ``cut`` does not."""
     await join(js_peer, "one", weft_server.url)
     url = await make(js_peer, "a", "one", x=1)
     document_id = parse_document_url(url)
     async with RepoClient(weft_server.url, document_id) as python:
         await python.synced(document_id)
         for number in range(1, 4):
-            await js_peer("repo.cut", name="one")
+            await js_peer(f"repo.{end}", name="one")
             await js_peer("am.edit", name="a", edits=[["set", [f"js{number}"], number]])
             await python.put(document_id, **{f"python{number}": number})
             await js_peer("am.wait", name="a", path=[f"python{number}"], equals=number)
