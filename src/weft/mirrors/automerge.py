@@ -12,6 +12,7 @@ from weft.jsoncodec import check_text
 from weft.mirrors._ambulk import bulk, is_bulk
 from weft.mirrors._amevents import Reader
 from weft.mirrors._amkeys import TABLES, VALUES, genesis
+from weft.mirrors._amparts import cut
 from weft.mirrors._amtree import Tree
 from weft.mirrors._amwrite import TransactionTarget, Writer
 from weft.mirrors._engine import Batch, Mirror, Owed, RawTables, RawValues
@@ -145,6 +146,10 @@ class AutomergeMirror(Mirror):
         if self._tree.container(()) is None and _has_content(batch):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
             self._tree.read_tree((), self._tree.map_at(()))
+        for part in cut(batch, self._report):
+            self._write_part(part)
+
+    def _write_part(self, batch: Batch) -> None:
         if is_bulk(batch, self._tree):
             try:
                 with self._writing(at_once=True) as writer:
