@@ -119,3 +119,30 @@ def test_changes_made_by_hand_are_taken_and_saved_the_same_in_javascript(
     assert again.includes(document.heads)
     row = sync_js("am.content", name=name, path=["tinybase", "t", "b", "\u00e97"])
     assert {key: row[key] for key in "nt0"} == {"n": 1, "t": "h\u00e9\U0001f600", "0": ""}
+
+
+@pytest.mark.parametrize("actor", [b"\0" * 15 + b"\1", b"\xff" * 16])
+def test_a_counter_at_the_place_of_a_lost_or_a_winning_cell_stops_no_healing(
+    sync_js: SyncJsPeer, actor: bytes
+) -> None:
+    """Both sides make the same row at once: theirs wins, or ours."""
+    name = f"counting {actor[0]}"
+    errors: list[Exception] = []
+    store, document = Store(), AutomergeDocument(actor=b"\x80" * 16)
+    with AutomergeMirror(store, document, on_error=errors.append):
+        store.set_cell("t", "other", "c", 1)
+        sync_js("am.create", name=name, actor=actor, data=document.save())
+        link = JsLink(sync_js, name, document)
+        link.settle()
+        sync_js("am.edit", name=name, edits=[["set", ROW, {"theirs": 1}], ["put", [*ROW, "n"], "counter", 3]])
+        store.set_row("t", "r", {"ours": 2, "n": 5})
+        link.settle()
+        row = store.get_row("t", "r")
+        assert (row["ours"], row["theirs"]) == (2, 1)
+        content = sync_js("am.content", name=name, path=ROW)
+        assert (content["ours"], content["theirs"]) == (2, 1)
+        wins = actor > document.actor
+        assert content["n"] == ({"$type": "A.Counter", "text": "3"} if wins else 5)
+        assert row.get("n") == (None if wins else 5)
+        assert [type(error) for error in errors] == [MirrorError] * wins
+        assert all("'n'" in str(error) for error in errors)

@@ -52,7 +52,12 @@ def decode_key(key: str) -> str:
 
 
 def op_id(object_id: bytes) -> OpId:
-    """Who made an object or value and when. Unlike the binding's id it never changes."""
+    """Who made an object or value and when. Unlike the binding's id it never changes.
+
+    What the binding cannot read comes without an id, and is nobody's.
+    """
+    if not object_id:
+        return b"", 0
     end = len(object_id)
     at = 2 + object_id[1]
     if at < 0x82 and object_id[at] < 0x80:  # as nearly always; twice as fast
