@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["BulkTarget", "bulk", "is_bulk"]
 
 _MIN_CELLS = 64  # below it the fixed cost of a change that is received is the larger one
-_MAX_CHARACTERS = 1 << 20  # of texts: each is an operation, and about 100 bytes while the change is made
 
 
 def is_bulk(batch: Batch, tree: Tree) -> bool:
@@ -40,7 +39,6 @@ def is_bulk(batch: Batch, tree: Tree) -> bool:
         places.append(((VALUES,), batch.values))
     if sum([len(cells) for _, cells in places]) < _MIN_CELLS:
         return False
-    characters = 0
     for path, cells in places:
         container = tree.container(path)
         for key, cell in cells.items():
@@ -48,9 +46,7 @@ def is_bulk(batch: Batch, tree: Tree) -> bool:
                 container is not None and tree.look(container, encode_key(key)) is not None
             ):
                 return False
-            if type(cell) is str:
-                characters += len(cell)
-    return characters <= _MAX_CHARACTERS
+    return True
 
 
 class BulkTarget:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cut"]
 
-_MOST = MAX_OPS // 2  # operations of one change; containers that are made on the way come on top
+# Operations of one change, without the containers that are made on the way. Each takes some 100 bytes while
+# the change is made by hand.
+_MOST = MAX_OPS // 2
 _MAX_TEXT = MAX_OPS - 1_000  # characters of one text
 
 

@@ -95,26 +95,20 @@ class Tree:
             if places is not None and not is_container(places.get(counter, ())):
                 del places[counter]
 
-    def forget(self, path: Path) -> list[tuple[OpId, Path]]:
-        """Forget a map and all below it.
-
-        Returns:
-            The maps among what was forgotten.
-        """
+    def forget(self, path: Path) -> None:
+        """Forget a map and all below it."""
         object_id = self._ids.pop(path, None)
         if object_id is None:
-            return []
-        made = op_id(object_id)
-        del self._places[made[0]][made[1]]
-        gone = [(made, path)]
+            return
+        actor, counter = op_id(object_id)
+        del self._places[actor][counter]
         if len(path) == 3:
             self._rows.get(path[1], set()).discard(path[2])
         if len(path) == 3 or path == (VALUES,):
             found = self._raw(object_id).values()
             self.drop([op_id(text_id) for kind, text_id in found if kind == ObjType.Text])
         for below in self._below(path):
-            gone += self.forget(below)
-        return gone
+            self.forget(below)
 
     def _below(self, path: Path) -> list[Path]:
         """Places of maps right below a map."""
