@@ -13,6 +13,7 @@ import pytest
 
 from support.node import INTEROP
 from support.sqld import Sqld
+from support.tables_suite import expect_refusal_without_row_ids
 from weft.errors import StorageError
 from weft.persisters import (
     ApswDriver,
@@ -145,13 +146,7 @@ class OnADriver(PersisterSuite):
         if self.mode == "json":
             await super().test_bad_stored_data_is_an_error_and_a_save_repairs_it()
             return
-        store = Store().set_content(PETS)
-        async with self.make(store) as persister:
-            await self.write_bad()
-            for verb in (persister.load, persister.save):
-                with pytest.raises(StorageError, match="no column '_id'"):
-                    await verb()
-        assert store.get_content() == PETS
+        await expect_refusal_without_row_ids(self)
 
     async def _write_text(self, text: str) -> None:
         name = f"json{self.number}"

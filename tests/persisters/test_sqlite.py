@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.tables_suite import expect_refusal_without_row_ids
 from weft.errors import StorageError
 from weft.persisters import (
     JsonCell,
@@ -130,13 +131,7 @@ class TestTables(KillSuite):
 
     async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
         """A table without row ids is somebody else's: it is refused, and not repaired."""
-        store = Store().set_content(PETS)
-        async with self.make(store) as persister:
-            await self.write_bad()
-            for verb in (persister.load, persister.save):
-                with pytest.raises(StorageError, match="no column '_id'"):
-                    await verb()
-        assert store.get_content() == PETS
+        await expect_refusal_without_row_ids(self)
         assert run(self.path, "SELECT * FROM pets") == [(1,)]
 
 
