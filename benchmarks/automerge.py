@@ -18,8 +18,8 @@ from benchmarks._node import best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, TABLE, row_ids, tables
 from weft import Store
-from weft.mirrors._amcore import ROOT, CoreDocument, ObjType, ScalarType, new_core
-from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
+from weft.documents.automerge.binding import ROOT, CoreDocument, ObjType, ScalarType, new_core
+from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
 from weft.mirrors.automerge import AutomergeMirror
 from weft.protocols.automerge_repo import RepoSession, Send, encode_document_id
 

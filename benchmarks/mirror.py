@@ -13,10 +13,10 @@ from benchmarks._node import best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, CELLS_PER_ROW, TABLE, row_ids, tables
 from weft import Store
-from weft.mirrors.ydoc import YDocument
+from weft.documents.yjs.document import YDocument
 from weft.mirrors.yjs import YjsMirror
-from weft.protocols._ymessages import step2_message
 from weft.protocols.ysync import Synced, YSyncSession
+from weft.protocols.ysync.messages import step2_message
 
 PEER = "TinyBase 10.0.1 + yjs on Node"
 SIZES = (1_000, 10_000, 100_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from weft.cli import main
+from weft.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -83,7 +83,7 @@ def test_the_binding_refuses_strings_that_are_not_utf8_and_json_that_is_none(tmp
 
 
 def test_what_the_guard_lets_pass_of_runs_fits_into_a_gigabyte(tmp_path: Path) -> None:
-    from weft._yguard import check_update
+    from weft._codecs.yjs.guard import check_update
     from weft.errors import RemoteProtocolError
 
     longest = 64

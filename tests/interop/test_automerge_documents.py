@@ -9,9 +9,9 @@ import pytest
 from support.amdocs import project
 from support.amlinks import JsLink
 from weft import Store
-from weft._amsync import make_sync_message
+from weft._codecs.automerge.sync_message import make_sync_message
+from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import MirrorError
-from weft.mirrors.amdoc import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror
 
 if TYPE_CHECKING:

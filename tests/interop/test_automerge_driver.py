@@ -8,9 +8,9 @@ import pytest
 
 from support.amlinks import JsLink
 from support.node import JsError, JsPeer, SyncJsPeer
-from weft.mirrors._amcore import ROOT, ObjType
-from weft.mirrors._amkeys import genesis
-from weft.mirrors.amdoc import AutomergeDocument
+from weft.documents.automerge.binding import ROOT, ObjType
+from weft.documents.automerge.document import AutomergeDocument
+from weft.mirrors.automerge.keys import genesis
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from support.amdocs import project, sync
 from support.amlinks import JsLink
 from support.mirrors import lookup
 from weft import Store
-from weft.mirrors.amdoc import AutomergeDocument
+from weft.documents.automerge.document import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from support.live import LiveRepoPeer, until
+from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.errors import DocumentUnavailableError, SyncTimeoutError
 from weft.mirrors import AutomergeDocument
-from weft.mirrors._amcore import ROOT, ScalarType
 from weft.providers import AutomergeWebsocketProvider, Backoff
 
 if TYPE_CHECKING:

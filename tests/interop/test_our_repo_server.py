@@ -9,8 +9,8 @@ import pytest
 
 from support.repoclient import RepoClient, numbered_id, put, read
 from support.serving import WeftServe
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.mirrors import AutomergeDocument
-from weft.mirrors._amcore import ROOT, ObjType, ScalarType
 from weft.protocols.automerge_repo import document_url, parse_document_url
 from weft.server import Allow, Deny, Request, Server, SqliteRoomStorage
 

@@ -1,4 +1,4 @@
-"""What the simulation found in mirrors and the hub, each as small as it gets; seeds: tests/sim/seeds.txt."""
+"""What the simulation found in mirrors and the hub, each small; seeds: tests/testing/sim/seeds.txt."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pycrdt import Doc, get_update
 
 from support.ydocs import deliver, numbered_doc, project
 from weft import Store
-from weft.mirrors._containers import root_update
-from weft.mirrors.ydoc import YDocument
+from weft.documents.yjs.document import YDocument
 from weft.mirrors.yjs import YjsMirror
+from weft.mirrors.yjs.containers import root_update
 
 LOW, HIGH = 2**28, 2**30  # the higher client id wins at a key that two have set
 

@@ -6,9 +6,9 @@ import pytest
 
 from support.amdocs import at, exchange, numbered_document, project
 from support.mirrored_suite import MirroredSuite
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.errors import StorageError
 from weft.mirrors import AutomergeDocument, AutomergeMirror
-from weft.mirrors._amcore import ROOT, ObjType, ScalarType
 from weft.persisters import AutomergePersister
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, at_rest, until

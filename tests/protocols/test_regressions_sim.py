@@ -1,11 +1,11 @@
-"""What the simulation found in the protocols, each as small as it gets; seeds in tests/sim/seeds.txt."""
+"""What the simulation found in the protocols, each small; seeds: tests/testing/sim/seeds.txt."""
 
 from __future__ import annotations
 
 from support.yends import Node, sent
 from support.ywriter import item, section, update
-from weft._lib0 import Writer
-from weft.protocols._ymessages import step1_message, step2_message, update_message
+from weft._codecs.yjs.lib0 import Writer
+from weft.protocols.ysync.messages import step1_message, step2_message, update_message
 
 NOTHING = b"\x00\x00"
 

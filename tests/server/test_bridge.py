@@ -15,23 +15,24 @@ from support.bridged import DOCUMENT, KINDS, ROOM, Tables
 from support.repoclient import RepoClient
 from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient
+from weft.documents.automerge.binding import ROOT, ScalarType
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS
 from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
-from weft.mirrors._amcore import ROOT, ScalarType
-from weft.mirrors.ydoc import YDocument, create_doc
 from weft.server import MemoryRoomStorage, RoomSettings, SqliteRoomStorage, bridge_document_id
-from weft.server._room import RoomContext
+from weft.server._core.room import RoomContext
 from weft.server.auth import Allow, Request
+from weft.server.automerge_repo.documents import DocumentRoom, storage_name
 from weft.server.bridge import Bridge
-from weft.server.documents import DocumentRoom, storage_name
-from weft.server.rooms import Room
+from weft.server.ysync.room import Room
 from weft.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weft.server.storage import Compactor, RoomStorage
+    from weft.documents.compaction import Compactor
+    from weft.server.storage import RoomStorage
 
 Content = tuple[Any, Any]
 
@@ -332,7 +333,7 @@ class SlowToCompact(MemoryRoomStorage):
 async def test_a_side_that_is_forgotten_before_the_other_is_bridged_anew(
     slow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("weft.server._roomlog._IDLE_ROWS", 1)
+    monkeypatch.setattr("weft.server._core.room_log._IDLE_ROWS", 1)
     storage = SlowToCompact(slow)
     async with serving(storage=storage, bridge=[ROOM]) as server:
         documents = server.documents

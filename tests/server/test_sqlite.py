@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.storage_suite import RoomStorageSuite, read, write_updates
+from weft.documents.yjs.document import create_doc
+from weft.documents.yjs.log import compact_updates
 from weft.errors import StorageError
-from weft.mirrors.ydoc import create_doc
-from weft.server._compact import compact_updates
 from weft.server.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:

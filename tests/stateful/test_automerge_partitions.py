@@ -13,8 +13,8 @@ import pytest
 from support.amdocs import exchange, numbered_document, project, sync
 from support.mirrors import lookup
 from weft import Store
-from weft.mirrors._amevents import Reader
 from weft.mirrors.automerge import AutomergeMirror
+from weft.mirrors.automerge.reader import Reader
 
 SEEDS = 60
 ROUNDS = 6  # partitions a seed

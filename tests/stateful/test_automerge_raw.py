@@ -13,13 +13,13 @@ import pytest
 from support.amdocs import exchange, numbered_document, sync
 from support.ydocs import decode_cell
 from weft import Store
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.errors import MirrorError
-from weft.mirrors._amcore import ROOT, ObjType, ScalarType
 from weft.mirrors.automerge import AutomergeMirror
 
 if TYPE_CHECKING:
-    from weft.mirrors._amcore import CoreTransaction
-    from weft.mirrors.amdoc import AutomergeDocument
+    from weft.documents.automerge.binding import CoreTransaction
+    from weft.documents.automerge.document import AutomergeDocument
 
 SEEDS = 120
 KEYS = {

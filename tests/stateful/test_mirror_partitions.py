@@ -13,7 +13,7 @@ import pytest
 from support.mirrors import lookup
 from support.ydocs import exchange, numbered_doc, project
 from weft import Store
-from weft.mirrors.ydoc import YDocument
+from weft.documents.yjs.document import YDocument
 from weft.mirrors.yjs import YjsMirror
 
 SEEDS = 120

@@ -6,7 +6,7 @@ import pytest
 
 from weft import Store
 from weft.store import Checkpoints, Middleware
-from weft.store._registry import KINDS
+from weft.store._parts.listener_tree import KINDS
 
 # The methods of TinyBase 10.0.1's Store, Middleware and Checkpoints, in snake_case.
 STORE = [

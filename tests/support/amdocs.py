@@ -6,8 +6,8 @@ from itertools import combinations
 from typing import Any
 
 from support.ydocs import decode_cell
-from weft.mirrors._amcore import ROOT, ObjType
-from weft.mirrors.amdoc import AutomergeDocument
+from weft.documents.automerge.binding import ROOT, ObjType
+from weft.documents.automerge.document import AutomergeDocument
 
 __all__ = ["at", "deliver", "exchange", "numbered_document", "project", "sync"]
 

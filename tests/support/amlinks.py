@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from support.node import SyncJsPeer
-    from weft.mirrors.amdoc import AutomergeDocument
+    from weft.documents.automerge.document import AutomergeDocument
 
 __all__ = ["JsLink"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from weft._leb128 import write_uint
-from weft.mirrors._amcore import ROOT, ObjType, ScalarType
-from weft.mirrors.amdoc import AutomergeDocument
+from weft._codecs.automerge.leb128 import write_uint
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
+from weft.documents.automerge.document import AutomergeDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.mirrors._amcore import CoreTransaction
+    from weft.documents.automerge.binding import CoreTransaction
 
 __all__ = ["ACTOR", "OTHER", "base", "chunk", "honest_changes", "refit"]
 

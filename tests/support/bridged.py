@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Self
 
 from support.live import until
+from weft.documents.yjs.document import create_doc
 from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
-from weft.mirrors.ydoc import create_doc
 from weft.protocols.automerge_repo import document_url
 from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
 from weft.server import bridge_document_id

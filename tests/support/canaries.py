@@ -9,13 +9,13 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from weft.mirrors._engine import Batch, Mirror
-from weft.mirrors.ydoc import YDocument, create_doc
+from weft.documents.yjs.document import YDocument, create_doc
+from weft.mirrors.mirror import Batch, Mirror
 from weft.mirrors.yjs import YjsMirror
 from weft.protocols.awareness import Awareness, AwarenessChange
-from weft.testing._simpeer import SimPeer
-from weft.testing._simplan import FaultRates
-from weft.testing._simserver import SimServer
+from weft.testing.sim.peer import SimPeer
+from weft.testing.sim.plan import FaultRates
+from weft.testing.sim.server import SimServer
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
-    from weft.mirrors._pycrdt import RawTransactionEvent
+    from weft.documents.yjs.binding import RawTransactionEvent
     from weft.protocols.ysync import YSyncSession
-    from weft.testing._simlinks import SimConnection
+    from weft.testing.sim.links import SimConnection
 
 __all__ = ["CANARIES", "Canary", "Fatal"]
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from weft import cli
-from weft.server import _roomlog
+from weft.server._core import room_log as _roomlog
 from weft.server.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:

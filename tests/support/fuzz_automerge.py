@@ -15,9 +15,9 @@ from typing import Any
 
 from support.automerge_chunks import honest_changes, refit
 from support.fuzzing import cases
-from weft._amsync import make_sync_message
+from weft._codecs.automerge.sync_message import make_sync_message
+from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import RemoteProtocolError
-from weft.mirrors.amdoc import AutomergeDocument
 
 _MEMORY = 2 * 1024**3
 

@@ -20,12 +20,14 @@ from pycrdt import Doc, Map
 from support.fuzzing import cases, splits
 from support.yupdates import honest_updates
 from support.ywriter import key_item, run, section, update
-from weft._lib0 import Writer
-from weft._yguard import check_update
+from weft._codecs.yjs.guard import check_update
+from weft._codecs.yjs.lib0 import Writer
+from weft.documents.yjs.document import YDocument
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS
-from weft.mirrors.ydoc import YDocument
-from weft.protocols._ymessages import (
+from weft.protocols.awareness import Awareness
+from weft.protocols.ysync import YSyncSession
+from weft.protocols.ysync.messages import (
     KEEP_ALIVE,
     awareness_message,
     denied_message,
@@ -34,8 +36,6 @@ from weft.protocols._ymessages import (
     step2_message,
     update_message,
 )
-from weft.protocols.awareness import Awareness
-from weft.protocols.ysync import YSyncSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

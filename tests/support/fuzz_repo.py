@@ -26,7 +26,7 @@ from support.fuzzing import mutated
 from support.provided import AT_ONCE
 from support.servers import eventually, serving
 from weft import Store
-from weft._amsync import make_sync_message
+from weft._codecs.automerge.sync_message import make_sync_message
 from weft.errors import (
     ConnectionClosedError,
     ProviderError,
@@ -35,10 +35,10 @@ from weft.errors import (
     WeftError,
 )
 from weft.mirrors import AutomergeDocument, AutomergeMirror
-from weft.protocols._cbor import decode, encode
 from weft.protocols.automerge_repo import document_url
+from weft.protocols.automerge_repo.cbor import decode, encode
 from weft.providers import AutomergeWebsocketProvider
-from weft.server.documents import storage_name
+from weft.server.automerge_repo.documents import storage_name
 from weft.server.storage import MemoryRoomStorage
 from weft.testing import MemoryNetwork
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from support.ydocs import Content
-    from weft.mirrors._engine import Mirror
+    from weft.mirrors.mirror import Mirror
 
 __all__ = ["LivePeer", "LiveRepoPeer", "until"]
 

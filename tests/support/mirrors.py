@@ -6,9 +6,9 @@ from typing import Any, Literal, Protocol
 
 from support import amdocs, ydocs
 from weft import Store
-from weft.mirrors.amdoc import AutomergeDocument
+from weft.documents.automerge.document import AutomergeDocument
+from weft.documents.yjs.document import YDocument
 from weft.mirrors.automerge import AutomergeMirror
-from weft.mirrors.ydoc import YDocument
 from weft.mirrors.yjs import YjsMirror, create_doc
 
 __all__ = ["HIGH", "KINDS", "LOW", "Kind", "Peer", "deliver", "exchange", "lookup", "make_peer"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from support.ydocs import Content, numbered_doc, project
 from weft import Store
-from weft._yupdate import check_update
-from weft.mirrors.ydoc import YDocument
+from weft._codecs.yjs.update import check_update
+from weft.documents.yjs.document import YDocument
 from weft.mirrors.yjs import YjsMirror
 
 if TYPE_CHECKING:

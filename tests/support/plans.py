@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from weft.persisters._sqldialect import Statement
+    from weft.persisters.sql.dialect import Statement
 
 __all__ = ["connected", "run_plan"]
 

@@ -10,9 +10,9 @@ from pycrdt import Doc, Map
 from support.live import until
 from support.reposerver import RepoServer, cells, id_of, put
 from support.syncserver import SyncServer
-from weft._subscribers import subscribe
-from weft.mirrors.amdoc import AutomergeDocument
-from weft.mirrors.ydoc import YDocument, create_doc
+from weft._support.callbacks import subscribe
+from weft.documents.automerge.document import AutomergeDocument
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.providers import AutomergeWebsocketProvider, Backoff, WebsocketProvider, YWebsocketProvider
 
 if TYPE_CHECKING:

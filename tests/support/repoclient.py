@@ -7,9 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from support.socketclient import SocketClient
+from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.mirrors import AutomergeDocument
-from weft.mirrors._amcore import ROOT, ScalarType
-from weft.protocols._cbor import encode
 from weft.protocols.automerge_repo import (
     Ephemeral,
     Flushed,
@@ -19,6 +18,7 @@ from weft.protocols.automerge_repo import (
     Unavailable,
     encode_document_id,
 )
+from weft.protocols.automerge_repo.cbor import encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

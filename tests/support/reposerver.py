@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from support.serverdouble import RoomDouble, ServerDouble, VisitDouble
-from weft.mirrors._amcore import ROOT, ScalarType
-from weft.mirrors.amdoc import AutomergeDocument
+from weft.documents.automerge.binding import ROOT, ScalarType
+from weft.documents.automerge.document import AutomergeDocument
 from weft.protocols.automerge_repo import (
     Ephemeral,
     RepoSession,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weft.protocols.automerge_repo import Effect
-    from weft.providers._transport import Connection
+    from weft.providers._core.transport import Connection
 
 __all__ = ["RepoRoom", "RepoServer", "cells", "id_of", "put"]
 

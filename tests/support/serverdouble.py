@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from weft.errors import ConnectionClosedError
-from weft.providers._websockets import WebsocketsConnection, WebsocketsTransport
+from weft.providers._core.websockets import WebsocketsConnection, WebsocketsTransport
 from weft.testing.memory import MemoryConnection, MemoryNetwork, MemoryRequest
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
-    from weft.providers._transport import Connection, Transport
+    from weft.providers._core.transport import Connection, Transport
 
 __all__ = ["MemoryServing", "RoomDouble", "ServerDouble", "Serving", "SocketServing", "VisitDouble"]
 

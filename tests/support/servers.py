@@ -6,13 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
+from weft.server._core.settings import RoomSettings
 from weft.server.auth import allow_all
-from weft.server.rooms import RoomSettings
+from weft.server.fronts.websocket import Server
 from weft.server.storage import MemoryRoomStorage
-from weft.server.websocket import Server
 
 if TYPE_CHECKING:
-    from weft.server.storage import Compactor
+    from weft.documents.compaction import Compactor
 
 __all__ = ["FaultyStorage", "eventually", "serving"]
 

@@ -13,17 +13,18 @@ from pycrdt import Map
 
 from support.repoclient import put
 from support.repoclient import read as read_root
+from weft.documents.automerge.log_compaction import compact_changes
+from weft.documents.yjs.document import create_doc
+from weft.documents.yjs.log import compact_updates
 from weft.mirrors import AutomergeDocument
-from weft.mirrors.ydoc import create_doc
-from weft.server._compact import compact_updates
-from weft.server._logbook import compact_changes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from pycrdt import Doc
 
-    from weft.server.storage import Compactor, RoomStorage
+    from weft.documents.compaction import Compactor
+    from weft.server.storage import RoomStorage
 
 
 def write_updates(doc: Doc[Any], count: int, *, prefix: str = "k") -> list[bytes]:

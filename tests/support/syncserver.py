@@ -12,19 +12,19 @@ from urllib.parse import unquote, urlsplit
 from pycrdt import Doc, Map
 
 from support.serverdouble import RoomDouble, ServerDouble, VisitDouble
-from weft._lib0 import Writer
-from weft.mirrors.ydoc import YDocument, create_doc
+from weft._aio.clock import SystemClock
+from weft._codecs.yjs.lib0 import Writer
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import Send, YSyncSession
-from weft.providers._clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from weft._aio.clock import Clock
     from weft.protocols.awareness import AwarenessChange
     from weft.protocols.ysync import Effect
-    from weft.providers._clock import Clock
-    from weft.providers._transport import Connection
+    from weft.providers._core.transport import Connection
 
 __all__ = ["Room", "SyncServer", "kind"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pycrdt import Doc, Map
 
-from weft.mirrors.ydoc import YDocument, create_doc
+from weft.documents.yjs.document import YDocument, create_doc
 
 Content = tuple[dict[str, dict[str, dict[str, Any]]], dict[str, Any]]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pycrdt import Map
 
-from weft._lib0 import Writer
+from weft._codecs.yjs.lib0 import Writer
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.limits import DEFAULT_LIMITS, Limits
-from weft.mirrors.ydoc import YDocument, create_doc
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import Send, YSyncSession
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._lib0 import Writer
+from weft._codecs.yjs.lib0 import Writer
 
 __all__ = ["ANY_NULL", "item", "key_item", "run", "section", "update"]
 

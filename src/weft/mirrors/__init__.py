@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._lazy import lazy_exports
+from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.mirrors.amdoc import AutomergeDocument, DocumentEvent
-    from weft.mirrors.automerge import AutomergeMirror
-    from weft.mirrors.ydoc import YDocument, create_doc
-    from weft.mirrors.yjs import YjsMirror
+    from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
+    from weft.documents.yjs.document import YDocument, create_doc
+    from weft.mirrors.automerge.mirror import AutomergeMirror
+    from weft.mirrors.yjs.mirror import YjsMirror
 
 __all__ = ["AutomergeDocument", "AutomergeMirror", "DocumentEvent", "YDocument", "YjsMirror", "create_doc"]
 
+_AUTOMERGE, _YJS = "weft.documents.automerge.document", "weft.documents.yjs.document"
+
 _HOMES = {
-    "AutomergeDocument": "amdoc",
-    "AutomergeMirror": "automerge",
-    "DocumentEvent": "amdoc",
-    "YDocument": "ydoc",
-    "YjsMirror": "yjs",
-    "create_doc": "ydoc",
+    "AutomergeDocument": _AUTOMERGE,
+    "AutomergeMirror": "automerge.mirror",
+    "DocumentEvent": _AUTOMERGE,
+    "YDocument": _YJS,
+    "YjsMirror": "yjs.mirror",
+    "create_doc": _YJS,
 }
 
 __getattr__, __dir__ = lazy_exports(
-    __name__, _HOMES, extra="yjs", extras={"amdoc": "automerge", "automerge": "automerge"}
+    __name__, _HOMES, extra="yjs", extras=dict.fromkeys((_AUTOMERGE, "automerge.mirror"), "automerge")
 )

@@ -7,32 +7,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._lazy import lazy_exports
+from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.persisters._apswdriver import ApswDriver
-    from weft.persisters._asyncpgdriver import AsyncpgDriver
-    from weft.persisters._blocking import BlockingPersister, blocking
-    from weft.persisters._custom import CustomPersister, create_custom_persister
-    from weft.persisters._dirty import RawContent, StoredChanges, StoredContent
-    from weft.persisters._document import ANY, ConflictError, DocumentPersister
-    from weft.persisters._libsqldriver import LibsqlDriver
-    from weft.persisters._persister import Persister, PersisterStats
-    from weft.persisters._postgresdriver import PostgresDriver
-    from weft.persisters._psycopgdriver import PsycopgDriver
-    from weft.persisters._sqlconfig import TableLoad, TableSave, TablesConfig, ValuesTable
-    from weft.persisters._sqlitedriver import SqliteDriver
-    from weft.persisters._sqljson import JsonCell
-    from weft.persisters._states import Persists, Status
-    from weft.persisters._tursodriver import TursoDriver
+    from weft.persisters._core.blocking import BlockingPersister, blocking
+    from weft.persisters._core.persister import Persister, PersisterStats
+    from weft.persisters._core.states import Persists, Status
+    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
+    from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
     from weft.persisters.automerge import AutomergePersister
+    from weft.persisters.custom import CustomPersister, create_custom_persister
     from weft.persisters.file import FilePersister
     from weft.persisters.lmdb import LmdbPersister
     from weft.persisters.mapping import MappingPersister
     from weft.persisters.objectstore import ObjectStorePersister
-    from weft.persisters.postgres import PostgresJsonPersister, PostgresTablesPersister
+    from weft.persisters.postgres.asyncpg import AsyncpgDriver
+    from weft.persisters.postgres.driver import PostgresDriver
+    from weft.persisters.postgres.persisters import PostgresJsonPersister, PostgresTablesPersister
+    from weft.persisters.postgres.psycopg import PsycopgDriver
     from weft.persisters.remote import RemotePersister, remote_handler
-    from weft.persisters.sqlite import SqliteJsonPersister, SqliteTablesPersister
+    from weft.persisters.sql.config import TableLoad, TableSave, TablesConfig, ValuesTable
+    from weft.persisters.sql.json_cell import JsonCell
+    from weft.persisters.sqlite.apsw import ApswDriver
+    from weft.persisters.sqlite.driver import SqliteDriver
+    from weft.persisters.sqlite.libsql import LibsqlDriver
+    from weft.persisters.sqlite.persisters import SqliteJsonPersister, SqliteTablesPersister
+    from weft.persisters.sqlite.turso import TursoDriver
     from weft.persisters.yjs import YjsPersister
 
 __all__ = [
@@ -77,53 +77,53 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ANY": "_document",
-    "ApswDriver": "_apswdriver",
-    "AsyncpgDriver": "_asyncpgdriver",
+    "ANY": "_text.persister",
+    "ApswDriver": "sqlite.apsw",
+    "AsyncpgDriver": "postgres.asyncpg",
     "AutomergePersister": "automerge",
-    "BlockingPersister": "_blocking",
-    "ConflictError": "_document",
-    "CustomPersister": "_custom",
-    "DocumentPersister": "_document",
+    "BlockingPersister": "_core.blocking",
+    "ConflictError": "_text.persister",
+    "CustomPersister": "custom",
+    "DocumentPersister": "_text.persister",
     "FilePersister": "file",
-    "JsonCell": "_sqljson",
-    "LibsqlDriver": "_libsqldriver",
+    "JsonCell": "sql.json_cell",
+    "LibsqlDriver": "sqlite.libsql",
     "LmdbPersister": "lmdb",
     "MappingPersister": "mapping",
     "ObjectStorePersister": "objectstore",
-    "Persister": "_persister",
-    "PersisterStats": "_persister",
-    "Persists": "_states",
-    "PostgresDriver": "_postgresdriver",
-    "PostgresJsonPersister": "postgres",
-    "PostgresTablesPersister": "postgres",
-    "PsycopgDriver": "_psycopgdriver",
-    "RawContent": "_dirty",
+    "Persister": "_core.persister",
+    "PersisterStats": "_core.persister",
+    "Persists": "_core.states",
+    "PostgresDriver": "postgres.driver",
+    "PostgresJsonPersister": "postgres.persisters",
+    "PostgresTablesPersister": "postgres.persisters",
+    "PsycopgDriver": "postgres.psycopg",
+    "RawContent": "_core.unsaved",
     "RemotePersister": "remote",
-    "SqliteDriver": "_sqlitedriver",
-    "SqliteJsonPersister": "sqlite",
-    "SqliteTablesPersister": "sqlite",
-    "Status": "_states",
-    "StoredChanges": "_dirty",
-    "StoredContent": "_dirty",
-    "TableLoad": "_sqlconfig",
-    "TableSave": "_sqlconfig",
-    "TablesConfig": "_sqlconfig",
-    "TursoDriver": "_tursodriver",
-    "ValuesTable": "_sqlconfig",
+    "SqliteDriver": "sqlite.driver",
+    "SqliteJsonPersister": "sqlite.persisters",
+    "SqliteTablesPersister": "sqlite.persisters",
+    "Status": "_core.states",
+    "StoredChanges": "_core.unsaved",
+    "StoredContent": "_core.unsaved",
+    "TableLoad": "sql.config",
+    "TableSave": "sql.config",
+    "TablesConfig": "sql.config",
+    "TursoDriver": "sqlite.turso",
+    "ValuesTable": "sql.config",
     "YjsPersister": "yjs",
-    "blocking": "_blocking",
-    "create_custom_persister": "_custom",
+    "blocking": "_core.blocking",
+    "create_custom_persister": "custom",
     "remote_handler": "remote",
 }
 
 # Modules that need a package beyond Python's own, and the extra that brings it.
 _EXTRAS = {
-    "_apswdriver": "apsw",
-    "_asyncpgdriver": "postgres",
-    "_libsqldriver": "libsql",
-    "_psycopgdriver": "psycopg",
-    "_tursodriver": "turso",
+    "sqlite.apsw": "apsw",
+    "postgres.asyncpg": "postgres",
+    "sqlite.libsql": "libsql",
+    "postgres.psycopg": "psycopg",
+    "sqlite.turso": "turso",
     "automerge": "automerge",
     "lmdb": "lmdb",
     "objectstore": "objects",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.mirrors.automerge import AutomergeMirror
-from weft.persisters._mirrored import MirrorPersister
+from weft.mirrors.automerge.mirror import AutomergeMirror
+from weft.persisters.mirrored import MirrorPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.mirrors.amdoc import AutomergeDocument
+    from weft.documents.automerge.document import AutomergeDocument
     from weft.store import Store
 
 __all__ = ["AutomergePersister"]

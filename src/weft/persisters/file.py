@@ -7,16 +7,16 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from weft._aio.thread import OwnThread
 from weft.errors import StorageError
-from weft.persisters._atomic import file_version, read_file, replace_file
-from weft.persisters._document import ANY, ConflictError, DocumentPersister
-from weft.persisters._polling import Polling
-from weft.persisters._thread import OwnThread
+from weft.persisters._core.polling import Polling
+from weft.persisters._text.atomic_file import file_version, read_file, replace_file
+from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.persisters._atomic import FileVersion
+    from weft.persisters._text.atomic_file import FileVersion
     from weft.store import Store
 
 __all__ = ["FilePersister"]

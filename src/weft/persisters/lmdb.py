@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import lmdb
 
+from weft._aio.thread import OwnThread
 from weft.errors import StorageError
-from weft.persisters._document import ANY, ConflictError, DocumentPersister
-from weft.persisters._sqljson import version_of
-from weft.persisters._thread import OwnThread
+from weft.persisters._text.json_text import version_of
+from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable

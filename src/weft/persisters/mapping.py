@@ -6,8 +6,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
-from weft.persisters._document import ANY, ConflictError, DocumentPersister
-from weft.persisters._polling import Polling
+from weft.persisters._core.polling import Polling
+from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping

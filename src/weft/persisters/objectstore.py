@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from weft.errors import StorageError
-from weft.persisters._document import ANY, ConflictError, DocumentPersister
+from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
-from weft._urls import shown_url
+from weft._support.urls import shown_url
 from weft.errors import StorageError
-from weft.persisters._document import ANY, ConflictError, DocumentPersister
-from weft.persisters._side import StoreSide
-from weft.persisters._sqljson import version_of
-from weft.persisters._text import parse_content, render_store
+from weft.persisters._core.store_journal import StoreSide
+from weft.persisters._text.json_text import parse_content, render_store, version_of
+from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.mirrors.ydoc import YDocument
-from weft.mirrors.yjs import YjsMirror
-from weft.persisters._mirrored import MirrorPersister
+from weft.documents.yjs.document import YDocument
+from weft.mirrors.yjs.mirror import YjsMirror
+from weft.persisters.mirrored import MirrorPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable

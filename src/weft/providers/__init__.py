@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._lazy import lazy_exports
+from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.providers._backoff import Backoff
-    from weft.providers._clock import Clock, SystemClock
-    from weft.providers._dochandle import DocHandle
-    from weft.providers._presence import Presence, PresenceListener
-    from weft.providers._provider import ConnectionOptions, WebsocketProvider
-    from weft.providers._shared import EphemeralListener
-    from weft.providers._standing import Status, StatusListener
-    from weft.providers._transport import Connection, Transport
-    from weft.providers._websockets import WebsocketsTransport
-    from weft.providers.automerge import AutomergeWebsocketProvider
-    from weft.providers.ywebsocket import YWebsocketProvider
+    from weft._aio.clock import Clock, SystemClock
+    from weft.providers._core.backoff import Backoff
+    from weft.providers._core.provider import ConnectionOptions, WebsocketProvider
+    from weft.providers._core.status import Status, StatusListener
+    from weft.providers._core.transport import Connection, Transport
+    from weft.providers._core.websockets import WebsocketsTransport
+    from weft.providers.automerge_repo.document import EphemeralListener
+    from weft.providers.automerge_repo.handle import DocHandle
+    from weft.providers.automerge_repo.presence import Presence, PresenceListener
+    from weft.providers.automerge_repo.provider import AutomergeWebsocketProvider
+    from weft.providers.ysync.provider import YWebsocketProvider
 
 __all__ = [
     "AutomergeWebsocketProvider",
@@ -42,24 +42,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AutomergeWebsocketProvider": "automerge",
-    "Backoff": "_backoff",
-    "Clock": "_clock",
-    "Connection": "_transport",
-    "ConnectionOptions": "_provider",
-    "DocHandle": "_dochandle",
-    "EphemeralListener": "_shared",
-    "Presence": "_presence",
-    "PresenceListener": "_presence",
-    "Status": "_standing",
-    "StatusListener": "_standing",
-    "SystemClock": "_clock",
-    "Transport": "_transport",
-    "WebsocketProvider": "_provider",
-    "WebsocketsTransport": "_websockets",
-    "YWebsocketProvider": "ywebsocket",
+    "AutomergeWebsocketProvider": "automerge_repo.provider",
+    "Backoff": "_core.backoff",
+    "Clock": "weft._aio.clock",
+    "Connection": "_core.transport",
+    "ConnectionOptions": "_core.provider",
+    "DocHandle": "automerge_repo.handle",
+    "EphemeralListener": "automerge_repo.document",
+    "Presence": "automerge_repo.presence",
+    "PresenceListener": "automerge_repo.presence",
+    "Status": "_core.status",
+    "StatusListener": "_core.status",
+    "SystemClock": "weft._aio.clock",
+    "Transport": "_core.transport",
+    "WebsocketProvider": "_core.provider",
+    "WebsocketsTransport": "_core.websockets",
+    "YWebsocketProvider": "ysync.provider",
 }
 
 __getattr__, __dir__ = lazy_exports(
-    __name__, _HOMES, extra="yjs", extras=dict.fromkeys(("automerge", "_dochandle", "_shared"), "automerge")
+    __name__,
+    _HOMES,
+    extra="yjs",
+    extras={home: "automerge" for home in _HOMES.values() if home.startswith("automerge_repo.")},
 )

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._lazy import lazy_exports
+from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.server._names import bridge_document_id
+    from weft.documents.compaction import Compacted, Compactor
+    from weft.server._core.broadcast import Broadcast
+    from weft.server._core.settings import RoomSettings
     from weft.server.auth import Allow, Auth, Decision, Deny, Request, allow_all
-    from weft.server.rooms import Broadcast, Room, RoomSettings
+    from weft.server.bridge_id import bridge_document_id
+    from weft.server.fronts.websocket import Server, serve
     from weft.server.sqlite import SqliteRoomStorage
-    from weft.server.storage import Compacted, Compactor, MemoryRoomStorage, RoomStorage
-    from weft.server.websocket import Server, serve
+    from weft.server.storage import MemoryRoomStorage, RoomStorage
+    from weft.server.ysync.room import Room
 
 __all__ = [
     "Allow",
@@ -40,21 +43,21 @@ __all__ = [
 _HOMES = {
     "Allow": "auth",
     "Auth": "auth",
-    "Broadcast": "rooms",
-    "Compacted": "storage",
-    "Compactor": "storage",
+    "Broadcast": "_core.broadcast",
+    "Compacted": "weft.documents.compaction",
+    "Compactor": "weft.documents.compaction",
     "Decision": "auth",
     "Deny": "auth",
     "MemoryRoomStorage": "storage",
     "Request": "auth",
-    "Room": "rooms",
-    "RoomSettings": "rooms",
+    "Room": "ysync.room",
+    "RoomSettings": "_core.settings",
     "RoomStorage": "storage",
-    "Server": "websocket",
+    "Server": "fronts.websocket",
     "SqliteRoomStorage": "sqlite",
     "allow_all": "auth",
-    "bridge_document_id": "_names",
-    "serve": "websocket",
+    "bridge_document_id": "bridge_id",
+    "serve": "fronts.websocket",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="server")

@@ -13,19 +13,19 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from weft.mirrors._amkeys import genesis
-from weft.mirrors.automerge import AutomergeMirror
-from weft.mirrors.yjs import YjsMirror
-from weft.server._names import bridge_document_id
-from weft.server.documents import storage_name
+from weft.mirrors.automerge.keys import genesis
+from weft.mirrors.automerge.mirror import AutomergeMirror
+from weft.mirrors.yjs.mirror import YjsMirror
+from weft.server.automerge_repo.documents import storage_name
+from weft.server.bridge_id import bridge_document_id
 from weft.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from weft.server.documents import DocumentRoom
-    from weft.server.registry import Rooms
-    from weft.server.rooms import Room
+    from weft.server._core.registry import Rooms
+    from weft.server.automerge_repo.documents import DocumentRoom
+    from weft.server.ysync.room import Room
 
 __all__ = ["Bridge", "Bridges"]
 

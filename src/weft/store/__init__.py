@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from weft.store._listening import ListenerStats
-from weft.store._rules import CellSchema, TablesSchema, ValuesSchema
-from weft.store._store import Store
-from weft.store._subscribing import Subscription
-from weft.store._transactions import Transaction
-from weft.store._views import RowView, TablesView, TableView, ValuesView
+from weft.store._core.decorators import Subscription
+from weft.store._core.listeners import ListenerStats
+from weft.store._core.store import Store
+from weft.store._core.transactions import Transaction
+from weft.store._core.views import RowView, TablesView, TableView, ValuesView
+from weft.store._parts.schema_rules import CellSchema, TablesSchema, ValuesSchema
 from weft.store.checkpoints import Checkpoints, create_checkpoints
 from weft.store.middleware import Middleware, create_middleware
 from weft.store.schematizers import to_tables_schema, to_values_schema

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 
-from weft.store._registry import Leaf, call, matching
-from weft.store._state import RowIdPool
+from weft.store._parts.listener_tree import Leaf, call, matching
+from weft.store._parts.row_ids import RowIdPool
 from weft.values import UNDEFINED, decode_received, encode_cell, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.store._store import Store
+    from weft.store._core.store import Store
     from weft.values import Cell, Stored, Undefined, Value
 
 __all__ = ["CheckpointIds", "CheckpointListenerStats", "Checkpoints", "create_checkpoints"]

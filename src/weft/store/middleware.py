@@ -19,7 +19,7 @@ from weft.values import UNDEFINED, EncodedCell, Undefined, decode_received
 
 if TYPE_CHECKING:
     from weft.changes import Changes, Content, Row, Table, Tables, Values
-    from weft.store._store import Store
+    from weft.store._core.store import Store
     from weft.values import Cell, Stored, Value
 
     Rows: TypeAlias = dict[str, dict[str, Stored]]

@@ -32,7 +32,7 @@ from weft.values import UNDEFINED, encode_cell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weft.store._rules import CellSchema, CellType
+    from weft.store._parts.schema_rules import CellSchema, CellType
 
 __all__ = ["to_tables_schema", "to_values_schema"]
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._lazy import lazy_exports
+from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.testing._simplan import FaultRates
-    from weft.testing._simresult import SimFailure, SimResult
     from weft.testing.clock import ManualClock
     from weft.testing.memory import MemoryNetwork
     from weft.testing.persisters import KillSuite, PersisterSuite
-    from weft.testing.simnet import SimNet
+    from weft.testing.sim.net import SimNet
+    from weft.testing.sim.plan import FaultRates
+    from weft.testing.sim.result import SimFailure, SimResult
 
 __all__ = [
     "FaultRates",
@@ -29,14 +29,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FaultRates": "_simplan",
+    "FaultRates": "sim.plan",
     "KillSuite": "persisters",
     "ManualClock": "clock",
     "MemoryNetwork": "memory",
     "PersisterSuite": "persisters",
-    "SimFailure": "_simresult",
-    "SimNet": "simnet",
-    "SimResult": "_simresult",
+    "SimFailure": "sim.result",
+    "SimNet": "sim.net",
+    "SimResult": "sim.result",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", extras={"persisters": "dev"})

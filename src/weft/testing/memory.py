@@ -21,11 +21,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
-from weft._urls import shown_url
+from weft._aio.clock import Clock, SystemClock
+from weft._aio.tasks import first_of
+from weft._support.urls import shown_url
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers._clock import Clock, SystemClock
-from weft.providers._tasks import first_of
-from weft.providers._transport import closed_error, refused_error
+from weft.providers._core.transport import closed_error, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -1,0 +1,1 @@
+"""Helpers on asyncio: a clock, ending tasks, one worker thread."""

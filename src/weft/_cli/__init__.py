@@ -1,1 +1,0 @@
-"""What the commands do; ``weft.cli`` reads the command line."""

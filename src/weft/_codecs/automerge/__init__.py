@@ -1,0 +1,1 @@
+"""The bytes of Automerge: chunks, columns, changes, saved documents, sync messages."""

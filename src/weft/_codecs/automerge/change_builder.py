@@ -1,0 +1,193 @@
+"""Making an Automerge change by hand.
+
+Format: the Automerge binary document format specification, version 1: the same bytes as the binding's. Only
+new content can be written: what an operation overwrites would have to be named in it, and the binding tells
+the winner alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import sha256
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeVar
+
+from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET
+from weft._codecs.automerge.chunks import CHANGE, MAGIC
+from weft._codecs.automerge.leb128 import write_int, write_uint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from weft._codecs.automerge.change import OpId
+
+__all__ = ["ChangeBuilder"]
+
+V = TypeVar("V")
+
+_FALSE, _TRUE, _INT, _F64, _STRING = 1, 2, 4, 5, 6  # types of values; 0 is null
+_ASCII = 1 << 4 | _STRING  # what is said of a character of one byte
+
+
+class ChangeBuilder:
+    """Collects the operations of one change.
+
+    Args:
+        actor: Who makes it.
+        seq: The how manieth of the actor's changes it is, from 1.
+        start_op: Counter of its first operation: one more than any in the document.
+        deps: Heads of the document.
+    """
+
+    def __init__(self, *, actor: bytes, seq: int, start_op: int, deps: Iterable[bytes]) -> None:
+        self._actor = actor
+        self._seq = seq
+        self._start_op = start_op
+        self._deps = sorted(deps)
+        self._actors = {actor: 0}  # each with its number, in the order in which they turned up
+        self._objects: list[tuple[int, int] | None] = []
+        self._keys: list[str | None] = []
+        # Of texts: behind which operation. It lags behind the other columns.
+        self._elements: list[int | None] = []
+        self._actions: list[int] = []
+        self._metas: list[int] = []
+        self._values: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+    def put(self, obj: OpId | None, key: str, value: int | float | None) -> None:
+        """Set a key of a map, the root if ``None``; ``int`` and ``float`` are different types here."""
+        kind, raw = 0, b""
+        if isinstance(value, bool):
+            kind = _TRUE if value else _FALSE
+        elif isinstance(value, int):
+            kind, raw = _INT, write_int(value)
+        elif value is not None:
+            kind, raw = _F64, struct.pack("<d", value)
+        self._add(obj, key, SET, len(raw) << 4 | kind)
+        if raw:
+            self._values.append(raw)
+
+    def make_map(self, obj: OpId | None, key: str) -> OpId:
+        """Make a map at a key of a map."""
+        self._add(obj, key, MAKE_MAP, 0)
+        return self._actor, self._start_op + len(self) - 1
+
+    def make_text(self, obj: OpId | None, key: str, text: str) -> OpId:
+        """Make a text at a key of a map."""
+        self._add(obj, key, MAKE_TEXT, 0)
+        made = self._start_op + len(self) - 1
+        count = len(text)
+        if count:
+            self._elements += [None] * (len(self) - len(self._elements))
+            self._elements += (0, *range(made + 1, made + count))
+            self._objects += [(0, made)] * count
+            self._keys += [None] * count
+            self._actions += [SET] * count
+            raw = text.encode()
+            self._values.append(raw)
+            if len(raw) == count:
+                self._metas += [_ASCII] * count
+            else:
+                self._metas += [len(char.encode()) << 4 | _STRING for char in text]
+        return self._actor, made
+
+    def _add(self, obj: OpId | None, key: str, action: int, meta: int) -> None:
+        if obj is None:
+            self._objects.append(None)
+        else:
+            actor, counter = obj
+            self._objects.append((self._actors.setdefault(actor, len(self._actors)), counter))
+        self._keys.append(key)
+        self._actions.append(action)
+        self._metas.append(meta)
+
+    def chunk(self) -> bytes:
+        """The change as a chunk."""
+        others = sorted(self._actors.keys() - {self._actor})
+        place = {
+            number: 0 if actor == self._actor else others.index(actor) + 1
+            for actor, number in self._actors.items()
+        }
+        elements = self._elements + [None] * (len(self) - len(self._elements))
+        columns = [
+            (1, _runs([None if obj is None else place[obj[0]] for obj in self._objects], write_uint)),
+            (2, _runs([None if obj is None else obj[1] for obj in self._objects], write_uint)),
+            (17, _runs([0 if at else None for at in elements], write_uint)),
+            (19, _runs(_deltas(elements), write_int)),
+            (21, _runs(self._keys, _write_string)),
+            (52, _flags([at is not None for at in elements])),
+            (66, _runs(self._actions, write_uint)),
+            (86, _runs(self._metas, write_uint)),
+            (87, b"".join(self._values)),
+            (112, _runs([0] * len(self), write_uint)),
+        ]  # fmt: skip
+        columns = [column for column in columns if column[1]]
+        body = b"".join(
+            (
+                write_uint(len(self._deps)), *self._deps, _write_bytes(self._actor), write_uint(self._seq),
+                write_uint(self._start_op), b"\0\0",  # no time, no message
+                write_uint(len(others)), *map(_write_bytes, others),
+                write_uint(len(columns)),
+                *(write_uint(spec) + write_uint(len(data)) for spec, data in columns),
+                *(data for _, data in columns),
+            )
+        )  # fmt: skip
+        named = bytes([CHANGE]) + write_uint(len(body)) + body
+        return MAGIC + sha256(named).digest()[:4] + named
+
+
+def _runs(values: Sequence[V | None], write: Callable[[V], bytes]) -> bytes:
+    """Encode a column by runs: equal values, nulls, and values that differ each from the next."""
+    out: list[bytes] = []
+    single: list[bytes] = []
+    only_nulls = True
+    for value, group in groupby(values):
+        count = len(list(group))
+        if value is None:
+            head = b"\0" + write_uint(count)
+        else:
+            only_nulls = False
+            if count == 1:
+                single.append(write(value))
+                continue
+            head = write_int(count) + write(value)
+        if single:
+            out += (write_int(-len(single)), *single)
+            single.clear()
+        out.append(head)
+    if only_nulls:
+        return b""
+    if single:
+        out += (write_int(-len(single)), *single)
+    return b"".join(out)
+
+
+def _deltas(values: Iterable[int | None]) -> list[int | None]:
+    found: list[int | None] = []
+    last = 0
+    for value in values:
+        found.append(None if value is None else value - last)
+        last = last if value is None else value
+    return found
+
+
+def _flags(values: Iterable[bool]) -> bytes:
+    """Encode a column of booleans: how many are false, then true, and so on."""
+    out: list[bytes] = []
+    expected = False
+    for value, group in groupby(values):
+        if value is not expected:
+            out.append(b"\0")
+        out.append(write_uint(len(list(group))))
+        expected = not value
+    return b"".join(out)
+
+
+def _write_bytes(data: bytes) -> bytes:
+    return write_uint(len(data)) + data
+
+
+def _write_string(text: str) -> bytes:
+    return _write_bytes(text.encode())

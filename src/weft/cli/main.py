@@ -1,0 +1,161 @@
+"""The command ``weft``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NoReturn
+
+from weft.errors import WeftError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+# What the shell sees: a command that did its work, one that failed at it, one that was misused, and one that
+# was ended by Ctrl-C (128 and the signal's number).
+_DONE, _FAILED, _MISUSED, _INTERRUPTED = 0, 1, 2, 130
+
+# Packages that a command may find missing, and the extra that brings each.
+_EXTRAS = {"pycrdt": "server", "websockets": "server", "automerge": "automerge", "cbor2": "automerge"}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; how it goes right is what --help is for."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(_MISUSED)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; ``None`` for those of the process.
+
+    Returns:
+        The exit code: 0 for done, 1 for failed, 2 for misused, 130 for interrupted.
+    """
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as end:  # argparse's way to say done or misused
+        return end.code if isinstance(end.code, int) else _MISUSED
+    logging.basicConfig(
+        level=[logging.WARNING, logging.INFO, logging.DEBUG][min(options.verbose, 2)],
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        if options.command == "serve":
+            import asyncio
+
+            from weft.cli.serve import serve
+
+            asyncio.run(
+                serve(
+                    host=options.host,
+                    port=options.port,
+                    db=options.db,
+                    origins=options.origin,
+                    bridge=options.bridge,
+                    say=_say,
+                )
+            )
+        else:
+            from weft.cli.demo import demo
+
+            demo(say=_say)
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRAS:
+            raise
+        return _fail(f"weft: {missing} is missing; install it with: pip install 'weft[{_EXTRAS[missing]}]'")
+    except (WeftError, OSError) as error:
+        return _fail(f"weft {options.command}: {error}")
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return _DONE
+
+
+def _fail(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return _FAILED
+
+
+def _say(line: str = "") -> None:
+    print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="weft",
+        description="Tables that Python and JavaScript programs edit together, over Yjs or Automerge.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"weft {version('weft')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=_Parser)
+    serve = commands.add_parser(
+        "serve",
+        help="serve rooms to y-websocket clients, and documents to automerge-repo clients",
+        description="Serve rooms to y-websocket clients, at ws://HOST:PORT/ROOM, and documents to "
+        "automerge-repo clients, all of them at ws://HOST:PORT (where weft[automerge] is installed). There "
+        "is no authentication: who can connect may edit. A server with users is a few lines of Python, see "
+        "weft.server.",
+        allow_abbrev=False,
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument(
+        "--port", type=_port, default=1234, help="port to listen on, 0 for a free one (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--db",
+        default="weft.sqlite3",
+        metavar="FILE",
+        help="SQLite file of all that is served (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--origin",
+        action="append",
+        metavar="ORIGIN",
+        help="web origin whose pages may connect, such as https://app.example.com; may be repeated; '*' for "
+        "all (default: pages of this machine). Programs that are no browsers send none and may connect",
+    )
+    serve.add_argument(
+        "--bridge",
+        action="append",
+        default=[],
+        type=_room,
+        metavar="ROOM",
+        help="room that is an Automerge document at the same time, with the same tables; its URL is printed; "
+        "may be repeated",
+    )
+    demo = commands.add_parser(
+        "demo",
+        help="see two peers edit the same tables",
+        description="Start a server and two peers, one of them in JavaScript where Node is installed, and "
+        "watch them edit the same tables.",
+        allow_abbrev=False,
+    )
+    for command in (serve, demo):
+        command.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
+    return parser
+
+
+def _room(text: str) -> str:
+    from urllib.parse import quote
+
+    from weft.server._core.names import read_room
+
+    try:
+        return read_room("/" + quote(text, errors="surrogateescape"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
+    return int(text)

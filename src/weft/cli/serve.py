@@ -1,0 +1,104 @@
+"""``weft serve``: a server until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import signal
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from weft.protocols.automerge_repo.ids import document_url
+from weft.server.auth import Allow, Deny, allow_all
+from weft.server.bridge_id import bridge_document_id
+from weft.server.fronts.websocket import Server
+from weft.server.sqlite import SqliteRoomStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from weft.server.auth import Decision, Request
+
+__all__ = ["serve"]
+
+_log = logging.getLogger("weft.server")
+
+
+async def serve(
+    *,
+    host: str,
+    port: int,
+    db: str,
+    origins: Sequence[str] | None,
+    bridge: Sequence[str],
+    say: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 for a free one.
+        db: SQLite file.
+        origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
+        bridge: Rooms that are Automerge documents at the same time.
+        say: Prints a line.
+
+    Raises:
+        ImportError: Rooms are to be bridged, and a package is missing for it.
+        StorageError: The database cannot be opened, or could not take the last updates.
+        OSError: The address cannot be listened on.
+    """
+    anywhere = origins is not None and "*" in origins
+    server = Server(
+        auth=allow_all if origins is not None else _allow_pages_of_this_machine,
+        storage=SqliteRoomStorage(db),
+        host=host,
+        port=port,
+        origins=None if origins is None or anywhere else [None, *origins],
+        bridge=bridge,
+    )
+    stop = asyncio.Event()
+    _on_signals(stop.set)
+    try:
+        await server.start()
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    where = "this machine only" if _is_loopback(host) else f"{host}, for other machines too"
+    repos = "" if server.documents is None else f", and automerge-repo at {server.url},"
+    say(f"weft serves {server.url}/<room>{repos} and keeps the rooms in {db}")
+    say(f"It listens on {where}, without authentication: whoever can connect may read and edit.")
+    pages = "all sites" if anywhere else "pages of this machine" if origins is None else ", ".join(origins)
+    say(f"Browsers may connect from {pages}. End it with Ctrl-C.")
+    for room in bridge:
+        say(f"Room {room} is {document_url(bridge_document_id(room))} as well.")
+    await stop.wait()
+    say("Stopping: storing what has come in.")
+    await server.close()
+    say("Stopped.")
+
+
+def _allow_pages_of_this_machine(request: Request) -> Decision:
+    """Any page of the web can open a socket to the machine of whoever reads it; only local ones may."""
+    if request.origin is None or _is_loopback(urlsplit(request.origin).hostname or ""):
+        return Allow()
+    _log.warning("a page of %.200r wanted to connect; allow it with --origin", request.origin)
+    return Deny("origin not allowed")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _on_signals(callback: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, callback)
+        except NotImplementedError:  # the event loops of Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))

@@ -1,0 +1,1 @@
+"""A CRDT document of either kind, with every change told once and nothing that bytes can break."""

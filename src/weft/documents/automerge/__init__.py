@@ -1,0 +1,1 @@
+"""The Automerge document; ``binding.py`` alone imports the package."""

@@ -1,0 +1,435 @@
+"""One Automerge document: transactions, what is received, and an event for each change of either kind.
+
+The binding alone tells nobody of changes, lets a panic on received bytes kill the document, and takes the
+process with it when a document with an open transaction is dropped. Here received bytes go through weft's own
+decoder; a panic is contained, and the document is put back as it was; and every change, local or received, is
+told once, as the bytes it travels in.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from weft._codecs.automerge.change import decode_change
+from weft._codecs.automerge.change_builder import ChangeBuilder
+from weft._codecs.automerge.chunks import DOCUMENT, check_document, split_chunks
+from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
+from weft._support.callbacks import subscribe
+from weft.documents.automerge.binding import (
+    LARGE,
+    SyncState,
+    contained,
+    decode_message,
+    load_core,
+    load_to_write,
+    make_immortal,
+    new_core,
+)
+from weft.documents.automerge.events import DocumentEvent, Heads, Telling
+from weft.documents.automerge.history import History
+from weft.documents.automerge.restore_point import Spare
+from weft.documents.automerge.sync_state import PeerState
+from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from weft._codecs.automerge.change import Decoded
+    from weft._codecs.automerge.chunks import Chunk
+    from weft._codecs.automerge.sync_message import SyncMessage
+    from weft.documents.automerge.binding import CoreChange, CoreDocument, CoreTransaction
+
+__all__ = ["AutomergeDocument", "DocumentEvent"]
+
+
+class AutomergeDocument:
+    """One Automerge document. Not thread-safe: one thread owns it.
+
+    Args:
+        data: A saved document, possibly followed by change chunks; empty for a new document.
+        actor: Under whose id local changes are made; random by default. No two documents that are alive at
+            the same time may share one.
+        limits: Bounds on what is received.
+
+    Raises:
+        RemoteProtocolError: The data is not a document.
+        DataError: The actor id is empty.
+    """
+
+    __slots__ = (
+        "__weakref__", "_actor", "_core", "_history", "_in_transaction", "_limits", "_spare",
+        "_telling",
+    )  # fmt: skip
+
+    def __init__(
+        self, data: bytes = b"", *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        if actor is not None and not actor:
+            raise DataError("an actor id has at least one byte")
+        self._actor = actor or secrets.token_bytes(16)
+        self._limits = limits
+        if data:
+            chunks = split_chunks(data)  # for a checksum that is wrong, a clear error
+            with contained("load the document"):
+                is_one = len(chunks) == 1 and chunks[0].kind == DOCUMENT
+                self._core = load_to_write(data) if is_one else load_core(data)
+                self._core.set_actor(self._actor)
+        else:
+            self._core = new_core(self._actor)
+        self._history = History()
+        self._spare = Spare(self._core)
+        self._telling = Telling()
+        self._in_transaction = False
+
+    @classmethod
+    def from_rows(
+        cls, rows: Iterable[bytes], *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> AutomergeDocument:
+        """Make a document out of the rows of a log, in whatever order the log has them.
+
+        Args:
+            rows: Each one or several chunks: saved documents, changes as :class:`DocumentEvent` has them. A
+                change that waits for others is kept until they come.
+            actor: As for the class.
+            limits: As for the class.
+
+        Raises:
+            RemoteProtocolError: A row is neither.
+        """
+        document = cls(actor=actor, limits=limits)
+        changes = []
+        for chunk in [chunk for row in rows for chunk in split_chunks(row)]:
+            if chunk.kind != DOCUMENT:
+                changes.append(chunk.data)
+                continue
+            with contained("load the document"):
+                if document._core.get_heads():
+                    document._core.merge(load_core(chunk.data))
+                else:
+                    document._core = load_to_write(chunk.data)
+                    document._core.set_actor(document._actor)
+        document._spare = Spare(document._core)
+        if changes:
+            document.apply_changes(changes)
+        return document
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    @property
+    def core(self) -> CoreDocument:
+        """The binding's document, for reading only. Another takes its place when something is refused."""
+        return self._core
+
+    @property
+    def actor(self) -> bytes:
+        """Under whose id local changes are made."""
+        return self._actor
+
+    @property
+    def heads(self) -> Heads:
+        """Hashes of the changes that no other change follows on, sorted: they name the document's state."""
+        return tuple(sorted(self._core.get_heads()))
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, so that nothing else can be done with the document than read it."""
+        return self._in_transaction
+
+    def save(self) -> bytes:
+        """The whole document with its history.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("saved")
+        return bytes(self._core.save())
+
+    def changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
+        """The changes that a document with these heads lacks, as chunks in an order to apply them in.
+
+        Args:
+            heads: All of them known here; otherwise every change is given.
+        """
+        with contained("read the changes"):
+            return [change.raw_bytes for change in self._core.get_changes(list(heads))]
+
+    def includes(self, heads: Iterable[bytes]) -> bool:
+        """Whether the document has all these changes.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        wanted = set(heads)
+        own = self.heads
+        if wanted.issubset(own):
+            return True
+        self._expect_idle("asked for its changes")
+        # The binding cannot be asked for a change; but it says what it needs of a peer with these heads.
+        state = SyncState()
+        for announced in (own, sorted(wanted)):
+            with contained("look for changes"):
+                self._core.receive_sync_message(state, decode_message(make_sync_message(announced)))
+        return wanted.isdisjoint(self._needs(state))
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, origin: object = None) -> Iterator[CoreTransaction]:
+        """Write to the document: commit at the end of the block, roll back on an exception, then tell of it.
+
+        Args:
+            origin: Who writes; handed to the subscribers.
+
+        Raises:
+            LocalProtocolError: A transaction is open already.
+            MirrorError: The binding panicked. The document is as it was before the transaction.
+        """
+        self._expect_idle("written")
+        before = self.heads
+        transaction = self._core.transaction()
+        self._in_transaction = True
+        try:
+            yield transaction
+        except BaseException as error:
+            self._end(transaction.rollback, before, error)
+            raise
+        else:
+            self._end(transaction.commit, before, None)
+        finally:
+            self._in_transaction = False
+        changes = self._core.get_changes(before)
+        self._remember([change.raw_bytes for change in changes])
+        self._changed(before, changes, origin, {})
+
+    def new_change(self) -> ChangeBuilder:
+        """Begin a change by hand that follows on all that is here; for :meth:`apply_built`.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("written")
+        heads = self.heads
+        self._core.set_actor(self._actor)  # it has not noticed that changes it received are its own
+        last = self._core.get_last_local_change()
+        return ChangeBuilder(
+            actor=self._actor,
+            seq=1 if last is None else last.seq + 1,
+            start_op=self._history.next_op(self._core, heads),
+            deps=heads,
+        )
+
+    def apply_built(self, change: bytes, *, origin: object = None) -> None:
+        """Take in a change that was made here, and tell of it as of a local one.
+
+        Raises:
+            RemoteProtocolError: The binding does not take it. Nothing was applied, nobody was told.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("written")
+        data = make_sync_message(self.heads, [change])
+        self._apply(SyncState(), parse_sync_message(data), data, origin, {})
+
+    def _end(self, end: Callable[[], None], before: Heads, error: BaseException | None) -> None:
+        try:
+            with contained("end the transaction"):
+                end()
+        except RemoteProtocolError as failure:
+            make_immortal(self._core)
+            self._restore(before)
+            cause = error or failure
+            raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
+
+    def _remember(self, chunks: Sequence[bytes]) -> None:
+        self._spare.add(chunks)
+        self._spare.trim(self._core)
+
+    def _restore(self, heads: Heads) -> None:
+        """Put a document as it was in the place of one that a panic or a refused change has spoilt."""
+        self._core = self._spare.rebuild(self._actor)
+        if self.heads != heads:
+            raise MirrorError("the document could not be restored: load it again")
+
+    # -- receiving -------------------------------------------------------------------------------------------
+
+    def apply_changes(self, changes: Iterable[bytes], *, origin: object = None) -> bool:
+        """Take in changes and tell of what is new.
+
+        Args:
+            changes: Change chunks or saved documents, in any order; known ones do no harm.
+            origin: Who brought them; handed to the subscribers.
+
+        Returns:
+            Whether any change waits for others that have not come yet. It is kept until they come.
+
+        Raises:
+            RemoteProtocolError: One of them is none. Nothing was applied, nobody was told.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("given changes")
+        state = SyncState()
+        data = make_sync_message(self.heads, changes)
+        self._receive(state, parse_sync_message(data), data, origin)
+        return bool(self._needs(state))
+
+    def new_sync_state(self) -> PeerState:
+        """What is known of one peer over one connection: start each connection with a new one."""
+        return PeerState()
+
+    def generate_sync_message(self, state: PeerState) -> bytes | None:
+        """The next message to the peer, or ``None`` when there is nothing to say until it answers.
+
+        Raises:
+            RemoteProtocolError: What the peer has announced cannot be answered; drop the connection.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("synced")
+        core = self._core
+        if state.held:
+            with contained("look for changes"):
+                asking = core.fork()
+                held = make_sync_message((), state.held)
+                asking.receive_sync_message(SyncState(), decode_message(held))
+                if asking.get_heads() == core.get_heads():  # else they wait no longer, but for its answer
+                    core = asking
+        return self._generate(state.core, core)
+
+    def receive_sync_message(self, state: PeerState, data: bytes, *, origin: object = None) -> Heads:
+        """Take in a peer's message and tell of what is new.
+
+        Args:
+            state: Of the connection it came over.
+            data: The message.
+            origin: Who sent it; handed to the subscribers.
+
+        Returns:
+            The sender's heads, as the message announces them, sorted.
+
+        Changes that wait for others are kept in the peer's state until these come.
+
+        Raises:
+            RemoteProtocolError: It is no sync message, a change of the peer that waited is refused, or too
+                many wait. Drop the connection, for its state may have suffered.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("synced")
+        if len(data) > self._limits.max_message:
+            raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
+        message = parse_sync_message(data)
+        heads = tuple(sorted(message.heads))
+        if state.may_skip(message, self._history):
+            return heads
+        held = self._receive(state.core, message, data, origin, holds=True)
+        if state.held:
+            data = make_sync_message((), state.held + held)
+            held = self._receive(SyncState(), parse_sync_message(data), data, origin, holds=True)
+        if sum(map(len, held)) > self._limits.max_message:
+            raise RemoteProtocolError("too many changes wait for others")
+        state.held = held
+        return heads
+
+    def _generate(self, state: SyncState, core: CoreDocument) -> bytes | None:
+        with contained("answer a sync message"):
+            message = core.generate_sync_message(state)
+            return None if message is None else bytes(message.encode())
+
+    def _receive(
+        self, state: SyncState, message: SyncMessage, data: bytes, origin: object, *, holds: bool = False
+    ) -> list[bytes]:
+        decoded: dict[bytes, Decoded] = {}
+        heads: list[bytes] = []
+        for chunk in message.chunks:
+            if chunk.kind == DOCUMENT:
+                heads += check_document(chunk)
+            else:
+                decoded[chunk.hash] = decode_change(chunk.data)
+        return self._apply(state, message, data, origin, decoded, heads, holds=holds)
+
+    def _apply(
+        self,
+        state: SyncState,
+        message: SyncMessage,
+        data: bytes,
+        origin: object,
+        decoded: Mapping[bytes, Decoded],
+        heads: Iterable[bytes] = (),
+        *,
+        holds: bool = False,
+    ) -> list[bytes]:
+        """Apply changes, and tell of them; gives those that wait for others, if they are to be held."""
+        before = self.heads
+        with contained("read a sync message"):
+            coded = decode_message(data)
+        try:
+            with contained("apply a sync message"):
+                self._core.receive_sync_message(state, coded)
+                if not message.chunks:
+                    return []
+                changes = self._core.get_changes(before)
+                self._history.check(self._core, changes, before)
+                received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
+                waiting = self._history.waiting(self._core, changes, received)
+                if not before:
+                    self._load_anew(message.chunks)
+        except RemoteProtocolError:
+            self._restore(before)
+            raise
+        late = [chunk.data for chunk in message.chunks if chunk.hash in waiting]
+        applied = [change.raw_bytes for change in changes]
+        if late and holds:
+            self._spare.add(applied)
+            self._restore(self.heads)
+            applied = []
+        self._remember(applied if holds else applied + late)
+        self._changed(before, changes, origin, decoded)
+        return late if holds else []
+
+    def _load_anew(self, chunks: Sequence[Chunk]) -> None:
+        """Have a large document that came as a whole in the form in which it is quickly written."""
+        is_whole = len(chunks) == 1 and chunks[0].kind == DOCUMENT and len(chunks[0].data) >= LARGE
+        if is_whole and not self._needs(SyncState()):  # else something waits in the one that is here
+            self._core = load_to_write(chunks[0].data)
+            self._core.set_actor(self._actor)
+
+    def _needs(self, state: SyncState) -> Heads:
+        """Hashes of changes that others wait for, or that a peer has announced."""
+        data = self._generate(state, self._core)
+        return () if data is None else parse_sync_message(data).needs
+
+    # -- telling ---------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[DocumentEvent], None]) -> Callable[[], None]:
+        """Hear of each change of the document, once and in order.
+
+        The callback runs outside any transaction and may write; what it writes is told after. What it raises
+        is logged.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+        """
+        return subscribe(self._telling.subscribers, callback)
+
+    def _changed(
+        self,
+        before: Heads,
+        changes: Sequence[CoreChange],
+        origin: object,
+        decoded: Mapping[bytes, Decoded],
+    ) -> None:
+        after = self.heads
+        if after == before:
+            return
+        chunks: list[bytes] = []
+        known: dict[bytes, Decoded] = {}
+        for change in changes:
+            chunks.append(change.raw_bytes)
+            name = self._history.add(change)
+            if name in decoded:
+                known[chunks[-1]] = decoded[name]
+        self._telling.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
+
+    def _expect_idle(self, what: str) -> None:
+        if self._in_transaction:
+            raise LocalProtocolError(f"the document cannot be {what} while a transaction is open")

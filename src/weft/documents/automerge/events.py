@@ -1,0 +1,73 @@
+"""Telling of an Automerge document's changes: what an event is, and who hears it when."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from weft._codecs.automerge.change import decode_change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from weft._codecs.automerge.change import Decoded
+
+__all__ = ["DocumentEvent", "Heads", "Telling"]
+
+_log = logging.getLogger("weft.mirrors")
+
+Heads: TypeAlias = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEvent:
+    """A change of the document, by one local transaction or one batch of received changes.
+
+    Attributes:
+        before: Heads before it.
+        after: Heads after it.
+        changes: The changes in between, each as an uncompressed chunk that stands for itself, in an order in
+            which they can be applied.
+        origin: Who made or brought it; compared by identity.
+    """
+
+    before: Heads
+    after: Heads
+    changes: tuple[bytes, ...]
+    origin: object | None
+    _decoded: Mapping[bytes, Decoded] = field(default_factory=dict, repr=False, compare=False)  # by chunk
+
+    def decoded(self) -> Iterator[tuple[bytes, Decoded]]:
+        """The changes with what they touched, which for those just received is known."""
+        for change in self.changes:
+            yield change, self._decoded.get(change) or decode_change(change)
+
+
+class Telling:
+    """Tells every subscriber of every event, in order: what one of them causes is told after."""
+
+    __slots__ = ("_events", "_is_under_way", "subscribers")
+
+    def __init__(self) -> None:
+        self.subscribers: list[Callable[[DocumentEvent], None]] = []
+        self._events: deque[DocumentEvent] = deque()
+        self._is_under_way = False
+
+    def tell(self, event: DocumentEvent) -> None:
+        """Tell of an event, now or after those before it. What a subscriber raises is logged."""
+        self._events.append(event)
+        if self._is_under_way:
+            return
+        self._is_under_way = True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                for callback in tuple(self.subscribers):
+                    try:
+                        callback(event)
+                    except Exception:  # noqa: BLE001 - whatever it is, the others are told
+                        _log.exception("a subscriber of an Automerge document failed")
+        finally:
+            self._is_under_way = False

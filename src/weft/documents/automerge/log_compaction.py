@@ -1,0 +1,78 @@
+"""Compacting the log of an Automerge document that is in memory, without reading the log into a second one.
+
+The binding never lets go of the interpreter: what makes a document out of a log of 60,000 changes stops the
+event loop for two seconds, on whichever thread it runs. Saving the document that is there takes a fiftieth.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
+from weft.documents.automerge.binding import contained, load_core
+from weft.documents.automerge.log import compact_rows
+from weft.documents.compaction import Compacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge.events import Heads
+    from weft.documents.compaction import Compactor
+
+__all__ = ["LogBook", "compact_changes"]
+
+
+def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
+    """Make one saved document that stands for as many rows as are whole; ``None`` to leave them as they are.
+
+    Raises:
+        RemoteProtocolError: A row is neither a saved document nor changes.
+    """
+    compacted = compact_rows(rows)
+    return None if compacted is None else Compacted(*compacted)
+
+
+class LogBook:
+    """Which rows of its log a document in memory has taken in.
+
+    Args:
+        document: The document.
+        rows: It was made of these.
+    """
+
+    def __init__(self, document: AutomergeDocument, rows: Iterable[bytes]) -> None:
+        self._document = document
+        self._is_whole = not document.apply_changes(())  # what waits for others is in no saved document
+        self._rows = {_digest(row) for row in rows}
+
+    def note(self, row: bytes) -> None:
+        """Of a row that is appended: the document has its changes."""
+        self._rows.add(_digest(row))
+
+    def compactor(self) -> Compactor:
+        """Save the document as it is now: that stands for every row noted so far, and for no other."""
+        saved = split_chunks(self._document.save())[0]
+        if not self._is_whole or saved.kind != DOCUMENT:
+            return compact_changes
+        self.note(saved.data)
+        # A copy: this is called for on the event loop, and used on another thread while rows are appended.
+        return partial(_replace, bytes(saved.data), self._document.heads, frozenset(self._rows))
+
+
+def _replace(
+    snapshot: bytes, heads: Heads, known: frozenset[bytes], rows: Sequence[bytes]
+) -> Compacted | None:
+    kept = frozenset(at for at, row in enumerate(rows) if _digest(row) not in known)
+    if len(rows) - len(kept) < 2:
+        return None
+    with contained("load what was saved"):
+        if tuple(sorted(load_core(snapshot).get_heads())) != heads:
+            return None
+    return Compacted(snapshot, kept)
+
+
+def _digest(row: bytes) -> bytes:
+    return blake2b(row, digest_size=16).digest()

@@ -1,0 +1,1 @@
+"""The pycrdt document; ``binding.py`` alone reaches below its public names."""

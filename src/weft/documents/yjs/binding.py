@@ -1,0 +1,189 @@
+"""What weft uses of pycrdt below its public surface, in one place.
+
+The public ``Map`` costs 2.4 to 3.6 µs a cell (a nested transaction object, type checks and a wrapper a call);
+the binding's own map underneath costs 0.6 µs. That layer has no promise of stability, which is why the
+``yjs`` extra pins the minor version and why nothing else in weft may reach below pycrdt's public names.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pycrdt import Array, Doc, Map
+from pycrdt._pycrdt import Map as BindingMap
+from pycrdt._transaction import ReadTransaction
+
+from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [
+    "CLIENT_ID_FLOOR",
+    "BindingMap",
+    "RawMap",
+    "RawMapEvent",
+    "RawTransactionEvent",
+    "Txn",
+    "create_doc",
+    "guarded",
+    "in_observer",
+    "in_transaction",
+    "observe_deep",
+    "observe_transactions",
+    "origin_of",
+    "raw_transaction",
+    "root_kind",
+    "root_map",
+]
+
+# Client ids below this bound belong to the deterministic containers (mirrors/yjs/containers.py).
+CLIENT_ID_FLOOR = 1 << 28
+
+Txn = Any  # the binding's transaction: opaque, only handed back to RawMap's methods
+
+
+class RawMap(Protocol):
+    """The binding's own map: every call takes the open transaction."""
+
+    def get(self, txn: Txn, key: str) -> Any: ...  # raises ValueError when absent
+    def has(self, txn: Txn, key: str) -> bool: ...
+    def keys(self, txn: Txn) -> list[str]: ...
+    def insert(self, txn: Txn, key: str, value: object) -> None: ...
+    def insert_map_prelim(self, txn: Txn, key: str) -> RawMap: ...
+    def remove(self, txn: Txn, key: str) -> None: ...
+
+
+def create_doc(**options: Any) -> Doc[Any]:
+    """Create a pycrdt document whose client id competes fairly with those of JavaScript peers.
+
+    pycrdt draws 53-bit ids and Yjs 32-bit ones, and the higher id wins a concurrent write: a document of
+    pycrdt's own making wins every one. It also repeats ids after ``fork``. This one draws 32 bits from the
+    operating system, above 2^28, so that it never meets the id of a container weft creates.
+
+    Args:
+        options: As for ``pycrdt.Doc``; a ``client_id`` given here is kept.
+    """
+    options.setdefault("client_id", CLIENT_ID_FLOOR + secrets.randbelow((1 << 32) - CLIENT_ID_FLOOR))
+    return Doc(**options)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn the binding's refusals, its panics among them, into ``RemoteProtocolError``.
+
+    A panic is a ``BaseException`` that cannot be imported by name, hence the look at the class name.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise RemoteProtocolError(f"the document refused the update: {error}") from error
+    except RuntimeError as error:
+        if not str(error).startswith("Cannot apply update"):
+            raise  # the document is inside an observer, or otherwise in use
+        raise RemoteProtocolError(f"the document refused the update: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RemoteProtocolError(f"the binding panicked on the update: {error}") from error
+
+
+def in_observer(doc: Doc[Any]) -> bool:
+    """Whether one of the document's observers is being called, so that it cannot be written."""
+    return isinstance(doc._txn, ReadTransaction)
+
+
+def in_transaction(doc: Doc[Any]) -> bool:
+    """Whether a transaction is open: an asynchronous one stays open while its task waits."""
+    return doc._txn is not None
+
+
+def origin_of(doc: Doc[Any], txn: Txn) -> object:
+    """The origin object of a transaction, or ``None``; the binding itself keeps only its hash."""
+    return doc._origins.get(txn.origin())
+
+
+@contextmanager
+def raw_transaction(doc: Doc[Any], origin: object = None) -> Iterator[Txn]:
+    """Open a transaction, or join the open one, and give the binding's own transaction object.
+
+    Raises:
+        RuntimeError: The document is inside an observer, where it cannot be written.
+    """
+    if doc._txn is not None:
+        origin = None  # a joined transaction keeps the origin it has
+    with doc.transaction(origin) as transaction:
+        raw = transaction._txn
+        yield raw
+
+
+def root_map(doc: Doc[Any], name: str) -> RawMap:
+    """The root map of that name, declared if need be (an undeclared root cannot be read)."""
+    return cast("RawMap", doc.get(name, type=Map).integrated)
+
+
+def root_kind(doc: Doc[Any], name: str) -> str | None:
+    """What the declared root of that name is, if it is no map.
+
+    Updates do not tell the type of a root: one that was declared as a map and never written as one may turn
+    out to hold the characters or elements of something else.
+    """
+    declared = doc[name]
+    if not isinstance(declared, Map):
+        return type(declared).__name__
+    return "sequence" if len(doc.get(name, type=Array)) else None
+
+
+class RawMapEvent(Protocol):
+    """The binding's event of one changed map."""
+
+    target: RawMap
+    path: list[str | int]
+    keys: dict[str, dict[str, Any]]
+
+
+class RawTransactionEvent(Protocol):
+    """The binding's event of one transaction; all but ``update`` is valid inside the callback only."""
+
+    update: bytes
+    delete_set: bytes
+    before_state: bytes
+
+
+def observe_deep(
+    doc: Doc[Any], shared: RawMap, callback: Callable[[list[RawMapEvent], Txn], None]
+) -> Callable[[], None]:
+    """Call ``callback(events, txn)`` inside each commit that changed the map or anything in it.
+
+    While it runs, the document's own API reads and refuses to write, as in pycrdt's observers.
+
+    Args:
+        doc: The document.
+        shared: The map, usually a root.
+        callback: Must not raise: an exception here surfaces in whoever commits.
+
+    Returns:
+        A function that ends the observation.
+    """
+
+    def receive(events: list[Any]) -> None:
+        transaction = events[0].transaction
+        with doc._read_transaction(transaction):
+            callback(events, transaction)
+
+    subscription = cast("Any", shared).observe_deep(receive)
+    return cast("Callable[[], None]", subscription.drop)
+
+
+def observe_transactions(
+    doc: Doc[Any], callback: Callable[[RawTransactionEvent], None]
+) -> Callable[[], None]:
+    """Call ``callback(event)`` at the end of each commit; it must neither raise nor touch the document.
+
+    Returns:
+        A function that ends the observation.
+    """
+    subscription = doc._doc.observe(cast("Any", callback))
+    return subscription.drop

@@ -1,0 +1,331 @@
+"""The hub of one pycrdt document: where received updates come in and every update is heard.
+
+Mirrors, providers and server rooms that share a document meet here, because pycrdt alone does not tell them
+enough:
+
+* Its update event can lack structs that were waiting for a gap to close, so what a peer
+  sent is handed on as the bytes the peer sent, and the event serves local transactions only.
+* It has no hook after a commit, and a document cannot be written inside its observers; the hub lets the
+  mirrors write what they owe right after a received update has been applied.
+* It does not ask for what it lacks when updates arrive out of order, and a gap that is closed later can spoil
+  the document; ``apply`` holds back what does not follow on, and says when there is a gap.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from pycrdt import Doc, get_update
+
+from weft._codecs.yjs.state import decode_state_vector, read_delete_set
+from weft._codecs.yjs.update import Spans, check_update, cut_at_holes
+from weft._support.callbacks import subscribe
+from weft.documents.yjs.binding import (
+    RawTransactionEvent,
+    create_doc,
+    guarded,
+    in_observer,
+    observe_transactions,
+)
+from weft.errors import MirrorError
+
+__all__ = ["YDocument", "create_doc"]
+
+_log = logging.getLogger("weft.mirrors")
+
+# Updates held back for a gap: a resync brings them again, so a bound loses nothing but its time.
+_MAX_HELD = 256
+_MAX_HELD_BYTES = 16 * 1024 * 1024
+_SMALL = 4096  # bytes; up to here the binding's own look at an update is cheaper than one at its spans
+_NOTHING = b"\0\0"  # an update without structs and deletions
+
+Subscriber = Callable[[bytes, object | None], None]
+
+
+class Attached(Protocol):
+    """A mirror on the document, as the hub sees it."""
+
+    def flush(self) -> None:
+        """Write to the document what could not be written inside its observer."""
+
+    def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
+        """A transaction is about to end; nothing may touch the document."""
+
+
+class _Held(NamedTuple):
+    """A received update, part of which waits for what is missing."""
+
+    update: bytes
+    spans: Spans
+    origin: object
+
+
+class YDocument:
+    """Everything weft needs of one ``pycrdt.Doc``. Get it with :meth:`of`; there is one per document.
+
+    Not thread-safe, like the document.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_applying",
+        "_changed",
+        "_clocks",
+        "_committing",
+        "_doc",
+        "_grown",
+        "_held",
+        "_mirrors",
+        "_subscribers",
+        "_unobserve",
+    )
+
+    def __init__(self, doc: Doc[Any]) -> None:
+        self._doc = weakref.ref(doc)
+        self._subscribers: list[Subscriber] = []
+        self._mirrors: list[weakref.ref[Attached]] = []
+        # The received bytes while they are being applied: their own event must not be heard as a local one,
+        # and a mirror may look into them for what the event has lost already.
+        self._applying: bytes | None = None
+        self._changed = False
+        self._grown = False  # since what is held back was last tried
+        self._committing = False
+        # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
+        self._clocks: dict[int, int] = {}
+        self._held: list[_Held] = []
+        hub = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
+
+        def committed(event: RawTransactionEvent) -> None:
+            target = hub()
+            if target is not None:
+                target._committed(event)
+
+        self._unobserve = observe_transactions(doc, committed)
+
+    @classmethod
+    def of(cls, doc: Doc[Any] | YDocument) -> YDocument:
+        """The hub of a document, made at the first call and kept as long as the document lives."""
+        if isinstance(doc, YDocument):
+            return doc
+        hub = _hubs.get(doc)
+        if hub is None:
+            hub = _hubs[doc] = cls(doc)
+        return hub
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The document.
+
+        Raises:
+            MirrorError: It has been garbage-collected; whoever needs it must hold it.
+        """
+        doc = self._doc()
+        if doc is None:
+            raise MirrorError("the document is gone: keep a reference to the pycrdt.Doc while it is in use")
+        return doc
+
+    def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
+        """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
+
+        An update that does not follow on from what is known is held back: given it, yrs 0.28 integrates
+        across the gap, and closing that leaves the document with a length below zero in its encoding, which
+        no peer can read. An update that brings nothing is told to nobody, lest it go round in circles.
+
+        Args:
+            update: Yjs v1 update.
+            origin: Who brought it; handed to the subscribers, compared by identity.
+            spans: What ``check_update`` returned, where the caller has run it; otherwise it is run here.
+
+        Returns:
+            Whether the document lacks structs that received ones wait for. Nobody else asks for them: resync
+            from the state vector at once.
+
+        Raises:
+            RemoteProtocolError: The bytes are not an update, or the binding refused them. Nothing was
+                applied, nobody was told.
+        """
+        held = _Held(update, check_update(update) if spans is None else spans, origin)
+        news, complete = self._integrate(held)
+        if complete:
+            self._advance(held.spans)
+        elif all(other.update != update for other in self._held):
+            self._hold(held)
+            news = True
+        if news:
+            self._tell(update, origin)
+        self.flush()
+        return bool(self._held)
+
+    def _integrate(self, held: _Held) -> tuple[bool, bool]:
+        """Give the binding what it can use of an update: whether anything changed, and whether it was all.
+
+        Deletions come last and only when the structs are complete: the delete set of an answer names all that
+        its sender has deleted, so also a container that lost against one which has not come yet, and
+        without that one the loss would look like a deletion.
+        """
+        update, spans, _ = held
+        before = self._applying, self._changed
+        self._applying, self._changed = update, False
+        complete = False
+        doc = self.doc
+        try:
+            with guarded():
+                if not self._follows_on(spans):
+                    part = cut_at_holes(update, self._clocks)
+                    if part is not None:
+                        doc.apply_update(part)
+                elif update[-1] == 0:  # an empty delete set
+                    doc.apply_update(update)
+                    complete = not self._waits(update, spans)
+                else:
+                    with doc.transaction():
+                        doc.apply_update(update[: spans.deletes_at] + b"\0")
+                        complete = not self._waits(update, spans)
+                        if complete:
+                            doc.apply_update(update)
+        except ExceptionGroup:
+            # pycrdt raises what observers of the user's own raised, after the commit: the update stands.
+            _log.exception("an observer of the document failed; the update it was called for stands")
+            return True, complete or not self._waits(update, spans)
+        else:
+            return self._changed, complete
+        finally:
+            self._applying, self._changed = before
+
+    def _follows_on(self, spans: Spans) -> bool:
+        """Whether no struct of the update follows a missing one of the same client."""
+        return self._knows([(client, span.needs) for client, span in spans.items()])
+
+    def _knows(self, needed: list[tuple[int, int]]) -> bool:
+        """Whether for each client all structs before a clock are known."""
+        clocks = self._clocks
+        if all(clock <= clocks.get(client, 0) for client, clock in needed):
+            return True
+        # What was written locally, or applied past the hub, is known to the document alone.
+        clocks = self._clocks = decode_state_vector(self.state_vector())
+        return all(clock <= clocks.get(client, 0) for client, clock in needed)
+
+    def _advance(self, spans: Spans) -> None:
+        clocks = self._clocks
+        for client, span in spans.items():
+            if span.end > clocks.get(client, 0):
+                clocks[client] = span.end
+
+    def _hold(self, held: _Held) -> None:
+        self._held.append(held)
+        while len(self._held) > 1 and (
+            len(self._held) > _MAX_HELD or sum(len(other.update) for other in self._held) > _MAX_HELD_BYTES
+        ):
+            del self._held[0]  # the resync that closes the gap brings it again
+
+    def _release(self) -> None:
+        """Apply what was held back and is complete now, and tell of it again.
+
+        Again, because whoever asked for the document's state meanwhile was not given it.
+        """
+        while self._grown:
+            self._grown = False
+            for held in tuple(self._held):
+                _, complete = self._integrate(held)
+                if complete:
+                    self._advance(held.spans)
+                    self._held.remove(held)
+                    self._tell(held.update, held.origin)
+
+    def flush(self) -> None:
+        """Apply what need not be held back any more, and let every mirror write what it owes."""
+        if self._held and self._grown and self.is_writable:
+            self._release()
+        for reference in tuple(self._mirrors):
+            mirror = reference()
+            if mirror is None:
+                self._mirrors.remove(reference)
+            else:
+                mirror.flush()
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Hear each update that enters the document, once and in order.
+
+        Args:
+            callback: ``callback(update, origin)``: for a received update the bytes as received and the origin
+                given to :meth:`apply`; for a local transaction pycrdt's update and ``None``. It is called
+                inside the commit of a local transaction, so it must neither touch the document nor raise.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+        """
+        return subscribe(self._subscribers, callback)
+
+    def attach(self, mirror: Attached) -> None:
+        """Have the mirror's ``flush`` called after each received update. The mirror is held weakly."""
+        self._mirrors.append(weakref.ref(mirror))
+
+    def detach(self, mirror: Attached) -> None:
+        """End :meth:`attach`."""
+        self._mirrors = [reference for reference in self._mirrors if reference() not in {mirror, None}]
+
+    def state_vector(self) -> bytes:
+        """The document's state vector: for each client, how many of its clock ticks are known."""
+        return self.doc.get_state()
+
+    def diff(self, state_vector: bytes) -> bytes:
+        """The update that brings a peer with that state vector up to date.
+
+        Raises:
+            RemoteProtocolError: The bytes are not a state vector.
+        """
+        with guarded():
+            return self.doc.get_update(state_vector)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether received updates wait for structs that are missing."""
+        return bool(self._held)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the document can be written: no observer of it is being called."""
+        return not (self._committing or in_observer(self.doc))
+
+    def _committed(self, event: RawTransactionEvent) -> None:
+        self._committing = True
+        try:
+            for reference in self._mirrors:
+                mirror = reference()
+                if mirror is not None:
+                    mirror._committed(event, self._applying)
+        finally:
+            self._committing = False
+        self._changed = self._grown = True
+        if self._applying is None:
+            self._tell(event.update, None)
+
+    def _tell(self, update: bytes, origin: object | None) -> None:
+        for callback in tuple(self._subscribers):
+            callback(update, origin)
+
+    def _waits(self, update: bytes, spans: Spans) -> bool:
+        """Whether the binding has set part of the update aside, for want of a struct of another client.
+
+        A deletion too may come before what it deletes; in a large update that is not looked for.
+        """
+        if len(update) <= _SMALL:
+            # Not empty: the document's state does not cover the update.
+            rest = get_update(update, self.state_vector())
+            if rest[0] != 0 or rest == _NOTHING:
+                return rest[0] != 0
+            return not self._knows(
+                [
+                    (client, start + length)
+                    for client, ranges in read_delete_set(rest[1:]).items()
+                    for start, length in ranges
+                ]
+            )
+        state = decode_state_vector(self.state_vector())
+        return any(state.get(client, 0) < span.end for client, span in spans.items())
+
+
+_hubs: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()

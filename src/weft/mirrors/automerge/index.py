@@ -1,0 +1,296 @@
+"""Where the containers and texts of a Store stand in an Automerge document, and reading them.
+
+Layout: TinyBase 10 ``persister-automerge``: root key → ``t`` → table → row → cell, and → ``v`` → value. A
+string is a Text object. The index finds the place of an object that an operation names, and the object that
+is at a place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET
+from weft._codecs.automerge.chunks import change_hash
+from weft._codecs.automerge.saved_document import read_content
+from weft.documents.automerge.binding import ROOT, ObjType, contained
+from weft.errors import MirrorError, RemoteProtocolError
+from weft.mirrors.automerge.keys import TABLES, VALUES, decode_key, encode_key, object_id, op_id
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from weft._codecs.automerge.change import OpId
+    from weft._codecs.automerge.saved_document import Content
+    from weft.documents.automerge.binding import CoreDocument, Read
+    from weft.documents.automerge.document import AutomergeDocument
+    from weft.mirrors.mirror import RawTables, RawValues
+
+__all__ = ["Foreign", "Path", "Tree", "is_container"]
+
+_MAP, _TEXT = ObjType.Map, ObjType.Text
+
+Path: TypeAlias = tuple[str, ...]
+"""Ids, behind ``t`` or ``v``; ``()`` is the map at the root key."""
+
+
+def is_container(path: Path) -> bool:
+    """Whether a map of the layout has its place there, and not a cell or value."""
+    return not path or (len(path) < 4 if path[0] == TABLES else path == (VALUES,))
+
+
+class Foreign:
+    """What stands in a document where a cell should, and is none."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: object) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}>"
+
+
+class Tree:
+    """The index of one mirror, and what the document holds at its places."""
+
+    def __init__(self, document: AutomergeDocument, name: str, report: Callable[[Exception], None]) -> None:
+        self.document = document
+        self.root_key = encode_key(name)
+        self._report = report
+        self._ids: dict[Path, bytes] = {}
+        self._rows: dict[str, set[str]] = {}  # rows with a container, by table
+        # Containers and texts that are alive, by actor and counter: one of them for each string cell.
+        self._places: dict[bytes, dict[int, Path]] = {}
+        self._content: Content | None = None  # all of the document, while everything is read
+
+    @property
+    def core(self) -> CoreDocument:
+        """The binding's document."""
+        return self.document.core
+
+    # -- the index ---------------------------------------------------------------------------------------
+
+    def container(self, path: Path) -> bytes | None:
+        """The map that is alive at a place."""
+        return self._ids.get(path)
+
+    def place(self, made: OpId) -> Path | None:
+        """Where a map or text that is alive stands."""
+        return self._places.get(made[0], {}).get(made[1])
+
+    def add(self, path: Path, object_id: bytes) -> None:
+        """Note an object, a map or a text."""
+        actor, counter = op_id(object_id)
+        self._places.setdefault(actor, {})[counter] = path
+        if is_container(path):
+            self._ids[path] = object_id
+            if len(path) == 3:
+                self._rows.setdefault(path[1], set()).add(path[2])
+
+    def drop(self, made: Iterable[OpId]) -> None:
+        """Forget texts that something else stands in the place of; any other id is passed over."""
+        for actor, counter in made:
+            places = self._places.get(actor)
+            if places is not None and not is_container(places.get(counter, ())):
+                del places[counter]
+
+    def forget(self, path: Path) -> None:
+        """Forget a map and all below it."""
+        object_id = self._ids.pop(path, None)
+        if object_id is None:
+            return
+        actor, counter = op_id(object_id)
+        del self._places[actor][counter]
+        if len(path) == 3:
+            self._rows.get(path[1], set()).discard(path[2])
+        if len(path) == 3 or path == (VALUES,):
+            found = self._raw(object_id).values()
+            self.drop([op_id(text_id) for kind, text_id in found if kind == ObjType.Text])
+        for below in self._below(path):
+            self.forget(below)
+
+    def _below(self, path: Path) -> list[Path]:
+        """Places of maps right below a map."""
+        match path:
+            case ():
+                return [(TABLES,), (VALUES,)]
+            case (_,) if path[0] == TABLES:
+                return [known for known in self._ids if len(known) == 2]
+            case (_, table_id):
+                return [(TABLES, table_id, row_id) for row_id in self._rows.pop(table_id, ())]
+        return []
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def read_all(self) -> tuple[RawTables, RawValues]:
+        """Make the index anew, and read everything."""
+        self._ids.clear()
+        self._rows.clear()
+        self._places.clear()
+        self._content = self._read_content()
+        try:
+            return self.read_tree((), self.map_at(()))
+        finally:
+            self._content = None
+
+    def _read_content(self) -> Content | None:
+        if self.document.in_transaction:
+            return None
+        try:
+            with contained("save the document"):
+                return read_content(self.document.save())
+        except RemoteProtocolError:
+            return None
+
+    def map_at(self, path: Path) -> bytes | None:
+        """The map that the document has at a place now; what else is there is reported."""
+        if path:
+            parent = self._ids.get(path[:-1])
+            found = None if parent is None else self.look(parent, encode_key(path[-1]))
+        else:
+            found = self.look(ROOT, self.root_key)
+        if found is None:
+            return None
+        if found[0] == ObjType.Map:
+            return found[1]
+        self._report(foreign(path, found))
+        return None
+
+    def refusal(self) -> MirrorError | None:
+        """What to say of something that stands where the root, tables or values should."""
+        root = self.look(ROOT, self.root_key)
+        if root is None or root[0] != ObjType.Map:
+            return None if root is None else foreign((), root)
+        for key in (TABLES, VALUES):
+            found = self.look(root[1], key)
+            if found is not None and found[0] != ObjType.Map:
+                return foreign((key,), found)
+        return None
+
+    def read_tree(self, path: Path, object_id: bytes | None) -> tuple[RawTables, RawValues]:
+        """Note a map and all below it in the index, and read it."""
+        tables: RawTables = {}
+        values: RawValues = {}
+        if object_id is None:
+            return tables, values
+        self.add(path, object_id)
+        if path == (VALUES,):
+            values = self._read_cells(path, object_id)
+        elif len(path) == 3:
+            tables = {path[1]: {path[2]: self._read_cells(path, object_id)}}
+        elif path:
+            for key, found in self._raw(object_id).items():
+                self._read_below((*path, decode_key(key)), found, tables)
+        else:
+            for key, found in self._raw(object_id).items():
+                if key not in {TABLES, VALUES}:
+                    self._report(
+                        MirrorError(f"the document holds {key!r} beside a Store's tables and values")
+                    )
+                elif found[0] == ObjType.Map:
+                    inner_tables, inner_values = self.read_tree((key,), found[1])
+                    tables |= inner_tables
+                    values |= inner_values
+                else:
+                    self._report(foreign((key,), found))
+        return tables, values
+
+    def _read_below(self, path: Path, found: Read, tables: RawTables) -> None:
+        if found[0] != ObjType.Map:
+            self._report(foreign(path, found))
+        elif len(path) == 3:
+            self.add(path, found[1])
+            tables.setdefault(path[1], {})[path[2]] = self._read_cells(path, found[1])
+        else:
+            tables |= self.read_tree(path, found[1])[0]
+
+    def _read_cells(self, path: Path, made: bytes) -> dict[str, object]:
+        cells: dict[str, object] = {}
+        content = self._content
+        if content is not None:
+            for key, (action, found) in content.maps.get(op_id(made), {}).items():
+                cell_id = decode_key(key)
+                if action == SET:
+                    cells[cell_id] = found
+                elif action == MAKE_TEXT:
+                    self.add((*path, cell_id), object_id(found))
+                    cells[cell_id] = "".join(content.texts.get(found, ()))
+                else:
+                    cells[cell_id] = Foreign(_MAP)
+            return cells
+        text = self.core.text
+        for key, (kind, found_id) in self._raw(made).items():
+            cell_id = decode_key(key)
+            if type(kind) is tuple:
+                cells[cell_id] = kind[1]
+            elif kind == ObjType.Text:
+                self.add((*path, cell_id), found_id)
+                cells[cell_id] = text(found_id)
+            else:
+                cells[cell_id] = self.value((kind, found_id))
+        return cells
+
+    def cell(self, path: Path) -> object:
+        """What stands at the place of a cell or value, noting a text; ``UNDEFINED`` where nothing does."""
+        parent = self._ids.get(path[:-1])
+        if parent is None:
+            return UNDEFINED
+        found = self.look(parent, encode_key(path[-1]))
+        if found is not None and found[0] == ObjType.Text:
+            self.add(path, found[1])
+        return self.value(found)
+
+    def look(self, object_id: bytes, key: str, change: bytes | None = None) -> Read | None:
+        """What stands at a key of a map, alive or not.
+
+        Args:
+            object_id: The map.
+            key: The key.
+            change: What stood there for whoever made this change, once it was made.
+        """
+        try:
+            with contained("read a value"):
+                return self.core.get(object_id, key, None if change is None else [change_hash(change)])
+        except RemoteProtocolError:
+            return Foreign("a counter, or a value of a later kind"), b""
+
+    def value(self, found: Read | None) -> object:
+        """The cell that something read is."""
+        if found is None:
+            return UNDEFINED
+        kind = found[0]
+        if type(kind) is tuple:
+            return kind[1]
+        if kind == ObjType.Text:
+            return self.core.text(found[1])
+        return kind if isinstance(kind, Foreign) else Foreign(kind)
+
+    def cells_of(self, object_id: bytes) -> dict[str, Read]:
+        """What a map holds, alive or not, by id."""
+        return {decode_key(key): found for key, found in self._raw(object_id).items()}
+
+    def _raw(self, object_id: bytes) -> dict[str, Read]:
+        if self._content is not None:
+            entries = self._content.maps.get(op_id(object_id), {})
+            return {key: _read(action, value) for key, (action, value) in entries.items()}
+        core = self.core
+        keys = core.keys(object_id)
+        try:
+            with contained("read a map"):
+                return dict(zip(keys, core.values(object_id), strict=True))
+        except RemoteProtocolError:  # a counter among them, at which the binding panics
+            return {key: found for key in keys if (found := self.look(object_id, key)) is not None}
+
+
+def _read(action: int, value: Any) -> Read:
+    """What the binding would have said of an entry of a map."""
+    if action == SET:
+        return (None, value), b""
+    return _MAP if action == MAKE_MAP else _TEXT, object_id(value)
+
+
+def foreign(path: Path, found: Any) -> MirrorError:
+    """What to say of something that stands where a map should."""
+    where = "/".join(path) or "the root key"
+    return MirrorError(f"the document holds {found[0]!r:.200} at {where!r}, where a map should be")

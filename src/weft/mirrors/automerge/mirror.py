@@ -1,0 +1,199 @@
+"""The mirror of a Store in an Automerge document."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Self
+
+from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.jsoncodec import check_text
+from weft.mirrors.automerge.bulk import bulk, is_bulk
+from weft.mirrors.automerge.index import Tree
+from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
+from weft.mirrors.automerge.reader import Reader
+from weft.mirrors.automerge.split import cut
+from weft.mirrors.automerge.writer import TransactionTarget, Writer
+from weft.mirrors.mirror import Batch, Mirror, Owed, RawTables, RawValues
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge.events import DocumentEvent, Heads
+    from weft.errors import MirrorError
+    from weft.mirrors.automerge.index import Path
+    from weft.mirrors.automerge.writer import Target
+    from weft.store import Store
+
+__all__ = ["AutomergeMirror"]
+
+
+class AutomergeMirror(Mirror):
+    """Keeps a Store and an Automerge document equal, both ways, at once, with no event loop needed.
+
+    ::
+
+        store, document = Store(), AutomergeDocument()
+        with AutomergeMirror(store, document):
+            store.set_cell("pets", "fido", "species", "dog")   # is in the document now
+
+    The document has the form that TinyBase's Automerge persister reads and writes. What concurrent edits
+    come to: cells merge one by one, and of two concurrent writes of one cell one wins at every peer. Deleting
+    a row or table wins over a concurrent write into it. Tables and rows that two peers create at the same
+    time merge, also where some of the peers are JavaScript ones. See docs/automerge.md.
+
+    Args:
+        store: The Store.
+        document: The document.
+        name: The key in the document's root under which the Store stands; TinyBase's default.
+        on_error: Called with what could not be mirrored (something foreign in the document, a cell the schema
+            refuses) and with exceptions of listeners during a remote change; without it they are logged
+            to ``weft.mirrors`` at WARNING. The rest of a change is applied all the same.
+
+    Raises:
+        ValueError: The name holds a lone surrogate.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        document: AutomergeDocument,
+        name: str = "tinybase",
+        *,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        super().__init__(store, on_error=on_error)
+        check_text(name)
+        self._document = document
+        self._name = name
+        self._tree = Tree(document, name, self._report)
+        self._reader = Reader(
+            self._tree, lambda: (store._tables, store._values), lambda: self._owed, self._report
+        )
+        self._unsubscribe: Callable[[], None] | None = None
+        self._seen: Heads = ()  # heads that the index is of
+
+    @property
+    def document(self) -> AutomergeDocument:
+        """The mirrored document."""
+        return self._document
+
+    def start(self) -> Self:
+        """Make both sides equal and keep them so: see the base class.
+
+        Raises:
+            LocalProtocolError: A transaction of the document is open, so that what it holds may not stand.
+        """
+        if self._document.in_transaction:
+            raise LocalProtocolError("a mirror cannot start while a transaction of the document is open")
+        return super().start()
+
+    # -- the document's side of the engine ---------------------------------------------------------------
+
+    def _observe(self) -> None:
+        mirror = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
+
+        def changed(event: DocumentEvent) -> None:
+            target = mirror()
+            if target is not None:
+                target._document_changed(event)
+
+        self._unsubscribe = self._document.subscribe(changed)
+
+    def _unobserve(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    def _document_changed(self, event: DocumentEvent) -> None:
+        if event.origin is self._token:
+            self._seen = event.after
+        else:
+            try:
+                tables, values, heals = self._reader.read(event.decoded())
+                self._seen = event.after
+                if heals:
+                    self._heal(heals)
+                self._receive(tables, values)
+            except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
+                self._report(error)
+                self._meet()  # the index may have been left half-way
+        self.flush()
+        self._pay_later()
+
+    def _heal(self, cells: dict[Path, object]) -> None:
+        with self._writing() as writer:
+            for path, cell in cells.items():
+                writer.write_map(path[:-1], {path[-1]: cell})
+        self._reader.note_copies(cells)
+
+    def _read_all(self) -> tuple[RawTables, RawValues]:
+        found = self._tree.read_all()
+        self._seen = self._document.heads
+        return found
+
+    def _refusal(self) -> MirrorError | None:
+        return self._tree.refusal()
+
+    def _blocked(self) -> bool:
+        # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
+        return self._document.in_transaction or self._document.heads != self._seen
+
+    def _write(self, batch: Batch, *, compare: bool) -> None:
+        if self._tree.container(()) is None and _has_content(batch):
+            self._document.apply_changes([genesis(self._name)], origin=self._token)
+            self._tree.read_tree((), self._tree.map_at(()))
+        for part in cut(batch, self._report):
+            self._write_part(part)
+
+    def _write_part(self, batch: Batch) -> None:
+        if is_bulk(batch, self._tree):
+            try:
+                with self._writing(at_once=True) as writer:
+                    writer.write(batch)
+            except RemoteProtocolError as error:
+                self._report(error)  # another release of the binding wants other bytes
+            else:
+                return
+        with self._writing() as writer:
+            writer.write(batch)
+
+    @contextmanager
+    def _writing(self, *, at_once: bool = False) -> Iterator[Writer]:
+        try:
+            with self._target(at_once=at_once) as target:
+                writer = Writer(self._tree, target)
+                yield writer
+        except Exception:
+            self._read_all()  # the index has objects that were rolled back
+            raise
+        self._seen = self._document.heads
+        for error in writer.errors:
+            self._report(error)
+
+    @contextmanager
+    def _target(self, *, at_once: bool) -> Iterator[Target]:
+        if at_once:
+            with bulk(self._document, origin=self._token) as target:
+                yield target
+        else:
+            with self._document.transaction(origin=self._token) as transaction:
+                yield TransactionTarget(transaction)
+
+    def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
+        cell = self._tree.cell
+        return {
+            table_id: {
+                row_id: {cell_id: cell((TABLES, table_id, row_id, cell_id)) for cell_id in cell_ids}
+                for row_id, cell_ids in rows.items()
+            }
+            for table_id, rows in paths.tables.items()
+        }, {value_id: cell((VALUES, value_id)) for value_id in paths.values}
+
+
+def _has_content(batch: Batch) -> bool:
+    cells = (cell for rows in batch.tables.values() for row in rows.values() for cell in row.values())
+    return any(cell is not UNDEFINED for cell in chain(cells, batch.values.values()))

@@ -1,0 +1,70 @@
+"""Cutting what is to be written into an Automerge document into changes that every peer takes.
+
+A text is an operation for each of its characters, and a change may only have so many: what one Store
+transaction writes may be more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from weft._codecs.automerge.chunks import MAX_OPS
+from weft.errors import MirrorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from weft.mirrors.mirror import Batch
+    from weft.values import Stored, Undefined
+
+__all__ = ["cut"]
+
+# Operations of one change, without the containers that are made on the way. Each takes some 100 bytes while
+# the change is made by hand.
+_MOST = MAX_OPS // 2
+_MAX_TEXT = MAX_OPS - 1_000  # characters of one text
+
+
+def cut(batch: Batch, report: Callable[[Exception], None]) -> Iterator[Batch]:
+    """Cut a batch into some that make one change each; nearly every batch is one.
+
+    Args:
+        batch: The changes.
+        report: Called with a string that is too long for any change; it is left out.
+    """
+    cells = chain.from_iterable(row.values() for rows in batch.tables.values() for row in rows.values())
+    if sum(map(_operations, chain(cells, batch.values.values()))) <= _MOST:
+        yield batch
+        return
+    part, size = replace(batch, tables={}, values={}), 0
+    for path, cell in _paths(batch):
+        operations = _operations(cell)
+        if operations > _MAX_TEXT:
+            what = f"the string at {'/'.join(path)!r} has {operations - 1} characters"
+            report(MirrorError(f"{what}: too many for an Automerge document, where {_MAX_TEXT - 1} may be"))
+            continue
+        if size and size + operations > _MOST:
+            yield part
+            part, size = replace(batch, tables={}, values={}), 0
+        size += operations
+        match path:
+            case (table_id, row_id, cell_id):
+                part.tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
+            case (value_id,):
+                part.values[value_id] = cell
+    yield part
+
+
+def _operations(cell: object) -> int:
+    return 1 + len(cell) if isinstance(cell, str) else 1
+
+
+def _paths(batch: Batch) -> Iterator[tuple[tuple[str, ...], Stored | Undefined]]:
+    for table_id, rows in batch.tables.items():
+        for row_id, row in rows.items():
+            for cell_id, cell in row.items():
+                yield (table_id, row_id, cell_id), cell
+    for value_id, value in batch.values.items():
+        yield (value_id,), value

@@ -1,0 +1,157 @@
+"""Writing a Store's changes into an Automerge document, in the types that JavaScript reads as a Store's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
+from weft.jsoncodec import MAX_SAFE_INTEGER
+from weft.mirrors.automerge.index import foreign
+from weft.mirrors.automerge.keys import TABLES, VALUES, encode_key, op_id
+from weft.mirrors.mirror import is_equal
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weft.documents.automerge.binding import CoreTransaction
+    from weft.errors import MirrorError
+    from weft.mirrors.automerge.index import Path, Tree
+    from weft.mirrors.mirror import Batch
+
+__all__ = ["Target", "TransactionTarget", "Writer"]
+
+
+class Target(Protocol):
+    """What is written to."""
+
+    def make_map(self, obj: bytes, key: str) -> bytes: ...
+    def make_text(self, obj: bytes, key: str, text: str) -> bytes: ...
+    def put(self, obj: bytes, key: str, cell: int | float | None) -> None: ...
+    def delete(self, obj: bytes, key: str) -> None: ...
+
+
+class TransactionTarget:
+    """Writes into an open transaction."""
+
+    def __init__(self, transaction: CoreTransaction) -> None:
+        self._transaction = transaction
+        self.delete = transaction.delete
+
+    def make_map(self, obj: bytes, key: str) -> bytes:
+        """Make a map at a key of a map."""
+        return self._transaction.put_object(obj, key, ObjType.Map)
+
+    def make_text(self, obj: bytes, key: str, text: str) -> bytes:
+        """Make a text at a key of a map."""
+        made = self._transaction.put_object(obj, key, ObjType.Text)
+        if text:
+            self._transaction.splice_text(made, 0, 0, text)
+        return made
+
+    def put(self, obj: bytes, key: str, cell: int | float | None) -> None:
+        """Set a key of a map."""
+        kind: object = ScalarType.F64
+        if cell is None:
+            kind = ScalarType.Null
+        elif isinstance(cell, bool):
+            kind = ScalarType.Boolean
+        elif isinstance(cell, int):
+            kind = ScalarType.Int
+        self._transaction.put(obj, key, kind, cell)
+
+
+class Writer:
+    """Writes within one transaction, and keeps the index in step.
+
+    Args:
+        tree: The index. It is spoilt where the transaction is rolled back: read it anew then.
+        target: What is written to.
+    """
+
+    __slots__ = ("_made", "_target", "_tree", "errors")
+
+    def __init__(self, tree: Tree, target: Target) -> None:
+        self._tree = tree
+        self._target = target
+        self._made: set[bytes] = set()  # containers, in which nothing is but what was written here
+        self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
+
+    def write(self, batch: Batch) -> None:
+        """Write changes."""
+        for table_id, rows in batch.tables.items():
+            if table_id in batch.removed_tables:
+                self._remove((TABLES, table_id))
+                continue
+            for row_id, cells in rows.items():
+                path = (TABLES, table_id, row_id)
+                if (table_id, row_id) in batch.removed_rows:
+                    self._remove(path)
+                else:
+                    self.write_map(path, cells)
+        if batch.values:
+            self.write_map((VALUES,), batch.values)
+
+    def write_map(self, path: Path, cells: Mapping[str, object]) -> None:
+        """Write cells of one row, or values; ``UNDEFINED`` deletes."""
+        tree = self._tree
+        container = tree.container(path)
+        fresh = container is None
+        if container is None:
+            if all(cell is UNDEFINED for cell in cells.values()):
+                return
+            container = self._create(path)
+            if container is None:
+                return
+        for cell_id, cell in cells.items():
+            key = encode_key(cell_id)
+            found = None if fresh else tree.look(container, key)
+            if found is not None:
+                if cell is not UNDEFINED and is_equal(tree.value(found), cell):  # type: ignore[arg-type]
+                    continue
+                if found[0] == ObjType.Text:
+                    tree.drop([op_id(found[1])])
+            if cell is not UNDEFINED:
+                self._put(container, key, (*path, cell_id), cell)
+            elif found is not None:
+                self._target.delete(container, key)
+
+    def _put(self, container: bytes, key: str, path: Path, cell: object) -> None:
+        match cell:
+            case str():
+                self._tree.add(path, self._target.make_text(container, key, cell))
+            case None | bool():
+                self._target.put(container, key, cell)
+            case int() if -MAX_SAFE_INTEGER <= cell < MAX_SAFE_INTEGER:  # JavaScript reads others as BigInt
+                self._target.put(container, key, cell)
+            case _:
+                self._target.put(container, key, float(cell))  # type: ignore[arg-type]
+
+    def _create(self, path: Path) -> bytes | None:
+        """Make a map and those above it; ``None`` where something else stands in the way."""
+        tree = self._tree
+        key = encode_key(path[-1]) if path else tree.root_key
+        parent = (tree.container(path[:-1]) or self._create(path[:-1])) if path else ROOT
+        if parent is None:
+            return None
+        known = tree.container(path)  # made as a sibling
+        if known is not None:
+            return known
+        found = None if parent in self._made else tree.look(parent, key)
+        if found is not None:
+            self.errors.append(foreign(path, found))
+            return None
+        made = self._target.make_map(parent, key)
+        self._made.add(made)
+        tree.add(path, made)
+        if len(path) == 1:  # TinyBase reads neither of the two where one is missing
+            sibling = (VALUES,) if path == (TABLES,) else (TABLES,)
+            if tree.container(sibling) is None:
+                self._create(sibling)
+        return made
+
+    def _remove(self, path: Path) -> None:
+        parent = self._tree.container(path[:-1])
+        if parent is not None and self._tree.container(path) is not None:
+            self._tree.forget(path)
+            self._target.delete(parent, encode_key(path[-1]))

@@ -1,0 +1,155 @@
+r"""The flat layout: one root map of cells, one of values, and no containers, so nothing to overwrite.
+
+``doc.getMap(name)`` holds a cell at the key ``table U+001F row U+001F cell``, and
+``doc.getMap(name + ".values")`` a value at its id. Concurrent writes merge cell by cell whatever was there
+before; a row is deleted by deleting its cells, so a cell that a peer set meanwhile stays. JavaScript TinyBase
+cannot read it; any Yjs program can: ``key.split("\u001f")``.
+
+In ids, U+001E is written as U+001E ``0`` and U+001F as U+001E ``1``, so that keys are injective.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
+from weft.errors import MirrorError
+from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues, is_equal
+from weft.mirrors.yjs.layout import Received, Report, foreign_root
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pycrdt import Doc
+
+__all__ = ["FlatLayout"]
+
+_SEPARATOR = "\x1f"
+_ESCAPE = "\x1e"
+
+
+class FlatLayout:
+    """Cells under one key each."""
+
+    def __init__(self, doc: Doc[Any], map_name: str, report: Report) -> None:
+        self._doc = doc
+        self._cells = root_map(doc, map_name)
+        self._values = root_map(doc, f"{map_name}.values")
+        self._map_name = map_name
+        # Roots that may be something else than a map, as nobody has been seen to write one there.
+        self._unproven = {map_name: self._cells, f"{map_name}.values": self._values}
+        self._report = report
+        # One commit calls the observer of each root; the Store hears of both at once, after the last.
+        self._tables: RawTables = {}
+        self._heard: RawValues = {}
+
+    def roots(self) -> tuple[RawMap, ...]:
+        return (self._cells, self._values)
+
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        return self._foreign(txn, self._unproven.copy())
+
+    def _foreign(self, txn: Txn, roots: dict[str, RawMap]) -> MirrorError | None:
+        for name, root in roots.items():
+            if (error := foreign_root(self._doc, txn, name, root)) is not None:
+                return error
+            if root.keys(txn):
+                self._unproven.pop(name, None)
+        return None
+
+    def read_all(self, txn: Txn) -> Received:
+        if (error := self.refusal(txn)) is not None:
+            self._report(error)
+        get = self._cells.get
+        tables: RawTables = {}
+        for key in self._cells.keys(txn):
+            self._put(tables, key, get(txn, key))
+        get_value = self._values.get
+        return tables, {key: get_value(txn, key) for key in self._values.keys(txn)}
+
+    def read(self, txn: Txn, paths: Owed) -> Received:
+        tables: RawTables = {}
+        for table_id, rows in paths.tables.items():
+            for row_id, cell_ids in rows.items():
+                prefix = _prefix(table_id, row_id)
+                tables.setdefault(table_id, {})[row_id] = {
+                    cell_id: _get(txn, self._cells, prefix + _escape(cell_id)) for cell_id in cell_ids
+                }
+        return tables, {value_id: _get(txn, self._values, value_id) for value_id in paths.values}
+
+    def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
+        for event in events:
+            if event.path:
+                continue  # inside a foreign type, which was reported when it came
+            for key, change in event.keys.items():
+                value = change.get("newValue", UNDEFINED)
+                if root == 1:
+                    self._heard[key] = value
+                else:
+                    self._put(self._tables, key, value)
+        return {}, {}
+
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+        heard = self._tables, self._heard
+        if self._tables or self._heard:
+            self._tables, self._heard = {}, {}
+        return heard, Owed()
+
+    def recover(self) -> Received:
+        return {}, {}  # there are no containers to lose
+
+    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+        if self._unproven:
+            written = {self._cells: batch.tables, self._values: batch.values}
+            roots = {name: root for name, root in self._unproven.items() if written[root]}
+            if (error := self._foreign(txn, roots)) is not None:
+                return [error]
+        _write(txn, self._cells, _flatten(batch.tables), compare=compare)
+        _write(txn, self._values, batch.values.items(), compare=compare)
+        return []
+
+    def _put(self, tables: RawTables, key: str, value: object) -> None:
+        parts = key.split(_SEPARATOR)
+        if len(parts) != 3:
+            self._report(
+                MirrorError(f"root map {self._map_name!r} holds {key!r}, which is no cell of a Store")
+            )
+            return
+        if _ESCAPE in key:
+            parts = [
+                part.replace(_ESCAPE + "1", _SEPARATOR).replace(_ESCAPE + "0", _ESCAPE) for part in parts
+            ]
+        table_id, row_id, cell_id = parts
+        tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
+
+
+def _flatten(tables: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterator[tuple[str, Any]]:
+    for table_id, rows in tables.items():
+        for row_id, cells in rows.items():
+            prefix = _prefix(table_id, row_id)
+            for cell_id, cell in cells.items():
+                yield prefix + _escape(cell_id), cell
+
+
+def _write(txn: Txn, shared: RawMap, content: Any, *, compare: bool) -> None:
+    insert = shared.insert
+    for key, value in content:
+        if value is UNDEFINED:
+            shared.remove(txn, key)
+        elif not compare or not is_equal(_get(txn, shared, key), value):
+            insert(txn, key, value)
+
+
+def _get(txn: Txn, shared: RawMap, key: str) -> object:
+    return shared.get(txn, key) if shared.has(txn, key) else UNDEFINED
+
+
+def _prefix(table_id: str, row_id: str) -> str:
+    return f"{_escape(table_id)}{_SEPARATOR}{_escape(row_id)}{_SEPARATOR}"
+
+
+def _escape(part: str) -> str:
+    if _ESCAPE in part or _SEPARATOR in part:
+        return part.replace(_ESCAPE, _ESCAPE + "0").replace(_SEPARATOR, _ESCAPE + "1")
+    return part

@@ -1,0 +1,69 @@
+"""What a layout of the Yjs document provides to the mirror, and what both layouts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weft.documents.yjs.binding import root_kind
+from weft.errors import MirrorError
+from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues
+from weft.values import Stored
+
+if TYPE_CHECKING:
+    from pycrdt import Doc
+
+    from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn
+
+__all__ = ["Layout", "Received", "Report", "foreign_root"]
+
+Report = Callable[[Exception], None]
+StoreTables = Mapping[str, Mapping[str, Mapping[str, Stored]]]
+Received = tuple[RawTables, RawValues]
+
+
+class Layout(Protocol):
+    """Where cells and values stand in a Yjs document."""
+
+    def roots(self) -> tuple[RawMap, ...]:
+        """The root maps to observe."""
+
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        """Why nothing can be read or written here: something else stands where the maps should be."""
+
+    def read_all(self, txn: Txn) -> Received:
+        """All cells and values; what is not one is reported and left out."""
+
+    def read(self, txn: Txn, paths: Owed) -> Received:
+        """What stands at these paths, ``UNDEFINED`` where nothing does."""
+
+    def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
+        """What happened under one of the roots: raw cells and values, ``UNDEFINED`` where one went."""
+
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+        """After the commit that ``translate`` was called in: what only its update can tell.
+
+        Args:
+            event: The binding's event; nothing may touch the document.
+            received: The bytes of the received update, or ``None`` for a local transaction.
+
+        Returns:
+            What the Store has to take as well, and the paths at which the document has to be healed.
+        """
+
+    def recover(self) -> Received:
+        """What received updates wrote into containers that have lost, and no other peer will write again.
+
+        The Store has to take it, and the document too. Called outside of transactions.
+        """
+
+    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+        """Write changes; returns what stood in the way, after everything else has been written."""
+
+
+def foreign_root(doc: Doc[Any], txn: Txn, name: str, root: RawMap) -> MirrorError | None:
+    """Tell that a root is a text, an array, or XML, which is nobody's to write map entries into."""
+    kind = None if root.keys(txn) else root_kind(doc, name)
+    if kind is None:
+        return None
+    return MirrorError(f"the document's root {name!r} is a {kind}, where a map should be")

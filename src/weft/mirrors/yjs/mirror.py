@@ -1,0 +1,161 @@
+"""The mirror of a Store in a Yjs document."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft.documents.yjs.binding import (
+    RawMap,
+    RawMapEvent,
+    RawTransactionEvent,
+    Txn,
+    observe_deep,
+    origin_of,
+    raw_transaction,
+)
+from weft.documents.yjs.document import YDocument, create_doc
+from weft.mirrors.mirror import Batch, Mirror, Owed, RawTables, RawValues
+from weft.mirrors.yjs.flat import FlatLayout
+from weft.mirrors.yjs.nested import NestedLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pycrdt import Doc
+
+    from weft.errors import MirrorError
+    from weft.mirrors.yjs.layout import Layout
+    from weft.store import Store
+
+__all__ = ["YjsMirror", "create_doc"]
+
+
+class YjsMirror(Mirror):
+    """Keeps a Store and a ``pycrdt.Doc`` equal, both ways, at once, with no event loop needed.
+
+    ::
+
+        store, doc = Store(), create_doc()
+        with YjsMirror(store, doc):
+            store.set_cell("pets", "fido", "species", "dog")   # is in the document now
+
+    What concurrent edits come to: cells merge one by one, and of two concurrent writes of one cell one wins
+    at every peer. Deleting a row or table wins over a concurrent write into it. Tables and rows that two
+    peers create at the same time merge. See docs/yjs.md for the formats.
+
+    Args:
+        store: The Store.
+        doc: The document; create it with :func:`create_doc`, so that its client id competes fairly.
+        map_name: Name of the root map; TinyBase's default.
+        layout: ``"tinybase"`` is the nested layout of TinyBase's Yjs persister. ``"flat"`` has one key a
+            cell: it merges best, and JavaScript TinyBase does not read it.
+        on_error: Called with what could not be mirrored (a foreign type in the document, a cell the schema
+            refuses) and with exceptions of listeners during a remote change; without it they are logged
+            to ``weft.mirrors`` at WARNING. The rest of a change is applied all the same.
+
+    Raises:
+        ValueError: The layout is not one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        doc: Doc[Any] | YDocument,
+        map_name: str = "tinybase",
+        layout: Literal["tinybase", "flat"] = "tinybase",
+        *,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        super().__init__(store, on_error=on_error)
+        self._hub = YDocument.of(doc)
+        self._doc = self._hub.doc
+        self._layout: Layout
+        if layout == "tinybase":
+            self._layout = NestedLayout(
+                self._doc, map_name, lambda: (store._tables, store._values), self._report
+            )
+        elif layout == "flat":
+            self._layout = FlatLayout(self._doc, map_name, self._report)
+        else:
+            raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or 'flat'")
+        self._unobservers: list[Callable[[], None]] = []
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The mirrored document."""
+        return self._doc
+
+    # -- the document's side of the engine ---------------------------------------------------------------
+
+    def _observe(self) -> None:
+        mirror = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
+
+        def observe(number: int, root: RawMap) -> Callable[[], None]:
+            def changed(events: list[RawMapEvent], txn: Txn) -> None:
+                target = mirror()
+                if target is not None:
+                    target._document_changed(number, events, txn)
+
+            return observe_deep(self._doc, root, changed)
+
+        self._unobservers = [observe(number, root) for number, root in enumerate(self._layout.roots())]
+        self._hub.attach(self)
+
+    def _unobserve(self) -> None:
+        self._hub.detach(self)
+        for unobserve in self._unobservers:
+            unobserve()
+        self._unobservers.clear()
+
+    def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
+        if origin_of(self._doc, txn) is self._token and not self._hub.is_waiting:
+            return  # our own; unless something that waited for what we have written has come with it
+        try:
+            self._receive(*self._layout.translate(root, events, txn))
+        except Exception as error:  # noqa: BLE001 - reported: it would surface in whoever committed
+            self._report(error)
+        self._pay_later()
+
+    def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
+        try:
+            changes, heal = self._layout.committed(event, received)
+            self._receive(*changes)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._report(error)
+            return
+        if heal:
+            self._owed.add(heal)
+            self._pay_later()
+
+    def _read_all(self) -> tuple[RawTables, RawValues]:
+        with raw_transaction(self._doc) as txn:
+            return self._layout.read_all(txn)
+
+    def flush(self) -> None:
+        """Write to the document what could not be written inside its observer; see the base class.
+
+        And bring back what a peer wrote into a container of its own that has lost.
+        """
+        if not self._blocked():
+            tables, values = self._layout.recover()
+            self._receive(tables, values)
+            self._owed.add_content(tables, values)
+        super().flush()
+
+    def _refusal(self) -> MirrorError | None:
+        with raw_transaction(self._doc) as txn:
+            return self._layout.refusal(txn)
+
+    def _blocked(self) -> bool:
+        return not self._hub.is_writable
+
+    def _write(self, batch: Batch, *, compare: bool) -> None:
+        with raw_transaction(self._doc, self._token) as txn:
+            errors = self._layout.write(txn, batch, compare=compare)
+        for error in errors:
+            self._report(error)
+
+    def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
+        with raw_transaction(self._doc) as txn:
+            return self._layout.read(txn, paths)

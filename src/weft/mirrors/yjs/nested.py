@@ -1,0 +1,357 @@
+"""The layout of TinyBase's Yjs persister.
+
+``doc.getMap(name)`` → ``t`` → table → row → cell, and → ``v`` → value.
+
+Format: TinyBase 10 ``persister-yjs``. Containers are kept when they become empty, so that a peer's concurrent
+write into them survives; an empty map reads as absent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft._codecs.yjs.lib0 import Writer
+from weft.documents.yjs.binding import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
+from weft.errors import MirrorError
+from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues, is_equal
+from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
+from weft.mirrors.yjs.healing import Path, containers, has_losers, lost_writes, was_concurrent
+from weft.mirrors.yjs.layout import Received, Report, StoreTables, foreign_root
+from weft.values import UNDEFINED, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pycrdt import Doc
+
+    from weft._codecs.yjs.update import ItemId
+
+__all__ = ["NestedLayout"]
+
+# Items inside lost containers that are remembered, because their writer may go on writing there until it has
+# learned of ours. A row costs one and each of its cells one; about 200 bytes each.
+_MAX_GRAVES = 50_000
+
+
+class NestedLayout:
+    """Cells in maps in maps, as a JavaScript TinyBase reads and writes them."""
+
+    def __init__(
+        self,
+        doc: Doc[Any],
+        map_name: str,
+        content: Callable[[], tuple[StoreTables, dict[str, Stored]]],
+        report: Report,
+    ) -> None:
+        self._doc = doc
+        self._map_name = map_name
+        self._content = content
+        self._report = report
+        self._root = root_map(doc, map_name)
+        # Containers that the commit in progress replaced, with the paths the Store has and the winner lacks.
+        self._replaced: list[tuple[str, Owed]] = []
+        # Received updates that wrote into a lost container, with the delete sets of their transactions.
+        self._unread: list[tuple[bytes, bytes]] = []
+        self._graves: dict[ItemId, Path] = {}
+        # Clients whose items those are, as they are encoded: an update without any of them need not be read.
+        self._gravediggers: set[bytes] = set()
+
+    def roots(self) -> tuple[RawMap, ...]:
+        return (self._root,)
+
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        for key in (TABLES, VALUES):
+            if self._root.has(txn, key) and type(child := self._root.get(txn, key)) is not BindingMap:
+                return _foreign((key,), child)
+        return foreign_root(self._doc, txn, self._map_name, self._root)
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def read_all(self, txn: Txn) -> Received:
+        tables: RawTables = {}
+        values: RawValues = {}
+        keys = set(self._root.keys(txn))
+        if not keys and (error := self.refusal(txn)) is not None:
+            self._report(error)
+        for key in sorted(keys - {TABLES, VALUES}):
+            self._report(
+                MirrorError(f"root map {self._map_name!r} holds {key!r}, which is none of a Store's")
+            )
+        if (tables_map := self._child(txn, self._root, TABLES, ())) is not None:
+            tables = self._read_tables(txn, tables_map)
+        if (values_map := self._child(txn, self._root, VALUES, ())) is not None:
+            values = _read_map(txn, values_map)
+        return tables, values
+
+    def read(self, txn: Txn, paths: Owed) -> Received:
+        tables: RawTables = {}
+        tables_map = self._child(txn, self._root, TABLES, ())
+        for table_id, rows in paths.tables.items():
+            table_map = tables_map and self._child(txn, tables_map, table_id, (TABLES,))
+            tables[table_id] = {}
+            for row_id, cell_ids in rows.items():
+                row_map = table_map and self._child(txn, table_map, row_id, (TABLES, table_id))
+                tables[table_id][row_id] = {cell_id: _get(txn, row_map, cell_id) for cell_id in cell_ids}
+        values_map = self._child(txn, self._root, VALUES, ())
+        return tables, {value_id: _get(txn, values_map, value_id) for value_id in paths.values}
+
+    def _child(self, txn: Txn, parent: RawMap, key: str, path: Path) -> RawMap | None:
+        """The map at a key; ``None`` where there is none, and where something else is, which is reported."""
+        if not parent.has(txn, key):
+            return None
+        return self._as_map(parent.get(txn, key), (*path, key))
+
+    def _as_map(self, child: Any, path: Path) -> RawMap | None:
+        if type(child) is BindingMap:
+            return child  # type: ignore[return-value]
+        self._report(_foreign(path, child))
+        return None
+
+    def _read_tables(self, txn: Txn, tables_map: RawMap) -> RawTables:
+        return {
+            table_id: self._read_rows(txn, table_map, (TABLES, table_id))
+            for table_id in tables_map.keys(txn)
+            if (table_map := self._as_map(tables_map.get(txn, table_id), (TABLES, table_id))) is not None
+        }
+
+    def _read_rows(self, txn: Txn, table_map: RawMap, path: Path) -> dict[str, dict[str, object]]:
+        return {
+            row_id: _read_map(txn, row_map)
+            for row_id in table_map.keys(txn)
+            if (row_map := self._as_map(table_map.get(txn, row_id), (*path, row_id))) is not None
+        }
+
+    # -- events ------------------------------------------------------------------------------------------
+
+    def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
+        tables: RawTables = {}
+        values: RawValues = {}
+        self._replaced.clear()
+        for event in events:
+            path = event.path
+            if path and path[0] == TABLES and len(path) <= 3:
+                for key, change in event.keys.items():
+                    if len(path) == 3:
+                        row = tables.setdefault(str(path[1]), {}).setdefault(str(path[2]), {})
+                        row[key] = change.get("newValue", UNDEFINED)
+                    elif len(path) == 2:
+                        self._row_changed(txn, str(path[1]), key, change, tables)
+                    else:
+                        self._table_changed(txn, key, change, tables)
+            elif path == [VALUES]:
+                for key, change in event.keys.items():
+                    values[key] = change.get("newValue", UNDEFINED)
+            elif not path:
+                for key, change in event.keys.items():
+                    if key == TABLES:
+                        self._tables_changed(txn, change, tables)
+                    elif key == VALUES:
+                        self._values_changed(txn, change, values)
+                    else:
+                        self._report(
+                            MirrorError(
+                                f"root map {self._map_name!r} got {key!r}, which is none of a Store's"
+                            )
+                        )
+        return tables, values
+
+    def _row_changed(
+        self, txn: Txn, table_id: str, row_id: str, change: dict[str, Any], tables: RawTables
+    ) -> None:
+        held = self._content()[0].get(table_id, {}).get(row_id, {})
+        path = (TABLES, table_id, row_id)
+        row_map = self._as_map(change["newValue"], path) if "newValue" in change else None
+        cells: dict[str, object] = {} if row_map is None else _read_map(txn, row_map)
+        lacking = held.keys() - cells.keys()
+        if lacking:
+            if row_map is not None and change["action"] == "update":
+                owed = Owed()
+                owed.add_cells(table_id, row_id, lacking)
+                self._replaced.append((row_id, owed))
+            else:
+                cells.update(dict.fromkeys(lacking, UNDEFINED))
+        tables.setdefault(table_id, {})[row_id] = cells
+
+    def _table_changed(self, txn: Txn, table_id: str, change: dict[str, Any], tables: RawTables) -> None:
+        path = (TABLES, table_id)
+        table_map = self._as_map(change["newValue"], path) if "newValue" in change else None
+        rows = {} if table_map is None else self._read_rows(txn, table_map, path)
+        self._adopt_table(
+            table_id, rows, tables, table_map is not None and change["action"] == "update", table_id
+        )
+
+    def _adopt_table(
+        self,
+        table_id: str,
+        rows: dict[str, dict[str, object]],
+        tables: RawTables,
+        replaced: bool,
+        key: str,
+    ) -> None:
+        """Take a whole table; what only the Store has is undecided if a map was replaced, else gone."""
+        owed = Owed()
+        for row_id, held in self._content()[0].get(table_id, {}).items():
+            lacking = held.keys() - rows.get(row_id, {}).keys()
+            if lacking and replaced:
+                owed.add_cells(table_id, row_id, lacking)
+            elif lacking:
+                rows.setdefault(row_id, {}).update(dict.fromkeys(lacking, UNDEFINED))
+        if owed:
+            self._replaced.append((key, owed))
+        tables[table_id] = rows
+
+    def _tables_changed(self, txn: Txn, change: dict[str, Any], tables: RawTables) -> None:
+        tables_map = self._as_map(change["newValue"], (TABLES,)) if "newValue" in change else None
+        found = {} if tables_map is None else self._read_tables(txn, tables_map)
+        replaced = tables_map is not None and change["action"] == "update"
+        for table_id in found.keys() | self._content()[0].keys():
+            self._adopt_table(table_id, found.get(table_id, {}), tables, replaced, TABLES)
+
+    def _values_changed(self, txn: Txn, change: dict[str, Any], values: RawValues) -> None:
+        values_map = self._as_map(change["newValue"], (VALUES,)) if "newValue" in change else None
+        if values_map is not None:
+            values.update(_read_map(txn, values_map))
+        lacking = self._content()[1].keys() - values.keys()
+        if lacking and values_map is not None and change["action"] == "update":
+            self._replaced.append((VALUES, Owed(values=set(lacking))))
+        else:
+            values.update(dict.fromkeys(lacking, UNDEFINED))
+
+    # -- after the commit --------------------------------------------------------------------------------
+
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+        tables: RawTables = {}
+        values: RawValues = {}
+        heal = Owed()
+        if self._replaced:
+            update, deleted = event.update, event.delete_set
+            for key, owed in self._replaced:
+                if was_concurrent(update, deleted, key):
+                    heal.add(owed)
+                    continue
+                for table_id, rows in owed.tables.items():
+                    for row_id, cell_ids in rows.items():
+                        tables.setdefault(table_id, {})[row_id] = dict.fromkeys(cell_ids, UNDEFINED)
+                values.update(dict.fromkeys(owed.values, UNDEFINED))
+            self._replaced.clear()
+        if received is not None and (
+            has_losers(event.delete_set, event.before_state)
+            or any(client in received for client in self._gravediggers)
+        ):
+            self._unread.append((received, event.delete_set))
+        return (tables, values), heal
+
+    def recover(self) -> Received:
+        if not self._unread:
+            return {}, {}
+        unread, self._unread = self._unread, []
+        places: dict[ItemId, Path] = {}
+
+        def locate(parent: str | ItemId) -> Path | None:
+            if isinstance(parent, str):
+                return () if parent == self._map_name else None
+            if not places:
+                # All of the document is read, but only when a container has lost, and once for all of them.
+                places.update(containers(self._doc.get_update(), self._map_name))
+            return places.get(parent)
+
+        tables: RawTables = {}
+        values: RawValues = {}
+        held_tables, held_values = self._content()
+        for update, deleted in unread:
+            for path, value in lost_writes(update, deleted, self._graves, locate):
+                if path[0] == TABLES and len(path) == 4:
+                    _, table_id, row_id, cell_id = path
+                    if cell_id not in held_tables.get(table_id, {}).get(row_id, {}):
+                        tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
+                elif path[0] == VALUES and len(path) == 2 and path[1] not in held_values:
+                    values[path[1]] = value
+        while len(self._graves) > _MAX_GRAVES:
+            del self._graves[next(iter(self._graves))]
+        self._gravediggers = {Writer().uint(client).finish() for client, _ in self._graves}
+        return tables, values
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+        tables, values, removed_rows = batch.tables, batch.values, batch.removed_rows
+        errors: list[MirrorError] = []
+        if values:
+            values_map = self._writable(txn, self._root, VALUES, (), values, errors)
+            if values_map is not None:
+                _write_map(txn, values_map, values, compare=compare)
+        tables_map: RawMap | None = None
+        for table_id, rows in tables.items():
+            if tables_map is None:
+                tables_map = self._writable(txn, self._root, TABLES, (), tables, errors)
+                if tables_map is None:
+                    break
+            if table_id in batch.removed_tables:
+                tables_map.remove(txn, table_id)
+                continue
+            table_map = self._writable(txn, tables_map, table_id, (TABLES,), rows, errors)
+            if table_map is None:
+                continue
+            for row_id, cells in rows.items():
+                if removed_rows and (table_id, row_id) in removed_rows:
+                    table_map.remove(txn, row_id)
+                    continue
+                row_map = self._writable(txn, table_map, row_id, (TABLES, table_id), cells, errors)
+                if row_map is not None:
+                    _write_map(txn, row_map, cells, compare=compare)
+        return errors
+
+    def _writable(
+        self, txn: Txn, parent: RawMap, key: str, path: Path, content: object, errors: list[MirrorError]
+    ) -> RawMap | None:
+        """The map to write into, created if there is none; ``None`` where a foreign type stands."""
+        if parent.has(txn, key):
+            child = parent.get(txn, key)
+            if type(child) is not BindingMap:
+                errors.append(_foreign((*path, key), child))
+                return None
+            return child  # type: ignore[return-value]
+        if not _has_content(content):
+            return None
+        name = self._map_name
+        if path == (TABLES,):
+            self._doc.apply_update(table_update(name, key))
+        elif not path and not parent.has(txn, VALUES if key == TABLES else TABLES):
+            if (error := foreign_root(self._doc, txn, name, parent)) is not None:
+                errors.append(error)
+                return None
+            # Not where one of the two stands already: ours for it, low as its id is, might win.
+            self._doc.apply_update(root_update(name))
+        if parent.has(txn, key) and type(child := parent.get(txn, key)) is BindingMap:
+            return child  # type: ignore[return-value]
+        # It was deleted before, or its parent is a container of somebody else's making.
+        return parent.insert_map_prelim(txn, key)
+
+
+def _read_map(txn: Txn, shared: RawMap) -> dict[str, object]:
+    get = shared.get
+    return {key: get(txn, key) for key in shared.keys(txn)}
+
+
+def _get(txn: Txn, shared: RawMap | None, key: str) -> object:
+    return shared.get(txn, key) if shared is not None and shared.has(txn, key) else UNDEFINED
+
+
+def _write_map(txn: Txn, shared: RawMap, content: dict[str, Any], *, compare: bool) -> None:
+    insert = shared.insert
+    for key, value in content.items():
+        if value is UNDEFINED:
+            shared.remove(txn, key)
+        elif not compare or not is_equal(_get(txn, shared, key), value):
+            insert(txn, key, value)
+
+
+def _has_content(content: object) -> bool:
+    if isinstance(content, dict):
+        return any(map(_has_content, content.values()))
+    return content is not UNDEFINED
+
+
+def _foreign(path: Path, found: object) -> MirrorError:
+    kind = type(found).__name__
+    return MirrorError(f"the document holds a {kind} at {'/'.join(path)!r}, where a map should be")

@@ -1,0 +1,97 @@
+"""Persisters for programs without an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from weft.persisters._core.persister import Persister
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
+
+    from weft.changes import Content
+    from weft.persisters._core.persister import PersisterStats
+    from weft.store import Store
+
+__all__ = ["BlockingPersister", "blocking"]
+
+P = TypeVar("P", bound=Persister)
+T = TypeVar("T")
+
+
+def blocking(persister: P) -> BlockingPersister[P]:
+    """Use a persister from plain code.
+
+    ::
+
+        with weft.persisters.blocking(persister) as p:
+            p.load()
+            ...
+            p.save()
+
+    It has an event loop of its own in the calling thread, which runs while one of its methods does, so the
+    Store stays in one thread. Leaving the block destroys the persister.
+
+    Raises:
+        RuntimeError: An event loop is running in this thread (raised by ``with``); use the persister itself
+            there, with ``await``.
+    """
+    return BlockingPersister(persister)
+
+
+class BlockingPersister(Generic[P]):
+    """A persister whose operations are plain calls; made by :func:`blocking`."""
+
+    def __init__(self, persister: P) -> None:
+        self.persister = persister
+        self._runner: asyncio.Runner | None = None
+
+    def load(self, initial_content: Content | Callable[[], Content] | None = None) -> Self:
+        """Make the Store what the place holds; see :meth:`Persister.load`."""
+        self._run(self.persister.load(initial_content))
+        return self
+
+    def save(self) -> Self:
+        """Make the place what the Store holds; see :meth:`Persister.save`."""
+        self._run(self.persister.save())
+        return self
+
+    def get_store(self) -> Store:
+        """Get the Store."""
+        return self.persister.get_store()
+
+    def get_stats(self) -> PersisterStats:
+        """Get how often it loaded and saved."""
+        return self.persister.get_stats()
+
+    def _run(self, work: Coroutine[object, object, T]) -> T:
+        if self._runner is None:
+            work.close()
+            raise RuntimeError("use a blocking persister inside its with block")
+        return self._runner.run(work)
+
+    def __enter__(self) -> Self:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._runner = asyncio.Runner()
+            return self
+        raise RuntimeError(
+            "an event loop is running in this thread: await the persister's own methods instead of blocking()"
+        )
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        runner = self._runner
+        if runner is not None:
+            try:
+                runner.run(self.persister.destroy())
+            finally:
+                runner.close()
+                self._runner = None

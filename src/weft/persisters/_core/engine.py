@@ -1,0 +1,378 @@
+"""The engine of every persister: when to load and save, and what must not get lost on the way.
+
+The rules, in the words of the states in ``states.py``:
+
+* One operation at a time; persisters on one connection share the queue.
+* The Store's edits are journalled as paths. A save takes the journal; if it fails, the paths go back. Edits
+  made during a save are in the next one. Edits made during a load win over what is loaded.
+* Automatic saves *merge*: they write and delete only what the journal says, so a persister never deletes
+  what it never loaded. An explicit ``save()`` makes the place equal to the Store.
+* Explicit calls raise. Automatic work reports, and is tried again with back-off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from abc import ABC, abstractmethod
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from weft.errors import StorageError
+from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, Persists, Status, Work
+from weft.persisters._core.store_journal import StoreSide
+from weft.persisters._core.turn_queue import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from weft.changes import Content
+    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
+    from weft.store import Store
+
+__all__ = ["Engine"]
+
+_log = logging.getLogger("weft.persisters")
+
+
+class Engine(ABC):
+    """The inside of a :class:`weft.persisters.Persister`, and what its adapters implement."""
+
+    persists: ClassVar[Persists] = Persists.STORE_ONLY
+    first_retry_seconds: float = 0.1
+    """How long automatic work pauses after its first failure; doubled after each further one."""
+    last_retry_seconds: float = 30.0
+    """The longest such pause."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+        connection: object = None,
+    ) -> None:
+        if self.persists is Persists.MERGEABLE_STORE_ONLY and not store.is_mergeable():
+            raise TypeError(f"{type(self).__name__} keeps mergeable Stores only")
+        self._store = store
+        self._on_ignored_error = on_ignored_error
+        self._turns = Turns.of(connection)
+        self._side = StoreSide(store, self._edited, self._report)
+        self._status = Status.IDLE
+        self._status_listeners: dict[str, Callable[[Any, Status], object]] = {}
+        self._listener_count = 0
+        self._loads = 0
+        self._saves = 0
+        # Whether the journal says all in which the place lags behind the Store.
+        self._known = False
+        # Whether the Store holds all that the place holds, so that the place may be written as a whole.
+        self._covers = False
+        self._auto_loading = False
+        self._auto_saving = False
+        self._watch_handle: object = None
+        self._watches = Turns()  # one begins or ends at a time
+        self._stale = False
+        self._inbox: list[tuple[RawContent | None, StoredChanges | None]] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._wake: asyncio.Event | None = None
+        self._resting: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._destroyed = False
+        self._closed = False
+        # Whether the place is known to have held something.
+        self._held = False
+
+    # -- what an adapter implements ----------------------------------------------------------------------
+
+    @abstractmethod
+    async def read(self) -> RawContent | None:
+        """Read the whole content.
+
+        Returns:
+            ``(tables, values)``, or ``None`` where there is nothing yet. Lists and objects may be given as
+            such or in stored form.
+
+        Raises:
+            StorageError: The place could not be read, or holds something else.
+        """
+
+    @abstractmethod
+    async def write(
+        self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
+    ) -> None:
+        """Write, so that the place has either what it had or what it should have, and nothing in between.
+
+        Args:
+            get_content: Gives a copy of the Store's content.
+            changes: What to merge into the place, leaving alone all that it does not mention. ``None``: the
+                place is to hold the content and nothing else.
+
+        Raises:
+            StorageError: Nothing was written.
+        """
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        """Begin to call ``listener`` when others change the place.
+
+        Args:
+            listener: ``listener()`` asks for a load; ``listener(content)`` and ``listener(None, changes)``
+                bring what changed. From any thread.
+
+        Returns:
+            A handle for :meth:`unwatch`. A place that tells nothing returns ``None``.
+        """
+        del listener
+        return None
+
+    async def unwatch(self, handle: Any) -> None:  # noqa: B027 - a place that tells nothing needs none
+        """End what :meth:`watch` began."""
+
+    async def close(self) -> None:  # noqa: B027 - as unwatch
+        """Let go of threads and connections; called once, by :meth:`destroy`."""
+
+    # -- one operation -----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._destroyed:
+            raise StorageError(f"this {type(self).__name__} was destroyed")
+        self._side.attach()
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with self._turns.turn():
+            if self._destroyed:
+                raise StorageError(f"this {type(self).__name__} was destroyed")
+            yield
+
+    @asynccontextmanager
+    async def _operation(self, event: Event) -> AsyncIterator[None]:
+        async with self._turn():
+            if event is Event.LOAD:
+                self._loads += 1
+            else:
+                self._saves += 1
+            self._step(event)
+            end = Event.FAILED
+            try:
+                yield
+                end = Event.DONE
+            finally:
+                self._step(end)
+
+    def _step(self, event: Event) -> None:
+        self._status = TRANSITIONS[self._status, event]
+        for listener in list(self._status_listeners.values()):
+            self._tell_listener(listener, self, self._status)
+
+    def _guarded(self, listener: Callable[..., object] | None) -> Callable[..., object] | None:
+        return None if listener is None else partial(self._tell_listener, listener)
+
+    def _tell_listener(self, listener: Callable[..., object], *args: object) -> None:
+        try:
+            listener(*args)
+        except Exception as error:  # noqa: BLE001 - reported: a listener must not stop a save
+            self._report(error)
+
+    async def _load(self, initial: Content | Callable[[], Content] | None = None) -> None:
+        async with self._operation(Event.LOAD):
+            self._stale = False
+            self._side.begin_load(keep_unsaved=self._auto_saving)
+            try:
+                content = await self.read()
+                await self._side.settled()
+                if content is not None:
+                    self._covers = False
+                    self._covers = self._side.replace(content)
+                    self._known = True
+                else:
+                    self._covers, self._known = True, False
+                    if initial is not None:
+                        self._side.set_initial(initial)
+                    if self._auto_saving:
+                        self._side.dirty.everything = True
+            except BaseException:
+                self._stale = self._auto_loading
+                raise
+            finally:
+                self._side.end_load()
+                self._poke()
+
+    async def _save(self, *, automatic: bool) -> None:
+        async with self._turn():
+            await self._side.settled()
+            if automatic and not self._side.dirty:
+                return
+            if self._inbox:  # older than what is saved now: it is looked at again, and not delivered after it
+                self._inbox.clear()
+                self._lost_sight()
+            async with self._operation(Event.SAVE):
+                taken = self._side.take_dirty()
+                changes = self._side.changes(taken) if automatic else None
+                try:
+                    if changes is None or changes[0] or changes[1]:
+                        await self.write(self._side.content, changes)
+                except BaseException:
+                    self._side.dirty.add(taken)
+                    self._poke()
+                    raise
+                if not automatic:
+                    self._covers = not self._stale
+                if not automatic or taken.everything:
+                    self._known = True
+        self._poke()
+
+    # -- automatic work ----------------------------------------------------------------------------------
+
+    def _edited(self) -> None:
+        if self._auto_saving:
+            self._poke()
+
+    def _changed(self, content: RawContent | None = None, changes: StoredChanges | None = None) -> None:
+        """Take the news that others changed the place; from any thread."""
+        if threading.get_ident() != self._loop_thread:
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._changed, content, changes)
+            return
+        if not self._auto_loading or self._destroyed:
+            return
+        if (content is None and changes is None) or self._status is Status.SAVING:
+            self._stale = True  # in a save nobody knows which of the two came first
+            self._covers = False
+        elif self._turns.free and not self._inbox and not self._store._busy:
+            self._deliver(content, changes)
+        else:
+            self._inbox.append((content, changes))
+        self._poke()
+
+    def _deliver(self, content: RawContent | None, changes: StoredChanges | None) -> None:
+        self._loads += 1
+        self._step(Event.LOAD)
+        try:
+            if content is not None:
+                self._covers = self._side.replace(content)
+                self._known = True
+            elif changes is not None:
+                self._covers = self._side.merge(changes) and self._covers
+        except Exception as error:  # noqa: BLE001 - reported: what was brought is no content, so we look ourselves
+            self._report(error)
+            self._lost_sight()
+        finally:
+            self._step(Event.DONE)
+
+    def _or_emptied(self, content: RawContent | None) -> RawContent | None:
+        """Tell a place that others emptied from one that holds nothing yet, for adapters of tables."""
+        self._held = self._held or content is not None
+        return ({}, {}) if content is None and self._held else content
+
+    def _lost_sight(self) -> None:
+        """An adapter found that the place holds what the Store does not."""
+        self._covers = False
+        self._stale = self._auto_loading
+
+    def _work(self) -> Work:
+        if self._destroyed:
+            return Work.NONE
+        return NEXT_WORK[
+            self._auto_loading and (self._stale or bool(self._inbox)),
+            self._auto_saving and bool(self._side.dirty),
+        ]
+
+    def _poke(self) -> None:
+        """Have automatic work done, if there is any. It begins in the next turn of the event loop."""
+        loop = self._loop
+        if self._worker is not None or loop is None or loop.is_closed() or not self._work():
+            return
+        if threading.get_ident() == self._loop_thread:
+            self._wake = asyncio.Event()
+            self._worker = loop.create_task(self._do_work(self._wake))
+        else:
+            loop.call_soon_threadsafe(self._poke)
+
+    async def _do_work(self, wake: asyncio.Event) -> None:
+        pause = self.first_retry_seconds
+        try:
+            while work := self._work():
+                failed = False
+                if work & Work.LOAD:
+                    failed = not await self._try(self._load_news)
+                if self._work() & Work.SAVE:
+                    failed = not await self._try(self._save_edits) or failed
+                if failed and self._work():
+                    if self._resting is not None and not self._resting.done():
+                        self._resting.set_result(None)
+                    try:
+                        async with asyncio.timeout(pause):
+                            await wake.wait()
+                    except TimeoutError:
+                        pause = min(pause * 2, self.last_retry_seconds)
+                    wake.clear()
+                else:
+                    pause = self.first_retry_seconds
+        finally:
+            self._worker = None
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - reported, and tried again
+            if not self._destroyed:
+                self._report(error)
+            return False
+        return True
+
+    async def _load_news(self) -> None:
+        if self._inbox:
+            async with self._turn():
+                await self._side.settled()
+                while self._inbox:
+                    self._deliver(*self._inbox.pop(0))
+        if self._stale and self._auto_loading:
+            await self._load()
+
+    async def _save_edits(self) -> None:
+        await self._save(automatic=True)
+
+    async def _worker_rests(self) -> None:
+        """Wait until automatic work has seen that there is less, or nothing, to do."""
+        worker = self._worker
+        if worker is None or self._work() or self._turns.mine:
+            return
+        if self._wake is not None:
+            self._wake.set()
+        # What it is doing may fail, and then there is work again: that is not waited for.
+        self._resting = asyncio.get_running_loop().create_future()
+        await asyncio.wait([worker, self._resting], return_when=asyncio.FIRST_COMPLETED)
+
+    async def _begin_watch(self) -> None:
+        async with self._watches.turn():
+            await self._end_watch()  # another's, begun meanwhile
+            if self._destroyed:
+                raise StorageError(f"this {type(self).__name__} was destroyed")
+            self._auto_loading = True
+            try:
+                self._watch_handle = await self.watch(self._changed)
+            except BaseException:
+                self._auto_loading = False
+                raise
+
+    async def _end_watch(self) -> None:
+        async with self._watches.turn():
+            self._auto_loading = False
+            self._stale = False
+            self._inbox.clear()
+            handle, self._watch_handle = self._watch_handle, None
+            if handle is not None:
+                await self.unwatch(handle)
+
+    def _report(self, error: Exception) -> None:
+        if self._on_ignored_error is None:
+            _log.warning("%s: %s", type(self).__name__, error, exc_info=error)
+            return
+        try:
+            self._on_ignored_error(error)
+        except Exception:  # noqa: BLE001 - logged
+            _log.exception("%s: on_ignored_error failed on %r", type(self).__name__, error)

@@ -1,0 +1,267 @@
+"""The persister as users see it: TinyBase's verbs as coroutines."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from weft.persisters._core.engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from types import TracebackType
+
+    from weft.changes import Content
+    from weft.persisters._core.states import Status
+    from weft.store import Store
+
+__all__ = ["Persister", "PersisterStats"]
+
+
+@dataclass(frozen=True, slots=True)
+class PersisterStats:
+    """How often a persister worked: operations begun, those that failed included.
+
+    Attributes:
+        loads: Loads begun.
+        saves: Saves begun.
+    """
+
+    loads: int
+    saves: int
+
+
+class Persister(Engine):
+    """Loads a Store from a place and saves it there, on demand and by itself.
+
+    To write one for a place of your own, subclass it and implement :meth:`read` and :meth:`write`; for a
+    place that tells of changes also :meth:`watch` and :meth:`unwatch`. For places that keep the whole
+    content as one text there is more ready-made in :class:`weft.persisters.DocumentPersister`.
+    ``weft.testing.PersisterSuite`` holds the tests that a persister must pass.
+
+    Args:
+        store: The Store. Use it in the thread of the event loop only.
+        on_ignored_error: Called with what automatic work could not do, and with data that was left out.
+            Without it, a record is logged to ``weft.persisters`` at WARNING.
+        connection: Persisters with the same one take turns.
+
+    Raises:
+        TypeError: This persister cannot keep a Store of this kind.
+    """
+
+    async def load(self, initial_content: Content | Callable[[], Content] | None = None) -> Self:
+        """Make the Store what the place holds. Edits made while this runs survive.
+
+        Args:
+            initial_content: What to set where the place holds nothing.
+
+        Raises:
+            StorageError: The place could not be read; the Store is as it was.
+        """
+        self._begin()
+        await self._load(initial_content)
+        return self
+
+    async def save(self) -> Self:
+        """Make the place what the Store holds, all of it. When this returns, the data is there.
+
+        Raises:
+            StorageError: The place holds what it held; the edits are still waiting to be saved.
+        """
+        self._begin()
+        await self._save(automatic=False)
+        return self
+
+    async def start_auto_load(self, initial_content: Content | Callable[[], Content] | None = None) -> Self:
+        """Load, and load again whenever others change the place.
+
+        Raises:
+            StorageError: The first load failed; nothing was started.
+        """
+        self._begin()
+        await self.stop_auto_load()
+        await self._begin_watch()
+        try:
+            await self._load(initial_content)
+        except BaseException:
+            await self._end_watch()
+            raise
+        self._poke()
+        return self
+
+    async def start_auto_save(self) -> Self:
+        """Save, and save again after every change of the Store.
+
+        What the place has and was never loaded stays there.
+
+        Raises:
+            StorageError: The first save failed; nothing was started.
+        """
+        self._begin()
+        if not self._known:
+            self._side.dirty.everything = True
+        self._auto_saving = True
+        try:
+            await self._save(automatic=True)
+        except BaseException:
+            self._auto_saving = False
+            raise
+        self._poke()
+        return self
+
+    async def start_auto_persisting(
+        self,
+        initial_content: Content | Callable[[], Content] | None = None,
+        start_save_first: bool = False,
+    ) -> Self:
+        """Start automatic loading, then automatic saving; or the other way round.
+
+        Raises:
+            StorageError: The first load or save failed; nothing was started.
+        """
+        if start_save_first:
+            await self.start_auto_save()
+            try:
+                await self.start_auto_load(initial_content)
+            except BaseException:
+                self._auto_saving = False
+                raise
+        else:
+            await self.start_auto_load(initial_content)
+            try:
+                await self.start_auto_save()
+            except BaseException:
+                await self._end_watch()
+                raise
+        return self
+
+    async def stop_auto_load(self) -> Self:
+        """Stop loading by itself."""
+        if self._auto_loading:
+            await self._end_watch()
+            await self._worker_rests()
+        return self
+
+    async def stop_auto_save(self) -> Self:
+        """Save what is not saved yet, then stop saving by itself.
+
+        Raises:
+            StorageError: The last edits could not be saved. It has stopped all the same.
+        """
+        if self._auto_saving:
+            try:
+                await self._save(automatic=True)
+            finally:
+                self._auto_saving = False
+                await self._worker_rests()
+        return self
+
+    async def stop_auto_persisting(
+        self,
+        stop_save_first: bool = False,
+    ) -> Self:
+        """Stop both, loading first unless told otherwise.
+
+        Raises:
+            StorageError: The last edits could not be saved. Both have stopped all the same.
+        """
+        first, second = self.stop_auto_load, self.stop_auto_save
+        if stop_save_first:
+            first, second = second, first
+        try:
+            await first()
+        finally:
+            await second()
+        return self
+
+    @asynccontextmanager
+    async def auto_persisting(
+        self, initial_content: Content | Callable[[], Content] | None = None
+    ) -> AsyncIterator[Self]:
+        """Load and save by itself within the block; at its end everything is saved."""
+        await self.start_auto_persisting(initial_content)
+        try:
+            yield self
+        finally:
+            await self.stop_auto_persisting()
+
+    def is_auto_loading(self) -> bool:
+        """Tell whether it loads by itself."""
+        return self._auto_loading
+
+    def is_auto_saving(self) -> bool:
+        """Tell whether it saves by itself."""
+        return self._auto_saving
+
+    async def schedule(self, *actions: Callable[[], Awaitable[object]]) -> Self:
+        """Run actions in the queue of loads and saves, one after the other.
+
+        An action may call ``load`` and ``save``. What it raises is raised here, and those after it are not
+        run.
+        """
+        self._begin()
+        async with self._turn():
+            for action in actions:
+                await action()
+        return self
+
+    def get_status(self) -> Status:
+        """Tell what it is doing."""
+        return self._status
+
+    def add_status_listener(self, listener: Callable[[Any, Status], object]) -> str:
+        """Call ``listener(persister, status)`` at each change of status; the id is for ``del_listener``."""
+        listener_id = str(self._listener_count)
+        self._listener_count += 1
+        self._status_listeners[listener_id] = listener
+        return listener_id
+
+    def del_listener(self, listener_id: str) -> Self:
+        """Remove a status listener; an id that is none does nothing."""
+        self._status_listeners.pop(listener_id, None)
+        return self
+
+    def get_store(self) -> Store:
+        """Get the Store."""
+        return self._store
+
+    def get_stats(self) -> PersisterStats:
+        """Get how often it loaded and saved."""
+        return PersisterStats(self._loads, self._saves)
+
+    async def destroy(self) -> None:
+        """Stop, save what is not saved yet, and let go of everything. A second call does nothing.
+
+        Operations that still wait for their turn raise. One that is cancelled while it waits for its own turn
+        may be called again.
+
+        Raises:
+            StorageError: The last edits could not be saved.
+        """
+        if self._closed:
+            return
+        try:
+            await self.stop_auto_persisting()
+        finally:
+            self._destroyed = True
+            try:
+                await self._end_watch()  # one begun meanwhile
+            finally:
+                await self._worker_rests()
+                async with self._turns.turn():
+                    if not self._closed:
+                        self._closed = True
+                        self._side.detach()
+                        await self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.destroy()

@@ -1,0 +1,301 @@
+"""The Store's side of a persister: what was edited, and how content that was read comes in.
+
+All that knows how a Store works inside stands here. A Store of another kind (the mergeable one) gets a
+side of its own with the same methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from weft.errors import StorageError
+from weft.persisters._core.unsaved import Dirty, RawContent, Refused, StoredChanges, StoredContent
+from weft.values import UNDEFINED, Undefined, is_same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.changes import Content
+    from weft.store import Store
+
+__all__ = ["StoreSide"]
+
+RawTables = dict[str, dict[str, dict[str, object]]]
+
+
+class StoreSide:
+    """Journals the edits of a plain Store, and applies to it what places bring.
+
+    Args:
+        store: The Store.
+        edited: Called after each transaction in which the user, or a listener, changed something.
+        report: Takes errors that nobody can be raised to.
+    """
+
+    def __init__(
+        self, store: Store, edited: Callable[[], None], report: Callable[[Exception], object]
+    ) -> None:
+        self.store = store
+        self.dirty = Dirty()
+        self.refused = Refused()
+        # What the place did not take of the last save: unsaved, and going along with the next.
+        self.left = Dirty()
+        self._taken = Dirty()
+        self._edited = edited
+        self._report = report
+        self._token = object()
+        self._since: Dirty | None = None
+        self._applied: list[tuple[int, int]] = []
+        self._received: RawContent = ({}, {})
+        self._refused: set[tuple[str, ...]] = set()
+        self._listener_id: str | None = None
+
+    def attach(self) -> None:
+        """Begin the journal; a second call does nothing."""
+        if self._listener_id is None:
+            self._listener_id = self.store.add_did_finish_transaction_listener(self._finished)
+
+    def detach(self) -> None:
+        """End the journal."""
+        if self._listener_id is not None:
+            self.store.del_listener(self._listener_id)
+            self._listener_id = None
+
+    async def settled(self) -> None:
+        """Wait until the Store is in no transaction."""
+        while self.store._busy:
+            over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            unhook = self.store._on_transaction_end(_setter(over))
+            try:
+                await over
+            finally:
+                unhook()
+
+    # -- out ---------------------------------------------------------------------------------------------
+
+    def content(self) -> StoredContent:
+        """Copy the Store's content, in stored form."""
+        tables = {
+            table_id: {row_id: row.copy() for row_id, row in table.items()}
+            for table_id, table in self.store._tables.items()
+        }
+        return tables, self.store._values.copy()
+
+    def take_dirty(self) -> Dirty:
+        """Take the journal; what is edited from now on goes into a new one."""
+        taken, self.dirty = self.dirty, Dirty()
+        if self.left:
+            taken.add(self.left)
+            self.left = Dirty()
+        self._taken = taken
+        return taken
+
+    def leave_row(self, table_id: str, row_id: str) -> None:
+        """Keep what was taken of a row, as the place has refused it; no save is begun for it alone."""
+        self.left.add(self._taken.of_row(table_id, row_id, self.store._tables))
+
+    def _unsaved(self) -> Dirty:
+        if not self.left:
+            return self.dirty
+        unsaved = Dirty()
+        for part in (self.dirty, self.left):
+            unsaved.add(part)
+        return unsaved
+
+    def changes(self, dirty: Dirty) -> StoredChanges:
+        """Tell what a place lacks at these paths."""
+        return dirty.changes(self.store._tables, self.store._values)
+
+    # -- in ----------------------------------------------------------------------------------------------
+
+    def begin_load(self, *, keep_unsaved: bool) -> None:
+        """A load begins: from now on edits win over it, and where asked, all unsaved ones do."""
+        self._since = None if keep_unsaved else Dirty()
+
+    def end_load(self) -> None:
+        """A load is over, however it ended."""
+        self._since = None
+
+    def replace(self, content: RawContent) -> bool:
+        """Make the Store what a place holds, except for edits that win over it.
+
+        Returns:
+            Whether the Store took everything.
+        """
+        content, whole = self._shaped(content)
+        if self._since is not None:
+            self.dirty = self._since  # older edits give way to what is loaded
+            self.left = Dirty()
+            self._since = None
+        if unsaved := self._unsaved():
+            content = unsaved.spare(content, self.store._tables, self.store._values)
+        self.refused = Refused()
+        return self._apply(*self._difference(content)) and whole
+
+    def set_initial(self, content: Content | Callable[[], Content]) -> None:
+        """Set initial content; it is an edit like any other, so it will be saved."""
+        self.store.set_content(content)
+
+    def merge(self, changes: StoredChanges) -> bool:
+        """Apply changes of a place, except where unsaved edits win over them.
+
+        Returns:
+            Whether the Store took everything.
+        """
+        store_tables, store_values = self.store._tables, self.store._values
+        unsaved = self._unsaved()
+        tables: RawTables = {}
+        for table_id, rows in changes[0].items():
+            if isinstance(rows, Undefined):
+                rows = dict.fromkeys(store_tables.get(table_id, ()), UNDEFINED)  # noqa: PLW2901
+            for row_id, cells in rows.items():
+                if isinstance(cells, Undefined):
+                    cells = dict.fromkeys(store_tables.get(table_id, {}).get(row_id, ()), UNDEFINED)  # noqa: PLW2901
+                if table_id in unsaved.removed_tables or (table_id, row_id) in unsaved.removed_rows:
+                    continue
+                kept = unsaved.tables.get(table_id, {}).get(row_id, ())
+                tables.setdefault(table_id, {})[row_id] = {
+                    cell_id: cell for cell_id, cell in cells.items() if cell_id not in kept
+                }
+        values: dict[str, object] = {
+            value_id: value for value_id, value in changes[1].items() if value_id not in unsaved.values
+        }
+        if unsaved.everything:
+            for table_id, table in store_tables.items():
+                for row_id, row in table.items():
+                    for cell_id in row.keys() & tables.get(table_id, {}).get(row_id, {}).keys():
+                        del tables[table_id][row_id][cell_id]
+            for value_id in store_values.keys() & values.keys():
+                del values[value_id]
+        return self._apply(tables, values)
+
+    def _shaped(self, content: RawContent) -> tuple[tuple[RawTables, dict[str, object]], bool]:
+        """Leave out what is no table or no row, and report it."""
+        tables: RawTables = {}
+        bad: list[str] = []
+        given: Mapping[str, Any] = content[0]
+        for table_id, table in given.items():
+            if not isinstance(table, Mapping):
+                bad.append(f"table {table_id!r:.100}")
+                continue
+            if all(type(row) is dict for row in table.values()):
+                tables[table_id] = dict(table)
+                continue
+            rows = tables[table_id] = {}
+            for row_id, row in table.items():
+                if isinstance(row, Mapping):
+                    rows[row_id] = dict(row)
+                else:
+                    bad.append(f"row {row_id!r:.100} of table {table_id!r:.100}")
+        if bad:
+            self._report(StorageError(f"left out as they are no objects: {', '.join(bad[:10])}"))
+        return (tables, dict(content[1])), not bad
+
+    def _difference(self, content: RawContent) -> tuple[RawTables, dict[str, object]]:
+        """Find the cells to write, and those to delete as ``UNDEFINED``, to get from the Store to content."""
+        store_tables, store_values = self.store._tables, self.store._values
+        changed: RawTables = {}
+        for table_id, table in content[0].items():
+            store_table = store_tables.get(table_id)
+            if store_table is None:
+                changed[table_id] = dict(table)  # type: ignore[arg-type]
+                continue
+            rows: dict[str, dict[str, object]] = {}
+            for row_id, row in table.items():
+                store_row = store_table.get(row_id)
+                if store_row is None:
+                    rows[row_id] = row  # type: ignore[assignment]
+                    continue
+                cells = {
+                    cell_id: cell
+                    for cell_id, cell in row.items()
+                    if (old := store_row.get(cell_id, UNDEFINED)) is not cell
+                    and (type(old) is not type(cell) or old != cell)
+                }
+                cells.update(dict.fromkeys(store_row.keys() - row.keys(), UNDEFINED))
+                if cells:
+                    rows[row_id] = cells
+            for row_id in store_table.keys() - table.keys():
+                rows[row_id] = dict.fromkeys(store_table[row_id], UNDEFINED)
+            if rows:
+                changed[table_id] = rows
+        for table_id in store_tables.keys() - content[0].keys():
+            changed[table_id] = {
+                row_id: dict.fromkeys(row, UNDEFINED) for row_id, row in store_tables[table_id].items()
+            }
+        values = dict(content[1])
+        values.update(dict.fromkeys(store_values.keys() - values.keys(), UNDEFINED))
+        return changed, values
+
+    def _apply(self, tables: RawTables, values: dict[str, object]) -> bool:
+        store = self.store
+        if not tables and not values:
+            return True
+        try:
+            with store._received_transaction(self._token, self._report):
+                start = store._log_length()
+                refused = store._apply_stored(tables, values)
+                self._applied.append((start, store._log_length()))
+                self._received = (tables, values)
+                self._refused = {item[:-1] for item in refused}
+        finally:
+            self._applied.clear()
+            self._received = ({}, {})
+            self._refused = set()
+        for item in refused:
+            self.refused.note(item[:-1], store._tables)
+        if refused:
+            first = ", ".join(repr(part)[:100] for part in refused[0])
+            self._report(StorageError(f"{len(refused)} cells or values were refused, the first: {first}"))
+        return not refused
+
+    def _finished(self, store: Store) -> None:
+        if not self._applied:
+            tables, values = store._stored_changes()
+        elif store._schema is None and store._values_schema is None and store._middleware is None:
+            tables, values = store._stored_changes(self._applied)
+        else:
+            # Defaults and middleware change what is being applied: all that is not as received is an edit.
+            tables, values = self._not_as_received(*store._stored_changes())
+        if not tables and not values:
+            return
+        removed = store._removed()
+        self.dirty.note(tables, values, *removed)
+        if self._since is not None:
+            self._since.note(tables, values, *removed)
+        self._edited()
+
+    def _not_as_received(
+        self,
+        tables: dict[str, dict[str, dict[str, str | int | float | bool | Undefined | None]]],
+        values: dict[str, str | int | float | bool | Undefined | None],
+    ) -> tuple[
+        dict[str, dict[str, dict[str, str | int | float | bool | Undefined | None]]],
+        dict[str, str | int | float | bool | Undefined | None],
+    ]:
+        own_tables: dict[str, dict[str, dict[str, str | int | float | bool | Undefined | None]]] = {}
+        for table_id, rows in tables.items():
+            for row_id, cells in rows.items():
+                received = self._received[0].get(table_id, {}).get(row_id, {})
+                for cell_id, cell in cells.items():
+                    if (
+                        not is_same(received.get(cell_id, UNDEFINED), cell)
+                        and (table_id, row_id, cell_id) not in self._refused
+                    ):
+                        own_tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
+        return own_tables, {
+            value_id: value
+            for value_id, value in values.items()
+            if not is_same(self._received[1].get(value_id, UNDEFINED), value)
+            and (value_id,) not in self._refused
+        }
+
+
+def _setter(future: asyncio.Future[None]) -> Callable[[], None]:
+    def finish() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    return finish

@@ -1,0 +1,1 @@
+"""Places that keep the whole content as one text under a version."""

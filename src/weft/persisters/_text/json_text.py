@@ -1,0 +1,102 @@
+"""The JSON text in which whole content is kept: TinyBase's, byte for byte.
+
+TinyBase 10.0.1, ``jsonStringWithUndefined``: compact ``[tables,values]``, non-ASCII characters as they are,
+lists and objects as strings that begin with U+FFFD, and the string U+FFFC for what is undefined.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from weft.errors import StorageError
+from weft.jsoncodec import dumps, in_js_order, parse, tables_text
+from weft.values import UNDEFINED_MARK
+
+if TYPE_CHECKING:
+    from weft.store import Store
+
+__all__ = ["parse_content", "render_content", "render_store", "version_of"]
+
+RawTables = dict[str, dict[str, dict[str, object]]]
+
+# Where an integer may be too long for a JavaScript number, each has to be looked at; without, reading takes
+# half the time. Floats need no look: the Store brings them into their one form. That nowhere 16 digits are in
+# a row is found out in a tenth of the time that the expression takes.
+_LONG_INTEGER = re.compile(r"[\[:,]\s*-?\d{16}")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_parse_short = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def render_store(store: Store) -> bytes:
+    """Write the content of a Store."""
+    return store.get_json().encode()
+
+
+def render_content(content: tuple[RawTables, dict[str, object]]) -> bytes:
+    """Write content that was read and merged.
+
+    A foreign file may hold lone surrogates, which are JSON escapes and no UTF-8; they stay escapes.
+    """
+    tables, values = content
+    try:
+        text = f"[{tables_text(tables)},{dumps(values)}]"
+    except (AttributeError, TypeError, ValueError):
+        # Not content that a Store could hold; what is no cell must survive all the same.
+        text = json.dumps([_ordered(tables), _ordered(values)], ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(item) for key, item in in_js_order(value).items()}
+    return value
+
+
+def parse_content(data: bytes) -> tuple[RawTables, dict[str, object]]:
+    """Read content as JavaScript would; what is no cell is for the Store to refuse, cell by cell.
+
+    Raises:
+        StorageError: The bytes are not JSON text, or not content.
+    """
+    try:
+        text = data.decode()
+        long = b"0" * 16 in data.translate(_ZEROS) and _LONG_INTEGER.search(text)
+        content: Any = parse(text) if long else _parse_short(text)
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"what is stored is not JSON text: {error}") from error
+    if UNDEFINED_MARK in text or "\\ufffc" in text.lower():
+        content = _without_undefined(content)
+    if (
+        not isinstance(content, list)
+        or len(content) != 2
+        or not all(isinstance(part, dict) for part in content)
+    ):
+        kind = (
+            "the content of a mergeable Store"
+            if isinstance(content, list) and len(content) == 2 and all(isinstance(p, list) for p in content)
+            else "JSON, but not [tables,values]"
+        )
+        raise StorageError(f"what is stored is {kind}")
+    return content[0], content[1]
+
+
+def _without_undefined(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_undefined(item) for key, item in value.items() if item != UNDEFINED_MARK}
+    if isinstance(value, list):
+        return [_without_undefined(item) for item in value if item != UNDEFINED_MARK]
+    return value
+
+
+def version_of(data: bytes | None) -> bytes | None:
+    """Tell one text from another."""
+    return None if data is None else blake2b(data, digest_size=16).digest()

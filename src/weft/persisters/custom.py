@@ -1,0 +1,141 @@
+"""Persisters made of four functions."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from weft.errors import StorageError, WeftError
+from weft.persisters._core.persister import Persister
+from weft.persisters._core.unsaved import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
+    from weft.store import Store
+
+__all__ = ["CustomPersister", "create_custom_persister"]
+
+H = TypeVar("H")
+T = TypeVar("T")
+
+
+async def _called(function: Callable[..., Awaitable[T] | T], *args: object) -> T:
+    """Call a function of the user's, plain or a coroutine function; map what it raises."""
+    try:
+        result = function(*args)
+        if inspect.isawaitable(result):
+            return await result
+    except WeftError:
+        raise
+    except Exception as error:
+        name = getattr(function, "__name__", repr(function))
+        raise StorageError(f"{name} failed: {error!r}") from error
+    return result
+
+
+class CustomPersister(Persister, Generic[H]):
+    """A persister made by :func:`create_custom_persister`."""
+
+    def __init__(
+        self,
+        store: Store,
+        get_persisted: Callable[[], Awaitable[RawContent | None] | RawContent | None],
+        set_persisted: Callable[[Callable[[], StoredContent], StoredChanges | None], Awaitable[None] | None],
+        add_persister_listener: Callable[[Callable[..., None]], Awaitable[H] | H],
+        del_persister_listener: Callable[[H], Awaitable[None] | None],
+        *,
+        on_ignored_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(store, on_ignored_error=on_ignored_error)
+        self._get = get_persisted
+        self._set = set_persisted
+        self._add = add_persister_listener
+        self._del = del_persister_listener
+
+    async def read(self) -> RawContent | None:
+        """Call ``get_persisted``."""
+        return checked(await _called(self._get))
+
+    async def write(
+        self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
+    ) -> None:
+        """Call ``set_persisted``, with content that lacks nothing the place has and was never loaded."""
+        if changes is not None and not self._covers:
+            there = await self.read()
+            if there is not None:
+                content: Any = (
+                    {
+                        table: {row: dict(cells) for row, cells in rows.items()}
+                        for table, rows in there[0].items()
+                    },
+                    dict(there[1]),
+                )
+                merge(content, changes)
+                self._lost_sight()
+                await _called(self._set, lambda: content, changes)
+                return
+        await _called(self._set, get_content, changes)
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        """Call ``add_persister_listener``."""
+        return (await _called(self._add, listener),)  # a handle may be None, and is given back all the same
+
+    async def unwatch(self, handle: tuple[H]) -> None:
+        """Call ``del_persister_listener``."""
+        await _called(self._del, handle[0])
+
+
+def checked(content: object) -> RawContent | None:
+    """Refuse what is not content.
+
+    Raises:
+        StorageError: It is neither ``None`` nor a pair of mappings.
+    """
+    if content is None:
+        return None
+    if (
+        isinstance(content, (tuple, list))
+        and len(content) >= 2
+        and isinstance(content[0], dict)
+        and isinstance(content[1], dict)
+    ):
+        return content[0], content[1]
+    raise StorageError(f"not content, which is (tables, values): {str(content)[:100]}")
+
+
+def create_custom_persister(
+    store: Store,
+    get_persisted: Callable[[], Awaitable[RawContent | None] | RawContent | None],
+    set_persisted: Callable[[Callable[[], StoredContent], StoredChanges | None], Awaitable[None] | None],
+    add_persister_listener: Callable[[Callable[..., None]], Awaitable[H] | H],
+    del_persister_listener: Callable[[H], Awaitable[None] | None],
+    *,
+    on_ignored_error: Callable[[Exception], object] | None = None,
+) -> CustomPersister[H]:
+    """Make a persister of four functions, each plain or a coroutine function.
+
+    Args:
+        store: The Store.
+        get_persisted: Gives ``(tables, values)``, or ``None`` where nothing is stored.
+        set_persisted: Called as ``set_persisted(get_content, changes)``. Store what ``get_content()`` gives;
+            or, where ``changes`` is not ``None`` and that is cheaper, only ``changes``: a triple
+            ``(tables, values, 1)`` with ``UNDEFINED`` for what is to go. Lists and objects come in their
+            stored form, a ``str``, which ``get_persisted`` may give back as it is.
+        add_persister_listener: Called with ``listener``. Have ``listener()`` called when others changed the
+            place; or ``listener(content)``, or ``listener(None, changes)``. Returns a handle.
+        del_persister_listener: Called with that handle.
+        on_ignored_error: Called with what automatic work could not do.
+
+    Raises of its operations:
+        StorageError: A function raised; its exception is the cause.
+    """
+    return CustomPersister(
+        store,
+        get_persisted,
+        set_persisted,
+        add_persister_listener,
+        del_persister_listener,
+        on_ignored_error=on_ignored_error,
+    )

@@ -1,0 +1,111 @@
+"""Persisting to a CRDT document: a mirror worn as a persister."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft.errors import StorageError
+from weft.persisters._core.persister import Persister
+from weft.store import Store
+from weft.values import UNDEFINED, Undefined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.mirrors.mirror import Mirror
+    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
+
+__all__ = ["MirrorPersister"]
+
+
+class MirrorPersister(Persister):
+    """Base of persisters to CRDT documents: it keeps a copy of the document's content in a mirrored Store.
+
+    So concurrent edits merge, and heal, as they do with the mirror. A save is one transaction.
+
+    Args:
+        store: The Store.
+        make_mirror: Makes the mirror of the copy, given that and what hears of errors.
+        on_ignored_error: Called with what automatic work could not do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        make_mirror: Callable[[Store, Callable[[Exception], None]], Mirror],
+        *,
+        on_ignored_error: Callable[[Exception], object] | None,
+    ) -> None:
+        super().__init__(store, on_ignored_error=on_ignored_error)
+        self._shadow = Store()
+        self._mirror = make_mirror(self._shadow, self._report)
+        self._mine = object()
+
+    def _open(self) -> None:
+        if (error := self._mirror._refusal()) is not None:
+            raise StorageError(str(error)) from error
+        self._mirror.start()
+
+    async def read(self) -> RawContent | None:
+        """Read the document."""
+        self._open()
+        content: StoredContent = (self._shadow._tables, self._shadow._values)
+        return self._or_emptied(content if content[0] or content[1] else None)
+
+    async def write(
+        self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
+    ) -> None:
+        """Write to the document, in one transaction of its own."""
+        self._open()
+        shadow = self._shadow
+        tables, values = (changes[0], changes[1]) if changes is not None else (None, None)
+        if tables is None or values is None:
+            tables, values = _to_become(get_content(), shadow)
+        with shadow.transaction(origin=self._mine):
+            cells: dict[str, dict[str, dict[str, object]]] = {}
+            for table_id, rows in tables.items():
+                if isinstance(rows, Undefined):
+                    shadow.del_table(table_id)
+                    continue
+                for row_id, row in rows.items():
+                    if isinstance(row, Undefined):
+                        shadow.del_row(table_id, row_id)
+                    else:
+                        cells.setdefault(table_id, {})[row_id] = dict(row)
+            shadow._apply_stored(cells, values)
+        self._mirror.flush()
+        self._held = self._held or bool(tables or values)
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        """Hear of what comes into the document, change by change."""
+        self._open()
+
+        def finished(shadow: Store) -> None:
+            if shadow.transaction_origin is not self._mine:
+                tables, values = shadow._stored_changes()
+                if tables or values:
+                    listener(None, (tables, values, 1))
+
+        return self._shadow.add_did_finish_transaction_listener(finished)
+
+    async def unwatch(self, handle: str) -> None:
+        """Stop hearing."""
+        self._shadow.del_listener(handle)
+
+    async def close(self) -> None:
+        """Let go of the document."""
+        self._mirror.stop()
+
+
+def _to_become(content: StoredContent, shadow: Store) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The changes that make the shadow hold the content: all of it, and an end of everything else."""
+    tables: dict[str, Any] = dict.fromkeys(shadow._tables.keys() - content[0].keys(), UNDEFINED)
+    for table_id, table in content[0].items():
+        there = shadow._tables.get(table_id, {})
+        rows: dict[str, Any] = dict.fromkeys(there.keys() - table.keys(), UNDEFINED)
+        for row_id, row in table.items():
+            gone = there.get(row_id, {}).keys() - row.keys()
+            rows[row_id] = {**row, **dict.fromkeys(gone, UNDEFINED)}
+        tables[table_id] = rows
+    gone_values = shadow._values.keys() - content[1].keys()
+    return tables, {**content[1], **dict.fromkeys(gone_values, UNDEFINED)}

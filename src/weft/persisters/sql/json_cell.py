@@ -1,0 +1,109 @@
+"""Keeping the whole content as JSON text in one cell of a database: TinyBase's JSON mode.
+
+TinyBase 10.0.1: one row, whose id is ``_``, in a table of two columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weft.errors import StorageError
+from weft.persisters._text.json_text import version_of
+from weft.persisters._text.persister import ANY, ConflictError
+from weft.persisters.sql.dialect import Statement
+from weft.persisters.sql.load import read_schema
+from weft.persisters.sql.names import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from weft.persisters.sql.dialect import Dialect
+
+__all__ = ["JsonCell", "fetch_plan", "put_plan"]
+
+_ROW_ID = "_"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCell:
+    """Where the text is.
+
+    Attributes:
+        store_table_name: The table.
+        store_id_column_name: Column of the row id.
+        store_column_name: Column of the text.
+    """
+
+    store_table_name: str = "tinybase"
+    store_id_column_name: str = "_id"
+    store_column_name: str = "store"
+
+    def __post_init__(self) -> None:
+        for name in (self.store_table_name, self.store_id_column_name, self.store_column_name):
+            quote(name)
+
+
+def fetch_plan(
+    dialect: Dialect, cell: JsonCell
+) -> Generator[Statement, list[Sequence[Any]], tuple[bytes | None, bytes | None]]:
+    """Read the text and its version."""
+    schema = yield from read_schema(dialect, [cell.store_table_name])
+    info = schema.get(dialect.fold(cell.store_table_name))
+    if info is None:
+        return None, None
+    if dialect.fold(cell.store_id_column_name) not in info.columns:
+        raise StorageError(f"table {info.name!r} has no column {cell.store_id_column_name!r}")
+    if dialect.fold(cell.store_column_name) not in info.columns:
+        return None, None  # who watches a table that is not there makes it with its row ids alone
+    column = info.columns[dialect.fold(cell.store_column_name)]
+    rows = yield Statement(
+        f"SELECT {dialect.read(quote(column.name), column.type)} FROM {quote(info.name)}"
+        f" WHERE {quote(cell.store_id_column_name)}={dialect.mark(1)}",
+        (_ROW_ID,),
+    )
+    if not rows or rows[0][0] is None:
+        return None, None
+    text = rows[0][0]
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if not isinstance(data, bytes):
+        raise StorageError(f"table {info.name!r} holds a {type(text).__name__}, not text")
+    return data, version_of(data)
+
+
+def put_plan(
+    dialect: Dialect, cell: JsonCell, data: bytes, expected: object
+) -> Generator[Statement, list[Sequence[Any]], bytes | None]:
+    """Replace the text, if it still has the expected version.
+
+    Raises:
+        ConflictError: It has another.
+    """
+    if expected is not ANY:
+        _, version = yield from fetch_plan(dialect, cell)
+        if version != expected:
+            raise ConflictError(f"another wrote the table {cell.store_table_name!r}")
+    schema = yield from read_schema(dialect, [cell.store_table_name])
+    table, id_name, name = (
+        quote(part) for part in (cell.store_table_name, cell.store_id_column_name, cell.store_column_name)
+    )
+    kind = dialect.id_type
+    info = schema.get(dialect.fold(cell.store_table_name))
+    if info is not None and dialect.fold(cell.store_column_name) not in info.columns:
+        yield Statement(f"ALTER TABLE {table} ADD {name} {kind}".rstrip())
+    if info is None:
+        yield Statement(
+            f"CREATE TABLE {table}({id_name} {kind} PRIMARY KEY,{name} {kind})".replace("  ", " ")
+        )
+    text = data.decode()
+    exists = yield Statement(f"SELECT 1 FROM {table} WHERE {id_name}={dialect.mark(1)}", (_ROW_ID,))
+    if exists:
+        yield Statement(
+            f"UPDATE {table} SET {name}={dialect.mark(1)} WHERE {id_name}={dialect.mark(2)}", (text, _ROW_ID)
+        )
+    else:
+        yield Statement(
+            f"INSERT INTO {table}({id_name},{name}) VALUES({dialect.mark(1)},{dialect.mark(2)})",
+            (_ROW_ID, text),
+        )
+    return version_of(data)

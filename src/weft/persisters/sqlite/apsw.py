@@ -1,0 +1,94 @@
+"""SQLite through ``apsw``: a current SQLite on any Python, with extensions."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import apsw
+
+from weft._support.callbacks import subscribe
+from weft.persisters.sqlite.driver import SqliteDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["ApswDriver"]
+
+_BUSY_MILLISECONDS = 5000
+
+
+class ApswDriver(SqliteDriver):
+    """A connection of ``apsw``.
+
+    ::
+
+        driver = ApswDriver("shop.db", extensions=["/usr/lib/spatialite.so"])
+        persister = SqliteTablesPersister(store, driver, config)
+
+    What others write through the same connection is seen at once: SQLite tells of each commit of its own
+    connection. (It tells of each row too, before the commit, but not of all: not in tables WITHOUT ROWID, nor
+    where a DELETE empties a table.) What comes through other connections is found by looking.
+
+    Args:
+        database: Path, opened with the first use; or a connection, which stays open at :meth:`close`.
+        extensions: Paths of SQLite extensions to load into it; or pairs of a path and the name of the entry
+            point, where SQLite cannot guess that from the path.
+    """
+
+    errors = (apsw.Error, OverflowError, ValueError, TypeError)
+    refusals = (apsw.ConstraintError, apsw.MismatchError)
+
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | apsw.Connection,
+        *,
+        extensions: Sequence[str | tuple[str, str]] = (),
+    ) -> None:
+        self._database = database
+        self._listeners: list[Callable[[], None]] = []
+        self._extensions = extensions
+        self.owned = not isinstance(database, apsw.Connection)
+        self.name = "the connection given" if isinstance(database, apsw.Connection) else os.fspath(database)
+
+    def connect(self) -> apsw.Connection:
+        """Connect, or take the connection given, and load the extensions."""
+        if isinstance(self._database, apsw.Connection):
+            connection = self._database
+        else:
+            connection = apsw.Connection(os.fspath(self._database))
+            connection.set_busy_timeout(_BUSY_MILLISECONDS)
+        try:
+            self._load_extensions(connection)
+        except BaseException:
+            if self.owned:
+                connection.close()
+            raise
+        connection.set_commit_hook(self._committing, id=self)  # by an id: beside those of the program
+        return connection
+
+    def close(self) -> None:
+        """Disconnect, or leave the connection given as it was."""
+        if self._connection is not None:
+            self._connection.set_commit_hook(None, id=self)
+        super().close()
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
+        """Tell of commits."""
+        return subscribe(self._listeners, callback)
+
+    def _committing(self) -> bool:
+        for listener in tuple(self._listeners):
+            listener()
+        return False  # that is: do commit
+
+    def _load_extensions(self, connection: apsw.Connection) -> None:
+        if not self._extensions:
+            return
+        connection.enable_load_extension(True)
+        try:
+            for extension in self._extensions:
+                path, entry = (extension, None) if isinstance(extension, str) else extension
+                connection.load_extension(path, entry)
+        finally:
+            connection.enable_load_extension(False)

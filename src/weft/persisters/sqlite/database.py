@@ -1,0 +1,175 @@
+"""A SQLite database in a thread of its own, running plans in transactions, and noticing others' writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from weft._aio.thread import OwnThread
+from weft.errors import StorageError
+from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Generator, Sequence
+
+    from weft.persisters.sql.dialect import Statement
+
+__all__ = ["SqliteDatabase"]
+
+R = TypeVar("R")
+
+
+class SqliteDatabase:
+    """One database.
+
+    Args:
+        database: Path, opened and closed here; or a connection or driver, left open.
+        on_sql_command: Called with each statement and its parameters when it has run.
+    """
+
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | sqlite3.Connection | SqliteDriver,
+        on_sql_command: Callable[[str, Sequence[Any]], object] | None,
+    ) -> None:
+        # What was given open, and what several persisters may therefore share, taking turns.
+        self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
+        self._driver = database if isinstance(database, SqliteDriver) else StdlibDriver(database)
+        self._thread = OwnThread("weft-sqlite")
+        self._on_sql_command = on_sql_command
+        self._seen: tuple[object, ...] | None = None
+        self._writing = False
+
+    @property
+    def queue(self) -> object:
+        """What persisters that must take turns have in common; ``None`` where nobody else uses this."""
+        return self.given.queue if isinstance(self.given, SqliteDriver) else self.given
+
+    async def read(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
+        """Run a plan that reads, all of it on one state of the database.
+
+        Raises:
+            StorageError: It could not be read.
+        """
+        result, _, self._seen = await self._run("BEGIN", plan)
+        return result
+
+    async def write(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
+        """Run a plan that writes, in one transaction.
+
+        Raises:
+            StorageError: Nothing was written.
+        """
+        result, before, after = await self._run("BEGIN IMMEDIATE", plan)
+        if before == self._seen:
+            self._seen = after  # otherwise others wrote, and that is still news
+        return result
+
+    async def changed(self) -> bool:
+        """Look whether others wrote since the last read.
+
+        Raises:
+            StorageError: It could not be seen.
+        """
+        return await self._in_thread(self._look) != self._seen
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
+        """Have a callback called when others commit through this connection, where the library can tell."""
+        return self._driver.on_commit(lambda: None if self._writing else callback())
+
+    async def close(self) -> None:
+        """Close what was opened here, and end the thread."""
+        try:
+            if self.given is None:
+                await self._thread.run(self._driver.close)
+        finally:
+            await self._thread.close()
+
+    async def _run(
+        self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R]
+    ) -> tuple[R, tuple[object, ...], tuple[object, ...]]:
+        ran: list[Statement] = []
+        try:
+            return await self._in_thread(lambda: self._transact(begin, plan, ran))
+        finally:
+            if self._on_sql_command is not None:
+                for statement in ran:
+                    self._on_sql_command(statement.sql, statement.params)
+
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        try:
+            return await self._thread.run(work)
+        except self._driver.errors as error:
+            raise StorageError(f"{self._driver.name}: {error}") from error
+
+    # -- in the thread -----------------------------------------------------------------------------------
+
+    def _look(self) -> tuple[object, ...] | None:
+        self._driver.open()
+        if self._driver.in_transaction:
+            return self._seen  # the program has begun something on its connection; its end will be seen
+        return self._driver.seen()
+
+    def _transact(
+        self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]
+    ) -> tuple[R, tuple[object, ...], tuple[object, ...]]:
+        driver = self._driver
+        driver.open()
+        apart = driver.seen() if driver.looks_apart else None
+        driver.execute(begin)
+        self._writing = True
+        try:
+            # In the transaction, and for reads after its first look at the data: nobody comes between.
+            driver.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
+            before = driver.seen() if apart is None else apart
+            result = self._drive(plan, ran)
+            after = driver.seen() if apart is None else apart
+            driver.execute("COMMIT")
+        except BaseException:
+            # After some errors, a full disk among them, SQLite has rolled back by itself.
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            raise
+        finally:
+            self._writing = False
+        return result, before, after
+
+    def _drive(self, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]) -> R:
+        """Run the statements of a plan, giving it their rows."""
+        rows: list[Sequence[Any]] | None = None
+        while True:
+            try:
+                statement = plan.send(rows) if rows is not None else next(plan)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            ran.append(statement)
+            try:
+                rows = self._execute(statement)
+            except self._driver.errors as error:
+                if not statement.lenient or not self._refuses_row(error):
+                    raise
+                rows = self._one_by_one(statement) if statement.many else []
+
+    def _execute(self, statement: Statement) -> list[Sequence[Any]]:
+        if not statement.many:
+            return self._driver.execute(statement.sql, statement.params)
+        self._driver.executemany(statement.sql, statement.params)
+        return []
+
+    def _one_by_one(self, statement: Statement) -> list[Sequence[Any]]:
+        """Run a statement for each row, if need be a second time; tells which were refused, and why."""
+        refused: list[Sequence[Any]] = []
+        for number, params in enumerate(statement.params):
+            try:
+                self._driver.execute(statement.sql, params)
+            except self._driver.errors as error:
+                if not self._refuses_row(error):
+                    raise
+                refused.append((number, str(error)))
+        return refused
+
+    def _refuses_row(self, error: Exception) -> bool:
+        # Some constraints and triggers roll the whole transaction back.
+        return self._driver.refuses_row(error) and self._driver.in_transaction

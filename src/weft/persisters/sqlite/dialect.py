@@ -1,0 +1,117 @@
+"""SQLite's side of a plan: types, names, and what the schema says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from weft.jsoncodec import dumps, parse
+from weft.persisters.sql.dialect import OTHER_FORM, Dialect, Statement
+from weft.persisters.sql.load import id_text
+from weft.values import EncodedCell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = ["SqliteDialect"]
+
+_ROW_ID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
+# https://sqlite.org/datatype3.html: which declared types keep text (3.1), and what the others convert (3).
+_KEEPS_TEXT = re.compile(r"^(?!.*INT).*(?:CHAR|CLOB|TEXT|BLOB)")
+_NUMBER = re.compile(r"[ \t-\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t-\r]*")
+_ONE_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_UPPER_TO_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+class SqliteDialect(Dialect):
+    """SQLite 3.35 and later.
+
+    Columns without a type, which TinyBase makes, take any cell as it is; booleans come back from them as 1
+    and 0. A column declared ``BOOLEAN`` gives booleans, one declared ``JSON`` holds JSON text.
+    """
+
+    max_columns = 2000  # SQLITE_MAX_COLUMN
+    id_type = ""
+
+    def mark(self, number: int, column_type: str = "") -> str:
+        """Plain marks: numbered ones with sequences are deprecated in Python 3.12."""
+        return "?"
+
+    def fold(self, name: str) -> str:
+        """Names that differ only in the case of ASCII letters are one."""
+        return name.translate(_UPPER_TO_LOWER)
+
+    def refusal(self, name: str, *, table: bool) -> str | None:
+        """Names that SQLite keeps for itself."""
+        folded = self.fold(name)
+        if table and folded.startswith("sqlite_"):
+            return "SQLite keeps names that begin with sqlite_ for itself"
+        if not table and folded in _ROW_ID_NAMES:
+            return "SQLite's own row ids have this name"
+        return None
+
+    def refused_rows(self, row_ids: Iterable[str], column_type: str) -> Mapping[str, str]:
+        """A column that makes numbers of text takes several texts for one id."""
+        if not column_type or _KEEPS_TEXT.search(column_type):
+            return {}
+        return {
+            row_id: OTHER_FORM
+            for row_id in row_ids
+            if _ONE_INTEGER.fullmatch(row_id) is None
+            and _NUMBER.fullmatch(row_id)
+            and id_text(float(row_id)) != row_id
+        }
+
+    def schema(self, tables: Sequence[str]) -> list[Statement]:
+        """Tables and views."""
+        wanted = f"s.type IN ('table','view') AND lower(s.name) IN ({','.join('?' * len(tables))})"
+        return [
+            Statement(
+                # By CASE and not by AND, of which SQLite would work out both sides.
+                "SELECT s.name,c.name,CASE c.hidden WHEN 0 THEN c.type END,CASE c.pk WHEN 1"
+                " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END,"
+                'c."notnull" AND c.dflt_value IS NULL'
+                f" FROM sqlite_schema s,pragma_table_xinfo(s.name) c WHERE {wanted}",
+                tables,
+            ),
+            Statement(
+                "SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name) i),NULL,1,0"
+                " FROM sqlite_schema s,pragma_index_list(s.name) l"
+                f" WHERE {wanted} AND l.\"unique\" AND NOT l.partial AND l.origin<>'pk'"
+                " AND (SELECT count(*) FROM pragma_index_info(l.name))=1"
+                " AND (SELECT i.cid FROM pragma_index_info(l.name) i)>=0",
+                tables,
+            ),
+        ]
+
+    def new_column(self, kind: str | None) -> str:
+        """Booleans of the schema keep their type; all else is untyped, as TinyBase makes it."""
+        return "BOOLEAN" if kind == "boolean" else ""
+
+    def encoder(self, column_type: str) -> Callable[[Any], Any] | None:
+        """Write JSON text into JSON columns."""
+        return _json_text if column_type == "JSON" else None
+
+    def decoder(self, column_type: str) -> Callable[[Any], Any] | None:
+        """Read booleans and JSON where the column says so."""
+        if column_type.startswith("BOOL"):
+            return _boolean
+        return _from_json if column_type == "JSON" else None
+
+
+def _json_text(cell: Any) -> str:
+    return str(cell)[1:] if isinstance(cell, EncodedCell) else dumps(cell)
+
+
+def _from_json(value: Any) -> Any:
+    """Read a JSON column; SQLite makes numbers of JSON text that is one, and anybody may write anything."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _boolean(value: Any) -> Any:
+    return bool(value) if value in {0, 1} and not isinstance(value, bytes) else value

@@ -1,0 +1,134 @@
+"""The SQLite library under a persister: what each must do, and Python's own.
+
+Another library is another driver: a class like those in ``apsw.py`` or ``libsql.py``. All calls
+come from one thread at a time, not always the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["SEEN", "SqliteDriver", "StdlibDriver"]
+
+_BUSY_SECONDS = 5.0
+# TinyBase's: what others committed, what changed the schema, what this connection changed.
+SEEN = """
+    SELECT d.data_version, s.schema_version, total_changes()
+    FROM pragma_data_version d, pragma_schema_version s
+"""
+
+
+class SqliteDriver(ABC):
+    """A connection of some SQLite library, made with its first use.
+
+    Attributes:
+        name: How errors call the database.
+        errors: What the library raises where the database refuses. ``ValueError`` is among them: it says that
+            the driver is closed.
+        refusals: Those of them that speak of the row written, and not of the database.
+        owned: Whether the connection is made here, and so closed here.
+        looks_apart: Whether :meth:`seen` looks from outside of the transaction, and so takes what this
+            connection wrote for another's.
+    """
+
+    name: str
+    errors: tuple[type[Exception], ...]
+    refusals: tuple[type[Exception], ...] = ()
+    owned: bool = True
+    looks_apart: bool = False
+    _connection: Any = None
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Give a connection of the form of Python's database API.
+
+        Transactions are left to statements ``BEGIN`` and ``COMMIT``.
+        """
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
+        """Have a callback called, in any thread, when something is committed through this connection.
+
+        For libraries that can tell. It must not raise, nor use the connection; the commit is over once the
+        call that made it has returned.
+
+        Returns:
+            A function that ends this.
+        """
+        return lambda: None
+
+    @property
+    def queue(self) -> object:
+        """Persisters whose drivers have the same take turns."""
+        return self
+
+    def open(self) -> None:
+        """Connect, unless that is done."""
+        if self._connection is None:
+            self._connection = self.connect()
+
+    def close(self) -> None:
+        """Disconnect, if the connection was made here. A second call does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self.owned:
+            connection.close()
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """Run one statement with ``?`` for each parameter; returns its rows, if it gives any."""
+        rows: list[Sequence[Any]] = self._opened.execute(sql, params).fetchall()
+        return rows
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of the rows of parameters."""
+        self._opened.executemany(sql, rows)
+
+    def refuses_row(self, error: Exception) -> bool:
+        """Whether the database refused what was written, by a constraint, a type, or a trigger."""
+        return isinstance(error, self.refusals)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._connection is not None and bool(self._connection.in_transaction)
+
+    def seen(self) -> tuple[object, ...]:
+        """What changes whenever somebody, this connection or another, writes."""
+        (row,) = self.execute(SEEN)
+        return tuple(row)
+
+    @property
+    def _opened(self) -> Any:
+        if self._connection is None:
+            raise ValueError("the database is closed")
+        return self._connection
+
+
+class StdlibDriver(SqliteDriver):
+    """Python's own ``sqlite3``.
+
+    Args:
+        database: Path, opened here; or a connection made with ``check_same_thread=False``, left open.
+    """
+
+    errors = (sqlite3.Error, OverflowError, ValueError)
+    refusals = (sqlite3.IntegrityError,)
+
+    def __init__(self, database: str | os.PathLike[str] | sqlite3.Connection) -> None:
+        self._database = database
+        self.owned = not isinstance(database, sqlite3.Connection)
+        self.name = (
+            "the connection given" if isinstance(database, sqlite3.Connection) else os.fspath(database)
+        )
+
+    def connect(self) -> sqlite3.Connection:
+        """Connect, or give the connection given."""
+        if isinstance(self._database, sqlite3.Connection):
+            return self._database
+        return sqlite3.connect(
+            self._database, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )

@@ -1,0 +1,38 @@
+"""SQLite files through Turso's engine, ``pyturso``. Beta, as that package is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import turso
+
+from weft.persisters.sqlite.driver import SqliteDriver
+
+__all__ = ["TursoDriver"]
+
+
+class TursoDriver(SqliteDriver):
+    """A connection of ``pyturso`` to a local file. Beta.
+
+    The engine keeps other processes of its own kind out of the file, and does not see what another SQLite
+    library writes there: auto-load hears of writes through this connection only, that is of other persisters
+    that share this driver.
+
+    Args:
+        database: Path.
+    """
+
+    errors = (turso.Error, ValueError, TypeError, OverflowError)
+    refusals = (turso.IntegrityError,)
+
+    def __init__(self, database: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(database)
+
+    def connect(self) -> Any:
+        """Connect."""
+        return turso.connect(self.name, isolation_level=None)
+
+    def seen(self) -> tuple[object, ...]:
+        """Count what this connection changed; the engine has no ``data_version``."""
+        return tuple(self.execute("SELECT total_changes()")[0])

@@ -1,0 +1,48 @@
+"""One document on one automerge-repo connection: where both ends stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weft._codecs.automerge.chunks import change_hash
+from weft.protocols.effects import Flushed
+
+if TYPE_CHECKING:
+    from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge.sync_state import PeerState
+
+__all__ = ["Shared"]
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """A document on the present connection."""
+
+    document: AutomergeDocument
+    state: PeerState
+    read_only: bool
+    started: bool = False  # something was sent
+    answered: bool = True  # something came since
+    synced: bool = False
+    refused: bool = False
+    wanted: bool = False  # it was asked for, and is neither here nor known to be unavailable
+    unacknowledged: bool = False  # changes were received that no sent message has announced yet
+    peer_heads: tuple[bytes, ...] = ()
+    flushes: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # token to the heads to be covered
+
+    def covered(self) -> list[Flushed]:
+        """The flushes that are done: the other end announced heads that build upon what was there then."""
+        if not self.flushes or not self.document.includes(self.peer_heads):
+            return []
+        ahead: set[bytes] | None = None
+        done: list[Flushed] = []
+        for token, wanted in tuple(self.flushes.items()):
+            if not set(wanted) <= set(self.peer_heads):
+                if ahead is None:  # what the other end lacks
+                    ahead = set(map(change_hash, self.document.changes_since(self.peer_heads)))
+                if not ahead.isdisjoint(wanted):
+                    continue
+            del self.flushes[token]
+            done.append(Flushed(token))
+        return done

@@ -1,0 +1,446 @@
+"""One end of an automerge-repo connection as a state machine: bytes and time in, effects out.
+
+Protocol: automerge-repo 2.5's network protocol, version 1. The client says ``join`` and the server ``peer``;
+then both exchange Automerge sync messages about any number of documents, and ephemeral messages beside them.
+Nothing here opens a socket, reads a clock or draws at random.
+
+What this end adds without a change to the protocol is a flush: each sync message announces its sender's
+heads, so one whose heads build upon what we had is the other end's word that it has it. A server says so only
+once storage has it (``Send.after_stored``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
+from weft.errors import LocalProtocolError, RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols.automerge_repo.document_sync import Shared
+from weft.protocols.automerge_repo.effects import (
+    Due,
+    Effect,
+    Ephemeral,
+    Joined,
+    PeerLeft,
+    Requested,
+    Synced,
+    Unavailable,
+    Wanted,
+)
+from weft.protocols.automerge_repo.ids import (
+    decode_document_id,
+    document_url,
+    encode_document_id,
+    parse_document_url,
+)
+from weft.protocols.automerge_repo.messages import (
+    VERSION,
+    EphemeralMessage,
+    ErrorMessage,
+    Join,
+    Leave,
+    Message,
+    PeerMessage,
+    Sync,
+    UnavailableMessage,
+    Unknown,
+    read_message,
+    write_message,
+)
+from weft.protocols.effects import Denied, Flushed, FlushLost, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weft.documents.automerge.document import AutomergeDocument
+
+__all__ = [
+    "ANSWER_S",
+    "Denied",
+    "Due",
+    "Effect",
+    "Ephemeral",
+    "FlushLost",
+    "Flushed",
+    "Joined",
+    "PeerLeft",
+    "RepoSession",
+    "Requested",
+    "Send",
+    "Synced",
+    "Unavailable",
+    "Wanted",
+    "decode_document_id",
+    "document_url",
+    "encode_document_id",
+    "parse_document_url",
+]
+
+# Seconds that the other end has to answer before it is told of further changes of a document. JavaScript's
+# needs 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.
+ANSWER_S = 0.05
+_MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
+
+
+class RepoSession:
+    """One end of one automerge-repo connection after another.
+
+    The owner subscribes to the documents and calls :meth:`changed` after changes whose origin is not this
+    session; many at once are one message.
+
+    Args:
+        role: Which end this is.
+        peer_id: The name of this end; another one than any other peer's.
+        session_id: Drawn anew for each session object: marks the ephemeral messages of this end.
+        metadata: What the other end is told about this one.
+        limits: Bounds on what the other end may ask for.
+        defers: Never say by itself what there is to say of a document, but tell that it is :class:`Due`: the
+            owner calls :meth:`changed` when the connection has room. A client's.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: Literal["client", "server"],
+        peer_id: str,
+        session_id: str,
+        metadata: Mapping[str, object] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        defers: bool = False,
+    ) -> None:
+        self.role = role
+        self.peer_id = peer_id
+        self.other: str | None = None
+        self._session_id = session_id
+        self._metadata: dict[str, object] = {"isEphemeral": role == "client"}
+        if metadata is not None:
+            self._metadata = dict(metadata)
+        self._limits = limits
+        self._defers = defers
+        self._connected = False
+        self._shared: dict[str, Shared] = {}
+        self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
+        self._spent: set[str] = set()  # documents that were spoken of on this connection, and removed
+        self._heard: dict[tuple[str, str], int] = {}
+        self._count = 0
+        self._tokens = 0
+
+    @property
+    def document_ids(self) -> tuple[str, ...]:
+        """The documents that were added."""
+        return tuple(self._shared)
+
+    # -- the connection ----------------------------------------------------------------------------------
+
+    def connected(self) -> list[Effect]:
+        """A connection stands.
+
+        Raises:
+            LocalProtocolError: One stood already.
+        """
+        if self._connected:
+            raise LocalProtocolError("the session is connected already")
+        self._connected = True
+        if self.role == "server":
+            return []
+        return [self._send(Join(self.peer_id, (VERSION,), self._metadata))]
+
+    def disconnected(self) -> list[Effect]:
+        """The connection is over. Documents stay added, for the next one."""
+        self._connected = False
+        self.other = None
+        self._waiting.clear()
+        self._spent.clear()
+        lost = tuple(token for shared in self._shared.values() for token in shared.flushes)
+        for document_id, shared in self._shared.items():
+            self._shared[document_id] = Shared(
+                shared.document, shared.document.new_sync_state(), shared.read_only
+            )
+        return [FlushLost(lost)] if lost else []
+
+    def leave(self) -> list[Effect]:
+        """Say that this end is about to close the connection."""
+        return [] if self.other is None else [self._send(Leave())]
+
+    def receive(self, data: bytes) -> list[Effect]:
+        """Take in one binary message from the connection.
+
+        Raises:
+            RemoteProtocolError: It is malformed, breaks a limit or comes out of turn, or the binding refuses
+                it. Nothing changed; close the connection.
+            LocalProtocolError: There is no connection.
+        """
+        if not self._connected:
+            raise LocalProtocolError("the session is not connected")
+        message = read_message(data)
+        if self.other is None:
+            return self._greet(message)
+        match message:
+            case Sync():
+                return self._take_sync(message)
+            case UnavailableMessage():
+                return [Unavailable(message.document_id)] if message.document_id in self._shared else []
+            case EphemeralMessage():
+                return self._take_ephemeral(message)
+            case ErrorMessage():
+                return [Denied(message.reason)]
+            case Leave():
+                return [PeerLeft()]
+            case Unknown():
+                return []
+        raise RemoteProtocolError("a handshake message came after the handshake")
+
+    def _greet(self, message: Message) -> list[Effect]:
+        if isinstance(message, ErrorMessage) and self.role == "client":
+            return [Denied(message.reason)]
+        if self.role == "client":
+            if isinstance(message, Unknown):
+                return []
+            if not isinstance(message, PeerMessage):
+                raise RemoteProtocolError("the server's first message is no 'peer'")
+            if message.version != VERSION:
+                raise RemoteProtocolError(f"the server speaks version {message.version!r:.20}")
+            self.other = message.sender
+            effects: list[Effect] = [Joined(message.sender, message.metadata)]
+            for document_id, shared in self._shared.items():
+                self._answer(document_id, shared, effects)
+            return effects
+        if not isinstance(message, Join):
+            raise RemoteProtocolError("the client's first message is no 'join'")
+        self.other = message.sender
+        if VERSION not in message.versions:
+            reason = "unsupported protocol version"
+            return [self._send(ErrorMessage(reason)), Denied(reason)]
+        return [
+            self._send(PeerMessage(self.peer_id, VERSION, self._metadata)),
+            Joined(message.sender, message.metadata),
+        ]
+
+    # -- documents ---------------------------------------------------------------------------------------
+
+    def add(self, document_id: str, document: AutomergeDocument, *, read_only: bool = False) -> list[Effect]:
+        """Keep a document in sync with the other end.
+
+        Args:
+            document_id: Its id.
+            document: The document.
+            read_only: Take no changes of the other end. It is told of ours all the same.
+
+        Raises:
+            ValueError: The id is none, or another document was added with it.
+            LocalProtocolError: It was removed on this connection (:meth:`is_spent`).
+        """
+        decode_document_id(document_id)
+        if document_id in self._shared:
+            raise ValueError(f"document {document_id} was added before")
+        if document_id in self._spent:
+            raise LocalProtocolError(f"document {document_id} was removed: it takes a new connection")
+        shared = Shared(document, document.new_sync_state(), read_only)
+        self._shared[document_id] = shared
+        effects: list[Effect] = []
+        waiting = self._waiting.pop(document_id, None)
+        if waiting is not None:
+            effects += self._take_sync(waiting)
+        elif self.other is not None and self.role == "client":
+            self._answer(document_id, shared, effects)
+        return effects
+
+    def remove(self, document_id: str) -> list[Effect]:
+        """No longer keep a document in sync."""
+        shared = self._shared.pop(document_id, None)
+        if shared is not None and shared.started:
+            self._spent.add(document_id)
+        return [FlushLost(tuple(shared.flushes))] if shared is not None and shared.flushes else []
+
+    def is_spent(self, document_id: str) -> bool:
+        """Whether a document was removed on this connection, so that it can be added only to the next.
+
+        What the other end has sent meanwhile is lost, and it would never send it again: two ends of which one
+        begins anew exchange messages for ever.
+        """
+        return document_id in self._spent
+
+    def unavailable(self, document_id: str) -> list[Effect]:
+        """Say that a document that was :class:`Requested` or :class:`Wanted` is not to be had here."""
+        shared = self._shared.get(document_id)
+        asked = self._waiting.pop(document_id, None) is not None or (shared is not None and shared.wanted)
+        if shared is not None:
+            shared.wanted = False
+        if not asked or self.other is None:
+            return []
+        return [self._send(UnavailableMessage(self.peer_id, document_id))]
+
+    def promises(self, document_id: str) -> bool:
+        """Whether the other end has announced content of a document that is empty here, and may bring it."""
+        shared = self._shared.get(document_id)
+        return (
+            shared is not None
+            and not shared.read_only
+            and bool(shared.peer_heads)
+            and not shared.document.heads
+        )
+
+    def is_answered(self, document_id: str) -> bool:
+        """Whether the other end has said something of a document since it was last told of it.
+
+        It does when it was told something new; until then it is still at work on that, and a slow one gets
+        through many changes best when it is told of them together.
+        """
+        shared = self._shared.get(document_id)
+        return shared is None or shared.answered
+
+    def changed(self, document_id: str) -> list[Effect]:
+        """A document has changed for another reason than a message received here."""
+        effects: list[Effect] = []
+        shared = self._shared.get(document_id)
+        # A server waits until the client has spoken of the document: not everybody wants all of them.
+        if shared is not None and self.other is not None and (shared.started or self.role == "client"):
+            self._say(document_id, shared, effects)
+        return effects
+
+    def insist(self, document_id: str) -> list[Effect]:
+        """Send every change of a document that the other end has not said to have; before leaving.
+
+        Which ones it has it tells by a filter, which takes one other change in a hundred for one of them. It
+        would ask for that one when this end has gone.
+        """
+        shared = self._shared.get(document_id)
+        if self.other is None or shared is None or not shared.peer_heads:
+            return []
+        if not shared.document.includes(shared.peer_heads):
+            return []
+        changes = shared.document.changes_since(shared.peer_heads)
+        data = make_sync_message(shared.document.heads, changes)
+        if not changes or len(data) > self._limits.max_message:
+            return []
+        return [self._send(Sync(self.peer_id, document_id, data, is_request=False))]
+
+    def request_flush(self, document_id: str) -> tuple[int, list[Effect]]:
+        """Have the other end confirm that it has everything the document holds now.
+
+        Returns:
+            The token that :class:`Flushed` or :class:`FlushLost` will bear, and the effects.
+
+        Raises:
+            LocalProtocolError: There is no connection.
+            KeyError: The document was not added.
+        """
+        if not self._connected:
+            raise LocalProtocolError("the session is not connected")
+        shared = self._shared[document_id]
+        token = self._tokens
+        self._tokens += 1
+        shared.flushes[token] = shared.document.heads
+        effects: list[Effect] = []
+        if self.other is not None:
+            self._say(document_id, shared, effects)
+            effects += shared.covered()
+        return token, effects
+
+    # -- ephemeral messages ------------------------------------------------------------------------------
+
+    def broadcast(self, document_id: str, data: bytes) -> list[Effect]:
+        """Say something to everybody who has the document open; lost where there is no connection.
+
+        Args:
+            document_id: The document it is about.
+            data: CBOR, at least one byte.
+        """
+        if self.other is None:
+            return []
+        self._count += 1
+        return [self._send(EphemeralMessage(self.peer_id, document_id, self._session_id, self._count, data))]
+
+    def relay(self, message: EphemeralMessage) -> list[Effect]:
+        """Pass on what somebody else said."""
+        if self.other is None or message.document_id not in self._shared or message.sender == self.other:
+            return []
+        return [self._send(message)]
+
+    # -- within ------------------------------------------------------------------------------------------
+
+    def _take_sync(self, message: Sync) -> list[Effect]:
+        document_id = message.document_id
+        shared = self._shared.get(document_id)
+        if shared is None:
+            if self.role == "client":
+                # It offers what nobody asked for here, or asks for what is not here.
+                missing = UnavailableMessage(self.peer_id, document_id)
+                return [self._send(missing)] if message.is_request else []
+            asked = document_id in self._waiting
+            if not asked and len(self._shared) + len(self._waiting) >= self._limits.max_documents:
+                raise RemoteProtocolError(f"the client uses more than {self._limits.max_documents} documents")
+            # What was said first is said again when it was not answered; only the last word counts.
+            self._waiting[document_id] = message
+            return [] if asked else [Requested(document_id)]
+        shared.answered = True
+        document = shared.document
+        effects: list[Effect] = []
+        if shared.read_only and parse_sync_message(message.data).chunks:
+            if not shared.refused:
+                shared.refused = True
+                effects.append(Denied(f"document {document_id} may not be written"))
+            return effects
+        before = document.heads
+        heads = shared.peer_heads = document.receive_sync_message(shared.state, message.data, origin=self)
+        if document.heads != before:
+            shared.unacknowledged = True
+        if not shared.refused:  # it would be asked for what it was refused, for ever
+            # What it announces may be what somebody else brought a moment ago, and is not stored yet.
+            self._answer(document_id, shared, effects)
+        if message.is_request and not document.heads:
+            if self.role == "server":
+                shared.wanted = True
+                effects.append(Wanted(document_id))
+            else:
+                effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
+        effects += shared.covered()
+        if not shared.synced and document.heads and document.includes(heads):
+            shared.synced = True
+            effects.append(Synced(document_id))
+        return effects
+
+    def _answer(self, document_id: str, shared: Shared, effects: list[Effect]) -> None:
+        if self._defers:
+            effects.append(Due(document_id))
+        else:
+            self._say(document_id, shared, effects, is_answer=True)
+
+    def _say(
+        self, document_id: str, shared: Shared, effects: list[Effect], *, is_answer: bool = False
+    ) -> None:
+        data = shared.document.generate_sync_message(shared.state)
+        if data is None:
+            return
+        is_request = self.role == "client" and not shared.started and not shared.document.heads
+        shared.started = True
+        shared.answered = False
+        message = Sync(self.peer_id, document_id, data, is_request)
+        after_stored = self.role == "server" and (is_answer or shared.unacknowledged)
+        shared.unacknowledged = False
+        if shared.document.heads:
+            shared.wanted = False
+        effects.append(self._send(message, after_stored=after_stored))
+
+    def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
+        if self.role == "server":
+            # JavaScript's clients send back what a server has relayed to them. Nor may one speak for another:
+            # with a count that is high enough nobody would hear that other any more.
+            if message.sender != self.other:
+                return []
+            if len(message.data) > self._limits.max_ephemeral:
+                raise RemoteProtocolError(f"an ephemeral message of {len(message.data)} bytes")
+        if message.sender == self.peer_id or message.document_id not in self._shared:
+            return []
+        speaker = (message.sender, message.session)
+        if message.count <= self._heard.get(speaker, -1):
+            return []
+        self._heard.pop(speaker, None)  # the one heard last stands last
+        self._heard[speaker] = message.count
+        if len(self._heard) > _MAX_SPEAKERS:
+            del self._heard[next(iter(self._heard))]
+        return [Ephemeral(message)]
+
+    def _send(self, message: Message, *, after_stored: bool = False) -> Send:
+        return Send(write_message(message, sender=self.peer_id, target=self.other), after_stored)

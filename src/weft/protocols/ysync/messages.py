@@ -1,0 +1,192 @@
+"""The messages of y-websocket: frames in, messages out, and the other way round.
+
+Protocol: y-protocols 1.0.7 ``sync.js`` and ``auth.js``, with the message types of y-websocket 3. A frame is
+one message; some servers put several into one, so all are read. Everything is checked here, before a session
+acts on any of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from weft._codecs.yjs.lib0 import Reader, Writer
+from weft._codecs.yjs.update import check_update
+from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from weft._codecs.yjs.update import Spans
+    from weft.limits import Limits
+
+__all__ = [
+    "KEEP_ALIVE",
+    "AuthDenied",
+    "AwarenessMessage",
+    "Message",
+    "QueryAwareness",
+    "SyncStep1",
+    "Unknown",
+    "Update",
+    "awareness_message",
+    "denied_message",
+    "read_frame",
+    "step1_message",
+    "step2_message",
+    "update_message",
+]
+
+_SYNC, _AWARENESS, _AUTH, _QUERY_AWARENESS = range(4)
+_STEP1, _STEP2, _UPDATE = range(3)
+_PERMISSION_DENIED = 0
+
+# An awareness message without entries: y-websocket clients reconnect after 30 seconds without a message, and
+# pings of the websocket do not count.
+KEEP_ALIVE = bytes((_AWARENESS, 1, 0))
+
+# One frame of 16 MB could ask a million times for the whole document. Known senders put one or two messages
+# into a frame.
+_MAX_MESSAGES = 1_000
+_MAX_QUESTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStep1:
+    """The sender's state vector: a request for what it lacks."""
+
+    state_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An update that has passed ``check_update``, and what that gave."""
+
+    update: bytes
+    spans: Spans
+    is_answer: bool  # SyncStep2, the answer to a SyncStep1
+
+
+@dataclass(frozen=True, slots=True)
+class AwarenessMessage:
+    """Awareness states, not decoded yet: that depends on what is known."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAwareness:
+    """A request for all awareness states."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthDenied:
+    """The server's notice that something is not allowed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message of a type that is not known, and whatever follows it."""
+
+    type: int
+
+
+Message: TypeAlias = SyncStep1 | Update | AwarenessMessage | QueryAwareness | AuthDenied | Unknown
+
+
+def read_frame(data: bytes, limits: Limits) -> list[Message]:
+    """Decode a frame whole and check all of it.
+
+    Raises:
+        RemoteProtocolError: It is malformed or breaks a limit.
+    """
+    if len(data) > limits.max_message:
+        raise RemoteProtocolError(f"message of {len(data)} bytes; {limits.max_message} are allowed")
+    reader = Reader(data, max_string=limits.max_string)
+    messages: list[Message] = []
+    certain: int | None = None  # how many count even if what follows cannot be read
+    try:
+        while not messages or not reader.at_end:
+            message = _read_message(reader, limits)
+            messages.append(message)
+            if isinstance(message, Unknown):
+                break  # its length is not known either
+            if isinstance(message, QueryAwareness) and certain is None:
+                # It has no body, but y-sweet sends one. What follows counts if all of it is messages.
+                certain = len(messages)
+            _check_number(messages)
+    except RemoteProtocolError:
+        if certain is None:
+            raise
+        del messages[certain:]
+    return messages
+
+
+def _check_number(messages: list[Message]) -> None:
+    if len(messages) > _MAX_MESSAGES:
+        raise RemoteProtocolError("too many messages in one frame")
+    if isinstance(messages[-1], SyncStep1 | QueryAwareness):
+        questions = sum(isinstance(message, SyncStep1 | QueryAwareness) for message in messages)
+        if questions > _MAX_QUESTIONS:
+            raise RemoteProtocolError("too many questions in one frame")
+
+
+def _read_message(reader: Reader, limits: Limits) -> Message:
+    match reader.uint():
+        case 0:  # sync
+            return _read_sync(reader, limits)
+        case 1:  # awareness
+            return AwarenessMessage(reader.bytes())
+        case 2:  # auth
+            kind = reader.uint()
+            return AuthDenied(reader.string()) if kind == _PERMISSION_DENIED else Unknown(_AUTH)
+        case 3:  # query awareness
+            return QueryAwareness()
+        case other:
+            return Unknown(other)
+
+
+def _read_sync(reader: Reader, limits: Limits) -> Message:
+    kind = reader.uint()
+    if kind == _STEP1:
+        state_vector = reader.bytes()
+        _check_state_vector(state_vector)
+        return SyncStep1(state_vector)
+    if kind in {_STEP2, _UPDATE}:
+        update = reader.bytes()
+        return Update(update, check_update(update, limits), kind == _STEP2)
+    raise RemoteProtocolError(f"unknown sync message {kind}")
+
+
+def _check_state_vector(data: bytes) -> None:
+    reader = Reader(data)
+    for _ in range(reader.uint()):
+        reader.uint()
+        if reader.uint() >= 2**32:  # what yrs keeps a clock in
+            raise RemoteProtocolError("clock out of range in a state vector")
+    reader.expect_end()
+
+
+def step1_message(state_vector: bytes) -> bytes:
+    """Ask for what a document with this state vector lacks."""
+    return Writer().uint(_SYNC).uint(_STEP1).bytes(state_vector).finish()
+
+
+def step2_message(update: bytes) -> bytes:
+    """Answer a SyncStep1."""
+    return Writer().uint(_SYNC).uint(_STEP2).bytes(update).finish()
+
+
+def update_message(update: bytes) -> bytes:
+    """Tell of an update."""
+    return Writer().uint(_SYNC).uint(_UPDATE).bytes(update).finish()
+
+
+def awareness_message(states: bytes) -> bytes:
+    """Tell of awareness states."""
+    return Writer().uint(_AWARENESS).bytes(states).finish()
+
+
+def denied_message(reason: str) -> bytes:
+    """Tell a client that something is not allowed."""
+    return Writer().uint(_AUTH).uint(_PERMISSION_DENIED).string(reason).finish()

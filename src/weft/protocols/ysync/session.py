@@ -1,0 +1,358 @@
+"""One end of a y-websocket connection as a state machine: bytes and time in, effects out.
+
+Protocol: y-protocols 1.0.7, as y-websocket 3 speaks it. Both ends do nearly the same: each asks the other for
+what it lacks (SyncStep1, a state vector), answers that (SyncStep2, an update), and tells of updates as they
+happen. Nothing here opens a socket, reads a clock or draws at random.
+
+What this end adds without a change to the protocol:
+
+* A received update that leaves a gap is followed by a question for what is missing, since yrs does not ask.
+* A flush: everything sent before a SyncStep1 has been processed when its SyncStep2 comes, as both ends handle
+  messages in order. So a question whose answer is not needed serves as an acknowledgement.
+* Updates made before the other end's first question are not sent alone: the answer to that question holds
+  them, and before it they might build on what the other end does not have.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from weft._codecs.yjs.state import decode_state_vector
+from weft.errors import LocalProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols.effects import Denied, Flushed, FlushLost, Send
+from weft.protocols.ysync.messages import (
+    KEEP_ALIVE,
+    AuthDenied,
+    AwarenessMessage,
+    Message,
+    QueryAwareness,
+    SyncStep1,
+    Update,
+    awareness_message,
+    denied_message,
+    read_frame,
+    step1_message,
+    step2_message,
+    update_message,
+)
+
+if TYPE_CHECKING:
+    from weft.documents.yjs.document import YDocument
+    from weft.protocols.awareness.states import Awareness, AwarenessChange, AwarenessEntry
+
+__all__ = [
+    "KEEP_ALIVE_S",
+    "AwarenessChanged",
+    "Denied",
+    "Effect",
+    "FlushLost",
+    "Flushed",
+    "Send",
+    "Synced",
+    "YSyncSession",
+]
+
+KEEP_ALIVE_S = 20.0  # y-websocket clients give up after 30 seconds of silence
+_RETRY_S = 0.5  # first pause after an answer that did not close a gap; doubled each time
+_RETRIES = 10  # about eight minutes in all; then it is for the next update or connection to bring it
+_NOTHING = b"\x00\x00"  # an update without structs and deletes
+
+# What a SyncStep1 was sent for: the handshake, a gap, or the flush with that token.
+_HANDSHAKE, _GAP = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The other end's state has been received and applied; said once for each connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwarenessChanged:
+    """A received message, or the end of the connection, changed awareness; its observers have been told."""
+
+    change: AwarenessChange
+
+
+Effect: TypeAlias = Send | Synced | Flushed | FlushLost | AwarenessChanged | Denied
+
+
+class YSyncSession:
+    """One end of one y-websocket connection after another.
+
+    The owner subscribes to the document and calls :meth:`local_update` with every update whose origin is not
+    this session; likewise it sends what changes in awareness with another origin than this session.
+
+    Times are seconds on one monotonic clock.
+
+    Args:
+        document: The document to keep in sync.
+        role: Which end this is. A server sends everybody's awareness to a newcomer, keeps y-websocket
+            clients from reconnecting in silence, marks its answers ``after_stored``, and gives clients no say
+            over each other's awareness.
+        awareness: To keep in sync too, or ``None`` to ignore it.
+        limits: What the other end may ask for.
+        read_only: Take no update from the other end. It is told once that it may not write.
+    """
+
+    def __init__(
+        self,
+        document: YDocument,
+        *,
+        role: Literal["client", "server"],
+        awareness: Awareness | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        read_only: bool = False,
+    ) -> None:
+        self.document = document
+        self.role = role
+        self.awareness = awareness
+        self.limits = limits
+        self.read_only = read_only
+        self.unknown_messages = 0  # received of types that this end does not know, and ignored
+        self.refused_updates = 0  # received and not applied, as the session is read-only
+        self._tokens = 0
+        self._connected = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._synced = False
+        self._questions: deque[int] = deque()  # what each SyncStep1 without an answer was sent for
+        self._flushes: list[int] = []  # tokens waiting until updates are sent live
+        self._live = False
+        self._told_read_only = False
+        # While received updates wait for missing structs: whose, up to which clock, and how often it was
+        # asked in vain.
+        self._waiting: dict[int, int] | None = None
+        self._retries = 0
+        self._retry_at: float | None = None
+        self._silent_since = 0.0
+
+    @property
+    def synced(self) -> bool:
+        """Whether the other end's state has been received on this connection."""
+        return self._synced
+
+    @property
+    def connected_now(self) -> bool:
+        """Whether the session has a connection."""
+        return self._connected
+
+    def connected(self, now: float) -> list[Effect]:
+        """Begin with a new connection.
+
+        Raises:
+            LocalProtocolError: It has one already.
+        """
+        if self._connected:
+            raise LocalProtocolError("the session has a connection already")
+        self._reset()
+        self._connected = True
+        self._silent_since = now
+        effects: list[Effect] = [self._ask(_HANDSHAKE)]
+        awareness = self.awareness
+        if awareness is not None:
+            if self.role == "server":
+                if awareness.states:
+                    effects.append(Send(awareness_message(awareness.encode())))
+            elif awareness.local_state is not None:
+                awareness.renew(now, origin=self)
+                effects.append(Send(awareness_message(awareness.encode((awareness.client_id,)))))
+        return effects
+
+    def disconnected(self, now: float) -> list[Effect]:
+        """End with the connection: those who were known through it have left, for all this end knows."""
+        if not self._connected:
+            return []
+        lost = tuple(token for token in (*self._questions, *self._flushes) if token >= 0)
+        self._connected = False
+        self._reset()
+        effects: list[Effect] = [FlushLost(lost)] if lost else []
+        if self.awareness is not None:
+            change = self.awareness.release(self, now=now, forget=self.role == "client")
+            if change:
+                effects.append(AwarenessChanged(change))
+        return effects
+
+    def receive(self, data: bytes, now: float) -> list[Effect]:
+        """Take in one binary message from the connection.
+
+        Raises:
+            RemoteProtocolError: It is malformed or breaks a limit: nothing changed. Or the binding refuses an
+                update in it: messages before that one in the same frame count. Close the connection.
+            LocalProtocolError: There is no connection.
+        """
+        self._check_connected()
+        messages = read_frame(data, self.limits)
+        entries = [self._decode_awareness(message) for message in messages]
+        effects: list[Effect] = []
+        for message, states in zip(messages, entries, strict=True):
+            match message:
+                case SyncStep1():
+                    self._answer(message, effects, now)
+                case Update():
+                    self._take_update(message, effects, now)
+                case AwarenessMessage():
+                    self._take_awareness(states, effects, now)
+                case QueryAwareness():
+                    if self.awareness is not None:
+                        effects.append(Send(awareness_message(self.awareness.encode())))
+                case AuthDenied() if self.role == "client":
+                    effects.append(Denied(message.reason))
+                case _:
+                    self.unknown_messages += 1
+        if any(isinstance(effect, Send) for effect in effects):
+            self._silent_since = now
+        return effects
+
+    def local_update(self, update: bytes) -> list[Effect]:
+        """Tell the other end of an update that did not come from it.
+
+        Without a connection, or before the other end's first question, there is nothing to do: the answer to
+        that question will hold it.
+        """
+        return [Send(update_message(update))] if self._live else []
+
+    def request_flush(self, now: float) -> tuple[int, list[Effect]]:
+        """Ask the other end to confirm that it has processed everything written so far.
+
+        Args:
+            now: The time.
+
+        Returns:
+            The token that :class:`Flushed` or :class:`FlushLost` will bear, and the effects.
+
+        Raises:
+            LocalProtocolError: There is no connection.
+        """
+        self._check_connected()
+        token = self._tokens
+        self._tokens += 1
+        if not self._live:
+            # What was written while there was no connection has not been sent yet.
+            self._flushes.append(token)
+            return token, []
+        self._silent_since = now
+        return token, [self._ask(token)]
+
+    def next_tick(self, now: float) -> float | None:
+        """When :meth:`tick` is next due, on the clock of ``now``; ``None`` if time does not matter."""
+        del now
+        dues = [] if self._retry_at is None else [self._retry_at]
+        if self._connected and self.role == "server":
+            dues.append(self._silent_since + KEEP_ALIVE_S)
+        if self.awareness is not None and (due := self.awareness.next_tick()) is not None:
+            dues.append(due)
+        return min(dues, default=None)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due. It does no harm to call it too often; the awareness is ticked too."""
+        effects: list[Effect] = []
+        if self.awareness is not None:
+            self.awareness.tick(now)
+        if not self._connected:
+            return effects
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = None
+            if not self.document.is_waiting:
+                self._close_gap()
+            elif _GAP not in self._questions:
+                effects.append(self._ask(_GAP))
+        if effects:
+            self._silent_since = now
+        elif self.role == "server" and now - self._silent_since >= KEEP_ALIVE_S:
+            self._silent_since = now
+            effects.append(Send(KEEP_ALIVE))
+        return effects
+
+    def _check_connected(self) -> None:
+        if not self._connected:
+            raise LocalProtocolError("the session has no connection")
+
+    def _ask(self, purpose: int) -> Send:
+        self._questions.append(purpose)
+        return Send(step1_message(self.document.state_vector()))
+
+    def _answer(self, question: SyncStep1, effects: list[Effect], now: float) -> None:
+        update = self.document.diff(question.state_vector)
+        effects.append(Send(step2_message(update), after_stored=self.role == "server"))
+        self._go_live(effects)
+
+    def _go_live(self, effects: list[Effect]) -> None:
+        """From here on the other end has, or is about to get, all that later updates build on."""
+        self._live = True
+        flushes, self._flushes = self._flushes, []
+        effects.extend(self._ask(token) for token in flushes)
+
+    def _take_update(self, message: Update, effects: list[Effect], now: float) -> None:
+        if self.read_only:
+            self._refuse_update(message, effects)
+        elif message.update != _NOTHING:
+            if self.document.apply(message.update, origin=self, spans=message.spans):
+                self._note_gap(message, effects)
+            else:
+                self._close_gap()
+        if message.is_answer:
+            self._take_answer(effects, now)
+
+    def _refuse_update(self, message: Update, effects: list[Effect]) -> None:
+        """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does."""
+        state = decode_state_vector(self.document.state_vector())
+        if any(state.get(client, 0) < span.end for client, span in message.spans.items()):
+            self.refused_updates += 1
+            if not self._told_read_only:
+                self._told_read_only = True
+                effects.append(Send(denied_message("read-only")))
+
+    def _take_answer(self, effects: list[Effect], now: float) -> None:
+        purpose = self._questions.popleft() if self._questions else None
+        if not self._synced:
+            self._synced = True
+            effects.append(Synced())
+        if purpose is not None and purpose >= 0:
+            effects.append(Flushed(purpose))
+        if not self._live and purpose == _HANDSHAKE:
+            # A server that answers without having asked: it will not, and what is here would never leave.
+            effects.append(Send(update_message(self.document.diff(b"\x00"))))
+            self._go_live(effects)
+        if not self.document.is_waiting:
+            self._close_gap()
+        elif purpose == _GAP and self._retries < _RETRIES:
+            self._retry_at = now + _RETRY_S * 2**self._retries
+            self._retries += 1
+
+    def _note_gap(self, message: Update, effects: list[Effect]) -> None:
+        """Ask for what is missing: at once if that is news, otherwise as the pauses between tries allow."""
+        state = decode_state_vector(self.document.state_vector())
+        missing = {
+            client: span.end for client, span in message.spans.items() if state.get(client, 0) < span.end
+        }
+        known = self._waiting
+        if known:
+            # What another connection has brought meanwhile is a gap no more, and the next one is news.
+            known = {client: end for client, end in known.items() if state.get(client, 0) < end} or None
+        is_news = known is None or not missing.keys() <= known.keys()
+        self._waiting = {**(known or {}), **missing}
+        if is_news and _GAP not in self._questions:
+            self._retries = 0
+            self._retry_at = None
+            effects.append(self._ask(_GAP))
+
+    def _close_gap(self) -> None:
+        self._waiting = self._retry_at = None
+        self._retries = 0
+
+    def _decode_awareness(self, message: Message) -> list[AwarenessEntry]:
+        if self.awareness is None or not isinstance(message, AwarenessMessage):
+            return []
+        return self.awareness.decode(message.data)
+
+    def _take_awareness(self, entries: list[AwarenessEntry], effects: list[Effect], now: float) -> None:
+        if self.awareness is not None and entries:
+            change = self.awareness.apply_entries(
+                entries, now=now, origin=self, exclusive=self.role == "server"
+            )
+            if change:
+                effects.append(AwarenessChanged(change))

@@ -1,0 +1,268 @@
+"""The shell of every provider over websockets, as its owner sees it: options, status, coming and going."""
+
+from __future__ import annotations
+
+import random as random_module
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypedDict, TypeVar
+
+from weft._aio.clock import SystemClock
+from weft.errors import ConnectError, ProviderError
+from weft.providers._core.address import resolve, room_url
+from weft.providers._core.backoff import Backoff
+from weft.providers._core.reconnect import Adapter, Engine
+from weft.providers._core.status import Standing
+from weft.providers._core.websockets import WebsocketsTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from weft._aio.clock import Clock
+    from weft.limits import Limits
+    from weft.providers._core.address import Given
+    from weft.providers._core.status import Status, StatusListener
+    from weft.providers._core.transport import Connection, Transport
+
+__all__ = ["ConnectionOptions", "ProviderAdapter", "WebsocketProvider"]
+
+_NO_PAIRS: Mapping[str, str] = {}
+_NO_NAMES: Sequence[str] = ()
+
+
+class ProviderAdapter(Adapter, Protocol):
+    """What a protocol's provider tells its shell, beside what the engine is told."""
+
+    engine: Engine
+
+    def attach(self) -> None:
+        """Listen to what is to be sent."""
+
+    def detach(self) -> None:
+        """Listen no longer."""
+
+    async def wait_synced(self, seconds: float | None) -> None:
+        """Return when the server's state has been received on the present connection."""
+
+    async def flush(self, seconds: float | None) -> None:
+        """Return when the server has everything that was written up to now."""
+
+
+A = TypeVar("A", bound=ProviderAdapter)
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """Keyword arguments that every provider takes.
+
+    Attributes:
+        params: Query parameters; a function or coroutine function is asked for them at each connect, which is
+            how a token is refreshed. What it raises is reported and tried again.
+        headers: HTTP headers of the handshake; likewise.
+        subprotocols: Websocket subprotocols to offer; likewise.
+        transport: Opens the connections; ``WebsocketsTransport()`` by default.
+        on_error: Called with what goes wrong where nobody waits for it: failed tries, lost connections,
+            malformed messages. By default it is logged.
+        connect: Whether ``async with`` connects, as by default; otherwise ``connect()`` does.
+        backoff: Waits between tries. They start over after a connection that synchronised.
+        open_timeout: Seconds a handshake may take, by default 10.
+        close_timeout: Seconds that leaving may take, waiting for the server's confirmation included, by
+            default 5.
+        clock: Measures waits, and the age of what others say of themselves.
+        random: Draws from [0, 1) for the waits.
+    """
+
+    params: Given[Mapping[str, str]]
+    headers: Given[Mapping[str, str]]
+    subprotocols: Given[Sequence[str]]
+    transport: Transport | None
+    on_error: Callable[[Exception], None] | None
+    connect: bool
+    backoff: Backoff | None
+    open_timeout: float
+    close_timeout: float
+    clock: Clock | None
+    random: Callable[[], float]
+
+
+class WebsocketProvider(Generic[A]):
+    """Keeps documents in sync with a server: the part that is the same for every protocol.
+
+    It connects in the background and comes again after every interruption, with growing, random waits. What
+    is written meanwhile stays in the document and goes out with the next connection; nothing is queued for
+    it. Received changes are not sent back. With a second provider on the same document, what comes in by one
+    goes out by the other.
+
+    There is no further try, and ``status`` is ``"closed"``, after a close code from 4400 to 4499
+    (y-websocket's "permanent"), and after a handshake refused with an HTTP status from 400 to 499 other than
+    408, 425 and 429. Every other failure is reported and tried again.
+
+    It works in one event loop, and the documents have to be written in that loop's thread.
+    """
+
+    _adapter: A
+    _engine: Engine
+
+    def __init__(
+        self,
+        address: str,
+        limits: Limits,
+        *,
+        params: Given[Mapping[str, str]] = None,
+        headers: Given[Mapping[str, str]] = None,
+        subprotocols: Given[Sequence[str]] = None,
+        transport: Transport | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        connect: bool = True,
+        backoff: Backoff | None = None,
+        open_timeout: float = 10.0,
+        close_timeout: float = 5.0,
+        clock: Clock | None = None,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        """Describe the connection; nothing is opened yet. The subclass then gives its adapter to ``_use``."""
+        self._address = address
+        self._params = params
+        self._headers = headers
+        self._subprotocols = subprotocols
+        self._limits = limits
+        self._transport: Transport = WebsocketsTransport() if transport is None else transport
+        self._connect_on_enter = connect
+        self._backoff = Backoff() if backoff is None else backoff
+        self._open_timeout = open_timeout
+        self._close_timeout = close_timeout
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._random = random
+        self._standing = Standing(address, on_error)
+
+    def _use(self, adapter: A) -> None:
+        self._adapter = adapter
+        self._engine = adapter.engine = Engine(
+            adapter,
+            self._standing,
+            max_outbound=self._limits.max_outbound,
+            backoff=self._backoff,
+            clock=self._clock,
+            random=self._random,
+            close_timeout=self._close_timeout,
+        )
+
+    @property
+    def status(self) -> Status:
+        """Where the connection stands.
+
+        ``"disconnected"`` (not started, stopped, or between two tries), ``"connecting"``, ``"connected"``, or
+        ``"closed"``: by its owner for ever, or by the server until :meth:`connect` is called again.
+        """
+        return self._standing.status
+
+    @property
+    def synced(self) -> bool:
+        """Whether the server's state has been received on the present connection."""
+        return self._standing.synced
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What went wrong last since all was last in sync, or ``None``."""
+        return self._standing.last_error
+
+    def add_status_listener(self, listener: StatusListener) -> Callable[[], None]:
+        """Call ``listener(status, synced)`` whenever one of them changes.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._standing.add_listener(listener)
+
+    async def connect(self) -> None:
+        """Begin to connect, unless that is under way. Does not wait for the server: :meth:`wait_synced` does.
+
+        It may be called again after :meth:`disconnect`, and after the server closed for good.
+
+        Raises:
+            ProviderClosedError: The provider was closed.
+        """
+        await self._engine.start()
+        self._adapter.attach()
+
+    async def disconnect(self) -> None:
+        """Leave the server; :meth:`connect` comes back.
+
+        What was written is sent and its confirmation waited for, and the others are told that one leaves, all
+        within ``close_timeout``. If that does not suffice it is reported; what was written is still in the
+        document.
+        """
+        await self._stop(settle=True, for_good=False)
+
+    async def close(self) -> None:
+        """Leave the server for good: see :meth:`disconnect`. Calling it again does nothing."""
+        await self._stop(settle=True, for_good=True)
+
+    async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it raises our own error
+        """Return when every document has all the server had of it when the present connection was made.
+
+        Args:
+            timeout: Seconds; ``None`` waits through any number of tries.
+
+        Raises:
+            SyncTimeoutError: It took longer. The provider goes on trying.
+            ConnectError: The server refused for good.
+            ConnectionClosedError: The server closed for good.
+            ProviderClosedError: The provider is closed, or not connected.
+        """
+        await self._adapter.wait_synced(timeout)
+
+    async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it raises our own error
+        """Return when the server has processed everything written so far.
+
+        It survives interruptions: the server is asked again after each reconnect. What "processed" is worth
+        is the server's promise: weft's own has stored it, JavaScript's have applied it.
+
+        Args:
+            timeout: Seconds; ``None`` waits through any number of tries.
+
+        Raises:
+            SyncTimeoutError: It took longer. Nothing is lost, and the provider goes on trying.
+            ConnectError: The server refused for good.
+            ConnectionClosedError: The server closed for good.
+            ProviderClosedError: The provider is closed, or not connected.
+            ProviderError: The server said that writing is not allowed.
+        """
+        await self._adapter.flush(timeout)
+
+    async def __aenter__(self) -> Self:
+        if self._connect_on_enter:
+            await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # After an exception nobody should have to wait for a server; what is queued is still sent.
+        await self._stop(settle=kind is None, for_good=True)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._address} {self.status}{' synced' if self.synced else ''}>"
+
+    async def _stop(self, *, settle: bool, for_good: bool) -> None:
+        try:
+            await self._engine.stop(settle=settle, for_good=for_good)
+        finally:
+            self._adapter.detach()
+
+    async def _dial(self) -> Connection:
+        try:
+            params = await resolve(self._params, _NO_PAIRS)
+            headers = await resolve(self._headers, _NO_PAIRS)
+            subprotocols = await resolve(self._subprotocols, _NO_NAMES)
+            url = room_url(self._address, params)
+        except ProviderError:
+            raise
+        except Exception as error:
+            reason = f"params, headers or subprotocols could not be had: {error!r}"
+            raise ConnectError(self._address, reason) from error
+        return await self._transport.connect(
+            url,
+            headers=tuple(headers.items()),
+            subprotocols=tuple(subprotocols),
+            max_size=self._limits.max_message,
+            open_timeout=self._open_timeout,
+        )

@@ -1,0 +1,368 @@
+"""The automerge-repo session between documents and the engine: what it says goes out, what it hears goes in.
+
+What is to be said of a document is fetched from it when the connection has room, and not when it is written:
+so the changes of one tick of the loop, or of as long as the socket or the server is busy, are one message,
+and what waits to be sent waits in the document. (A Node server with thousands of messages before it does not
+get to our pong, and cuts the connection.) A sync message that was fetched must arrive, since Automerge takes
+it for sent: none is ever dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from weft.errors import DocumentUnavailableError, LocalProtocolError, ProviderClosedError, ProviderError
+from weft.protocols.automerge_repo.session import (
+    ANSWER_S,
+    Denied,
+    Due,
+    Ephemeral,
+    Flushed,
+    FlushLost,
+    Joined,
+    RepoSession,
+    Send,
+    Synced,
+    Unavailable,
+)
+from weft.providers._core.confirmations import Waiting, denial
+from weft.providers.automerge_repo.document import Shared
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from weft._aio.clock import Clock
+    from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
+    from weft.limits import Limits
+    from weft.protocols.automerge_repo.session import Effect
+    from weft.providers._core.reconnect import Engine
+    from weft.providers._core.send_queue import Outbox
+    from weft.providers._core.status import Standing
+    from weft.providers._core.transport import Connection
+
+__all__ = ["RepoAdapter"]
+
+_ROOM = 64 * 1024  # bytes in the outbox up to which more is fetched; a socket takes about as much at once
+_AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
+
+
+class RepoAdapter:
+    """An adapter of the engine that keeps documents and an automerge-repo in sync.
+
+    Args:
+        peer_id: The name of this end.
+        session_id: Drawn anew for each adapter.
+        limits: Bounds of what is sent and received.
+        clock: Time, for presence.
+        standing: Where errors go, and where waiting is done.
+        dial: Opens a connection to the server.
+    """
+
+    engine: Engine
+
+    def __init__(
+        self,
+        *,
+        peer_id: str,
+        session_id: str,
+        limits: Limits,
+        clock: Clock,
+        standing: Standing,
+        dial: Callable[[], Awaitable[Connection]],
+    ) -> None:
+        self.session = RepoSession(
+            role="client", peer_id=peer_id, session_id=session_id, limits=limits, defers=True
+        )
+        self.shares: dict[str, Shared] = {}
+        self.limits = limits
+        self.clock = clock
+        self.standing = standing
+        self._dial = dial
+        self._attached = False
+        self._denied: ProviderError | None = None
+        self._next: list[Shared] = []  # to be added to the next connection
+        # Documents that may have something to say, in order; and whether that is new, so that it is answered.
+        self._pending: dict[str, bool] = {}
+        self._asked: dict[int, Shared] = {}  # whose flush a token is
+        self._all = Waiting(standing, lambda: None)  # who waits for all documents
+
+    # --- for the provider
+
+    def add(self, document_id: str, document: AutomergeDocument, *, is_new: bool) -> Shared:
+        """Begin to keep a document in sync.
+
+        Raises:
+            ValueError: The id is none, or the provider has it already.
+            LocalProtocolError: A transaction of the document is open.
+        """
+        if document.in_transaction:
+            raise LocalProtocolError("a document cannot be added while a transaction is open")
+        # One that was removed waits for the next connection.
+        is_spent = self.session.is_spent(document_id) and document_id not in self.shares
+        effects = [] if is_spent else self.session.add(document_id, document)
+        waiting = Waiting(self.standing, lambda: self._ask(document_id))
+        shared = Shared(document_id, document, is_new, waiting)
+        self.shares[document_id] = shared
+        if is_spent:
+            self._next.append(shared)
+            self.wake()
+        if self._attached:
+            shared.attach(self._heard)
+        self._perform(effects)
+        self._update_synced()
+        return shared
+
+    def remove(self, shared: Shared) -> None:
+        """No longer keep it in sync; what was written is still given to the connection."""
+        if self.shares.get(shared.document_id) is not shared:
+            return
+        self._push(always=True)
+        self._insist(shared)
+        if shared.presence is not None:
+            shared.presence.leave()
+        self._perform(self.session.remove(shared.document_id))
+        if shared in self._next:
+            self._next.remove(shared)
+        del self.shares[shared.document_id]
+        self._pending.pop(shared.document_id, None)
+        shared.detach()
+        shared.synced = False
+        shared.waiting.refuse(ProviderClosedError(f"{shared.url} was removed from the provider"), syncs=True)
+        self._update_synced()
+
+    def attach(self) -> None:
+        """Listen to the documents."""
+        if not self._attached:
+            self._attached = True
+            for shared in self.shares.values():
+                shared.attach(self._heard)
+
+    def detach(self) -> None:
+        """Listen no longer."""
+        self._attached = False
+        for shared in self.shares.values():
+            shared.detach()
+
+    async def wait_synced(self, seconds: float | None) -> None:
+        """Return when all documents have what the server had when the present connection was made."""
+        self.engine.check_running()
+        if not self.standing.synced:
+            await self._all.synced(seconds)
+
+    async def wait_one_synced(self, shared: Shared, seconds: float | None) -> None:
+        """Return when the document has what the server had when the present connection was made."""
+        self._check_shared(shared)
+        if not shared.synced:
+            await shared.waiting.synced(seconds, f"{shared.url} is not synchronised")
+
+    async def flush(self, seconds: float | None) -> None:
+        """Return when the server has everything that was written up to now, in any document."""
+        self.engine.check_running()
+        loop = asyncio.get_running_loop()
+        end = None if seconds is None else loop.time() + seconds
+        for shared in tuple(self.shares.values()):
+            if shared.document_id in self.shares:
+                await self.flush_one(shared, None if end is None else end - loop.time())
+
+    async def flush_one(self, shared: Shared, seconds: float | None) -> None:
+        """Return when the server has everything that was written to the document up to now."""
+        self._check_shared(shared)
+        if shared.document.heads:  # of nothing, nobody says that it is there
+            await shared.waiting.flush(seconds)
+
+    def broadcast(self, shared: Shared, data: bytes) -> bool:
+        """Say something that is not kept. Returns whether it was given to the connection."""
+        self._check_member(shared)
+        sends = self.session.broadcast(shared.document_id, data)
+        outbox = self.engine.outbox
+        # The connection is slow: what is said later will matter more than what was said now.
+        if not sends or outbox is None or outbox.size > _ROOM:
+            return False
+        for send in sends:
+            if isinstance(send, Send):
+                outbox.put(send.data)
+        return True
+
+    # --- for the engine
+
+    async def dial(self) -> Connection:
+        """Open a connection."""
+        return await self._dial()
+
+    def opened(self) -> None:
+        """Introduce oneself."""
+        # What was written is said in the greeting; who waits for a flush has to ask again.
+        asking = [shared.document_id for shared in self.shares.values() if shared.waiting.has_questions]
+        self._pending.update(dict.fromkeys(asking, True))
+        self._perform(self.session.connected())
+
+    def received(self, data: bytes | str) -> None:
+        """Take in one message. Text, which automerge-repo does not use, is ignored."""
+        if isinstance(data, bytes):
+            self._perform(self.session.receive(data))
+            if self._push() is not None:
+                self.wake()
+
+    def tick(self) -> float | None:
+        """Say what there is to say; called when :meth:`wake` has asked for it, and when presence is due."""
+        dues = [self._push()]
+        presences = [shared.presence for shared in self.shares.values() if shared.presence is not None]
+        dues += [presence.tick() for presence in presences]
+        return min((due for due in dues if due is not None), default=None)
+
+    def emptied(self, forgot: bool) -> None:
+        """Fetch what has come together while the connection was busy."""
+        if self._push() is not None:
+            self.wake()
+
+    def closed(self) -> None:
+        """Let go of the connection; what waits for an answer will be asked again."""
+        self._denied = None
+        self._asked.clear()
+        self._pending.clear()
+        self._perform(self.session.disconnected())
+        while self._next:
+            shared = self._next.pop()
+            self.session.add(shared.document_id, shared.document)
+        for shared in self.shares.values():
+            shared.disconnected()
+
+    async def settle(self) -> None:
+        """Return when the server has everything that was written."""
+        for shared in tuple(self.shares.values()):
+            if shared.waiting.unconfirmed:
+                await self.flush_one(shared, None)
+
+    def leave(self) -> None:
+        """Say what is left to say, and that one leaves."""
+        self._push(always=True)
+        for shared in self.shares.values():
+            self._insist(shared)
+            if shared.presence is not None:
+                shared.presence.say_goodbye()
+        self._perform(self.session.leave())
+
+    # --- what is heard
+
+    def _heard(self, shared: Shared, event: DocumentEvent) -> None:
+        if event.origin is not self.session:
+            shared.waiting.wrote()
+            self._ask(shared.document_id)
+
+    def _ask(self, document_id: str) -> None:
+        self._pending[document_id] = True
+        self.wake()
+
+    # --- what is said
+
+    def wake(self) -> None:
+        """Have :meth:`tick` called soon."""
+        self.engine.rearm()
+
+    def _push(self, *, always: bool = False) -> float | None:
+        """Fetch from the documents what there is to say, as far as the connection and the server keep up.
+
+        Returns:
+            Seconds until it has to be called again, if not by then for another reason.
+        """
+        outbox = self.engine.outbox
+        if outbox is None or self.session.other is None:
+            return None
+        if self._next and not always:
+            raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
+        now = self.clock.now()
+        again: dict[str, tuple[bool, float]] = {}
+        while self._pending and (always or outbox.size <= _ROOM):  # otherwise when the outbox is empty
+            document_id = next(iter(self._pending))
+            is_new = self._pending.pop(document_id)
+            shared = self.shares[document_id]
+            patience = shared.told_at + ANSWER_S - now
+            if shared.document.in_transaction:
+                again[document_id] = (is_new, _AGAIN_S)
+            elif patience > 0 and is_new and not always and not self.session.is_answered(document_id):
+                again[document_id] = (is_new, patience)
+            elif shared not in self._next:
+                if is_new:
+                    shared.told_at = now
+                self._say(shared, outbox)
+        self._pending.update({document_id: is_new for document_id, (is_new, _) in again.items()})
+        return min((seconds for _, seconds in again.values()), default=None)
+
+    def _say(self, shared: Shared, outbox: Outbox) -> None:
+        if shared.waiting.has_questions:
+            token, effects = self.session.request_flush(shared.document_id)
+            self._asked[token] = shared
+            shared.waiting.asked(token)
+        else:
+            effects = self.session.changed(shared.document_id)
+        for effect in effects:
+            if isinstance(effect, Send):
+                outbox.put(effect.data)
+            else:
+                self._perform([effect])
+        if self._denied is not None:
+            shared.waiting.refuse(self._denied)
+
+    def _insist(self, shared: Shared) -> None:
+        """Leave nothing to be asked for that was written and is not confirmed."""
+        if shared.waiting.unconfirmed and not shared.document.in_transaction:
+            self._perform(self.session.insist(shared.document_id))
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    if self.engine.outbox is not None:
+                        # No sync message: one too many for a server that asks and does not read can be lost.
+                        self.engine.outbox.put_content(effect.data)
+                case Due():
+                    self._pending.setdefault(effect.document_id, False)
+                    self.wake()
+                case Joined():
+                    self._update_synced()
+                    self.wake()
+                case Synced() if shared := self.shares.get(effect.document_id):
+                    self._note_synced(shared)
+                case Unavailable() if shared := self.shares.get(effect.document_id):
+                    self._note_unavailable(shared)
+                case Flushed():
+                    self._asked.pop(effect.token).waiting.note_flushed(effect.token)
+                case Ephemeral():
+                    self.shares[effect.message.document_id].hear(effect.message, self.standing.report)
+                case Denied():
+                    self._denied = denial(effect.reason)
+                    self.standing.report(self._denied)
+                    for shared in self.shares.values():
+                        shared.waiting.refuse(self._denied)
+                case FlushLost():
+                    for token in effect.tokens:
+                        self._asked.pop(token, None)
+                case _:
+                    pass  # who leaves closes the connection
+
+    def _note_synced(self, shared: Shared) -> None:
+        shared.note_synced()
+        self._update_synced()
+
+    def _note_unavailable(self, shared: Shared) -> None:
+        if shared.is_new and not shared.document.heads:
+            self._note_synced(shared)  # the server has nothing, and so has the document
+        elif not shared.unavailable:
+            shared.unavailable = True
+            self.standing.report(DocumentUnavailableError(shared.url))
+
+    def _update_synced(self) -> None:
+        if self.session.other is not None and all(shared.synced for shared in self.shares.values()):
+            self.engine.mark_synced()
+            self._all.note_synced()
+        else:
+            self.standing.change(synced=False)
+
+    def _check_shared(self, shared: Shared) -> None:
+        self._check_member(shared)
+        self.engine.check_running()
+
+    def _check_member(self, shared: Shared) -> None:
+        if self.shares.get(shared.document_id) is not shared:
+            raise ProviderClosedError(f"{shared.url} was removed from the provider")

@@ -1,0 +1,128 @@
+"""A client for any automerge-repo server: documents that are in sync while the provider is open.
+
+Protocol: automerge-repo 2.5's, version 1, over websockets (:mod:`weft.protocols.automerge_repo`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols.automerge_repo.session import encode_document_id, parse_document_url
+from weft.providers._core.address import check_server
+from weft.providers._core.provider import WebsocketProvider
+from weft.providers.automerge_repo.adapter import RepoAdapter
+from weft.providers.automerge_repo.handle import DocHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from weft.documents.automerge.document import AutomergeDocument
+    from weft.providers._core.provider import ConnectionOptions
+    from weft.providers.automerge_repo.document import EphemeralListener
+
+__all__ = ["AutomergeWebsocketProvider"]
+
+
+class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
+    """Keeps Automerge documents in sync with an automerge-repo server, all over one connection.
+
+    ::
+
+        async with AutomergeWebsocketProvider(document, "ws://localhost:3030") as provider:
+            print(provider.document_url)  # for others to find it
+            store.set_cell("pets", "fido", "species", "dog")
+            await provider.flush()  # the server has it
+            other = provider.add(AutomergeDocument(), "automerge:2j9knp...")
+            await other.wait_synced()
+
+    It connects in the background and comes again after every interruption: see :class:`WebsocketProvider`.
+    No transaction of a document may be held open while the event loop runs.
+    """
+
+    def __init__(
+        self,
+        document: AutomergeDocument,
+        url: str,
+        document_url: str | None = None,
+        *,
+        peer_id: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        **options: Unpack[ConnectionOptions],
+    ) -> None:
+        """Describe the connection; nothing is opened yet.
+
+        Args:
+            document: The document; :meth:`add` takes more of them.
+            url: The server, ``ws://`` or ``wss://``, without query.
+            document_url: Which document it is: an ``automerge:`` URL, or the id in it. ``None`` draws a new
+                id: the document is one that nobody else has so far.
+            peer_id: The name of this peer, different from every other's; drawn at random by default.
+            limits: ``max_message`` bounds what is received, beside the documents' own limits, and
+                ``max_ephemeral`` what is broadcast. What waits to be sent waits in the documents.
+            options: See :class:`ConnectionOptions`.
+
+        Raises:
+            ValueError: One of the URLs cannot be used.
+            LocalProtocolError: A transaction of the document is open.
+        """
+        super().__init__(check_server(url), limits, **options)
+        self._use(
+            RepoAdapter(
+                peer_id=f"weft-{secrets.token_hex(8)}" if peer_id is None else peer_id,
+                session_id=secrets.token_hex(8),
+                limits=limits,
+                clock=self._clock,
+                standing=self._standing,
+                dial=self._dial,
+            )
+        )
+        self._handle = self.add(document, document_url)
+
+    @property
+    def peer_id(self) -> str:
+        """The name of this peer, which others see beside what it broadcasts."""
+        return self._adapter.session.peer_id
+
+    @property
+    def handle(self) -> DocHandle:
+        """The first document's handle."""
+        return self._handle
+
+    @property
+    def document(self) -> AutomergeDocument:
+        """The first document."""
+        return self._handle.document
+
+    @property
+    def document_url(self) -> str:
+        """The first document's URL, under which others find it."""
+        return self._handle.url
+
+    def add(self, document: AutomergeDocument, document_url: str | None = None) -> DocHandle:
+        """Keep another document in sync over the same connection; ``remove()`` of what is returned ends it.
+
+        Args:
+            document: The document.
+            document_url: As for the class.
+
+        Raises:
+            ValueError: The URL is none, or that document was added before.
+            LocalProtocolError: A transaction of the document is open.
+        """
+        if document_url is None:
+            document_id = encode_document_id(secrets.token_bytes(16))
+        else:
+            document_id = parse_document_url(document_url)
+        shared = self._adapter.add(document_id, document, is_new=document_url is None)
+        return DocHandle(self._adapter, shared)
+
+    def broadcast(self, message: object) -> bool:
+        """Say something about the first document that is not kept: see :meth:`DocHandle.broadcast`."""
+        return self._handle.broadcast(message)
+
+    def add_ephemeral_listener(self, listener: EphemeralListener) -> Callable[[], None]:
+        """Hear what others say about the first document: see :meth:`DocHandle.add_ephemeral_listener`."""
+        return self._handle.add_ephemeral_listener(listener)

@@ -1,0 +1,112 @@
+"""A client for any y-websocket server: one document and one room, in sync while the provider is open.
+
+Protocol: y-protocols 1.0.7 as y-websocket 3 speaks it (:mod:`weft.protocols.ysync`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft.documents.yjs.document import YDocument
+from weft.errors import LocalProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols.awareness.states import Awareness
+from weft.providers._core.address import check_url
+from weft.providers._core.provider import WebsocketProvider
+from weft.providers.ysync.adapter import YSyncAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from pycrdt import Doc
+
+    from weft.providers._core.provider import ConnectionOptions
+
+__all__ = ["YWebsocketProvider"]
+
+
+class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
+    """Keeps a document in sync with a room on a y-websocket server.
+
+    ::
+
+        async with YWebsocketProvider(doc, "ws://localhost:1234", "room") as provider:
+            await provider.wait_synced()  # the document has what the server had
+            store.set_cell("pets", "fido", "species", "dog")
+            await provider.flush()  # the server has it
+
+    It connects in the background and comes again after every interruption: see :class:`WebsocketProvider`.
+    """
+
+    def __init__(
+        self,
+        doc: Doc[Any] | YDocument,
+        url: str,
+        room: str,
+        *,
+        awareness: bool | Awareness = True,
+        limits: Limits = DEFAULT_LIMITS,
+        **options: Unpack[ConnectionOptions],
+    ) -> None:
+        """Describe the connection; nothing is opened yet.
+
+        Args:
+            doc: The document. Give it a 32-bit client id (``weft.documents.create_doc``): pycrdt's own are
+                larger than those of JavaScript peers and win every concurrent write.
+            url: Base of the server, ``ws://`` or ``wss://``, without query.
+            room: The room's name, put behind the base as JavaScript clients do.
+            awareness: Whether to take part in awareness, or one's own ``Awareness``; providers may share it.
+            limits: ``max_message`` bounds what is received, ``max_outbound`` what waits to be sent.
+            options: See :class:`ConnectionOptions`.
+
+        Raises:
+            ValueError: The URL or the room cannot be used.
+        """
+        super().__init__(check_url(url, room), limits, **options)
+        hub = YDocument.of(doc)
+        self._doc = hub.doc  # the hub holds it weakly
+        if awareness is True:
+            awareness = Awareness(self._doc.client_id, limits=limits)
+        self._awareness = awareness or None
+        self._use(
+            YSyncAdapter(
+                hub,
+                awareness=self._awareness,
+                limits=limits,
+                clock=self._clock,
+                standing=self._standing,
+                dial=self._dial,
+            )
+        )
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The document."""
+        return self._doc
+
+    @property
+    def awareness(self) -> Awareness | None:
+        """Who is in the room, or ``None`` when the provider takes no part in awareness."""
+        return self._awareness
+
+    def set_local_state(self, state: Mapping[str, Any] | None) -> None:
+        """Tell the others in the room about oneself; ``None`` takes it back.
+
+        Args:
+            state: What JSON can say, at most ``limits.max_awareness_state`` bytes of it.
+
+        Raises:
+            TypeError, ValueError: It cannot be said in JSON, or is too large. Nothing changed.
+            LocalProtocolError: The provider takes no part in awareness.
+        """
+        self._own_awareness().set_local_state(state, self._clock.now())
+
+    def set_local_field(self, name: str, value: object) -> None:
+        """Set one entry of the local state: see :meth:`set_local_state`."""
+        self._own_awareness().set_local_field(name, value, self._clock.now())
+
+    def _own_awareness(self) -> Awareness:
+        if self._awareness is None:
+            raise LocalProtocolError("this provider takes no part in awareness")
+        return self._awareness

@@ -1,0 +1,1 @@
+"""A room, a client, a queue, a log, a registry, of whatever protocol."""

@@ -1,0 +1,212 @@
+"""All rooms of a server: each opened once, kept while somebody is in it, and forgotten when it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from weft.errors import StorageError, WeftError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from weft.server._core.broadcast import Broadcast
+    from weft.server._core.room_log import RoomLog
+    from weft.server._core.settings import RoomSettings
+    from weft.server.storage import RoomStorage
+
+__all__ = ["AnyRoom", "Rooms"]
+
+_log = logging.getLogger("weft.server")
+
+
+class AnyRoom(Protocol):
+    """A room of whatever kind, as the registry sees it."""
+
+    name: str
+    log: RoomLog
+
+    def tick(self, now: float) -> None:
+        """Let time pass for everybody in the room."""
+
+    def close(self) -> None:
+        """Let go of the document. Clients must be gone."""
+
+
+R = TypeVar("R", bound=AnyRoom)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry(Generic[R]):
+    """A room from the first request for it until it is forgotten."""
+
+    opening: asyncio.Task[R]
+    users: int = 0
+    timer: asyncio.TimerHandle | None = None  # while nobody is in it
+    unloading: asyncio.Task[None] | None = None
+
+
+class Rooms(Generic[R]):
+    """The rooms of one kind of a server.
+
+    Args:
+        storage: Where rooms are kept; opened and closed by the owner.
+        make: Makes a room of its name and what storage has of it; its third argument is for the room to call
+            when storage has failed it.
+        settings: How rooms live.
+        clock: Seconds, monotonic.
+        broadcast: The way to other processes, if there are any.
+    """
+
+    def __init__(
+        self,
+        storage: RoomStorage,
+        *,
+        make: Callable[[str, list[bytes], Callable[[R], None]], R],
+        settings: RoomSettings,
+        clock: Callable[[], float],
+        broadcast: Broadcast[R] | None = None,
+    ) -> None:
+        self._storage = storage
+        self._make = make
+        self._settings = settings
+        self._clock = clock
+        self._broadcast = broadcast
+        self._entries: dict[str, _Entry[R]] = {}
+        self._ticker: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        """How many rooms are in memory, those being opened included."""
+        return len(self._entries)
+
+    def get(self, name: str) -> R | None:
+        """A room that is open at this moment."""
+        entry = self._entries.get(name)
+        if (
+            entry is None
+            or not entry.opening.done()
+            or entry.opening.cancelled()
+            or entry.opening.exception()
+        ):
+            return None
+        return entry.opening.result()
+
+    @asynccontextmanager
+    async def use(self, name: str) -> AsyncIterator[R]:
+        """Hold a room open. However many ask at once, it is loaded once.
+
+        Raises:
+            StorageError: It could not be loaded. The next request tries again.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            entry = _Entry(asyncio.get_running_loop().create_task(self._open(name)))
+            self._entries[name] = entry
+        entry.users += 1
+        if entry.timer is not None:
+            entry.timer.cancel()
+            entry.timer = None
+        try:
+            # Shielded: who gives up waiting does not end the loading for the others.
+            yield await asyncio.shield(entry.opening)
+        finally:
+            entry.users -= 1
+            if entry.users == 0:
+                self._schedule_unload(name, entry)
+
+    async def close(self) -> None:
+        """Settle and forget every room. Clients must be gone, or going."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for name, entry in tuple(self._entries.items()):
+            if entry.timer is not None:
+                entry.timer.cancel()
+            if entry.unloading is None:
+                entry.unloading = asyncio.get_running_loop().create_task(
+                    self._unload(name, entry, force=True)
+                )
+        tasks = {entry.unloading for entry in self._entries.values() if entry.unloading is not None}
+        tasks |= self._leaving | ({self._ticker} if self._ticker is not None else set())
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _open(self, name: str) -> R:
+        try:
+            updates = await self._storage.load(name)
+            try:
+                room = self._make(name, updates, self._forget)
+            except WeftError as error:
+                raise StorageError(f"room {name!r} holds something that is not an update: {error}") from error
+            if self._broadcast is not None:
+                await self._broadcast.join(room)
+        except BaseException:
+            self._entries.pop(name, None)
+            raise
+        if self._ticker is None:
+            self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        return room
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.tick)
+            now = self._clock()
+            for name in tuple(self._entries):
+                room = self.get(name)
+                if room is not None:
+                    try:
+                        room.tick(now)
+                    except Exception:  # noqa: BLE001 - one room's fault is not the others'
+                        _log.exception(
+                            "room %.200r: its timers failed; they run again at the next tick", name
+                        )
+
+    def _schedule_unload(self, name: str, entry: _Entry[R]) -> None:
+        if self._entries.get(name) is not entry:  # it could not be loaded, or storage failed
+            if not entry.opening.cancelled() and entry.opening.exception() is None:
+                self._spawn(self._retire(entry.opening.result()))
+        elif entry.unloading is None:
+            delay = self._settings.unload_delay
+            entry.timer = asyncio.get_running_loop().call_later(delay, self._start_unload, name, entry)
+
+    def _start_unload(self, name: str, entry: _Entry[R]) -> None:
+        entry.timer = None
+        entry.unloading = asyncio.get_running_loop().create_task(self._unload(name, entry))
+
+    async def _unload(self, name: str, entry: _Entry[R], *, force: bool = False) -> None:
+        try:
+            room = await entry.opening
+            await room.log.settle()
+        except Exception as error:  # noqa: BLE001 - told to whoever waited for the room, too
+            # Storage keeps what it has taken in and tries again before it loads the room for the next client.
+            _log.error("room %.200r is forgotten before it could be stored: %s", name, error)
+        entry.unloading = None
+        # Nothing is awaited between the end of settle() and here, so nothing can have come in.
+        if self._entries.get(name) is entry and (force or entry.users == 0):
+            del self._entries[name]
+            if not entry.opening.exception():
+                await self._retire(entry.opening.result())
+
+    def _forget(self, room: R) -> None:
+        if self.get(room.name) is room:
+            entry = self._entries.pop(room.name)
+            if entry.timer is not None:
+                entry.timer.cancel()
+            if entry.users == 0:
+                self._spawn(self._retire(room))
+
+    async def _retire(self, room: R) -> None:
+        if self._broadcast is not None:
+            try:
+                await self._broadcast.leave(room)
+            except Exception:  # noqa: BLE001 - foreign code; the room is forgotten all the same
+                _log.exception("room %.200r: leaving the broadcast failed", room.name)
+        room.close()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)

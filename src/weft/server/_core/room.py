@@ -1,0 +1,123 @@
+"""What rooms of every kind are: clients that share a document, and the document's way to storage."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from weft.server._core.peer import Peer
+from weft.server._core.room_log import RoomLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from weft.documents.compaction import Compactor
+    from weft.limits import Limits
+    from weft.server._core.settings import RoomSettings
+    from weft.server.storage import RoomStorage
+
+__all__ = ["BaseRoom", "RoomContext"]
+
+_log = logging.getLogger("weft.server")
+
+P = TypeVar("P", bound=Peer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomContext:
+    """What the rooms of one server have in common.
+
+    Attributes:
+        storage: Where updates go.
+        limits: Bounds of clients that have none of their own.
+        settings: How rooms live.
+        clock: Seconds, monotonic.
+    """
+
+    storage: RoomStorage
+    limits: Limits
+    settings: RoomSettings
+    clock: Callable[[], float]
+
+
+class BaseRoom(Generic[P]):
+    """One shared document in memory. Made by the server's ``Rooms``, which see to its life.
+
+    Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
+    for every client in one go, so all of them and the log have it in the same order.
+
+    Args:
+        name: The room's name in storage.
+        updates: What storage has of it.
+        failed: Called once when storage could not take an update; nothing is acknowledged any more.
+        context: What it shares with the server's other rooms.
+        compactor: Called when a compaction begins; gives what makes one update out of many.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        updates: Sequence[bytes],
+        failed: Callable[[Self], None],
+        context: RoomContext,
+        *,
+        compactor: Callable[[], Compactor],
+    ) -> None:
+        self.name = name
+        self.limits = context.limits
+        self.settings = context.settings
+        self.clock = context.clock
+        self.peers: set[P] = set()
+        self.log = RoomLog(
+            name, updates, storage=context.storage, compactor=compactor, failed=self._storage_failed
+        )
+        self._forget = partial(failed, self)
+        self._ends: list[Callable[[], None]] = []
+        self._partner: BaseRoom[Any] | None = None
+        self._has_failed = False
+
+    def tick(self, now: float) -> None:
+        """Let time pass for everybody in the room."""
+
+    def bind(self, partner: BaseRoom[Any], unbind: Callable[[], None]) -> None:
+        """Confirm nothing that the partner has not stored, and fail when it fails.
+
+        Args:
+            partner: The room on the other side of a bridge.
+            unbind: Called when this room is closed, before it lets go of the document.
+        """
+        self._partner = partner
+        self.log.partner = partner.log
+        self._ends.insert(0, unbind)
+
+    def unbind(self) -> None:
+        """Be a room of its own again."""
+        self._partner = None
+        self.log.partner = None
+
+    def close(self) -> None:
+        """Let go of the document. Clients must be gone."""
+        ends, self._ends = self._ends, []
+        for end in ends:
+            end()
+        self.log.close()
+
+    def _storage_failed(self, error: Exception) -> None:
+        """Let every client go: what cannot be stored is not accepted.
+
+        Nothing is lost by it. What was acknowledged is durable, what was not the clients still have, and what
+        storage took in it tries again before it loads the room for the next client.
+        """
+        if self._has_failed:
+            return
+        self._has_failed = True
+        _log.error("room %.200r: storage failed, its clients are let go: %s", self.name, error)
+        self._forget()
+        for peer in tuple(self.peers):
+            peer.end(1013, "storage is not available")
+        if self._partner is not None:
+            self._partner.log.close()
+            self._partner._storage_failed(error)

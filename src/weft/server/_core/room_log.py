@@ -1,0 +1,176 @@
+"""A room's way to storage: what was taken in, what is durable of it, and when a log is worth compacting.
+
+It knows nothing of documents; a room of any kind has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from weft.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from weft.documents.compaction import Compactor
+    from weft.server.storage import RoomStorage
+
+__all__ = ["RoomLog"]
+
+_log = logging.getLogger("weft.server")
+
+# Bytes received but not yet durable at which a room stops reading: the disk sets the pace then, not memory.
+_MAX_UNSAVED = 32 * 1024 * 1024
+# What a row costs beside its data, in bytes of file and in time to load; makes many small rows weigh.
+_ROW_WEIGHT = 64
+# Rows below which compaction is not worth its commit: while clients are in the room, and when all have left.
+_LIVE_ROWS = 1_000
+_IDLE_ROWS = 50
+
+
+class RoomLog:
+    """The log of one room.
+
+    Args:
+        name: The room's name.
+        rows: What storage has of it.
+        storage: Where updates go.
+        compactor: Called when a compaction begins; gives what makes one update out of many.
+        failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rows: Sequence[bytes],
+        *,
+        storage: RoomStorage,
+        compactor: Callable[[], Compactor],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.name = name
+        self.partner: RoomLog | None = None  # of the room on the other side of a bridge
+        self._ticket = 0
+        self.rows = len(rows)  # that storage holds of this room
+        self._storage = storage
+        self._compactor = compactor
+        self._failed: Callable[[Exception], None] | None = failed
+        self._durable = 0  # a ticket
+        self._unsaved = 0  # bytes
+        self._saver: asyncio.Task[None] | None = None
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._weight = sum(map(len, rows)) + _ROW_WEIGHT * len(rows)
+        self._snapshot_weight = 0
+        self._compaction: asyncio.Task[None] | None = None
+
+    @property
+    def ticket(self) -> int:
+        """Storage's, of the last update of the room, or of the one it is bridged with."""
+        return self._ticket if self.partner is None else max(self._ticket, self.partner._ticket)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits for storage that no more should be read."""
+        return not self._calm.is_set()
+
+    async def catch_up(self) -> None:
+        """Wait until storage has caught up, or has failed."""
+        await self._calm.wait()
+
+    async def stored(self, ticket: int) -> None:
+        """Wait until everything up to the ticket is durable.
+
+        Raises:
+            StorageError: It could not be made so.
+        """
+        if ticket > self._durable:
+            await self._storage.stored(ticket)
+
+    def append(self, update: bytes) -> bool:
+        """Hand an update to storage.
+
+        Returns:
+            Whether it was taken in. If not, the room has failed.
+        """
+        if self._failed is None:
+            return False
+        try:
+            self._ticket = self._storage.append(self.name, update)
+        except Exception as error:  # noqa: BLE001 - the contract forbids it; whatever it is, nothing was stored
+            self._fail(error)
+            return False
+        self._unsaved += len(update)
+        if self._unsaved > _MAX_UNSAVED:
+            self._calm.clear()
+        if self._saver is None:
+            self._saver = asyncio.get_running_loop().create_task(self._save())
+        self.rows += 1
+        self._weight += len(update) + _ROW_WEIGHT
+        if self.rows >= _LIVE_ROWS and self._is_heavy and self._compaction is None:
+            self._start_compaction()
+        return True
+
+    async def settle(self) -> None:
+        """Wait until everything is stored and no compaction is under way; compact if it is worth it.
+
+        Raises:
+            StorageError: An update could not be stored.
+        """
+        while True:
+            await self.stored(self.ticket)
+            if self._compaction is None and self.rows >= _IDLE_ROWS and self._is_heavy:
+                self._start_compaction()
+            under_way = {task for task in (self._saver, self._compaction) if task is not None}
+            if not under_way:
+                return
+            await asyncio.wait(under_way)
+
+    def close(self) -> None:
+        """Take nothing more, and blame nobody for it."""
+        self._failed = None
+
+    def _fail(self, error: Exception) -> None:
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            self._calm.set()
+            failed(error)
+
+    async def _save(self) -> None:
+        try:
+            while self._durable < self.ticket:
+                ticket, size = self.ticket, self._unsaved
+                await self._storage.stored(ticket)
+                self._durable = ticket
+                self._unsaved -= size
+                if self._unsaved <= _MAX_UNSAVED:
+                    self._calm.set()
+        except Exception as error:  # noqa: BLE001 - whatever a storage raises, nothing is acknowledged any more
+            self._fail(error)
+        finally:
+            self._saver = None
+
+    @property
+    def _is_heavy(self) -> bool:
+        # Compacting when the tail outweighs the snapshot writes each byte a constant number of times.
+        return self._weight > 2 * self._snapshot_weight
+
+    def _start_compaction(self) -> None:
+        self._compaction = asyncio.get_running_loop().create_task(self._compact())
+
+    async def _compact(self) -> None:
+        rows, weight = self.rows, self._weight
+        try:
+            left = await self._storage.compact(self.name, self._compactor())
+        except StorageError as error:
+            _log.error("room %.200r could not be compacted: %s", self.name, error)
+            left = None
+        finally:
+            self._compaction = None
+        # Where nothing could be gained, wait for twice as much before the next try.
+        self._snapshot_weight = weight if left is None else left
+        if left is not None:
+            self.rows += 1 - rows
+            self._weight += left - weight

@@ -1,0 +1,1 @@
+"""Automerge documents and their clients."""

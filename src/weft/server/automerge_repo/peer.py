@@ -1,0 +1,234 @@
+"""One automerge-repo client: a protocol session between a link and any number of documents."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from weft.protocols.automerge_repo.session import (
+    ANSWER_S,
+    Denied,
+    Ephemeral,
+    Joined,
+    RepoSession,
+    Requested,
+    Send,
+    Wanted,
+)
+from weft.server._core.peer import Peer
+from weft.server.auth import Deny
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weft.protocols.automerge_repo.messages import EphemeralMessage
+    from weft.protocols.automerge_repo.session import Effect
+    from weft.server._core.link import Link
+    from weft.server.auth import Request
+    from weft.server.automerge_repo.documents import DocumentRoom, Documents
+
+__all__ = ["RepoPeer"]
+
+_log = logging.getLogger("weft.server")
+
+# Seconds a client has to introduce itself: until then nobody has decided on it.
+_JOIN_TIMEOUT = 10.0
+# Documents of one client that are being opened at a time. What it says of them waits in memory.
+_MAX_OPENINGS = 32
+_TRY_AGAIN_LATER = 1013
+_PROTOCOL_ERROR = 1002
+
+
+class RepoPeer(Peer):
+    """One client, with the documents that it speaks of.
+
+    Sync messages are never queued while the outbox is full and never dropped: what has changed meanwhile is
+    one message when it has emptied. Ephemeral messages are dropped then.
+
+    Args:
+        link: The client's connection.
+        documents: The server's documents.
+        request: What is known of the client.
+        name: How the logs call it.
+    """
+
+    def __init__(self, link: Link, documents: Documents, request: Request, *, name: str) -> None:
+        super().__init__(
+            link,
+            name=name,
+            limits=documents.limits,
+            stored=documents.stored,
+            stall_timeout=documents.settings.stall_timeout,
+        )
+        self.session = RepoSession(
+            role="server",
+            peer_id=documents.peer_id,
+            session_id=secrets.token_hex(8),
+            limits=documents.limits,
+        )
+        self._documents = documents
+        self._request = request
+        self._max_backlog = documents.limits.max_outbound
+        self._stack = AsyncExitStack()  # holds the rooms open
+        self._rooms: dict[str, DocumentRoom] = {}
+        self._openings: set[asyncio.Task[None]] = set()
+        self._backlog = 0  # bytes received while something was being opened
+        self._ticket = 0  # storage's, of the last change of any of the documents
+        self._behind: set[DocumentRoom] = set()  # that take in more than storage does
+        self._changed: dict[str, None] = {}  # documents the client has to be told of; in order
+        self._told: dict[str, float] = {}  # and when it was last told of each
+        self._telling: asyncio.Handle | None = None
+        self._telling_later: asyncio.TimerHandle | None = None
+        self._greeting: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Serve the client until it leaves or is let go. Does not raise for what it or storage did."""
+        async with self._stack:
+            await super().run()
+
+    # What the rooms call
+
+    def changed(self, room: DocumentRoom, origin: object | None) -> None:
+        """A document has changed. Many changes in one turn of the event loop are one message."""
+        self.note_ticket(room.log.ticket)
+        if origin is self.session:
+            if room.log.is_behind:
+                self._behind.add(room)
+            return
+        self._changed[room.document_id] = None
+        self._tell_soon()
+
+    def note_ticket(self, ticket: int) -> None:
+        """Confirm nothing before this ticket is durable."""
+        self._ticket = max(self._ticket, ticket)
+
+    def relay(self, message: EphemeralMessage) -> None:
+        """Queue what somebody said, unless too much waits already."""
+        if not self.outbox.is_full:
+            self._perform(self.session.relay(message))
+
+    def unavailable(self, document_id: str) -> None:
+        """Tell the client that a document is not to be had."""
+        self._perform(self.session.unavailable(document_id))
+
+    # What a peer does
+
+    def _enter(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._greeting = loop.call_later(_JOIN_TIMEOUT, self.end, _PROTOCOL_ERROR, "no join message came")
+
+    def _connected(self) -> None:
+        self._perform(self.session.connected())
+
+    def _receive(self, message: bytes) -> None:
+        if self._openings:
+            self._backlog += len(message)
+        self._perform(self.session.receive(message))
+        if self._changed:  # it may be an answer
+            self._tell_soon()
+
+    async def _pace(self) -> None:
+        while len(self._openings) >= _MAX_OPENINGS or self._backlog > self._max_backlog:
+            await asyncio.wait(self._openings, return_when=asyncio.FIRST_COMPLETED)
+        while self._behind:
+            await self._behind.pop().log.catch_up()
+
+    def _refill(self) -> None:
+        self._tell()
+
+    def _part(self) -> None:
+        if self._greeting is not None:
+            self._greeting.cancel()
+        for telling in (self._telling, self._telling_later):
+            if telling is not None:
+                telling.cancel()
+        for opening in self._openings:
+            opening.cancel()
+        for room in self._rooms.values():
+            room.part(self)
+
+    def _disconnected(self) -> None:
+        self.session.disconnected()
+
+    # Within
+
+    def _tell_soon(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = now + ANSWER_S
+        for document_id in tuple(self._changed):
+            if self.outbox.is_full:
+                return  # the outbox asks when it has emptied
+            allowed = self._told.get(document_id, -ANSWER_S) + ANSWER_S
+            if now < allowed and not self.session.is_answered(document_id):
+                due = min(due, allowed)
+                continue
+            del self._changed[document_id]
+            self._told[document_id] = now
+            try:
+                effects = self.session.changed(document_id)
+            except Exception as error:  # noqa: BLE001 - whatever this client has announced ends this client
+                self.fail(error)
+                return
+            self._perform(effects)
+        if self._telling_later is not None:
+            self._telling_later.cancel()
+        self._telling_later = loop.call_at(due, self._tell) if self._changed else None
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(after_stored=True):
+                    self.outbox.put_answer(effect.data, self._ticket)
+                case Send():
+                    self.outbox.put(effect.data)
+                case Requested():
+                    opening = asyncio.get_running_loop().create_task(self._open(effect.document_id))
+                    self._openings.add(opening)
+                    opening.add_done_callback(self._opened)
+                case Wanted():
+                    self._rooms[effect.document_id].want(self)
+                case Ephemeral():
+                    self._rooms[effect.message.document_id].relay(effect.message)
+                case Joined():
+                    if self._greeting is not None:
+                        self._greeting.cancel()
+                case Denied():
+                    self._deny(effect.reason, effects)
+
+    def _deny(self, reason: str, effects: Sequence[Effect]) -> None:
+        _log.info("%s: %.200s", self._name, reason)
+        if not self.session.document_ids:  # at the handshake; it is over before the outbox has its turn
+            self._link.write([effect.data for effect in effects if isinstance(effect, Send)])
+            self.end(_PROTOCOL_ERROR, reason)
+
+    async def _open(self, document_id: str) -> None:
+        try:
+            decision = await self._documents.decide(self._request, document_id)
+            if isinstance(decision, Deny):
+                _log.info("%s may not have document %s: %.200r", self._name, document_id, decision.reason)
+                if decision.code == _TRY_AGAIN_LATER:
+                    self.end(decision.code, decision.reason)
+                else:
+                    self.unavailable(document_id)
+                return
+            room = await self._stack.enter_async_context(self._documents.use(document_id))
+            self._rooms[document_id] = room
+            room.peers.add(self)
+            self.note_ticket(room.log.ticket)
+            self._perform(self.session.add(document_id, room.document, read_only=decision.read_only))
+        except Exception as error:  # noqa: BLE001 - what cannot be opened ends this client, and nobody else
+            self.fail(error)
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._openings.discard(opening)
+        if not self._openings:
+            self._backlog = 0

@@ -1,0 +1,1 @@
+"""Yjs rooms and their clients."""

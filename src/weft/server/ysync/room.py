@@ -1,0 +1,99 @@
+"""One shared document in memory, the clients in it, and its way to storage."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from weft.documents.yjs.log import build_document, compact_updates
+from weft.protocols.awareness.states import Awareness
+from weft.protocols.ysync.messages import awareness_message, update_message
+from weft.server._core.room import BaseRoom, RoomContext
+from weft.server.ysync.peer import YPeer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from weft.protocols.awareness.states import AwarenessChange
+
+__all__ = ["Room"]
+
+_NOTHING = b"\0\0"  # the update without structs and deletions
+
+
+class Room(BaseRoom[YPeer]):
+    """One shared Yjs document in memory. Made by the server's ``Rooms``, which see to its life.
+
+    Args:
+        name: The room's name.
+        updates: What storage has of it; updates go there as received.
+        failed: Called once when storage could not take an update; nothing is acknowledged any more.
+        context: What it shares with the server's other rooms.
+
+    Raises:
+        RemoteProtocolError: Storage holds something that is not an update.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        updates: list[bytes],
+        failed: Callable[[Room], None],
+        context: RoomContext,
+    ) -> None:
+        super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
+        self._doc, self.document = build_document(updates)  # both held: the hub's reference is weak
+        self.awareness = Awareness(self._doc.client_id, limits=context.limits)
+        self._checking = False
+        self._ends = [
+            self.document.subscribe(self._take),
+            self.awareness.observe(self._take_awareness),
+        ]
+
+    # For the clients
+
+    def message_since(self, state_vector: bytes) -> bytes | None:
+        """The update message for a client that has what this state vector says; ``None`` if that is all."""
+        update = self.document.diff(state_vector)
+        return None if update == _NOTHING else update_message(update)
+
+    def awareness_message(self, ids: Iterable[int] | None) -> bytes:
+        """The awareness message with the states of these clients, or of all."""
+        return awareness_message(self.awareness.encode(ids))
+
+    def somebody_is_full(self) -> None:
+        """Look at the end of this turn of the event loop who has more queued than may be.
+
+        Not at once, because a document cannot be read inside a commit of its own.
+        """
+        if not self._checking:
+            self._checking = True
+            asyncio.get_running_loop().call_soon(self._note_full)
+
+    def tick(self, now: float) -> None:
+        """Let time pass for everybody in the room."""
+        self.awareness.tick(now)
+        for peer in tuple(self.peers):
+            peer.tick(now)
+
+    # What happens in the document
+
+    def _take(self, update: bytes, origin: object | None) -> None:
+        if not self.log.append(update):
+            return
+        message = update_message(update)
+        for peer in self.peers:
+            if peer.session is not origin:
+                peer.relay(message)
+
+    def _take_awareness(self, change: AwarenessChange, origin: object | None) -> None:
+        message = self.awareness_message(change.ids)
+        for peer in self.peers:
+            if peer.session is not origin:
+                peer.relay_awareness(message)
+
+    def _note_full(self) -> None:
+        self._checking = False
+        state_vector = self.document.state_vector()
+        for peer in self.peers:
+            peer.note_full(state_vector)

@@ -1,0 +1,191 @@
+"""What a Store holds, and which of its paths a write takes.
+
+The Store is one class in a chain, one duty per link: state, reading, listening, notifying,
+transactions, validation, writing. A chain and not collaborating objects, because a write is a handful
+of dictionary operations and must not pay for a delegation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from weft.errors import ReadOnlyError
+from weft.store._parts.listener_tree import Registry
+from weft.store._parts.row_ids import RowIdPool
+from weft.store._parts.shared_keys import Shapes
+from weft.values import encode_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.changes import StoredTables, StoredValues
+    from weft.store._parts.listener_tree import Interest
+    from weft.store._parts.log import Entry, Touched, TouchedValues
+    from weft.store._parts.schema_rules import CellRule, TableRule
+    from weft.store.checkpoints import Checkpoints
+    from weft.store.middleware import Middleware
+    from weft.values import Stored
+
+__all__ = ["DIRECT", "GENERAL", "LOCKED", "LOGGED", "WATCHED", "StoreState"]
+
+# The paths of a write to one cell, held in ``_mode`` so that the hot methods branch once.
+DIRECT: Final = 0  # idle, and nobody to ask or to tell: only the dictionaries change
+LOGGED: Final = 1  # in a transaction that may write: the dictionaries and the log
+WATCHED: Final = 2  # idle, with listeners that only look: change, then tell them
+GENERAL: Final = 3  # schema, middleware, mutators, or a Store that is locked
+
+LOCKED: Final = -1  # depth while listeners run that may only look
+
+InvalidCells = "dict[str | None, dict[str | None, dict[str | None, list[object]]]]"
+
+
+class StoreState:
+    """The attributes of a Store.
+
+    Attributes:
+        _tables: Table id to row id to cell id to stored form; no level is ever empty below the first.
+        _values: Value id to stored form.
+        _counts: Table id to cell id to the number of rows that have it, in order of appearance.
+        _pools: Table id to the pool of row ids for ``add_row``; made when first needed.
+        _depth: Nesting of open transactions; 0 when idle, :data:`LOCKED` while listeners look.
+        _log: The running transaction's events (see ``log.py``), or ``None`` where nobody needs them.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_checkpoints",
+        "_contain",
+        "_counts",
+        "_decode",
+        "_depth",
+        "_did",
+        "_end_hooks",
+        "_finishing",
+        "_had_tables",
+        "_had_values",
+        "_idle_mode",
+        "_interest",
+        "_interest_size",
+        "_invalid_cells",
+        "_invalid_values",
+        "_listener_ids",
+        "_listeners",
+        "_log",
+        "_middleware",
+        "_mode",
+        "_mutators",
+        "_noted",
+        "_origin",
+        "_pools",
+        "_raising",
+        "_receiving",
+        "_rollback_requested",
+        "_schema",
+        "_shapes",
+        "_start",
+        "_structural",
+        "_structural_cells",
+        "_tables",
+        "_touched",
+        "_touched_to",
+        "_touched_values",
+        "_undoable",
+        "_values",
+        "_values_schema",
+        "_watched_rows",
+        "_watchers",
+        "_will",
+    )
+
+    def __init__(self, *, on_invalid: Literal["raise", "ignore"] = "raise") -> None:
+        if on_invalid not in {"raise", "ignore"}:
+            raise ValueError(f'on_invalid must be "raise" or "ignore", not {on_invalid!r}')
+        self._raising = on_invalid == "raise"
+        self._receiving = False
+        self._tables: StoredTables = {}
+        self._values: StoredValues = {}
+        self._counts: dict[str, dict[str, int]] = {}
+        self._pools: dict[str, RowIdPool] = {}
+        self._shapes = Shapes()
+        self._schema: dict[str, TableRule] | None = None
+        self._values_schema: dict[str, CellRule] | None = None
+        self._middleware: Middleware | None = None
+        self._checkpoints: Checkpoints | None = None
+        self._decode: Callable[[object], Stored] = encode_cell
+
+        self._listeners = Registry()
+        self._mutators = Registry()
+        self._start: dict[str, Callable[..., object]] = {}
+        self._will: dict[str, Callable[..., object]] = {}
+        self._did: dict[str, Callable[..., object]] = {}
+        self._listener_ids = RowIdPool()
+        self._watchers: dict[str, Any] = {}
+        self._end_hooks: list[Callable[[], object]] = []
+        self._contain: Callable[[Exception], object] | None = None
+
+        self._depth = 0
+        self._mode: int = DIRECT
+        self._idle_mode: int = DIRECT
+        self._interest: Interest = {}
+        self._interest_size = 0
+        self._watched_rows: set[str] | None = set()
+        self._structural = False
+        self._structural_cells = False
+        self._log: list[Entry] | None = None
+        self._undoable = False
+        self._noted: set[int] = set()
+        self._finishing = False
+        self._rollback_requested = False
+        self._origin: object = None
+        self._had_tables = False
+        self._had_values = False
+        self._touched: Touched = {}
+        self._touched_values: TouchedValues = {}
+        self._touched_to = 0
+        self._invalid_cells: dict[str | None, dict[str | None, dict[str | None, list[object]]]] = {}
+        self._invalid_values: dict[str | None, list[object]] = {}
+
+    def _retune(self) -> None:
+        """Choose the paths of writes anew, after listeners or middleware changed."""
+        if self._middleware is not None or self._start or self._will or self._mutators:
+            self._idle_mode = GENERAL
+        elif self._watchers:
+            self._idle_mode = WATCHED
+        else:
+            self._idle_mode = DIRECT
+        self._structural = self._listeners.wants_ids()
+        self._structural_cells = bool(self._listeners.cell_ids or self._listeners.has_cell)
+        self._enter_mode()
+
+    def _enter_mode(self) -> None:
+        """Take the path that the depth asks for."""
+        if self._depth == 0:
+            self._mode = self._idle_mode
+        elif self._depth > 0 and self._middleware is None:
+            self._mode = LOGGED
+        else:
+            self._mode = GENERAL
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a transaction is open or its listeners are being called."""
+        return self._depth != 0
+
+    def _on_transaction_end(self, hook: Callable[[], object]) -> Callable[[], None]:
+        """Call ``hook()`` when an outermost transaction is over, committed or rolled back.
+
+        It may write; it must not raise.
+
+        Returns:
+            A function that ends this.
+        """
+        self._end_hooks.append(hook)
+        return lambda: self._end_hooks.remove(hook)
+
+    def _refuse_write(self) -> None:
+        """Answer a write of a listener that may only look."""
+        if self._raising:
+            raise ReadOnlyError(
+                "a listener may write only if it was added as a mutator, or listens to the start or the "
+                "coming end of a transaction"
+            )

@@ -1,0 +1,141 @@
+"""The Store itself: the last link of the chain, with views, copies, plain rows and its ``repr``."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Self
+
+from weft.store._core.decorators import Subscribing
+from weft.store._core.views import RowView, TablesView, TableView, ValuesView
+from weft.values import JSON_PREFIX, json_equal
+
+if TYPE_CHECKING:
+    from weft.changes import Content, Row
+    from weft.values import Stored
+
+__all__ = ["Store"]
+
+_SHOWN_TABLES = 5  # in a repr
+_SHOWN_ROWS = 20  # of a table in a notebook
+
+
+class Store(Subscribing):
+    """Tables of rows of cells, and keyed values, in memory; reactive, with transactions and a schema.
+
+    Args:
+        on_invalid: What a local write does with data that cannot be stored or that the schema refuses:
+            ``"raise"`` raises before anything changes; ``"ignore"`` leaves the piece out and calls the
+            invalid listeners, as TinyBase does. What peers send never raises.
+    """
+
+    __slots__ = ()
+
+    def is_mergeable(self) -> bool:
+        """Tell whether this is a Store that merges by itself; a plain one does not."""
+        return False
+
+    @property
+    def tables(self) -> TablesView:
+        """The tables as a live mapping: ``store.tables["pets"]["fido"]["species"] = "dog"``."""
+        return TablesView(self)
+
+    @property
+    def values(self) -> ValuesView:
+        """The keyed values as a live mapping: ``store.values["open"] = True``."""
+        return ValuesView(self)
+
+    def table(self, table_id: str) -> TableView:
+        """Get a live mapping of a table, which need not be there yet."""
+        return TableView(self, table_id)
+
+    def row(self, table_id: str, row_id: str) -> RowView:
+        """Get a live mapping of a row, which need not be there yet: a write makes it."""
+        return RowView(self, table_id, row_id)
+
+    def to_dicts(self, table_id: str, *, row_id: str | None = None) -> list[Row]:
+        """Get the rows of a table as a list, as data frames take it.
+
+        ``pandas.DataFrame(store.to_dicts("pets", row_id="id"))``, and the same with ``polars``.
+
+        Args:
+            table_id: The table.
+            row_id: Key under which each row carries its id; without it, it does not. It comes first, and
+                wins over a cell of that id.
+        """
+        table = self.get_table(table_id)
+        if row_id is None:
+            return list(table.values())
+        return [{row_id: id_} | row | {row_id: id_} for id_, row in table.items()]
+
+    def copy(self) -> Self:
+        """Make a Store of its own with the same content, schemas and way of treating bad data.
+
+        Listeners, middleware and open transactions stay behind.
+        """
+        other = type(self)(on_invalid="raise" if self._raising else "ignore")
+        # Stored forms and rules are never changed in place, so only the dictionaries are copied.
+        other._tables = {
+            table_id: {row_id: row.copy() for row_id, row in table.items()}
+            for table_id, table in self._tables.items()
+        }
+        other._counts = {table_id: count.copy() for table_id, count in self._counts.items()}
+        other._pools = {table_id: pool.copy() for table_id, pool in self._pools.items()}
+        other._values = self._values.copy()
+        other._schema = self._schema
+        other._values_schema = self._values_schema
+        return other
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self.copy()
+
+    def same_content(self, other: Store | Content) -> bool:
+        """Tell whether another Store, or ``(tables, values)``, holds the same under JSON equality.
+
+        Order does not matter. Stores themselves compare by identity, as they are places and not values.
+        """
+        content = other.get_content() if isinstance(other, Store) else other
+        return json_equal(self.get_content(), content)
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{table_id}: {_count(len(table), 'row')}"
+            for table_id, table in list(self._tables.items())[:_SHOWN_TABLES]
+        ]
+        if len(self._tables) > _SHOWN_TABLES:
+            parts.append(f"… {_count(len(self._tables) - _SHOWN_TABLES, 'more table')}")
+        tables = ", ".join(parts) or "no tables"
+        return f"<{type(self).__name__} {tables}; {_count(len(self._values), 'value')}>"
+
+    def _repr_html_(self) -> str:
+        """Show tables and values in a notebook."""
+        parts = []
+        for table_id, table in self._tables.items():
+            cell_ids = self.get_table_cell_ids(table_id)
+            head = "".join(f"<th>{escape(cell_id)}</th>" for cell_id in cell_ids)
+            rows = "".join(
+                self._html_row(row_id, [row.get(cell_id, "") for cell_id in cell_ids])
+                for row_id, row in list(table.items())[:_SHOWN_ROWS]
+            )
+            more = len(table) - _SHOWN_ROWS
+            note = f"<p>… {_count(more, 'more row')}</p>" if more > 0 else ""
+            parts.append(
+                f"<h4>{escape(table_id)} ({_count(len(table), 'row')})</h4>"
+                f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
+            )
+        if self._values:
+            rows = "".join(self._html_row(value_id, [value]) for value_id, value in self._values.items())
+            parts.append(f"<h4>values</h4><table><tbody>{rows}</tbody></table>")
+        return "".join(parts) or "<p>an empty Store</p>"
+
+    @staticmethod
+    def _html_row(id_: str, cells: list[Stored]) -> str:
+        # An encoded cell shows its JSON text, without the mark.
+        shown = "".join(f"<td>{escape(str(cell).removeprefix(JSON_PREFIX))}</td>" for cell in cells)
+        return f"<tr><th>{escape(id_)}</th>{shown}</tr>"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,255 @@
+"""A Store as dictionaries: live views that read and write it.
+
+They behave as ``dict`` does, with its order, its ``KeyError`` and its ``RuntimeError`` for changes during
+iteration, and differ where a Store does: no row and no table is ever empty, so deleting the last cell
+deletes the row; a cell with a default in the schema cannot be deleted, only reset; what ``pop`` returns
+is a plain dictionary. A view stays usable when what it shows is gone: it is empty then, and writing to it
+makes a row, or a table, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
+
+from weft.store._core.reading import decoded
+from weft.values import UNDEFINED, Cell, Value
+
+if TYPE_CHECKING:
+    from weft.changes import Row, Table, Tables, Values
+    from weft.store._core.content import ContentWriting
+
+__all__ = ["RowView", "TableView", "TablesView", "ValuesView"]
+
+V = TypeVar("V")
+D = TypeVar("D")
+
+_SHOWN = 5  # entries in a repr; a table may have millions
+
+Pairs: TypeAlias = "Mapping[str, V] | Iterable[tuple[str, V]]"
+
+
+class _View(MutableMapping[str, V], Generic[V]):
+    """What the views share."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: ContentWriting) -> None:
+        self._store = store
+
+    def _content(self) -> dict[str, Any]:
+        """Give the Store's own dictionary at this place, or an empty one."""
+        raise TypeError  # pragma: no cover - every view has its own
+
+    def copy(self) -> dict[str, Any]:
+        """Give what the view shows as plain dictionaries, the caller's own."""
+        raise TypeError  # pragma: no cover - every view has its own
+
+    def __len__(self) -> int:
+        return len(self._content())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content())
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._content())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._content()
+
+    @overload
+    def pop(self, key: str) -> Any: ...
+    @overload
+    def pop(self, key: str, default: D) -> Any | D: ...
+    def pop(self, key: str, default: object = UNDEFINED) -> Any:
+        """Delete an entry and give what it was; ``default`` where there is none, if given."""
+        if key not in self._content():
+            if default is UNDEFINED:
+                raise KeyError(key)
+            return default
+        entry = self[key]
+        content = entry.copy() if isinstance(entry, _View) else entry
+        del self[key]
+        return content
+
+    def popitem(self) -> tuple[str, Any]:
+        """Delete the last entry and give it.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for key in reversed(self):
+            return key, self.pop(key)
+        raise KeyError("popitem(): the view is empty")
+
+    def update(self, other: Pairs[Any] = (), /, **entries: Any) -> None:  # type: ignore[override]
+        """Set several entries, in one transaction."""
+        with self._store.transaction():
+            super().update(other, **entries)
+
+    def __ior__(self, other: Pairs[Any]) -> Self:
+        self.update(other)
+        return self
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return self.copy() | dict(other)
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | self.copy()
+
+    def __repr__(self) -> str:
+        shown = []
+        for key in islice(self, _SHOWN):
+            entry = self[key]
+            shown.append(f"{key!r}: {entry.copy() if isinstance(entry, _View) else entry!r}")
+        if len(self) > _SHOWN:
+            shown.append(f"… {len(self) - _SHOWN} more")
+        return f"<{self._title()} {{{', '.join(shown)}}}>"
+
+    def _title(self) -> str:
+        return type(self).__name__
+
+
+class RowView(_View[Cell]):
+    """The cells of a row."""
+
+    __slots__ = ("row_id", "table_id")
+
+    def __init__(self, store: ContentWriting, table_id: str, row_id: str) -> None:
+        super().__init__(store)
+        self.table_id = table_id
+        self.row_id = row_id
+
+    def _content(self) -> dict[str, Any]:
+        table = self._store._tables.get(self.table_id)
+        return {} if table is None else table.get(self.row_id, {})
+
+    def copy(self) -> Row:
+        """Give the cells as a dictionary, the caller's own."""
+        return self._store.get_row(self.table_id, self.row_id)
+
+    def __getitem__(self, cell_id: str) -> Cell:
+        return decoded(self._content()[cell_id])
+
+    def __setitem__(self, cell_id: str, cell: Cell) -> None:
+        self._store.set_cell(self.table_id, self.row_id, cell_id, cell)
+
+    def __delitem__(self, cell_id: str) -> None:
+        if cell_id not in self._content():
+            raise KeyError(cell_id)
+        self._store.del_cell(self.table_id, self.row_id, cell_id)
+
+    def clear(self) -> None:
+        """Delete the row."""
+        self._store.del_row(self.table_id, self.row_id)
+
+    def _title(self) -> str:
+        return f"RowView {self.table_id!r} {self.row_id!r}"
+
+
+class TableView(_View[RowView]):
+    """The rows of a table, each as a live view."""
+
+    __slots__ = ("table_id",)
+
+    def __init__(self, store: ContentWriting, table_id: str) -> None:
+        super().__init__(store)
+        self.table_id = table_id
+
+    def _content(self) -> dict[str, Any]:
+        return self._store._tables.get(self.table_id, {})
+
+    def copy(self) -> Table:
+        """Give the rows as dictionaries, the caller's own."""
+        return self._store.get_table(self.table_id)
+
+    def __getitem__(self, row_id: str) -> RowView:
+        if row_id not in self._content():
+            raise KeyError(row_id)
+        return RowView(self._store, self.table_id, row_id)
+
+    def __setitem__(self, row_id: str, row: Mapping[str, object]) -> None:
+        self._store.set_row(self.table_id, row_id, row)
+
+    def __delitem__(self, row_id: str) -> None:
+        if row_id not in self._content():
+            raise KeyError(row_id)
+        self._store.del_row(self.table_id, row_id)
+
+    def setdefault(self, row_id: str, default: Mapping[str, object] = {}) -> RowView:
+        """Give the row, set to ``default`` where it is missing; an empty default leaves it missing."""
+        if row_id not in self._content() and default:
+            self[row_id] = default
+        return RowView(self._store, self.table_id, row_id)
+
+    def clear(self) -> None:
+        """Delete the table."""
+        self._store.del_table(self.table_id)
+
+    def _title(self) -> str:
+        return f"TableView {self.table_id!r}"
+
+
+class TablesView(_View[TableView]):
+    """The tables of a Store, each as a live view."""
+
+    __slots__ = ()
+
+    def _content(self) -> dict[str, Any]:
+        return self._store._tables
+
+    def copy(self) -> Tables:
+        """Give the tables as dictionaries, the caller's own."""
+        return self._store.get_tables()
+
+    def __getitem__(self, table_id: str) -> TableView:
+        if table_id not in self._content():
+            raise KeyError(table_id)
+        return TableView(self._store, table_id)
+
+    def __setitem__(self, table_id: str, table: Mapping[str, Mapping[str, object]]) -> None:
+        self._store.set_table(table_id, table)
+
+    def __delitem__(self, table_id: str) -> None:
+        if table_id not in self._content():
+            raise KeyError(table_id)
+        self._store.del_table(table_id)
+
+    def setdefault(self, table_id: str, default: Mapping[str, Mapping[str, object]] = {}) -> TableView:
+        """Give the table, set to ``default`` where it is missing; an empty default leaves it missing."""
+        if table_id not in self._content() and default:
+            self[table_id] = default
+        return TableView(self._store, table_id)
+
+    def clear(self) -> None:
+        """Delete all tables."""
+        self._store.del_tables()
+
+
+class ValuesView(_View[Value]):
+    """The keyed values of a Store."""
+
+    __slots__ = ()
+
+    def _content(self) -> dict[str, Any]:
+        return self._store._values
+
+    def copy(self) -> Values:
+        """Give the values as a dictionary, the caller's own."""
+        return self._store.get_values()
+
+    def __getitem__(self, value_id: str) -> Value:
+        return decoded(self._store._values[value_id])
+
+    def __setitem__(self, value_id: str, value: Value) -> None:
+        self._store.set_value(value_id, value)
+
+    def __delitem__(self, value_id: str) -> None:
+        if value_id not in self._store._values:
+            raise KeyError(value_id)
+        self._store.del_value(value_id)
+
+    def clear(self) -> None:
+        """Delete all keyed values."""
+        self._store.del_values()

@@ -1,0 +1,1 @@
+"""What a Store is made of, each usable without one."""

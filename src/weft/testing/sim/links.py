@@ -1,0 +1,230 @@
+"""Links between two nodes: connections that come and go, and messages under way.
+
+An ordered link behaves as a websocket does: messages arrive in order, and where one is lost the connection
+ends; what was under way then is lost with it, and the two ends may learn of it at different times. An
+unordered link behaves as datagrams do: each message is repeated or overtaken by itself, and the connection
+goes on. It loses updates and awareness; the handshake arrives, as the protocol has no way to repeat it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from weft.testing.sim.scheduler import dice
+
+if TYPE_CHECKING:
+    from weft.testing.sim.net import SimNet
+    from weft.testing.sim.node import SimNode
+
+__all__ = ["SMALL_TALK", "SimConnection", "SimLink", "describe"]
+
+SMALL_TALK = frozenset({"awareness", "keep-alive", "query-awareness"})  # messages that concern no document
+
+_BACKOFF = (0.05, 2.0)  # seconds until a client dials again
+_NOTICED = 0.05  # seconds until both ends know of an ordinary break
+_UNNOTICED = 40.0  # seconds until an end that hears nothing gives up, at the latest
+_HANDSHAKE = frozenset({"step1", "step2"})
+_KEEP_ALIVE = bytes([1, 1, 0])  # an awareness message of no states
+
+
+def describe(data: bytes) -> str:
+    """What a message is, by its first bytes (y-protocols: sync 0 step1 0, step2 1, update 2; awareness 1)."""
+    if data[:1] == b"\x00" and len(data) > 1:
+        return ("step1", "step2", "update")[data[1]] if data[1] < 3 else f"sync{data[1]}"
+    if data == _KEEP_ALIVE:
+        return "keep-alive"
+    return {1: "awareness", 2: "auth", 3: "query-awareness"}.get(data[0] if data else -1, "unknown")
+
+
+class SimLink:
+    """A pair of nodes of which the first dials the second, whenever they are not connected."""
+
+    def __init__(self, net: SimNet, dialer: SimNode, acceptor: SimNode, seed: int, *, ordered: bool) -> None:
+        self.net = net
+        self.dialer = dialer
+        self.acceptor = acceptor
+        self.ordered = ordered
+        self.random = dice(seed)
+        self.name = f"{dialer.name}-{acceptor.name}"
+        self.connection: SimConnection | None = None  # as the dialer sees it
+        self.live: list[SimConnection] = []  # open at one end at least
+        self._dialing = False
+        self._was_connected = False
+
+    def dial_soon(self, delay: float | None = None) -> None:
+        """Have the dialer try in a moment."""
+        if not self._dialing and self.connection is None:
+            self._dialing = True
+            self.net.clock.after(self.random.uniform(*_BACKOFF) if delay is None else delay, self._dial)
+
+    def _dial(self) -> None:
+        self._dialing = False
+        if self.connection is not None or not self.dialer.alive:
+            return
+        held = self.net.weather.held
+        if not self.acceptor.alive or any(
+            held(*ends) for ends in ((self.dialer, self.acceptor), (self.acceptor, self.dialer))
+        ):
+            self.dial_soon()
+            return
+        self.net.note("connect", self.name)
+        self.net.stats.reconnects += self._was_connected
+        self.net.stats.connections += 1
+        self._was_connected = True
+        connection = self.connection = SimConnection(self)
+        self.live.append(connection)
+        # The end that accepts is there first: it may already send when the other learns that it is connected.
+        self.acceptor.connected(connection)
+        self.dialer.connected(connection)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the two are connected, both know it, and no earlier connection is still believed in."""
+        return self.live == [self.connection] and self.connection is not None and self.connection.is_whole
+
+    def pump(self) -> None:
+        """Deliver what was held back, after the weather has cleared."""
+        for connection in tuple(self.live):
+            connection.pump()
+
+
+class SimConnection:
+    """One connection of a link, from its opening until both ends know that it is over."""
+
+    def __init__(self, link: SimLink) -> None:
+        self.link = link
+        self.net = link.net
+        self.broken = False
+        self.open = {link.dialer: True, link.acceptor: True}
+        self._under_way: dict[SimNode, deque[tuple[float, bytes]]] = {
+            link.dialer: deque(),
+            link.acceptor: deque(),
+        }
+        self._latest = {link.dialer: 0.0, link.acceptor: 0.0}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both ends are there."""
+        return not self.broken and all(self.open.values())
+
+    def other(self, node: SimNode) -> SimNode:
+        """The node at the other end."""
+        return self.link.acceptor if node is self.link.dialer else self.link.dialer
+
+    def send(self, sender: SimNode, data: bytes) -> None:
+        """Put a message on its way."""
+        net, rng = self.net, self.link.random
+        net.stats.sent += 1
+        net.sent(self, sender, data)
+        if self.broken or not self.open[sender]:
+            net.stats.lost += 1
+            return
+        target = self.other(sender)
+        rates = net.weather.rates
+        delay = rng.uniform(0, rates.delay) if rates.delay else 0.0
+        if self.link.ordered:
+            if rates.drop and rng.random() < rates.drop:
+                net.fault("drop", self.link.name)
+                net.stats.lost += 1
+                self.sever()
+                return
+            when = max(self._latest[target], net.clock.now + delay)
+            self._latest[target] = when
+            self._under_way[target].append((when, data))
+            net.busy(when)
+            net.clock.at(when, self.pump)
+            return
+        if describe(data) not in _HANDSHAKE and (
+            (rates.drop and rng.random() < rates.drop) or net.weather.cut(sender, target)
+        ):
+            net.fault("drop", self.link.name)
+            net.stats.lost += 1
+            return
+        if rates.reorder and rng.random() < rates.reorder:
+            net.fault("reorder", self.link.name)
+            delay += rng.uniform(0, 2 * rates.delay + 0.05)
+        net.clock.after(delay, self._deliver, target, data)
+        net.busy(net.clock.now + delay)
+        if rates.duplicate and rng.random() < rates.duplicate:
+            net.fault("duplicate", self.link.name)
+            delay += rng.uniform(0, rates.delay + 0.05)
+            net.clock.after(delay, self._deliver, target, data)
+            net.busy(net.clock.now + delay)
+
+    def pump(self) -> None:
+        """Deliver what has arrived and is not held back."""
+        now = self.net.clock.now
+        for target in (self.link.dialer, self.link.acceptor):
+            queue = self._under_way[target]
+            while queue and queue[0][0] <= now and not self.net.weather.held(self.other(target), target):
+                _, data = queue.popleft()
+                if not self.link.ordered:
+                    self._deliver(target, data)
+                elif self.open[target] and not self.broken:
+                    target.deliver(self, data)
+
+    def _deliver(self, target: SimNode, data: bytes) -> None:
+        if not self.open[target] or self.broken:
+            return
+        if self.net.weather.held(self.other(target), target):
+            self._under_way[target].append((self.net.clock.now, data))
+        else:
+            target.deliver(self, data)
+
+    def sever(self) -> None:
+        """End the connection: nothing arrives any more, and each end notices by itself."""
+        if self.broken:
+            return
+        self.broken = True
+        self.net.stats.breaks += 1
+        for node in (self.link.dialer, self.link.acceptor):
+            self._notice_later(node)
+
+    def crashed(self, node: SimNode) -> None:
+        """Tell the connection that one of its nodes is no more; what it sent before may still arrive."""
+        self.open[node] = False
+        if self.link.connection is self and node is self.link.dialer:
+            self.link.connection = None
+        other = self.other(node)
+        if self.broken or not self.open[other]:
+            self._forget_if_over()
+            return
+        self.net.clock.at(
+            max(self.net.clock.now, self._latest[other] if self.link.ordered else 0.0),
+            self._notice_later,
+            other,
+        )
+
+    def _notice_later(self, node: SimNode) -> None:
+        rng, rates = self.link.random, self.net.weather.rates
+        if rates.half_open and rng.random() < rates.half_open:
+            self.net.fault("half-open", self.link.name)
+            delay = rng.uniform(0, _UNNOTICED)
+        else:
+            delay = rng.uniform(0, _NOTICED)
+        self.net.clock.after(delay, self._notice, node)
+
+    def _notice(self, node: SimNode) -> None:
+        if self.open[node]:
+            if self.net.weather.is_frozen(node):
+                self.net.clock.after(0.5, self._notice, node)
+                return
+            self.close(node)
+
+    def close(self, node: SimNode) -> None:
+        """Have one end know that the connection is over, or end it."""
+        if not self.open[node]:
+            return
+        self.open[node] = False
+        self.net.note("closed", f"{self.link.name} at {node.name}")
+        node.disconnected(self)
+        if self.link.connection is self and node is self.link.dialer:
+            self.link.connection = None
+            self.link.dial_soon()
+        self.sever()
+        self._forget_if_over()
+
+    def _forget_if_over(self) -> None:
+        if not any(self.open.values()) and self in self.link.live:
+            self.link.live.remove(self)

@@ -1,0 +1,316 @@
+"""A deterministic network of weft peers and servers, in one thread and in virtual time.
+
+One number, the seed, decides everything: who is connected to whom, who writes what and when, which messages
+are late, lost, repeated or overtaken, who crashes. The nodes are made of the code that runs in production::
+
+    from weft.testing import SimNet
+
+    print(SimNet(7).run())
+
+``run`` raises :class:`SimFailure` when a promise was broken; what it prints contains the command that does
+the same again. Any number of seeds::
+
+    python -m weft.testing.sim --seeds 100000 --jobs 2
+
+The form is that of FoundationDB's and TigerBeetle's simulators: sans-I/O code, one scheduler, fault rates
+drawn per seed, then a time without faults after which everything must have come right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.testing.sim.actions import act
+from weft.testing.sim.ledger import Ledger
+from weft.testing.sim.links import SMALL_TALK, SimLink, describe
+from weft.testing.sim.network_faults import Weather
+from weft.testing.sim.oracle import Oracle, StandardOracle
+from weft.testing.sim.peer import SimPeer
+from weft.testing.sim.plan import FaultRates, Layout, Topology, draw_plan
+from weft.testing.sim.result import SHOWN, SimFailure, SimResult, SimStats, Violation, with_place
+from weft.testing.sim.scheduler import Scheduler, dice
+from weft.testing.sim.server import EventServer, SimServer
+from weft.testing.sim.workload import TablesWorkload, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from weft.testing.sim.links import SimConnection
+    from weft.testing.sim.node import SimNode
+
+__all__ = ["SimNet"]
+
+_SETTLED = 0.5  # seconds with nothing under way after which the world has come to rest
+_TO_SETTLE = 300.0  # seconds after healing until that must have come
+_MESSAGES_TO_SETTLE = 20_000
+_WATCH = 50.0  # seconds of watching the quiet: longer than the 30 after which awareness expires
+_RENEWALS = 6  # times awareness is renewed in that time, at most, with a reserve: every 15 s
+_MOST_CALLS = 60_000  # calls of the scheduler in a run; a world that does not come to rest ends here
+
+
+class SimNet:
+    """One simulated world, for one run.
+
+    Args:
+        seed: Decides everything that the other arguments leave open.
+        topology: ``"star"``, ``"mesh"`` or ``"bridge"``; see :class:`SimPlan`.
+        peers: How many.
+        ordered: Whether links behave as websockets do, or as datagrams.
+        layout: Of the Stores in the document.
+        edits: How many.
+        rates: Fault rates; ``FaultRates()`` is a world without faults.
+        keep: Only these actions of the schedule, by index: a shrunk schedule.
+        storage: ``"event"`` has servers store and relay the binding's update event, in place of what they
+            received; it loses writes, and is there to prove that the simulation finds that.
+        workload: What the peers do.
+        oracles: What must hold, beside the :class:`StandardOracle`.
+        peer_type: Makes the peers, for other parts than the ordinary ones; so ``server_type`` the servers.
+        limits: For all sessions.
+
+    Attributes:
+        plan: What was drawn.
+        clock: Virtual time.
+        weather: Faults in force.
+        peers: Peers, dead ones too.
+        servers: Servers likewise.
+        links: Who dials whom.
+        ledger: Who wrote what.
+        stats: What has happened.
+        trace: What has happened, in order: time, kind, detail.
+        healed: Whether the time of faults is over.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        topology: Topology | None = None,
+        peers: int | None = None,
+        ordered: bool | None = None,
+        layout: Layout | None = None,
+        edits: int | None = None,
+        rates: FaultRates | None = None,
+        keep: Collection[int] | None = None,
+        storage: Literal["raw", "event"] = "raw",
+        workload: Workload | None = None,
+        oracles: Sequence[Oracle] = (),
+        peer_type: type[SimPeer] = SimPeer,
+        server_type: type[SimServer] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        if storage not in {"raw", "event"}:
+            raise ValueError(f'storage is {storage!r}; it must be "raw" or "event"')
+        self.plan = plan = draw_plan(
+            seed,
+            topology=topology,
+            peers=peers,
+            ordered=ordered,
+            layout=layout,
+            edits=edits,
+            rates=rates,
+            keep=keep,
+        )
+        given = {"topology": topology, "peers": peers, "layout": layout, "edits": edits}
+        self._options = "".join(f" --{name} {value}" for name, value in given.items() if value is not None)
+        self._options += "" if ordered is None else " --ordered" if ordered else " --unordered"
+        self._options += "" if storage == "raw" else f" --storage {storage}"
+        self._options += "" if keep is None else f" --keep {','.join(map(str, sorted(keep)))}"
+        self.limits = limits
+        self.clock = Scheduler()
+        self.weather = Weather(self, plan.rates)
+        self.ledger = Ledger()
+        self.stats = SimStats()
+        self.trace: list[tuple[float, str, str]] = []
+        self.workload: Workload = workload if workload is not None else TablesWorkload(plan.derivers)
+        self._standard = StandardOracle()
+        self._oracles: tuple[Oracle, ...] = (self._standard, *oracles)
+        self.healed = False
+        self._quiet = False
+        self._busy_until = 0.0
+        self._heard_in_quiet: Counter[str] = Counter()
+
+        rng = dice(plan.network_seed)
+        make_server = server_type or (EventServer if storage == "event" else SimServer)
+        count = {"star": 1, "mesh": 0, "bridge": 2}[plan.topology]
+        self.servers = [make_server(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
+        self.peers = [peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
+        self.nodes: list[SimNode] = [*self.servers, *self.peers]
+        self.links = [
+            SimLink(self, dialer, acceptor, rng.getrandbits(64), ordered=plan.ordered)
+            for dialer, acceptor in self._pairs()
+        ]
+        for peer in self.peers:
+            # A datagram may overtake what was sent before it, so there an answer proves nothing.
+            peer.acknowledges = plan.ordered and count > 0
+
+    def _pairs(self) -> list[tuple[SimNode, SimNode]]:
+        if self.plan.topology == "star":
+            return [(peer, self.servers[0]) for peer in self.peers]
+        if self.plan.topology == "mesh":
+            return [(a, b) for at, a in enumerate(self.peers) for b in self.peers[at + 1 :]]
+        return [
+            (peer, server)
+            for peer in self.peers
+            for server in self.servers
+            if peer.index < self.plan.bridges or peer.index % 2 == server.index
+        ]
+
+    # -- the run ---------------------------------------------------------------------------------------------
+
+    def run(self) -> SimResult:
+        """Run the schedule, heal, come to rest, and look.
+
+        Raises:
+            SimFailure: A promise was broken, or the code under test raised.
+        """
+        try:
+            self._run()
+        except Exception as error:
+            rule = error.rule if isinstance(error, Violation) else type(error).__name__
+            raise SimFailure(
+                self.plan,
+                rule,
+                str(error) if isinstance(error, Violation) else with_place(error),
+                self.command(),
+                [f"{when:9.3f} {kind} {detail}" for when, kind, detail in self.trace[-SHOWN:]],
+            ) from error
+        finally:
+            self._close()
+        return SimResult(self.plan, self.stats, self._digest(), self.clock.now)
+
+    def command(self) -> str:
+        """The command that runs this world again."""
+        return f"python -m weft.testing.sim --seed {self.plan.seed}{self._options}"
+
+    def _run(self) -> None:
+        for node in self.nodes:
+            node.start()
+            self.touched(node)
+        for link in self.links:
+            link.dial_soon()
+        for action in self.plan.actions:
+            self.clock.at(action.time, act, self, action)
+        self._advance(self.plan.duration)
+        self._heal()
+        self._settle()
+        if not self.plan.ordered and self.stats.faults["drop"]:
+            self._close_gaps()
+            self._settle()
+        self._watch()
+        for oracle in self._oracles:
+            oracle.end(self)
+
+    def _advance(self, until: float) -> None:
+        for _ in range(_MOST_CALLS):
+            if not self.clock.step(until):
+                return
+        raise Violation("P7 quiet", f"more than {_MOST_CALLS} events before second {until:.0f}")
+
+    def _heal(self) -> None:
+        self.note("heal", "")
+        self.healed = True
+        self.weather.heal()
+        for server in self.servers:
+            if not server.alive:
+                server.start()
+        for peer in self.peers:
+            if not peer.alive:
+                peer.restart(empty=False)
+            self.touched(peer)
+        for link in self.links:
+            link.dial_soon()
+        self.busy(self.clock.now)
+
+    def _close_gaps(self) -> None:
+        """Have every peer write once more, which shows to the others what of its writes they have missed."""
+        for peer in self.peers:
+            peer.speak()
+            self.touched(peer)
+        self._settle()
+        self._standard.gaps_closed(self)
+        # A lost deletion leaves no gap: only a handshake brings it, as it sends everything deleted.
+        for link in self.links:
+            if link.connection is not None:
+                link.connection.sever()
+
+    def _settle(self) -> None:
+        deadline = self.clock.now + _TO_SETTLE
+        allowed = self.stats.sent + _MESSAGES_TO_SETTLE
+        while self.clock.now < deadline:
+            self._advance(self.clock.now + 0.5)
+            if self.stats.sent > allowed:
+                raise Violation("P7 quiet", f"{_MESSAGES_TO_SETTLE} messages after healing, and no end")
+            if self.clock.now > self._busy_until + _SETTLED and all(link.is_up for link in self.links):
+                return
+        raise Violation("P7 quiet", f"no rest {_TO_SETTLE:.0f} s after healing")
+
+    def _watch(self) -> None:
+        self._quiet = True
+        self._advance(self.clock.now + _WATCH)
+        allowed = _RENEWALS * (len(self.peers) + 1) * 2 * len(self.links)
+        if self._heard_in_quiet.total() > allowed:
+            raise Violation("P7 quiet", f"{dict(self._heard_in_quiet)} in {_WATCH:.0f} s without an edit")
+
+    def _close(self) -> None:
+        for node in self.nodes:
+            if node.alive:
+                node.crash()
+
+    def _digest(self) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        for when, kind, detail in self.trace:
+            digest.update(f"{when:.9f} {kind} {detail}\n".encode())
+        tables, values = self.peers[0].store.get_content()
+        digest.update(json.dumps([tables, values], sort_keys=True).encode())
+        return digest.hexdigest()
+
+    # -- what the parts of the world report --------------------------------------------------------------
+
+    def note(self, kind: str, detail: str) -> None:
+        """Enter something into the trace."""
+        self.trace.append((self.clock.now, kind, detail))
+
+    def fault(self, kind: str, detail: str) -> None:
+        """Count a fault."""
+        self.stats.faults[kind] += 1
+        self.trace.append((self.clock.now, kind, detail))
+
+    def busy(self, until: float) -> None:
+        """Note that something is under way until a moment."""
+        self._busy_until = max(self._busy_until, until)
+
+    def sent(self, connection: SimConnection, sender: SimNode, data: bytes) -> None:
+        """Look at a message that leaves."""
+        kind = describe(data)
+        self.note("sent", f"{kind} {sender.name} {connection.link.name}")
+        if kind not in SMALL_TALK:
+            self.busy(self.clock.now)
+            if self._quiet:
+                raise Violation("P7 quiet", f"{sender.name} sends {kind} to {connection.other(sender).name}")
+        elif self._quiet:
+            self._heard_in_quiet[kind] += 1
+
+    def delivered(self, connection: SimConnection, node: SimNode, kind: str) -> None:
+        """Look at a message that has arrived."""
+        self.stats.delivered += 1
+        self.note("delivered", f"{kind} {node.name} {connection.link.name}")
+
+    def touched(self, node: SimNode) -> None:
+        """Look at a node in which something has happened."""
+        if not node.alive:
+            return
+        if isinstance(node, SimPeer):
+            for oracle in self._oracles:
+                oracle.step(self, node)
+        self.woke(node)
+
+    def woke(self, node: SimNode) -> None:
+        """Have time pass for a node when its sessions are due."""
+        due = node.next_due()
+        if due is not None:
+            # In a microsecond at the earliest: clocks are floats, and a rounding may miss a moment.
+            node.wake_in(max(1e-6, due - node.now))

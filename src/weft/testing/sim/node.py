@@ -1,0 +1,223 @@
+"""The nodes of a simulation: production parts, with a network made of function calls around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft._codecs.yjs.lib0 import Writer
+from weft.documents.yjs.document import YDocument, create_doc
+from weft.protocols.awareness.states import Awareness
+from weft.protocols.ysync.session import (
+    AwarenessChanged,
+    Denied,
+    Flushed,
+    FlushLost,
+    Send,
+    Synced,
+    YSyncSession,
+)
+from weft.testing.sim.links import SMALL_TALK, describe
+from weft.testing.sim.result import Violation
+from weft.testing.sim.scheduler import dice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pycrdt import Doc
+
+    from weft.protocols.awareness.states import AwarenessChange
+    from weft.protocols.ysync.session import Effect
+    from weft.testing.sim.links import SimConnection
+    from weft.testing.sim.net import SimNet
+
+__all__ = ["SimNode"]
+
+_LOWEST_CLIENT, _HIGHEST_CLIENT = 1 << 28, (1 << 32) - 1
+
+
+class SimNode:
+    """Something with a document, awareness, sessions and a clock of its own.
+
+    Attributes:
+        name: ``p0``, ``p1``, … and ``s0``, ``s1``.
+        index: The number in the name.
+        alive: Whether it runs; while it does, the attributes below are set.
+        document: The hub of its document.
+        awareness: Its awareness.
+        sessions: By connection.
+    """
+
+    role: Literal["client", "server"] = "client"
+
+    document: YDocument
+    awareness: Awareness
+
+    def __init__(self, net: SimNet, name: str, index: int, seed: int) -> None:
+        self.net = net
+        self.name = name
+        self.index = index
+        self.random = dice(seed)
+        self.alive = False
+        self.lives = 0
+        self.sessions: dict[SimConnection, YSyncSession] = {}
+        self._clock_offset = self.random.uniform(0, 1_000_000)
+        self._wake_at = float("inf")
+        self._ends: list[Callable[[], None]] = []
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """The node's own monotonic clock, in seconds."""
+        return self.net.clock.now + self._clock_offset
+
+    @property
+    def life(self) -> tuple[str, int]:
+        """Name and number of the present life, as the ledger knows it."""
+        return self.name, self.lives
+
+    def start(self) -> None:
+        """Come to life with a new document and a new client id."""
+        self.alive = True
+        self.lives += 1
+        self._wake_at = float("inf")
+        self._doc, self.document = self.make_document()  # both held: the hub's reference is weak
+        self.awareness = self.make_awareness()
+        self._restore()
+        self._ends = [self.document.subscribe(self.heard), self.awareness.observe(self._awareness_changed)]
+        self.net.woke(self)
+
+    def crash(self) -> None:
+        """Be gone from one moment to the next: nothing is sent, nothing is saved."""
+        self.alive = False
+        for end in self._ends:
+            end()
+        self._ends = []
+        sessions, self.sessions = self.sessions, {}
+        for connection in sessions:
+            connection.crashed(self)
+        self._forget()
+
+    def leap(self, seconds: float) -> None:
+        """Have the node's clock jump ahead."""
+        self._clock_offset += seconds
+        self.wake_in(0.0)
+
+    def _restore(self) -> None:
+        """Load what was saved, and start what a document needs."""
+
+    def _forget(self) -> None:
+        """Let go of what :meth:`_restore` started."""
+
+    # -- parts, to be replaced by tests of the simulation itself ---------------------------------------
+
+    def make_document(self) -> tuple[Doc[Any], YDocument]:
+        """Make the node's document, with a client id that nobody has had, and its hub."""
+        doc = create_doc(client_id=self.random.randint(_LOWEST_CLIENT, _HIGHEST_CLIENT))
+        return doc, YDocument.of(doc)
+
+    def make_awareness(self) -> Awareness:
+        """Make the node's awareness."""
+        return Awareness(self._doc.client_id, limits=self.net.limits)
+
+    def make_session(self, connection: SimConnection) -> YSyncSession:
+        """Make the session of a new connection."""
+        del connection
+        return YSyncSession(self.document, role=self.role, awareness=self.awareness, limits=self.net.limits)
+
+    # -- connections -----------------------------------------------------------------------------------
+
+    def connected(self, connection: SimConnection) -> None:
+        """Greet the other end."""
+        session = self.sessions[connection] = self.make_session(connection)
+        self.perform(connection, session.connected(self.now))
+        self.net.touched(self)
+
+    def deliver(self, connection: SimConnection, data: bytes) -> None:
+        """Take in one message."""
+        session = self.sessions.get(connection)
+        if session is None:
+            return
+        kind = describe(data)
+        self.net.delivered(connection, self, kind)
+        self.perform(connection, session.receive(data, self.now))
+        if kind in SMALL_TALK:
+            self.net.woke(self)
+        else:
+            self.net.touched(self)
+
+    def disconnected(self, connection: SimConnection) -> None:
+        """Learn that a connection is over."""
+        session = self.sessions.pop(connection, None)
+        if session is not None:
+            self.perform(connection, session.disconnected(self.now))
+            self.net.touched(self)
+
+    def perform(self, connection: SimConnection, effects: Sequence[Effect]) -> None:
+        """Do what a session asks for."""
+        for effect in effects:
+            match effect:
+                case Send():
+                    self.send(connection, effect)
+                case Flushed():
+                    self.flushed(connection, effect.token)
+                case FlushLost():
+                    self.flush_lost(connection, effect.tokens)
+                case Synced():
+                    self.net.note("synced", f"{self.name} {connection.link.name}")
+                case AwarenessChanged():
+                    pass  # awareness has told _awareness_changed
+                case Denied():
+                    raise Violation("denied", f"{self.name} is denied: {effect.reason}")
+
+    def send(self, connection: SimConnection, effect: Send) -> None:
+        """Put a message on its way."""
+        connection.send(self, effect.data)
+
+    def flushed(self, connection: SimConnection, token: int) -> None:
+        """Learn that the other end has everything written before the flush was asked for."""
+
+    def flush_lost(self, connection: SimConnection, tokens: Sequence[int]) -> None:
+        """Learn that these will not be answered."""
+
+    def heard(self, update: bytes, origin: object | None) -> None:
+        """Pass an update that has entered the document on to every session but its own."""
+        for connection, session in tuple(self.sessions.items()):
+            if session is not origin:
+                self.perform(connection, session.local_update(update))
+
+    def _awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
+        """Pass a change of awareness on to every session but its own."""
+        message = Writer().uint(1).bytes(self.awareness.encode(change.ids)).finish()
+        for connection, session in tuple(self.sessions.items()):
+            if session is not origin:
+                self.send(connection, Send(message))
+
+    def next_due(self) -> float | None:
+        """When time next matters, by the node's own clock; ``None`` where it does not."""
+        dues = [
+            self.awareness.next_tick(),
+            *(session.next_tick(self.now) for session in self.sessions.values()),
+        ]
+        return min((due for due in dues if due is not None), default=None)
+
+    # -- time ------------------------------------------------------------------------------------------
+
+    def wake_in(self, seconds: float) -> None:
+        """Have time pass for the sessions in a moment."""
+        when = self.net.clock.now + seconds
+        if when < self._wake_at:
+            self._wake_at = when
+            self.net.clock.at(when, self._wake, when, self.lives)
+
+    def _wake(self, when: float, life: int) -> None:
+        if not self.alive or life != self.lives or when != self._wake_at:
+            return
+        self._wake_at = float("inf")
+        if self.net.weather.is_frozen(self):
+            self.wake_in(0.5)
+            return
+        self.awareness.tick(self.now)
+        for connection, session in tuple(self.sessions.items()):
+            self.perform(connection, session.tick(self.now))
+        self.net.woke(self)

@@ -1,0 +1,230 @@
+"""A server: one room, its log on a disk that is slow and forgets what it was not told to keep."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+from pycrdt import Doc, get_update
+
+from weft.documents.yjs.document import YDocument, create_doc
+from weft.documents.yjs.log import build_document, compact_updates
+from weft.testing.sim.node import SimNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pycrdt import TransactionEvent
+
+    from weft.protocols.ysync.session import Send
+    from weft.testing.sim.links import SimConnection
+    from weft.testing.sim.net import SimNet
+
+__all__ = ["SimDisk", "SimServer"]
+
+
+_COMPACTIONS = 0.3  # share of starts before which the log is compacted
+
+
+class SimDisk:
+    """A log of updates of which a crash leaves what has been synced.
+
+    Attributes:
+        log: Updates, oldest first.
+        durable: How many of them a crash leaves.
+        taken: How many were ever appended.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[bytes] = []
+        self.durable = 0
+        self.taken = 0
+
+    def append(self, update: bytes) -> None:
+        """Take in an update; it is not durable yet."""
+        self.log.append(update)
+        self.taken += 1
+
+    def sync(self) -> None:
+        """Make everything durable."""
+        self.durable = len(self.log)
+
+    def crash(self) -> None:
+        """Forget what was not durable."""
+        self.taken -= len(self.log) - self.durable
+        del self.log[self.durable :]
+
+    @property
+    def kept(self) -> int:
+        """How many of the updates ever appended are durable."""
+        return self.taken - (len(self.log) - self.durable)
+
+    def compact(self) -> None:
+        """Replace what is durable by less that means the same."""
+        durable = self.log[: self.durable]
+        compacted = compact_updates(durable)
+        if compacted is None:
+            return
+        kept = [update for at, update in enumerate(durable) if at in compacted.kept]
+        self.log[: self.durable] = [compacted.snapshot, *kept]
+        self.durable = 1 + len(kept)
+
+
+class SimServer(SimNode):
+    """A server that relays and stores what it receives, as received.
+
+    It does what a room of ``weft.server`` does, without its tasks: the protocol sessions, the hub, the rules
+    of what is stored and relayed, and compaction are the same code.
+    """
+
+    role = "server"
+
+    def __init__(self, net: SimNet, name: str, index: int, seed: int) -> None:
+        super().__init__(net, name, index, seed)
+        self.disk = SimDisk()
+        self._outboxes: dict[SimConnection, deque[tuple[bytes, int]]] = {}
+        self._syncing = False
+
+    def make_document(self) -> tuple[Doc[Any], YDocument]:
+        """Make the document out of the log."""
+        return build_document(self.disk.log)
+
+    def start(self) -> None:
+        """Load what the disk has kept."""
+        self._outboxes = {}
+        self._syncing = False
+        if self.random.random() < _COMPACTIONS:
+            self.disk.compact()
+        super().start()
+
+    def crash(self) -> None:
+        """Lose what the disk has not written."""
+        super().crash()
+        self.disk.crash()
+
+    # -- what is stored and relayed ---------------------------------------------------------------------
+
+    def heard(self, update: bytes, origin: object | None) -> None:
+        """Store an update and relay it to everybody but the sender."""
+        self.keep(update)
+        self.relay(update, origin)
+
+    def keep(self, update: bytes) -> None:
+        """Hand an update to the disk, which takes its time."""
+        self.disk.append(update)
+        if not self._syncing:
+            self._syncing = True
+            slowness = self.net.weather.rates.disk
+            delay = self.random.uniform(0, slowness) if slowness else 0.0
+            self.net.clock.after(delay, self._sync, self.lives)
+            self.net.busy(self.net.clock.now + delay)
+
+    def relay(self, update: bytes, origin: object | None) -> None:
+        """Pass an update on."""
+        super().heard(update, origin)
+
+    def _sync(self, life: int) -> None:
+        if not self.alive or life != self.lives:
+            return
+        if self.net.weather.is_frozen(self):
+            self.net.clock.after(0.5, self._sync, life)
+            return
+        self._syncing = False
+        self.disk.sync()
+        for connection in tuple(self._outboxes):
+            self._drain(connection)
+
+    # -- what leaves, in order -------------------------------------------------------------------------
+
+    def connected(self, connection: SimConnection) -> None:
+        """Greet a client."""
+        self._outboxes[connection] = deque()
+        super().connected(connection)
+
+    def disconnected(self, connection: SimConnection) -> None:
+        """Let a client go."""
+        self._outboxes.pop(connection, None)
+        super().disconnected(connection)
+
+    def send(self, connection: SimConnection, effect: Send) -> None:
+        """Put a message on its way, an acknowledgement only when the disk has what it acknowledges."""
+        outbox = self._outboxes.get(connection)
+        if outbox is not None:
+            outbox.append((effect.data, self.ticket() if effect.after_stored else 0))
+            self._drain(connection)
+
+    def ticket(self) -> int:
+        """What must be durable before an answer given now may leave."""
+        return self.disk.taken
+
+    def _drain(self, connection: SimConnection) -> None:
+        outbox = self._outboxes[connection]
+        while outbox and outbox[0][1] <= self.disk.kept:
+            connection.send(self, outbox.popleft()[0])
+
+
+class EventServer(SimServer):
+    """A server that does what it must not: it stores and relays the binding's update event.
+
+    The event lacks structs that were waiting for a gap to close, so writes are lost. It
+    is the harness's own proof that a simulation of enough seeds finds that.
+    """
+
+    def make_document(self) -> tuple[Doc[Any], YDocument]:
+        """Make the document, with a hub of the kind that has this fault."""
+        doc = create_doc()
+        for update in self.disk.log:
+            doc.apply_update(update)
+        self._hub = _EventHub(doc)
+        return doc, cast("YDocument", self._hub)
+
+    def crash(self) -> None:
+        """End the observation, too."""
+        self._hub.close()
+        super().crash()
+
+
+class _EventHub:
+    """As much of a ``YDocument`` as a server needs, with events in the place of what was received.
+
+    What arrives goes to the binding as it is, and the binding alone is asked for gaps.
+    """
+
+    def __init__(self, doc: Doc[Any]) -> None:
+        self.doc = doc
+        self._subscribers: list[Callable[[bytes, object | None], None]] = []
+        self._events: list[bytes] = []
+        self._gapped: list[bytes] = []
+        self._observation = doc.observe(self._changed)
+
+    def close(self) -> None:
+        self.doc.unobserve(self._observation)
+
+    def _changed(self, event: TransactionEvent) -> None:
+        self._events.append(bytes(event.update))
+
+    def apply(self, update: bytes, *, origin: object, spans: object = None) -> bool:
+        del spans
+        self.doc.apply_update(update)
+        events, self._events[:] = tuple(self._events), ()
+        for event in events:
+            for callback in tuple(self._subscribers):
+                callback(event, origin)
+        self._gapped.append(update)
+        return self.is_waiting
+
+    @property
+    def is_waiting(self) -> bool:
+        state = self.doc.get_state()
+        self._gapped = [update for update in self._gapped if get_update(update, state)[0] != 0]
+        return bool(self._gapped)
+
+    def subscribe(self, callback: Callable[[bytes, object | None], None]) -> Callable[[], None]:
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def state_vector(self) -> bytes:
+        return self.doc.get_state()
+
+    def diff(self, state_vector: bytes) -> bytes:
+        return self.doc.get_update(state_vector)

@@ -1,0 +1,67 @@
+"""Automerge's sync messages: what the binding sends is read, what would end the process is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.amdocs import numbered_document
+from weft._codecs.automerge.leb128 import write_uint
+from weft._codecs.automerge.sync_message import parse_sync_message
+from weft.documents.automerge.binding import ROOT, ScalarType
+from weft.documents.automerge.document import AutomergeDocument
+from weft.errors import RemoteProtocolError
+
+
+def _written(number: int, changes: int) -> AutomergeDocument:
+    document = numbered_document(number)
+    for value in range(changes):
+        with document.transaction() as transaction:
+            transaction.put(ROOT, "a", ScalarType.Int, value)
+    return document
+
+
+def _filtered(*filters: bytes) -> bytes:
+    """A message of a peer without heads that has what these filters say."""
+    filters = tuple(b"\0" + write_uint(len(bloom)) + bloom for bloom in filters)
+    return b"\x42\0\0" + write_uint(len(filters)) + b"".join(filters) + b"\0"
+
+
+def _bloom(entries: int, bits: int, probes: int, size: int) -> bytes:
+    return write_uint(entries) + write_uint(bits) + write_uint(probes) + b"\xff" * size
+
+
+@pytest.mark.parametrize("changes", [0, 1, 200])
+def test_what_the_binding_says_of_many_changes_is_read(changes: int) -> None:
+    one, other = _written(1, changes), _written(2, 3)
+    message = one.generate_sync_message(one.new_sync_state())
+    assert message is not None
+    assert parse_sync_message(message).heads == one.heads
+    assert other.receive_sync_message(other.new_sync_state(), message) == one.heads
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        [_bloom(1, 8, 2**32 - 1, 1)],  # 16 GB of probes: the binding aborts the process
+        [_bloom(1, 8, 10**6, 1)],
+        [_bloom(1, 0, 7, 0)],  # a division by zero
+        [_bloom(1, 2**31, 7, 0)],
+        [_bloom(1, 10, 7, 3)],
+        [_bloom(2**32 - 1, 2**32 - 1, 7, 4)],
+        [b"\x01"],
+        [b""] * 1000,
+    ],
+)
+def test_a_filter_that_the_binding_could_not_bear_is_refused_and_nobody_suffers(filters: list[bytes]) -> None:
+    document, other = _written(1, 2), AutomergeDocument()
+    with pytest.raises(RemoteProtocolError):
+        document.receive_sync_message(document.new_sync_state(), _filtered(*filters))
+    assert not other.apply_changes(document.changes_since(()))
+    assert other.heads == document.heads
+
+
+def test_filters_of_nothing_are_what_a_new_peer_sends() -> None:
+    document = _written(1, 2)
+    state = document.new_sync_state()
+    assert document.receive_sync_message(state, _filtered(b"", _bloom(0, 10, 7, 0))) == ()
+    assert document.generate_sync_message(state)

@@ -1,0 +1,60 @@
+"""Compacting an Automerge document's log by the document that is in memory."""
+
+from __future__ import annotations
+
+from support.repoclient import put, read
+from weft.documents.automerge.log_compaction import LogBook
+from weft.mirrors import AutomergeDocument
+
+
+def written(document: AutomergeDocument, book: LogBook | None = None, **cells: int) -> bytes:
+    """Write into a document; the row that is appended for it."""
+    before = document.heads
+    put(document, **cells)
+    row = b"".join(document.changes_since(before))
+    if book is not None:
+        book.note(row)
+    return row
+
+
+def test_the_saved_document_stands_for_the_rows_noted_before_and_for_no_others() -> None:
+    document = AutomergeDocument()
+    rows = [written(document, a=number) for number in range(5)]
+    book = LogBook(document, rows)
+    rows += [written(document, book, b=number) for number in range(5)]
+    compactor = book.compactor()
+    later = [written(document, book, c=1), written(document, book, c=2)]  # while storage is at work
+    compacted = compactor([*rows, *later])
+    assert compacted is not None
+    assert compacted.kept == {10, 11}
+    assert read(AutomergeDocument(compacted.snapshot)) == {"a": 4, "b": 4}
+    left = [compacted.snapshot, *later]
+    assert AutomergeDocument.from_rows(left).heads == document.heads
+    # And again, with what the first left.
+    more = written(document, book, d=1)
+    compacted = book.compactor()([*left, more])
+    assert compacted is not None
+    assert compacted.kept == frozenset()
+    assert AutomergeDocument(compacted.snapshot).heads == document.heads
+
+
+def test_a_row_that_the_document_has_not_taken_in_stays() -> None:
+    document, another = AutomergeDocument(), AutomergeDocument()
+    rows = [written(document, a=number) for number in range(3)]
+    strange = written(another, x=1)
+    compacted = LogBook(document, rows).compactor()([rows[0], strange, rows[1]])
+    assert compacted is not None
+    assert compacted.kept == {1}
+    assert LogBook(document, rows).compactor()([strange, rows[0]]) is None
+
+
+def test_rows_that_wait_for_others_stay() -> None:
+    source = AutomergeDocument()
+    rows = [written(source, a=number) for number in range(5)]
+    del rows[2]  # what comes after it waits
+    document = AutomergeDocument.from_rows(rows)
+    assert read(document) == {"a": 1}
+    compacted = LogBook(document, rows).compactor()(rows)
+    assert compacted is not None
+    assert compacted.kept == {2, 3}
+    assert read(AutomergeDocument(compacted.snapshot)) == {"a": 1}

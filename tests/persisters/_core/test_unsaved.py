@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.edits import apply_edits, edits
+from weft.persisters._core.unsaved import Dirty, merge
+from weft.store import Store
+
+
+def journalled(store: Store) -> Dirty:
+    dirty = Dirty()
+    store.add_did_finish_transaction_listener(
+        lambda _: dirty.note(*store._stored_changes(), *store._removed())
+    )
+    return dirty
+
+
+def copied(store: Store) -> Any:
+    return store.get_tables(), store.get_values()
+
+
+@given(edits(), st.lists(edits(max_size=4), max_size=6))
+def test_the_changes_of_a_journal_make_the_old_content_the_new(before: Any, transactions: Any) -> None:
+    store = apply_edits(Store(), before)
+    place = copied(store)
+    dirty = journalled(store)
+    for transaction in transactions:
+        apply_edits(store, transaction)
+    merge(place, dirty.changes(store._tables, store._values))
+    assert place == store.get_content()
+
+
+@given(edits())
+def test_everything_writes_all_and_deletes_nothing_unasked(made: Any) -> None:
+    store = apply_edits(Store(), made)
+    place: Any = ({"a": {"a": {"other": 1}}, "other": {"r": {"c": 1}}}, {"other": 1})
+    merge(place, Dirty(everything=True).changes(store._tables, store._values))
+    assert place[0]["other"] == {"r": {"c": 1}}
+    assert place[0]["a"]["a"]["other"] == 1
+    for table_id, table in store.get_tables().items():
+        for row_id, row in table.items():
+            assert row.items() <= place[0][table_id][row_id].items()
+
+
+def test_a_row_deleted_as_a_row_takes_what_was_never_loaded_with_it_and_an_emptied_one_does_not() -> None:
+    store = Store().set_tables({"t": {"deleted": {"a": 1}, "emptied": {"a": 1}}})
+    dirty = journalled(store)
+    store.del_row("t", "deleted")
+    store.del_cell("t", "emptied", "a")
+    place: Any = ({"t": {"deleted": {"a": 1, "b": 2}, "emptied": {"a": 1, "b": 2}}}, {})
+    merge(place, dirty.changes(store._tables, store._values))
+    assert place == ({"t": {"emptied": {"b": 2}}}, {})
+
+
+def test_what_is_made_and_removed_in_one_transaction_deletes_nothing() -> None:
+    store = Store().set_tables({"t": {"r": {"a": 1}}})
+    dirty = journalled(store)
+    with store.transaction():
+        store.set_cell("t", "r", "a", 2)
+        store.set_row("t", "new", {"a": 1}).del_row("t", "new")
+        store.set_table("u", {"r": {"a": 1}}).del_table("u")
+    place: Any = ({"t": {"r": {"a": 1}, "new": {"b": 1}}, "u": {"other": {"b": 1}}}, {})
+    merge(place, dirty.changes(store._tables, store._values))
+    assert place == ({"t": {"r": {"a": 2}, "new": {"b": 1}}, "u": {"other": {"b": 1}}}, {})
+
+
+def test_foreign_pieces_that_are_no_tables_or_rows_give_way() -> None:
+    place: Any = ({"t": 5, "u": {"r": None, "kept": 6}}, {})
+    merge(place, ({"t": {"r": {"c": 1}}, "u": {"r": {"c": 2}}}, {}, 1))
+    assert place == ({"t": {"r": {"c": 1}}, "u": {"r": {"c": 2}, "kept": 6}}, {})

@@ -1,0 +1,182 @@
+"""How rooms come and go, with real clients over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from support.servers import FaultyStorage, eventually, serving
+from support.storage_suite import write_updates
+from support.yclient import YClient
+from weft.documents.yjs.document import create_doc
+from weft.errors import StorageError
+from weft.server._core.settings import RoomSettings
+from weft.server.storage import MemoryRoomStorage
+
+# Opening
+
+if TYPE_CHECKING:
+    import pytest
+
+    from weft.server.ysync.room import Room
+
+
+async def test_two_hundred_clients_in_one_tick_are_all_greeted_and_the_room_is_loaded_once() -> None:
+    storage = FaultyStorage()
+    for update in write_updates(create_doc(), 50):
+        storage.append("fresh", update)
+    storage.loading.clear()
+    async with serving(storage=storage) as server, contextlib.AsyncExitStack() as stack:
+        clients = [YClient(server.url, "fresh") for _ in range(200)]
+        await asyncio.gather(*(stack.enter_async_context(client) for client in clients))
+        await eventually(lambda: server.connections == 200)
+        storage.loading.set()
+        await asyncio.gather(*(client.synced() for client in clients))
+        assert storage.loads == {"fresh": 1}
+        assert len(server.rooms) == 1
+        for client in clients:
+            assert client.step1 == 1
+            assert len(client.content) == 50
+
+
+async def test_nothing_is_answered_before_the_room_is_loaded() -> None:
+    storage = FaultyStorage()
+    storage.append("room", write_updates(create_doc(), 1)[0])
+    storage.loading.clear()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        await eventually(lambda: storage.loads == {"room": 1})
+        async with YClient(server.url, "other") as other:  # a room that hangs is not the others' trouble
+            pass
+        assert client.frames == other.frames == []
+        storage.loading.set()
+        await client.wait_for(k0=0)
+        assert client.frames[0][:2] == b"\0\0"
+
+
+async def test_a_room_that_cannot_be_loaded_refuses_and_the_next_client_tries_again() -> None:
+    storage = FaultyStorage()
+    storage.append("room", write_updates(create_doc(), 1)[0])
+    storage.refuse_loads = StorageError("the disk is on fire")
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as one, YClient(server.url, "room") as two:
+            assert await one.wait_closed() == 1013
+            assert await two.wait_closed() == 1013
+            assert one.frames == two.frames == []
+        assert len(server.rooms) == 0
+        storage.refuse_loads = None
+        async with YClient(server.url, "room") as client:
+            await client.wait_for(k0=0)
+
+
+async def test_a_room_with_something_that_is_no_update_is_not_opened_and_not_overwritten() -> None:
+    storage = MemoryRoomStorage()
+    storage.append("room", b"no update")
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            assert await client.wait_closed() == 1013
+        assert await storage.load("room") == [b"no update"]
+
+
+async def test_a_client_that_leaves_while_the_room_is_loading_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = FaultyStorage()
+    storage.loading.clear()
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            await eventually(lambda: storage.loads == {"room": 1})
+            client.cut()
+        storage.loading.set()
+        await eventually(lambda: len(server.rooms) == 0)
+    assert not caplog.records
+
+
+# Forgetting
+
+
+async def test_an_empty_room_is_stored_and_then_forgotten() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            await client.synced()
+            storage.writing.clear()
+            await client.set(x=1)
+            await eventually(lambda: storage._ticket == 1)
+        await eventually(lambda: server.connections == 0)
+        async with YClient(server.url, "other"):
+            pass
+        assert server.rooms.get("room") is not None  # not before it is stored
+        storage.writing.set()
+        await eventually(lambda: len(server.rooms) == 0)
+        async with YClient(server.url, "room") as client:
+            await client.wait_for(x=1)
+        assert storage.loads["room"] == 2
+
+
+async def test_who_comes_back_in_time_finds_the_room_in_memory() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage, settings=RoomSettings(unload_delay=60)) as server:
+        for number in range(5):
+            async with YClient(server.url, "room") as client:
+                await client.synced()
+                await client.set(**{f"k{number}": number})
+                await client.flush()
+        assert storage.loads == {"room": 1}
+
+
+async def test_who_comes_while_the_room_is_being_stored_keeps_it() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            await client.synced()
+            storage.writing.clear()
+            await client.set(x=1)
+            await eventually(lambda: storage._ticket == 1)
+        room = server.rooms.get("room")
+        assert room is not None
+        await eventually(lambda: server.rooms._entries["room"].unloading is not None)
+        async with YClient(server.url, "room", greet=False) as back:
+            await back.wait(lambda: back.step1 == 1)
+            storage.writing.set()
+            await back.flush()
+            assert back.content == {"x": 1}
+            assert server.rooms.get("room") is room
+        assert storage.loads == {"room": 1}
+        await eventually(lambda: len(server.rooms) == 0)
+
+
+async def test_joining_and_leaving_many_times_leaves_nothing_behind() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server:
+        for round_ in range(12):
+            async with contextlib.AsyncExitStack() as stack:
+                clients = [YClient(server.url, f"room{at % 3}") for at in range(6)]
+                await asyncio.gather(*(stack.enter_async_context(client) for client in clients))
+                await clients[0].set(**{f"k{round_}": round_})
+                clients[1].cut()
+        await eventually(lambda: len(server.rooms) == 0)
+        assert server.connections == 0
+        assert server.rooms._leaving == set()
+        async with YClient(server.url, "room0") as client:
+            await client.synced()
+            assert len(client.content) == 12
+
+
+async def test_a_forgotten_room_is_garbage() -> None:
+    import gc
+    import weakref
+
+    async with serving() as server:
+        async with YClient(server.url, "room") as client:
+            await client.set(x=1)
+            await client.flush()
+            room = server.rooms.get("room")
+            assert room is not None
+            ghost: weakref.ref[Room] = weakref.ref(room)
+            document = weakref.ref(room.document)
+            del room
+        await eventually(lambda: len(server.rooms) == 0)
+        gc.collect()
+        assert ghost() is None
+        assert document() is None

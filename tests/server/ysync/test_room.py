@@ -1,0 +1,445 @@
+"""What a room does with what its clients send, over real sockets."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pycrdt import Doc, Map
+
+from support.servers import FaultyStorage, eventually, serving
+from support.storage_suite import write_updates
+from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, update_frame
+from weft.documents.yjs.document import create_doc
+from weft.errors import StorageError
+from weft.server._core.settings import RoomSettings
+from weft.server.sqlite import SqliteRoomStorage
+from weft.server.storage import MemoryRoomStorage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weft.documents.compaction import Compactor
+    from weft.server.ysync.room import Room
+
+
+# Relaying and storing
+
+
+async def test_received_bytes_are_relayed_and_stored_as_they_came() -> None:
+    storage = MemoryRoomStorage()
+    async with (
+        serving(storage=storage) as server,
+        YClient(server.url, "room") as one,
+        YClient(server.url, "room") as two,
+    ):
+        await two.synced()
+        sent = [await one.set(**{f"k{number}": number}) for number in range(20)]
+        await two.wait_for(k19=19)
+        assert [frame for frame in two.frames if frame[:2] == b"\0\2"] == [
+            update_frame(update) for update in sent
+        ]
+        assert await storage.load("room") == sent
+
+
+async def test_out_of_order_updates_reach_storage_and_every_client_whole() -> None:
+    """The case in which the binding's own event loses structs: all orders of four updates."""
+    updates = write_updates(create_doc(client_id=7), 4)
+    expected = {f"k{number}": float(number) for number in range(4)}
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server:
+        for at, order in enumerate(itertools.permutations(updates)):
+            async with YClient(server.url, f"r{at}") as reader, YClient(server.url, f"r{at}") as sender:
+                await reader.synced()
+                for update in order:
+                    await sender.send(update_frame(update))
+                await sender.flush()
+                await reader.flush()
+                assert reader.content == expected
+                async with YClient(server.url, f"r{at}") as late:
+                    await late.synced()
+                    assert late.content == expected
+            doc: Doc[Any] = Doc()
+            root = doc.get("m", type=Map)
+            for update in await storage.load(f"r{at}"):
+                doc.apply_update(update)
+            assert root.to_py() == expected
+
+
+async def test_a_gap_makes_the_server_ask_at_once() -> None:
+    async with serving() as server, YClient(server.url, "room") as client:
+        await client.synced()
+        await client.wait(lambda: client.step1 == 1)
+        client.write(a=1)  # never sent
+        await client.set(b=2)
+        await client.wait(lambda: client.step1 == 2)
+        async with YClient(server.url, "room") as other:
+            await other.wait_for(a=1, b=2)
+
+
+async def test_who_joins_during_a_gap_gets_what_waits_and_later_what_it_waits_for() -> None:
+    updates = write_updates(create_doc(client_id=7), 3)
+    async with serving() as server, YClient(server.url, "room") as sender:
+        await sender.send(update_frame(updates[0]))
+        await sender.send(update_frame(updates[2]))
+        await sender.flush()
+        async with YClient(server.url, "room") as reader:
+            await reader.synced()
+            await sender.send(update_frame(updates[1]))
+            await reader.wait_for(k0=0, k1=1, k2=2)
+
+
+async def test_what_waits_for_a_gap_survives_a_restart() -> None:
+    updates = write_updates(create_doc(client_id=7), 3)
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as sender:
+        await sender.send(update_frame(updates[0]))
+        await sender.send(update_frame(updates[2]))
+        await sender.flush()
+    async with (
+        serving(storage=storage) as server,
+        YClient(server.url, "room") as reader,
+        YClient(server.url, "room") as sender,
+    ):
+        await reader.synced()
+        await sender.send(update_frame(updates[1]))
+        await reader.wait_for(k0=0, k1=1, k2=2)
+
+
+async def test_a_sender_hears_no_echo() -> None:
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as two:
+        await two.synced()
+        await one.set(x=1)
+        await two.wait_for(x=1)
+        await one.flush()
+        assert [frame for frame in one.frames if frame[:2] == b"\0\2"] == []
+
+
+async def test_what_brings_nothing_new_is_neither_stored_nor_relayed() -> None:
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as reader:
+        await reader.synced()
+        async with YClient(server.url, "room") as writer:
+            await writer.set(x=1)
+            await writer.set(y=1)
+            del writer.map["x"]
+            await writer.send(step2_frame(writer.doc.get_update()))
+            await writer.flush()
+            stored = await storage.load("room")
+            await reader.flush()
+            frames = len(reader.frames)
+            # A client that reconnects sends at least its delete set.
+            await writer.send(step2_frame(writer.doc.get_update()))
+            await writer.send(step2_frame(writer.doc.get_update(writer.doc.get_state())))
+            await writer.send(update_frame(b"\0\0"))
+            await writer.flush()
+        await reader.flush()
+        assert await storage.load("room") == stored
+        assert len(reader.frames) == frames + 1
+
+
+async def test_a_deletion_of_what_has_not_come_yet_is_stored_and_relayed() -> None:
+    author, deleter = create_doc(client_id=5), create_doc(client_id=6)
+    writes = write_updates(author, 1)
+    deleter.apply_update(writes[0])
+    state = deleter.get_state()
+    del deleter.get("m", type=Map)["k0"]
+    deletion = deleter.get_update(state)
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        await client.synced()
+        await client.send(update_frame(deletion))
+        await client.flush()
+        async with YClient(server.url, "room") as other:
+            await other.synced()
+            await client.send(update_frame(writes[0]))
+            await client.set(done=1)
+            await other.wait_for(done=1)
+            assert "k0" not in other.content
+        assert (await storage.load("room"))[0] == deletion
+
+
+async def test_several_messages_in_one_frame_are_all_processed() -> None:
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as two:
+        await two.synced()
+        frames = [update_frame(one.write(**{f"k{number}": number})) for number in range(3)]
+        await one.send(
+            b"".join(frames) + awareness_frame({9: (1, {"a": 1})}) + step1_frame(one.doc.get_state())
+        )
+        await one.wait(lambda: one.step2 == 2)
+        await two.wait_for(k0=0, k1=1, k2=2)
+        await two.wait(lambda: two.awareness.get(9) == {"a": 1})
+
+
+async def test_a_write_of_the_server_s_own_is_stored_and_relayed() -> None:
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        await client.synced()
+        room = server.rooms.get("room")
+        assert room is not None
+        room.document.doc.get("m", type=Map)["from"] = "server"
+        await client.wait_for(**{"from": "server"})
+        assert len(await storage.load("room")) == 1
+
+
+# Acknowledgement
+
+
+async def test_the_answer_to_a_question_waits_for_storage_and_nothing_else_does() -> None:
+    storage = FaultyStorage()
+    async with (
+        serving(storage=storage) as server,
+        YClient(server.url, "room") as one,
+        YClient(server.url, "room") as two,
+    ):
+        await one.synced()
+        await two.synced()
+        storage.writing.clear()
+        await one.set(x=1)
+        await one.send(step1_frame(one.doc.get_state()))
+        await two.wait_for(x=1)  # relayed before it is durable
+        await two.set(y=2)
+        await eventually(lambda: storage._ticket == 2)
+        async with YClient(server.url, "other") as elsewhere:
+            await elsewhere.synced()  # nothing of that room waits
+        assert one.step2 == 1
+        assert "y" not in one.content  # in order behind the answer
+        storage.writing.set()
+        await one.wait(lambda: one.step2 == 2)
+        await one.wait_for(y=2)
+        assert [frame[:2] for frame in one.frames[-2:]] == [b"\0\1", b"\0\2"]
+
+
+async def test_what_storage_refuses_is_not_acknowledged_and_everybody_is_sent_to_try_later() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server:
+        async with (
+            YClient(server.url, "room") as one,
+            YClient(server.url, "room") as two,
+            YClient(server.url, "other") as elsewhere,
+        ):
+            for client in (one, two, elsewhere):
+                await client.synced()
+            storage.refuse_writes = StorageError("the disk is full")
+            await one.set(x=1)
+            await one.send(step1_frame(one.doc.get_state()))
+            assert await one.wait_closed() == 1013
+            assert await two.wait_closed() == 1013
+            assert one.step2 == 1
+            assert elsewhere.close_code is None
+            async with YClient(server.url, "room") as early:
+                assert await early.wait_closed() == 1013
+                assert early.frames == []
+            storage.refuse_writes = None
+            await elsewhere.flush()
+        # Nothing is lost: who comes back brings it, and storage had taken it in.
+        async with YClient(server.url, "room", doc=one.doc) as back, YClient(server.url, "room") as fresh:
+            await back.synced()
+            await fresh.wait_for(x=1)
+
+
+async def test_a_failure_nobody_waits_for_is_noticed_too() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        await client.synced()
+        storage.refuse_writes = StorageError("the disk is full")
+        await client.set(x=1)
+        assert await client.wait_closed() == 1013
+        storage.refuse_writes = None
+
+
+async def test_a_storage_that_breaks_its_contract_costs_one_room() -> None:
+    class Broken(MemoryRoomStorage):
+        def append(self, room: str, update: bytes) -> int:
+            if room == "bad":
+                raise KeyError("a bug")
+            return super().append(room, update)
+
+    async with serving(storage=Broken()) as server:
+        async with YClient(server.url, "bad") as bad, YClient(server.url, "good") as good:
+            await bad.synced()
+            await bad.set(x=1)
+            assert await bad.wait_closed() == 1013
+            await good.set(x=1)
+            await good.flush()
+        assert "x" in bad.content
+
+
+async def test_when_the_disk_is_far_behind_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft.server._core.room_log._MAX_UNSAVED", 100_000)
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        await client.synced()
+        storage.writing.clear()
+        for number in range(40):
+            await client.set(**{f"k{number}": "x" * 10_000})
+        await eventually(lambda: storage._ticket >= 10)
+        async with YClient(server.url, "other") as elsewhere:
+            await elsewhere.synced()
+            for _ in range(3):
+                await elsewhere.flush()
+        assert storage._ticket < 15
+        storage.writing.set()
+        await client.flush()
+        assert storage._ticket == 40
+
+
+# Awareness
+
+
+async def test_newcomers_learn_who_is_there() -> None:
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as two:
+        await one.send(awareness_frame({11: (1, {"name": "one"})}))
+        await two.send(awareness_frame({22: (1, {"name": "two"})}))
+        await one.wait(lambda: one.awareness.get(22) == {"name": "two"})
+        await two.wait(lambda: two.awareness.get(11) == {"name": "one"})
+        async with YClient(server.url, "room") as late:
+            await late.wait(lambda: late.awareness == {11: {"name": "one"}, 22: {"name": "two"}})
+
+
+@pytest.mark.parametrize("leave", ["close", "cut"])
+async def test_who_leaves_is_gone_for_the_others_at_once(leave: str) -> None:
+    async with serving() as server, YClient(server.url, "room") as one:
+        async with YClient(server.url, "room") as two:
+            await two.send(awareness_frame({22: (1, {"name": "two"}), 23: (1, {"name": "its guest"})}))
+            await one.wait(lambda: one.awareness.keys() >= {22, 23})
+            if leave == "cut":
+                two.cut()
+        await one.wait(lambda: one.awareness == {22: None, 23: None})
+        async with YClient(server.url, "room") as late:
+            await late.synced()
+            assert not any(late.awareness.values())
+
+
+async def test_the_presence_of_a_malformed_client_is_cleared_too() -> None:
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as bad:
+        await bad.send(awareness_frame({22: (1, {"name": "bad"})}))
+        await one.wait(lambda: one.awareness.get(22) == {"name": "bad"})
+        await bad.send(b"\xff" * 50)
+        await one.wait(lambda: one.awareness[22] is None)
+
+
+async def test_a_question_for_awareness_is_answered() -> None:
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as two:
+        await one.send(awareness_frame({11: (1, {"name": "one"})}))
+        await two.wait(lambda: 11 in two.awareness)
+        two.awareness.clear()
+        await two.send(b"\3")
+        await two.wait(lambda: two.awareness.get(11) == {"name": "one"})
+
+
+# Compaction
+
+
+async def test_a_long_log_is_compacted_when_everybody_has_left(tmp_path: Path) -> None:
+    storage = SqliteRoomStorage(tmp_path / "weft.sqlite3")
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            for number in range(200):
+                await client.set(key=number)
+            await client.flush()
+        await eventually(lambda: len(server.rooms) == 0)
+        assert len(await storage.load("room")) == 1
+        async with YClient(server.url, "room") as client:
+            await client.wait_for(key=199)
+
+
+async def test_a_busy_room_is_compacted_while_clients_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.server._core.room_log._LIVE_ROWS", 100)
+    storage = SqliteRoomStorage(tmp_path / "weft.sqlite3")
+    async with serving(storage=storage, settings=RoomSettings(unload_delay=60)) as server:
+        async with YClient(server.url, "room") as client, YClient(server.url, "room") as other:
+            for number in range(1000):
+                await client.set(**{f"k{number % 10}": number})
+            await client.flush()
+            rows = await storage.load("room")
+            assert len(rows) < 500
+            await other.flush()
+            assert other.content == client.content
+        assert server.rooms.get("room") is not None
+
+
+async def test_a_compaction_that_fails_is_told_and_harms_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(FaultyStorage):
+        async def compact(self, room: str, compactor: Compactor) -> int | None:
+            await super().compact(room, compactor)
+            raise StorageError("no space for a snapshot")
+
+    storage = Failing()
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            for number in range(100):
+                await client.set(key=number)
+            await client.flush()
+        await eventually(lambda: len(server.rooms) == 0)
+        assert storage.compactions == 1
+        assert "no space for a snapshot" in caplog.text
+        async with YClient(server.url, "room") as client:
+            await client.wait_for(key=99)
+
+
+# Other processes
+
+
+class Bridge:
+    """Joins the rooms of two servers of this process, as a broker joins those of two machines."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, list[Room]] = {}
+        self.ends: dict[Room, Any] = {}
+
+    async def join(self, room: Room) -> None:
+        others = self.rooms.setdefault(room.name, [])
+        for other in others:
+            room.document.apply(other.document.diff(room.document.state_vector()), origin=self)
+
+        def pass_on(update: bytes, origin: object) -> None:
+            if origin is not self:
+                for other in self.rooms[room.name]:
+                    if other is not room:
+                        other.document.apply(update, origin=self)
+
+        self.ends[room] = room.document.subscribe(pass_on)
+        others.append(room)
+
+    async def leave(self, room: Room) -> None:
+        self.ends.pop(room)()
+        self.rooms[room.name].remove(room)
+
+
+async def test_a_broadcast_joins_the_rooms_of_two_servers() -> None:
+    bridge = Bridge()
+    storages = [MemoryRoomStorage(), MemoryRoomStorage()]
+    async with (
+        serving(storage=storages[0], broadcast=bridge) as left,
+        serving(storage=storages[1], broadcast=bridge) as right,
+    ):
+        async with YClient(left.url, "room") as one:
+            await one.set(before=1)
+            await one.flush()
+            async with YClient(right.url, "room") as two:
+                await two.wait_for(before=1)
+                await two.set(x=2)
+                await one.wait_for(x=2)
+                await one.set(y=3)
+                await two.wait_for(y=3)
+                await two.flush()
+        await eventually(lambda: bridge.rooms == {"room": []})
+        assert len(await storages[1].load("room")) == 3
+
+
+async def test_a_broadcast_that_fails_refuses_and_leaves_no_room() -> None:
+    class Failing:
+        async def join(self, room: Room) -> None:
+            raise OSError("no broker")
+
+        async def leave(self, room: Room) -> None:
+            raise OSError("no broker")
+
+    async with serving(broadcast=Failing()) as server:
+        async with YClient(server.url, "room") as client:
+            assert await client.wait_closed() in {1011, 1013}
+        assert len(server.rooms) == 0

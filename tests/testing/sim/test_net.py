@@ -1,0 +1,126 @@
+"""Networks of weft peers keep every promise, on as many seeds as a test run has time for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from weft.testing import FaultRates, SimFailure, SimNet
+from weft.testing.sim.__main__ import read_options, run_seeds
+from weft.testing.sim.result import SimStats
+
+SEEDS = 500
+CHUNK = 25
+FAILED_ONCE = [
+    line.partition("#")[0].split()
+    for line in (Path(__file__).parent / "seeds.txt").read_text(encoding="utf-8").splitlines()
+    if line.partition("#")[0].strip()
+]
+
+
+@pytest.fixture(scope="module")
+def tally() -> tuple[list[int], SimStats]:
+    """How many seeds the tests of this run have run, and what they did."""
+    return [], SimStats()
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_peers_and_servers_keep_their_promises(first: int, tally: tuple[list[int], SimStats]) -> None:
+    count, stats, failures = run_seeds(range(first, first + CHUNK), {})
+    assert not failures, "\n\n".join(text for _, _, text in failures)
+    assert count == CHUNK
+    ran, total = tally
+    ran.append(count)
+    total.add(stats)
+
+
+def test_the_run_had_every_fault_in_it(tally: tuple[list[int], SimStats]) -> None:
+    ran, total = tally
+    if sum(ran) < SEEDS:
+        count, stats, failures = run_seeds(range(60), {})
+        assert count == 60
+        assert not failures
+        total = stats
+    assert total.edits > 0
+    assert total.delivered > 0
+    assert total.lost > 0
+    assert total.crashes > 0
+    assert total.reconnects > 0
+    assert total.flushes > 0
+    one_by_one = {"clog", "crash", "disconnect", "freeze", "jump", "partition"}
+    of_messages = {"drop", "duplicate", "half-open", "reorder"}
+    assert {kind for kind, times in total.faults.items() if times} == one_by_one | of_messages
+
+
+@pytest.mark.parametrize("words", FAILED_ONCE, ids=" ".join)
+def test_what_has_failed_once_does_not_fail_again(words: list[str]) -> None:
+    seed, *options = words
+    SimNet(int(seed), **read_options(options)).run()
+
+
+def test_plans_are_as_varied_as_the_tier_needs() -> None:
+    plans = [SimNet(seed).plan for seed in range(SEEDS)]
+    assert {plan.peers for plan in plans} == {2, 3, 4, 5, 6}
+    worlds = Counter((plan.topology, plan.ordered, plan.layout) for plan in plans)
+    assert len(worlds) == 12
+    assert min(worlds.values()) >= 3
+    assert {plan.bridges for plan in plans} == {0, 1, 2}
+    assert any(plan.rates == FaultRates(delay=plan.rates.delay) for plan in plans), "calm days count too"
+
+
+@pytest.mark.parametrize("seed", [3, 10, 21, 37])
+def test_a_seed_gives_the_same_run_again(seed: int) -> None:
+    first, second = SimNet(seed), SimNet(seed)
+    assert first.run() == second.run()
+    assert first.trace == second.trace
+    assert first.stats.edits > 0
+
+
+def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets() -> None:
+    program = (
+        "from weft.testing import SimNet\n"
+        "for seed in range(8): print(SimNet(seed).run().digest)\n"
+        "print(SimNet(5, topology='mesh', ordered=False, layout='tinybase').run().digest)"
+    )
+
+    def digests(hash_seed: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=True,
+            env={"PYTHONHASHSEED": hash_seed, "PATH": ""},
+        )
+        return done.stdout
+
+    one = digests("1")
+    assert len(one.splitlines()) == 9
+    assert len(set(one.splitlines())) == 9
+    assert digests("2") == one
+
+
+def test_the_calm_world_has_no_fault_in_it() -> None:
+    result = SimNet(1, rates=FaultRates(), topology="star", peers=3).run()
+    assert not result.stats.faults
+    assert result.stats.crashes == result.stats.reconnects == result.stats.lost == 0
+    assert result.stats.connections == 3
+
+
+def test_a_failure_says_how_to_see_it_again() -> None:
+    class Wrong:
+        def step(self, net: SimNet, peer: object) -> None:
+            raise AssertionError("this is what is wrong")
+
+        def end(self, net: SimNet) -> None: ...
+
+    with pytest.raises(SimFailure) as caught:
+        SimNet(7, topology="star", ordered=True, oracles=[Wrong()]).run()
+    text = str(caught.value)
+    assert "this is what is wrong" in text
+    assert "seed 7: star" in text
+    assert text.endswith("again: python -m weft.testing.sim --seed 7 --topology star --ordered")
