@@ -7,8 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.errors import InvalidJsonError
 from weft.jsoncodec import MAX_DEPTH, dumps, in_js_order, loads, normal_number, number_text, tables_text

@@ -19,6 +19,7 @@ PUBLIC = [
     "weft",
     "weft.changes",
     "weft.cli",
+    "weft.documents",
     "weft.errors",
     "weft.limits",
     "weft.mirrors",

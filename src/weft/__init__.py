@@ -1,21 +1,50 @@
-"""weft: a reactive, tabular Store whose content lives in a CRDT document."""
+"""weft: a reactive, tabular Store whose content lives in a CRDT document.
+
+The names of everyday use are here. What needs an extra, and the packages, are imported when they are first
+asked for.
+"""
 
 from __future__ import annotations
 
-from weft import errors
-from weft.changes import Changes, Content
-from weft.errors import WeftError
-from weft.store import Store
-from weft.values import UNDEFINED, Cell, Undefined, Value
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "UNDEFINED",
-    "Cell",
-    "Changes",
-    "Content",
-    "Store",
-    "Undefined",
-    "Value",
-    "WeftError",
-    "errors",
-]
+from weft import errors as errors
+from weft._support.lazy import lazy_exports
+from weft.changes import Changes as Changes, Content as Content
+from weft.errors import WeftError as WeftError
+from weft.store import Checkpoints as Checkpoints, Store as Store
+from weft.values import UNDEFINED as UNDEFINED, Cell as Cell, Undefined as Undefined, Value as Value
+
+if TYPE_CHECKING:
+    from weft import (
+        documents as documents,
+        mirrors as mirrors,
+        persisters as persisters,
+        protocols as protocols,
+        providers as providers,
+        server as server,
+        testing as testing,
+    )
+    from weft.documents import create_doc as create_doc
+    from weft.mirrors import AutomergeMirror as AutomergeMirror, YjsMirror as YjsMirror
+    from weft.providers import (
+        AutomergeWebsocketProvider as AutomergeWebsocketProvider,
+        YWebsocketProvider as YWebsocketProvider,
+    )
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "documents": "",
+            "mirrors": "",
+            "persisters": "",
+            "protocols": "",
+            "providers": "",
+            "server": "",
+            "testing": "",
+            "weft.documents": "create_doc",
+            "weft.mirrors": "AutomergeMirror YjsMirror",
+            "weft.providers": "AutomergeWebsocketProvider YWebsocketProvider",
+        },
+        own="UNDEFINED Cell Changes Checkpoints Content Store Undefined Value WeftError errors",
+    )

@@ -20,8 +20,7 @@ from websockets.asyncio.client import connect
 
 from support.amdocs import project
 from support.automerge_chunks import refit
-from support.bridged import DOCUMENT, Tables
-from support.bridged import ROOM as BRIDGED
+from support.bridged import DOCUMENT, ROOM as BRIDGED, Tables
 from support.fuzzing import mutated
 from support.provided import AT_ONCE
 from support.servers import eventually, serving

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycrdt import Map
 
-from support.repoclient import put
-from support.repoclient import read as read_root
+from support.repoclient import put, read as read_root
 from weft.documents.automerge.log_compaction import compact_changes
 from weft.documents.yjs.document import create_doc
 from weft.documents.yjs.log import compact_updates

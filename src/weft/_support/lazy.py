@@ -12,32 +12,50 @@ __all__ = ["lazy_exports"]
 
 
 def lazy_exports(
-    package: str, homes: Mapping[str, str], *, extra: str, extras: Mapping[str, str] | None = None
-) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Make a package's ``__getattr__`` and ``__dir__``.
+    package: str,
+    homes: Mapping[str, str],
+    *,
+    extra: str | None = None,
+    extras: Mapping[str, str] | None = None,
+    own: str = "",
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Make a package's ``__getattr__``, ``__dir__`` and ``__all__``.
+
+    For type checkers and editors the package imports the same names once more, under ``TYPE_CHECKING`` and
+    as themselves; a test compares the two.
 
     Args:
         package: The package's ``__name__``.
-        homes: Exported name to the module that defines it, below the package or in full.
-        extra: The extra of weft that brings what those modules import.
+        homes: Modules, below the package or in full, to the names they define, between spaces. A module
+            without names is itself what is exported.
+        extra: The extra of the distribution that brings what those modules import.
         extras: Modules with an extra of their own.
+        own: Names that the package defines itself, between spaces.
     """
+    names = {
+        name: home for home, listed in homes.items() for name in (listed.split() or [home.rpartition(".")[2]])
+    }
+    distribution = package.partition(".")[0]
 
     def get(name: str) -> object:
-        home = homes.get(name)
+        home = names.get(name)
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            module = importlib.import_module(home if home.startswith("weft.") else f"{package}.{home}")
+            module = importlib.import_module(
+                home if home.startswith(f"{distribution}.") else f"{package}.{home}"
+            )
+            return getattr(module, name) if homes[home] else module
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] == "weft":
-                raise
             named = extra if extras is None else extras.get(home, extra)
-            sentence = f"{package}.{name} needs the package {error.name!r}: pip install 'weft[{named}]'"
+            if named is None or error.name is None or error.name.partition(".")[0] == distribution:
+                raise
+            sentence = (
+                f"{package}.{name} needs the package {error.name!r}: pip install '{distribution}[{named}]'"
+            )
             raise ImportError(sentence, name=error.name) from error
-        return getattr(module, name)
 
-    def names() -> list[str]:
-        return sorted({*vars(importlib.import_module(package)), *homes})
+    def listing() -> list[str]:
+        return sorted({*vars(importlib.import_module(package)), *names})
 
-    return get, names
+    return get, listing, sorted([*names, *own.split()])

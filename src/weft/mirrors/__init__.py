@@ -11,24 +11,28 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
-    from weft.documents.yjs.document import YDocument, create_doc
-    from weft.mirrors.automerge.mirror import AutomergeMirror
-    from weft.mirrors.yjs.mirror import YjsMirror
-
-__all__ = ["AutomergeDocument", "AutomergeMirror", "DocumentEvent", "YDocument", "YjsMirror", "create_doc"]
-
-_AUTOMERGE, _YJS = "weft.documents.automerge.document", "weft.documents.yjs.document"
-
-_HOMES = {
-    "AutomergeDocument": _AUTOMERGE,
-    "AutomergeMirror": "automerge.mirror",
-    "DocumentEvent": _AUTOMERGE,
-    "YDocument": _YJS,
-    "YjsMirror": "yjs.mirror",
-    "create_doc": _YJS,
-}
-
-__getattr__, __dir__ = lazy_exports(
-    __name__, _HOMES, extra="yjs", extras=dict.fromkeys((_AUTOMERGE, "automerge.mirror"), "automerge")
-)
+    from weft.documents.automerge.document import AutomergeDocument as AutomergeDocument
+    from weft.documents.automerge.events import DocumentEvent as DocumentEvent
+    from weft.documents.yjs.document import YDocument as YDocument, create_doc as create_doc
+    from weft.mirrors import automerge as automerge, yjs as yjs
+    from weft.mirrors.automerge.mirror import AutomergeMirror as AutomergeMirror
+    from weft.mirrors.yjs.mirror import YjsMirror as YjsMirror
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "yjs": "",
+            "automerge": "",
+            "automerge.mirror": "AutomergeMirror",
+            "weft.documents.automerge.document": "AutomergeDocument",
+            "weft.documents.automerge.events": "DocumentEvent",
+            "weft.documents.yjs.document": "YDocument create_doc",
+            "yjs.mirror": "YjsMirror",
+        },
+        extra="yjs",
+        extras={
+            "automerge.mirror": "automerge",
+            "weft.documents.automerge.document": "automerge",
+            "weft.documents.automerge.events": "automerge",
+        },
+    )

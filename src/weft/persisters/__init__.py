@@ -10,125 +10,96 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.persisters._core.blocking import BlockingPersister, blocking
-    from weft.persisters._core.persister import Persister, PersisterStats
-    from weft.persisters._core.states import Persists, Status
-    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
-    from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
-    from weft.persisters.automerge import AutomergePersister
-    from weft.persisters.custom import CustomPersister, create_custom_persister
-    from weft.persisters.file import FilePersister
-    from weft.persisters.lmdb import LmdbPersister
-    from weft.persisters.mapping import MappingPersister
-    from weft.persisters.objectstore import ObjectStorePersister
-    from weft.persisters.postgres.asyncpg import AsyncpgDriver
-    from weft.persisters.postgres.driver import PostgresDriver
-    from weft.persisters.postgres.persisters import PostgresJsonPersister, PostgresTablesPersister
-    from weft.persisters.postgres.psycopg import PsycopgDriver
-    from weft.persisters.remote import RemotePersister, remote_handler
-    from weft.persisters.sql.config import TableLoad, TableSave, TablesConfig, ValuesTable
-    from weft.persisters.sql.json_cell import JsonCell
-    from weft.persisters.sqlite.apsw import ApswDriver
-    from weft.persisters.sqlite.driver import SqliteDriver
-    from weft.persisters.sqlite.libsql import LibsqlDriver
-    from weft.persisters.sqlite.persisters import SqliteJsonPersister, SqliteTablesPersister
-    from weft.persisters.sqlite.turso import TursoDriver
-    from weft.persisters.yjs import YjsPersister
-
-__all__ = [
-    "ANY",
-    "ApswDriver",
-    "AsyncpgDriver",
-    "AutomergePersister",
-    "BlockingPersister",
-    "ConflictError",
-    "CustomPersister",
-    "DocumentPersister",
-    "FilePersister",
-    "JsonCell",
-    "LibsqlDriver",
-    "LmdbPersister",
-    "MappingPersister",
-    "ObjectStorePersister",
-    "Persister",
-    "PersisterStats",
-    "Persists",
-    "PostgresDriver",
-    "PostgresJsonPersister",
-    "PostgresTablesPersister",
-    "PsycopgDriver",
-    "RawContent",
-    "RemotePersister",
-    "SqliteDriver",
-    "SqliteJsonPersister",
-    "SqliteTablesPersister",
-    "Status",
-    "StoredChanges",
-    "StoredContent",
-    "TableLoad",
-    "TableSave",
-    "TablesConfig",
-    "TursoDriver",
-    "ValuesTable",
-    "YjsPersister",
-    "blocking",
-    "create_custom_persister",
-    "remote_handler",
-]
-
-_HOMES = {
-    "ANY": "_text.persister",
-    "ApswDriver": "sqlite.apsw",
-    "AsyncpgDriver": "postgres.asyncpg",
-    "AutomergePersister": "automerge",
-    "BlockingPersister": "_core.blocking",
-    "ConflictError": "_text.persister",
-    "CustomPersister": "custom",
-    "DocumentPersister": "_text.persister",
-    "FilePersister": "file",
-    "JsonCell": "sql.json_cell",
-    "LibsqlDriver": "sqlite.libsql",
-    "LmdbPersister": "lmdb",
-    "MappingPersister": "mapping",
-    "ObjectStorePersister": "objectstore",
-    "Persister": "_core.persister",
-    "PersisterStats": "_core.persister",
-    "Persists": "_core.states",
-    "PostgresDriver": "postgres.driver",
-    "PostgresJsonPersister": "postgres.persisters",
-    "PostgresTablesPersister": "postgres.persisters",
-    "PsycopgDriver": "postgres.psycopg",
-    "RawContent": "_core.unsaved",
-    "RemotePersister": "remote",
-    "SqliteDriver": "sqlite.driver",
-    "SqliteJsonPersister": "sqlite.persisters",
-    "SqliteTablesPersister": "sqlite.persisters",
-    "Status": "_core.states",
-    "StoredChanges": "_core.unsaved",
-    "StoredContent": "_core.unsaved",
-    "TableLoad": "sql.config",
-    "TableSave": "sql.config",
-    "TablesConfig": "sql.config",
-    "TursoDriver": "sqlite.turso",
-    "ValuesTable": "sql.config",
-    "YjsPersister": "yjs",
-    "blocking": "_core.blocking",
-    "create_custom_persister": "custom",
-    "remote_handler": "remote",
-}
-
-# Modules that need a package beyond Python's own, and the extra that brings it.
-_EXTRAS = {
-    "sqlite.apsw": "apsw",
-    "postgres.asyncpg": "postgres",
-    "sqlite.libsql": "libsql",
-    "postgres.psycopg": "psycopg",
-    "sqlite.turso": "turso",
-    "automerge": "automerge",
-    "lmdb": "lmdb",
-    "objectstore": "objects",
-    "remote": "http",
-    "yjs": "yjs",
-}
-
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="all", extras=_EXTRAS)
+    from weft.persisters import postgres as postgres, sql as sql, sqlite as sqlite
+    from weft.persisters._core.blocking import BlockingPersister as BlockingPersister, blocking as blocking
+    from weft.persisters._core.persister import Persister as Persister, PersisterStats as PersisterStats
+    from weft.persisters._core.states import Persists as Persists, Status as Status
+    from weft.persisters._core.unsaved import (
+        RawContent as RawContent,
+        StoredChanges as StoredChanges,
+        StoredContent as StoredContent,
+    )
+    from weft.persisters._text.persister import (
+        ANY as ANY,
+        ConflictError as ConflictError,
+        DocumentPersister as DocumentPersister,
+    )
+    from weft.persisters.automerge import AutomergePersister as AutomergePersister
+    from weft.persisters.custom import (
+        CustomPersister as CustomPersister,
+        create_custom_persister as create_custom_persister,
+    )
+    from weft.persisters.file import FilePersister as FilePersister
+    from weft.persisters.lmdb import LmdbPersister as LmdbPersister
+    from weft.persisters.mapping import MappingPersister as MappingPersister
+    from weft.persisters.objectstore import ObjectStorePersister as ObjectStorePersister
+    from weft.persisters.postgres.asyncpg import AsyncpgDriver as AsyncpgDriver
+    from weft.persisters.postgres.driver import PostgresDriver as PostgresDriver
+    from weft.persisters.postgres.persisters import (
+        PostgresJsonPersister as PostgresJsonPersister,
+        PostgresTablesPersister as PostgresTablesPersister,
+    )
+    from weft.persisters.postgres.psycopg import PsycopgDriver as PsycopgDriver
+    from weft.persisters.remote import RemotePersister as RemotePersister, remote_handler as remote_handler
+    from weft.persisters.sql.config import (
+        TableLoad as TableLoad,
+        TableSave as TableSave,
+        TablesConfig as TablesConfig,
+        ValuesTable as ValuesTable,
+    )
+    from weft.persisters.sql.json_cell import JsonCell as JsonCell
+    from weft.persisters.sqlite.apsw import ApswDriver as ApswDriver
+    from weft.persisters.sqlite.driver import SqliteDriver as SqliteDriver
+    from weft.persisters.sqlite.libsql import LibsqlDriver as LibsqlDriver
+    from weft.persisters.sqlite.persisters import (
+        SqliteJsonPersister as SqliteJsonPersister,
+        SqliteTablesPersister as SqliteTablesPersister,
+    )
+    from weft.persisters.sqlite.turso import TursoDriver as TursoDriver
+    from weft.persisters.yjs import YjsPersister as YjsPersister
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "sqlite": "",
+            "sql": "",
+            "postgres": "",
+            "_core.blocking": "BlockingPersister blocking",
+            "_core.persister": "Persister PersisterStats",
+            "_core.states": "Persists Status",
+            "_core.unsaved": "RawContent StoredChanges StoredContent",
+            "_text.persister": "ANY ConflictError DocumentPersister",
+            "automerge": "AutomergePersister",
+            "custom": "CustomPersister create_custom_persister",
+            "file": "FilePersister",
+            "lmdb": "LmdbPersister",
+            "mapping": "MappingPersister",
+            "objectstore": "ObjectStorePersister",
+            "postgres.asyncpg": "AsyncpgDriver",
+            "postgres.driver": "PostgresDriver",
+            "postgres.persisters": "PostgresJsonPersister PostgresTablesPersister",
+            "postgres.psycopg": "PsycopgDriver",
+            "remote": "RemotePersister remote_handler",
+            "sql.config": "TableLoad TableSave TablesConfig ValuesTable",
+            "sql.json_cell": "JsonCell",
+            "sqlite.apsw": "ApswDriver",
+            "sqlite.driver": "SqliteDriver",
+            "sqlite.libsql": "LibsqlDriver",
+            "sqlite.persisters": "SqliteJsonPersister SqliteTablesPersister",
+            "sqlite.turso": "TursoDriver",
+            "yjs": "YjsPersister",
+        },
+        extra="all",
+        extras={
+            "automerge": "automerge",
+            "lmdb": "lmdb",
+            "objectstore": "objects",
+            "postgres.asyncpg": "postgres",
+            "postgres.psycopg": "psycopg",
+            "remote": "http",
+            "sqlite.apsw": "apsw",
+            "sqlite.libsql": "libsql",
+            "sqlite.turso": "turso",
+            "yjs": "yjs",
+        },
+    )

@@ -7,4 +7,13 @@ a program loads those it speaks.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from weft._support.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.protocols import automerge_repo as automerge_repo, awareness as awareness, ysync as ysync
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__, {"automerge_repo": "", "awareness": "", "ysync": ""}
+    )

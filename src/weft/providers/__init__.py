@@ -10,59 +10,46 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft._aio.clock import Clock, SystemClock
-    from weft.providers._core.backoff import Backoff
-    from weft.providers._core.provider import ConnectionOptions, WebsocketProvider
-    from weft.providers._core.status import Status, StatusListener
-    from weft.providers._core.transport import Connection, Transport
-    from weft.providers._core.websockets import WebsocketsTransport
-    from weft.providers.automerge_repo.document import EphemeralListener
-    from weft.providers.automerge_repo.handle import DocHandle
-    from weft.providers.automerge_repo.presence import Presence, PresenceListener
-    from weft.providers.automerge_repo.provider import AutomergeWebsocketProvider
-    from weft.providers.ysync.provider import YWebsocketProvider
-
-__all__ = [
-    "AutomergeWebsocketProvider",
-    "Backoff",
-    "Clock",
-    "Connection",
-    "ConnectionOptions",
-    "DocHandle",
-    "EphemeralListener",
-    "Presence",
-    "PresenceListener",
-    "Status",
-    "StatusListener",
-    "SystemClock",
-    "Transport",
-    "WebsocketProvider",
-    "WebsocketsTransport",
-    "YWebsocketProvider",
-]
-
-_HOMES = {
-    "AutomergeWebsocketProvider": "automerge_repo.provider",
-    "Backoff": "_core.backoff",
-    "Clock": "weft._aio.clock",
-    "Connection": "_core.transport",
-    "ConnectionOptions": "_core.provider",
-    "DocHandle": "automerge_repo.handle",
-    "EphemeralListener": "automerge_repo.document",
-    "Presence": "automerge_repo.presence",
-    "PresenceListener": "automerge_repo.presence",
-    "Status": "_core.status",
-    "StatusListener": "_core.status",
-    "SystemClock": "weft._aio.clock",
-    "Transport": "_core.transport",
-    "WebsocketProvider": "_core.provider",
-    "WebsocketsTransport": "_core.websockets",
-    "YWebsocketProvider": "ysync.provider",
-}
-
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    _HOMES,
-    extra="yjs",
-    extras={home: "automerge" for home in _HOMES.values() if home.startswith("automerge_repo.")},
-)
+    from weft._aio.clock import Clock as Clock, SystemClock as SystemClock
+    from weft.providers._core.backoff import Backoff as Backoff
+    from weft.providers._core.provider import (
+        ConnectionOptions as ConnectionOptions,
+        WebsocketProvider as WebsocketProvider,
+    )
+    from weft.providers._core.status import Status as Status, StatusListener as StatusListener
+    from weft.providers._core.transport import Connection as Connection, Transport as Transport
+    from weft.providers._core.websockets import WebsocketsTransport as WebsocketsTransport
+    from weft.providers.automerge_repo.document import EphemeralListener as EphemeralListener
+    from weft.providers.automerge_repo.handle import DocHandle as DocHandle
+    from weft.providers.automerge_repo.presence import (
+        Presence as Presence,
+        PresenceListener as PresenceListener,
+    )
+    from weft.providers.automerge_repo.provider import (
+        AutomergeWebsocketProvider as AutomergeWebsocketProvider,
+    )
+    from weft.providers.ysync.provider import YWebsocketProvider as YWebsocketProvider
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "_core.backoff": "Backoff",
+            "_core.provider": "ConnectionOptions WebsocketProvider",
+            "_core.status": "Status StatusListener",
+            "_core.transport": "Connection Transport",
+            "_core.websockets": "WebsocketsTransport",
+            "automerge_repo.document": "EphemeralListener",
+            "automerge_repo.handle": "DocHandle",
+            "automerge_repo.presence": "Presence PresenceListener",
+            "automerge_repo.provider": "AutomergeWebsocketProvider",
+            "weft._aio.clock": "Clock SystemClock",
+            "ysync.provider": "YWebsocketProvider",
+        },
+        extra="yjs",
+        extras={
+            "automerge_repo.document": "automerge",
+            "automerge_repo.handle": "automerge",
+            "automerge_repo.presence": "automerge",
+            "automerge_repo.provider": "automerge",
+        },
+    )

@@ -10,54 +10,35 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.documents.compaction import Compacted, Compactor
-    from weft.server._core.broadcast import Broadcast
-    from weft.server._core.settings import RoomSettings
-    from weft.server.auth import Allow, Auth, Decision, Deny, Request, allow_all
-    from weft.server.bridge_id import bridge_document_id
-    from weft.server.fronts.websocket import Server, serve
-    from weft.server.sqlite import SqliteRoomStorage
-    from weft.server.storage import MemoryRoomStorage, RoomStorage
-    from weft.server.ysync.room import Room
-
-__all__ = [
-    "Allow",
-    "Auth",
-    "Broadcast",
-    "Compacted",
-    "Compactor",
-    "Decision",
-    "Deny",
-    "MemoryRoomStorage",
-    "Request",
-    "Room",
-    "RoomSettings",
-    "RoomStorage",
-    "Server",
-    "SqliteRoomStorage",
-    "allow_all",
-    "bridge_document_id",
-    "serve",
-]
-
-_HOMES = {
-    "Allow": "auth",
-    "Auth": "auth",
-    "Broadcast": "_core.broadcast",
-    "Compacted": "weft.documents.compaction",
-    "Compactor": "weft.documents.compaction",
-    "Decision": "auth",
-    "Deny": "auth",
-    "MemoryRoomStorage": "storage",
-    "Request": "auth",
-    "Room": "ysync.room",
-    "RoomSettings": "_core.settings",
-    "RoomStorage": "storage",
-    "Server": "fronts.websocket",
-    "SqliteRoomStorage": "sqlite",
-    "allow_all": "auth",
-    "bridge_document_id": "bridge_id",
-    "serve": "fronts.websocket",
-}
-
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="server")
+    from weft.documents.compaction import Compacted as Compacted, Compactor as Compactor
+    from weft.server._core.broadcast import Broadcast as Broadcast
+    from weft.server._core.settings import RoomSettings as RoomSettings
+    from weft.server.auth import (
+        Allow as Allow,
+        Auth as Auth,
+        Decision as Decision,
+        Deny as Deny,
+        Request as Request,
+        allow_all as allow_all,
+    )
+    from weft.server.bridge_id import bridge_document_id as bridge_document_id
+    from weft.server.fronts.websocket import Server as Server, serve as serve
+    from weft.server.sqlite import SqliteRoomStorage as SqliteRoomStorage
+    from weft.server.storage import MemoryRoomStorage as MemoryRoomStorage, RoomStorage as RoomStorage
+    from weft.server.ysync.room import Room as Room
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "_core.broadcast": "Broadcast",
+            "_core.settings": "RoomSettings",
+            "auth": "Allow Auth Decision Deny Request allow_all",
+            "bridge_id": "bridge_document_id",
+            "fronts.websocket": "Server serve",
+            "sqlite": "SqliteRoomStorage",
+            "storage": "MemoryRoomStorage RoomStorage",
+            "weft.documents.compaction": "Compacted Compactor",
+            "ysync.room": "Room",
+        },
+        extra="server",
+    )

@@ -10,33 +10,31 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.testing.clock import ManualClock
-    from weft.testing.memory import MemoryNetwork
-    from weft.testing.persisters import KillSuite, PersisterSuite
-    from weft.testing.sim.net import SimNet
-    from weft.testing.sim.plan import FaultRates
-    from weft.testing.sim.result import SimFailure, SimResult
-
-__all__ = [
-    "FaultRates",
-    "KillSuite",
-    "ManualClock",
-    "MemoryNetwork",
-    "PersisterSuite",
-    "SimFailure",
-    "SimNet",
-    "SimResult",
-]
-
-_HOMES = {
-    "FaultRates": "sim.plan",
-    "KillSuite": "persisters",
-    "ManualClock": "clock",
-    "MemoryNetwork": "memory",
-    "PersisterSuite": "persisters",
-    "SimFailure": "sim.result",
-    "SimNet": "sim.net",
-    "SimResult": "sim.result",
-}
-
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="yjs", extras={"persisters": "dev"})
+    from weft.testing import persisters as persisters, sim as sim
+    from weft.testing.clock import ManualClock as ManualClock
+    from weft.testing.memory import MemoryNetwork as MemoryNetwork
+    from weft.testing.persisters.kills import KillSuite as KillSuite
+    from weft.testing.persisters.suite import PersisterSuite as PersisterSuite
+    from weft.testing.sim.net import SimNet as SimNet
+    from weft.testing.sim.plan import FaultRates as FaultRates
+    from weft.testing.sim.result import SimFailure as SimFailure, SimResult as SimResult
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "sim": "",
+            "persisters": "",
+            "clock": "ManualClock",
+            "memory": "MemoryNetwork",
+            "persisters.kills": "KillSuite",
+            "persisters.suite": "PersisterSuite",
+            "sim.net": "SimNet",
+            "sim.plan": "FaultRates",
+            "sim.result": "SimFailure SimResult",
+        },
+        extra="yjs",
+        extras={
+            "persisters.kills": "dev",
+            "persisters.suite": "dev",
+        },
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes, refit
 from weft._codecs.automerge.change import DEL, MAKE_MAP, MAKE_TEXT, SET, VALUE_COUNTER, decode_change

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft._codecs.automerge.change_builder import ChangeBuilder
 from weft.documents.automerge.binding import ROOT, CoreDocument, ObjType, ScalarType, new_core

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET, OpId
 from weft._codecs.automerge.saved_document import Content, read_content

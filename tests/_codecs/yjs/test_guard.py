@@ -4,14 +4,12 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from support.fuzzing import cases, fuzz_seed, splits
 from support.yupdates import MISREAD, honest_updates, yjs_updates
 from support.ywriter import ANY_NULL, item, key_item, run, section, update
-from weft._codecs.yjs import guard as _yguard
-from weft._codecs.yjs import skip as _yskip
+from weft._codecs.yjs import guard as _yguard, skip as _yskip
 from weft._codecs.yjs.guard import MAX_CLOCK, Span, check_update
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.update import parse_update

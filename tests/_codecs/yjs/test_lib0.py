@@ -4,8 +4,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from support.fuzzing import cases, fuzz_seed, splits
 from weft._codecs.yjs.lib0 import MAX_UINT, Reader, Writer

@@ -10,12 +10,10 @@ from support.amdocs import numbered_document, project
 from weft import Store
 from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.change_builder import ChangeBuilder
-from weft.documents.automerge import binding as _amcore
-from weft.documents.automerge import document as amdoc
+from weft.documents.automerge import binding as _amcore, document as amdoc
 from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
 from weft.errors import RemoteProtocolError
-from weft.mirrors.automerge import AutomergeMirror
-from weft.mirrors.automerge import bulk as _ambulk
+from weft.mirrors.automerge import AutomergeMirror, bulk as _ambulk
 
 CELLS = [
     1,

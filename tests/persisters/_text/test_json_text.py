@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.errors import StorageError
 from weft.persisters._text.json_text import parse_content, render_content, render_store

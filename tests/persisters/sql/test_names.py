@@ -4,8 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.persisters.sql.names import check_name, quote, with_table_name
 

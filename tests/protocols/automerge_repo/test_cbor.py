@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import cbor2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.errors import RemoteProtocolError
 from weft.protocols.automerge_repo.cbor import decode, encode

@@ -7,8 +7,7 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from support.amdocs import numbered_document
 from weft.documents.automerge.binding import ROOT, ScalarType

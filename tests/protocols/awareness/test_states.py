@@ -5,8 +5,7 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from support.fuzzing import cases, fuzz_seed
 from weft._codecs.yjs.lib0 import Writer

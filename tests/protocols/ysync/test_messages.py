@@ -4,8 +4,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from support.fuzzing import cases, fuzz_seed
 from support.yupdates import binding_updates, honest_updates, yjs_updates

@@ -4,8 +4,7 @@ import random
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from support.yends import End, Node, Wire, sent
 from support.ywriter import item, key_item, run, section, update

@@ -3,8 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.errors import ConnectError, ConnectionClosedError, ProviderClosedError
 from weft.providers._core.backoff import Backoff, ends_success

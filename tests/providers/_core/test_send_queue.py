@@ -5,8 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.providers._core.send_queue import Outbox
 

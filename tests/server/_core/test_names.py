@@ -4,8 +4,7 @@ import unicodedata
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.server._core.names import MAX_ROOM_NAME, read_query, read_room
 

@@ -7,8 +7,7 @@ from functools import cmp_to_key
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft import UNDEFINED, Store
 

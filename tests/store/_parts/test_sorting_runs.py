@@ -7,8 +7,7 @@ import sys
 from functools import cmp_to_key
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from weft.store._parts.sorting import SHORT, run_sorted
 

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from weft.mirrors.automerge.mirror import AutomergeMirror
+from typing import TYPE_CHECKING
 
-__all__ = ["AutomergeMirror"]
+from weft._support.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.mirrors.automerge.keys import genesis as genesis
+    from weft.mirrors.automerge.mirror import AutomergeMirror as AutomergeMirror
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "keys": "genesis",
+            "mirror": "AutomergeMirror",
+        },
+        extra="automerge",
+    )

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from weft.mirrors.yjs.mirror import YjsMirror, create_doc
+from typing import TYPE_CHECKING
 
-__all__ = ["YjsMirror", "create_doc"]
+from weft._support.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.documents.yjs.document import create_doc as create_doc
+    from weft.mirrors.yjs.mirror import YjsMirror as YjsMirror
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "mirror": "YjsMirror",
+            "weft.documents.yjs.document": "create_doc",
+        },
+        extra="yjs",
+    )

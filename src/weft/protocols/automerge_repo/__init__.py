@@ -7,55 +7,42 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.protocols.automerge_repo.cbor import decode as decode, encode as encode
     from weft.protocols.automerge_repo.effects import (
-        Due,
-        Effect,
-        Ephemeral,
-        Joined,
-        PeerLeft,
-        Requested,
-        Synced,
-        Unavailable,
-        Wanted,
+        Due as Due,
+        Effect as Effect,
+        Ephemeral as Ephemeral,
+        Joined as Joined,
+        PeerLeft as PeerLeft,
+        Requested as Requested,
+        Synced as Synced,
+        Unavailable as Unavailable,
+        Wanted as Wanted,
     )
     from weft.protocols.automerge_repo.ids import (
-        decode_document_id,
-        document_url,
-        encode_document_id,
-        parse_document_url,
+        decode_document_id as decode_document_id,
+        document_url as document_url,
+        encode_document_id as encode_document_id,
+        parse_document_url as parse_document_url,
     )
-    from weft.protocols.automerge_repo.session import ANSWER_S, Denied, Flushed, FlushLost, RepoSession, Send
-
-__all__ = [
-    "ANSWER_S",
-    "Denied",
-    "Due",
-    "Effect",
-    "Ephemeral",
-    "FlushLost",
-    "Flushed",
-    "Joined",
-    "PeerLeft",
-    "RepoSession",
-    "Requested",
-    "Send",
-    "Synced",
-    "Unavailable",
-    "Wanted",
-    "decode_document_id",
-    "document_url",
-    "encode_document_id",
-    "parse_document_url",
-]
-
-_HOMES = {
-    name: home
-    for home, names in {
-        "effects": "Due Effect Ephemeral Joined PeerLeft Requested Synced Unavailable Wanted",
-        "ids": "decode_document_id document_url encode_document_id parse_document_url",
-        "session": "ANSWER_S Denied Flushed FlushLost RepoSession Send",
-    }.items()
-    for name in names.split()
-}
-
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, extra="automerge")
+    from weft.protocols.automerge_repo.messages import EphemeralMessage as EphemeralMessage
+    from weft.protocols.automerge_repo.session import (
+        ANSWER_S as ANSWER_S,
+        Denied as Denied,
+        Flushed as Flushed,
+        FlushLost as FlushLost,
+        RepoSession as RepoSession,
+        Send as Send,
+    )
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "cbor": "decode encode",
+            "effects": "Due Effect Ephemeral Joined PeerLeft Requested Synced Unavailable Wanted",
+            "ids": "decode_document_id document_url encode_document_id parse_document_url",
+            "messages": "EphemeralMessage",
+            "session": "ANSWER_S Denied Flushed FlushLost RepoSession Send",
+        },
+        extra="automerge",
+    )

@@ -14,8 +14,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from websockets.asyncio.server import ServerConnection
-from websockets.asyncio.server import serve as serve_websockets
+from websockets.asyncio.server import ServerConnection, serve as serve_websockets
 
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from websockets.asyncio.server import Server as WebsocketsServer
-    from websockets.http11 import Request as HttpRequest
-    from websockets.http11 import Response
+    from websockets.http11 import Request as HttpRequest, Response
 
     from weft.server._core.broadcast import Broadcast
     from weft.server.automerge_repo.documents import Documents
