@@ -25,12 +25,12 @@ from weft.persisters import (
     AsyncpgDriver,
     FilePersister,
     Persister,
+    PersisterStatus,
     PostgresDriver,
     PostgresTablesPersister,
     PsycopgDriver,
     SqliteJsonPersister,
     SqliteTablesPersister,
-    Status,
     TablesConfig,
 )
 
@@ -103,8 +103,8 @@ async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
     async with make(store) as persister:
         await persister.start_auto_save()
 
-        def hear(_: Persister, status: Status) -> None:
-            if status is Status.IDLE:
+        def hear(_: Persister, status: PersisterStatus) -> None:
+            if status is PersisterStatus.IDLE:
                 saved.set()
 
         persister.add_status_listener(hear)

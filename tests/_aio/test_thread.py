@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from weft._aio.thread import OwnThread
+from weft._aio.thread import WorkerThread
 from weft.testing.persisters import until
 
 
 async def test_calls_run_one_after_the_other_in_one_thread_that_is_not_the_callers() -> None:
-    thread, ran = OwnThread("weft-test"), list[tuple[int, str]]()
+    thread, ran = WorkerThread("weft-test"), list[tuple[int, str]]()
 
     def call(number: int) -> int:
         ran.append((number, threading.current_thread().name))
@@ -23,7 +23,7 @@ async def test_calls_run_one_after_the_other_in_one_thread_that_is_not_the_calle
 
 
 async def test_what_a_call_raises_is_raised_and_the_next_runs() -> None:
-    thread = OwnThread("weft-test")
+    thread = WorkerThread("weft-test")
     with pytest.raises(ZeroDivisionError):
         await thread.run(lambda: 1 // 0)
     assert await thread.run(lambda: 1) == 1
@@ -31,7 +31,7 @@ async def test_what_a_call_raises_is_raised_and_the_next_runs() -> None:
 
 
 async def test_a_cancelled_caller_leaves_its_call_running_and_the_next_waits_for_it() -> None:
-    thread, log = OwnThread("weft-test"), list[str]()
+    thread, log = WorkerThread("weft-test"), list[str]()
     begun, release = threading.Event(), threading.Event()
 
     def slow() -> None:
@@ -55,7 +55,7 @@ async def test_a_cancelled_caller_leaves_its_call_running_and_the_next_waits_for
 
 
 async def test_a_closing_that_is_cancelled_ends_the_thread_all_the_same() -> None:
-    thread, gate = OwnThread("weft-cancelled"), threading.Event()
+    thread, gate = WorkerThread("weft-cancelled"), threading.Event()
     work = asyncio.create_task(thread.run(gate.wait))
     await asyncio.sleep(0)
     with pytest.raises(TimeoutError):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["OwnThread"]
+__all__ = ["WorkerThread"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class OwnThread:
+class WorkerThread:
     """Runs functions in one thread, which starts with the first call.
 
     A cancelled caller leaves its call running; the next call waits for it.

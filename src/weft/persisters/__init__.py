@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weft.persisters import postgres as postgres, sql as sql, sqlite as sqlite
     from weft.persisters._core.blocking import BlockingPersister as BlockingPersister, blocking as blocking
     from weft.persisters._core.persister import Persister as Persister, PersisterStats as PersisterStats
-    from weft.persisters._core.states import Persists as Persists, Status as Status
+    from weft.persisters._core.states import PersisterStatus as PersisterStatus, Persists as Persists
     from weft.persisters._core.unsaved import (
         RawContent as RawContent,
         StoredChanges as StoredChanges,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weft.persisters._text.persister import (
         ANY as ANY,
         ConflictError as ConflictError,
-        DocumentPersister as DocumentPersister,
+        TextPersister as TextPersister,
     )
     from weft.persisters.automerge import AutomergePersister as AutomergePersister
     from weft.persisters.custom import (
@@ -66,9 +66,9 @@ else:
             "postgres": "",
             "_core.blocking": "BlockingPersister blocking",
             "_core.persister": "Persister PersisterStats",
-            "_core.states": "Persists Status",
+            "_core.states": "Persists PersisterStatus",
             "_core.unsaved": "RawContent StoredChanges StoredContent",
-            "_text.persister": "ANY ConflictError DocumentPersister",
+            "_text.persister": "ANY ConflictError TextPersister",
             "automerge": "AutomergePersister",
             "custom": "CustomPersister create_custom_persister",
             "file": "FilePersister",

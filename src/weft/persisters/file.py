@@ -7,11 +7,11 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from weft._aio.thread import OwnThread
+from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
 from weft.persisters._text.atomic_file import file_version, read_file, replace_file
-from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
+from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ _STEP_MS = 10
 _LOOK_SECONDS = 1.0
 
 
-class FilePersister(DocumentPersister):
+class FilePersister(TextPersister):
     """Keeps a Store in a file of JSON text, the file that TinyBase's file persister keeps.
 
     ::
@@ -58,7 +58,7 @@ class FilePersister(DocumentPersister):
     ) -> None:
         super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
         self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
-        self._files = OwnThread("weft-file")
+        self._files = WorkerThread("weft-file")
         self._following: asyncio.Task[None] | None = None
 
     def get_file_path(self) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import lmdb
 
-from weft._aio.thread import OwnThread
+from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
 from weft.persisters._text.json_text import version_of
-from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
+from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class _Environments:
                 environment.close()
 
 
-class LmdbPersister(DocumentPersister):
+class LmdbPersister(TextPersister):
     """Keeps a Store under one key of an LMDB environment, durably, for any number of processes.
 
     Args:
@@ -88,7 +88,7 @@ class LmdbPersister(DocumentPersister):
         )
         self._map_bytes = map_bytes
         self._key = key
-        self._thread = OwnThread("weft-lmdb")
+        self._thread = WorkerThread("weft-lmdb")
         self._seen_transaction = -1
         self._seen_version: object = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
-from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
+from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MappingPersister"]
 
 
-class MappingPersister(DocumentPersister):
+class MappingPersister(TextPersister):
     """Keeps a Store under one key of a mapping, as TinyBase does in the browser's storage.
 
     ::

@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from weft.errors import StorageError
-from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
+from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ _MAX_BYTES = 64 * 2**20
 _ABSENT = {None, "NoSuchKey", "BlobNotFound"}
 
 
-class ObjectStorePersister(DocumentPersister):
+class ObjectStorePersister(TextPersister):
     """Keeps a Store as one object of an object store, as JSON text.
 
     Args:

@@ -16,7 +16,7 @@ from weft._support.urls import shown_url
 from weft.errors import StorageError
 from weft.persisters._core.store_journal import StoreSide
 from weft.persisters._text.json_text import parse_content, render_store, version_of
-from weft.persisters._text.persister import ANY, ConflictError, DocumentPersister
+from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -29,7 +29,7 @@ _MAX_BYTES = 64 * 2**20
 _SECONDS = 30.0
 
 
-class RemotePersister(DocumentPersister):
+class RemotePersister(TextPersister):
     """Keeps a Store behind a URL.
 
     Args:

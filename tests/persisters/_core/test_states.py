@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, Persists, Status, Work
+from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Persists, Work
 
 
 def test_the_tables_are_complete() -> None:
@@ -8,12 +8,17 @@ def test_the_tables_are_complete() -> None:
     assert Work.SAVE in NEXT_WORK[True, True]
     assert Work.LOAD in NEXT_WORK[True, True]
     # Every operation that begins can end, well or badly, and ends in idleness.
-    for status in (Status.LOADING, Status.SAVING):
+    for status in (PersisterStatus.LOADING, PersisterStatus.SAVING):
         assert {event for before, event in TRANSITIONS if before is status} == {Event.DONE, Event.FAILED}
-        assert {after for (before, _), after in TRANSITIONS.items() if before is status} == {Status.IDLE}
-    assert {event for before, event in TRANSITIONS if before is Status.IDLE} == {Event.LOAD, Event.SAVE}
+        assert {after for (before, _), after in TRANSITIONS.items() if before is status} == {
+            PersisterStatus.IDLE
+        }
+    assert {event for before, event in TRANSITIONS if before is PersisterStatus.IDLE} == {
+        Event.LOAD,
+        Event.SAVE,
+    }
 
 
 def test_the_numbers_of_the_enumerations_are_tinybases() -> None:
-    assert [*Status] == [0, 1, 2]
+    assert [*PersisterStatus] == [0, 1, 2]
     assert [*Persists] == [1, 2, 3]

@@ -4,16 +4,16 @@ import asyncio
 import threading
 from contextlib import suppress
 
-from weft.persisters._core.turn_queue import Turns
+from weft.persisters._core.turn_queue import TurnQueue
 
 
-async def _held(turns: Turns, log: list[object], name: object) -> None:
+async def _held(turns: TurnQueue, log: list[object], name: object) -> None:
     async with turns.turn():
         log.append(name)
 
 
 async def test_turns_come_in_order_and_may_be_taken_again_by_their_holder() -> None:
-    turns, log = Turns(), list[object]()
+    turns, log = TurnQueue(), list[object]()
     async with turns.turn(), turns.turn():
         assert (turns.mine, turns.free) == (True, False)
         tasks = [asyncio.create_task(_held(turns, log, number)) for number in range(5)]
@@ -25,7 +25,7 @@ async def test_turns_come_in_order_and_may_be_taken_again_by_their_holder() -> N
 
 
 async def test_whoever_is_cancelled_waiting_or_just_come_passes_the_turn_on() -> None:
-    turns, log = Turns(), list[object]()
+    turns, log = TurnQueue(), list[object]()
     async with turns.turn():
         waiting, come, last = (asyncio.create_task(_held(turns, log, name)) for name in "abc")
         await asyncio.sleep(0)
@@ -39,7 +39,7 @@ async def test_whoever_is_cancelled_waiting_or_just_come_passes_the_turn_on() ->
 
 
 async def test_an_error_within_gives_the_turn_back() -> None:
-    turns = Turns()
+    turns = TurnQueue()
     with suppress(ZeroDivisionError):
         async with turns.turn():
             raise ZeroDivisionError
@@ -48,14 +48,14 @@ async def test_an_error_within_gives_the_turn_back() -> None:
 
 async def test_one_thing_has_one_queue_and_none_has_its_own() -> None:
     thing, other = object(), object()
-    queue = Turns.of(thing)
-    assert Turns.of(thing) is queue
-    assert Turns.of(other) is not queue
-    assert Turns.of(None) is not Turns.of(None)
+    queue = TurnQueue.of(thing)
+    assert TurnQueue.of(thing) is queue
+    assert TurnQueue.of(other) is not queue
+    assert TurnQueue.of(None) is not TurnQueue.of(None)
 
 
 def test_event_loops_in_several_threads_take_turns_with_each_other() -> None:
-    turns, inside, most = Turns(), list[int](), list[int]()
+    turns, inside, most = TurnQueue(), list[int](), list[int]()
 
     async def work(number: int) -> None:
         for _ in range(50):
@@ -79,7 +79,7 @@ def test_event_loops_in_several_threads_take_turns_with_each_other() -> None:
 
 
 async def test_a_loop_that_was_closed_holds_nobody_up() -> None:
-    turns, log = Turns(), list[object]()
+    turns, log = TurnQueue(), list[object]()
 
     def wait_in_a_loop_and_leave() -> None:
         loop = asyncio.new_event_loop()

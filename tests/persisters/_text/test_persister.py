@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from weft.errors import StorageError
-from weft.persisters import ANY, ConflictError, DocumentPersister
+from weft.persisters import ANY, ConflictError, TextPersister
 from weft.persisters._text.json_text import parse_content, render_content
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, at_rest, until
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weft.changes import Content
 
 
-class FakeText(DocumentPersister):
+class FakeText(TextPersister):
     """One text, with a number for its version."""
 
     def __init__(self, store: Store, **options: Any) -> None:

@@ -27,7 +27,7 @@ from weft.persisters import (
     TursoDriver,
     ValuesTable,
 )
-from weft.persisters._core.turn_queue import Turns
+from weft.persisters._core.turn_queue import TurnQueue
 from weft.persisters.sql.dialect import Statement
 from weft.persisters.sqlite.database import SqliteDatabase
 from weft.persisters.sqlite.driver import StdlibDriver
@@ -95,7 +95,7 @@ class OnADriver(PersisterSuite):
             return rows
 
         database = SqliteDatabase(self._driver(), None)
-        async with Turns.of(database.queue).turn():
+        async with TurnQueue.of(database.queue).turn():
             rows = await database.write(plan())
         await database.close()
         return rows

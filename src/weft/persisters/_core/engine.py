@@ -21,9 +21,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft.errors import StorageError
-from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, Persists, Status, Work
+from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Persists, Work
 from weft.persisters._core.store_journal import StoreSide
-from weft.persisters._core.turn_queue import Turns
+from weft.persisters._core.turn_queue import TurnQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.store import Store
 
-__all__ = ["Engine"]
+__all__ = ["PersisterEngine"]
 
 _log = logging.getLogger("weft.persisters")
 
 
-class Engine(ABC):
+class PersisterEngine(ABC):
     """The inside of a :class:`weft.persisters.Persister`, and what its adapters implement."""
 
     persists: ClassVar[Persists] = Persists.STORE_ONLY
@@ -57,10 +57,10 @@ class Engine(ABC):
             raise TypeError(f"{type(self).__name__} keeps mergeable Stores only")
         self._store = store
         self._on_ignored_error = on_ignored_error
-        self._turns = Turns.of(connection)
+        self._turns = TurnQueue.of(connection)
         self._side = StoreSide(store, self._edited, self._report)
-        self._status = Status.IDLE
-        self._status_listeners: dict[str, Callable[[Any, Status], object]] = {}
+        self._status = PersisterStatus.IDLE
+        self._status_listeners: dict[str, Callable[[Any, PersisterStatus], object]] = {}
         self._listener_count = 0
         self._loads = 0
         self._saves = 0
@@ -71,7 +71,7 @@ class Engine(ABC):
         self._auto_loading = False
         self._auto_saving = False
         self._watch_handle: object = None
-        self._watches = Turns()  # one begins or ends at a time
+        self._watches = TurnQueue()  # one begins or ends at a time
         self._stale = False
         self._inbox: list[tuple[RawContent | None, StoredChanges | None]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -239,7 +239,7 @@ class Engine(ABC):
             return
         if not self._auto_loading or self._destroyed:
             return
-        if (content is None and changes is None) or self._status is Status.SAVING:
+        if (content is None and changes is None) or self._status is PersisterStatus.SAVING:
             self._stale = True  # in a save nobody knows which of the two came first
             self._covers = False
         elif self._turns.free and not self._inbox and not self._store._busy:

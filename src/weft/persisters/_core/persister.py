@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from weft.persisters._core.engine import Engine
+from weft.persisters._core.engine import PersisterEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
     from weft.changes import Content
-    from weft.persisters._core.states import Status
+    from weft.persisters._core.states import PersisterStatus
     from weft.store import Store
 
 __all__ = ["Persister", "PersisterStats"]
@@ -32,12 +32,12 @@ class PersisterStats:
     saves: int
 
 
-class Persister(Engine):
+class Persister(PersisterEngine):
     """Loads a Store from a place and saves it there, on demand and by itself.
 
     To write one for a place of your own, subclass it and implement :meth:`read` and :meth:`write`; for a
     place that tells of changes also :meth:`watch` and :meth:`unwatch`. For places that keep the whole
-    content as one text there is more ready-made in :class:`weft.persisters.DocumentPersister`.
+    content as one text there is more ready-made in :class:`weft.persisters.TextPersister`.
     ``weft.testing.PersisterSuite`` holds the tests that a persister must pass.
 
     Args:
@@ -206,11 +206,11 @@ class Persister(Engine):
                 await action()
         return self
 
-    def get_status(self) -> Status:
+    def get_status(self) -> PersisterStatus:
         """Tell what it is doing."""
         return self._status
 
-    def add_status_listener(self, listener: Callable[[Any, Status], object]) -> str:
+    def add_status_listener(self, listener: Callable[[Any, PersisterStatus], object]) -> str:
         """Call ``listener(persister, status)`` at each change of status; the id is for ``del_listener``."""
         listener_id = str(self._listener_count)
         self._listener_count += 1

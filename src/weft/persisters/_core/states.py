@@ -1,6 +1,6 @@
 """The state machine of every persister, as tables.
 
-A persister does one thing at a time. What it is doing is its :class:`Status`; what moves it is an
+A persister does one thing at a time. What it is doing is its :class:`PersisterStatus`; what moves it is an
 :class:`Event`; :data:`TRANSITIONS` has every legal pair, and all others are a bug::
 
              LOAD                 SAVE
@@ -31,10 +31,10 @@ from __future__ import annotations
 from enum import Enum, IntEnum, IntFlag
 from typing import Final
 
-__all__ = ["NEXT_WORK", "TRANSITIONS", "Event", "Persists", "Status", "Work"]
+__all__ = ["NEXT_WORK", "TRANSITIONS", "Event", "PersisterStatus", "Persists", "Work"]
 
 
-class Status(IntEnum):
+class PersisterStatus(IntEnum):
     """What a persister is doing. The numbers are TinyBase's."""
 
     IDLE = 0
@@ -59,13 +59,13 @@ class Event(Enum):
     FAILED = "failed"
 
 
-TRANSITIONS: Final[dict[tuple[Status, Event], Status]] = {
-    (Status.IDLE, Event.LOAD): Status.LOADING,
-    (Status.IDLE, Event.SAVE): Status.SAVING,
-    (Status.LOADING, Event.DONE): Status.IDLE,
-    (Status.LOADING, Event.FAILED): Status.IDLE,
-    (Status.SAVING, Event.DONE): Status.IDLE,
-    (Status.SAVING, Event.FAILED): Status.IDLE,
+TRANSITIONS: Final[dict[tuple[PersisterStatus, Event], PersisterStatus]] = {
+    (PersisterStatus.IDLE, Event.LOAD): PersisterStatus.LOADING,
+    (PersisterStatus.IDLE, Event.SAVE): PersisterStatus.SAVING,
+    (PersisterStatus.LOADING, Event.DONE): PersisterStatus.IDLE,
+    (PersisterStatus.LOADING, Event.FAILED): PersisterStatus.IDLE,
+    (PersisterStatus.SAVING, Event.DONE): PersisterStatus.IDLE,
+    (PersisterStatus.SAVING, Event.FAILED): PersisterStatus.IDLE,
 }
 
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["Turns"]
+__all__ = ["TurnQueue"]
 
 _Task = asyncio.Task[object]
 _Waiter = tuple["_Task", "asyncio.Future[None]"]
 
 
-class Turns:
+class TurnQueue:
     """First come, first served; whoever has the turn may take it again.
 
     Persisters with the same ``thing`` (a database connection, an environment) share one, also where they run
     in event loops of their own, one after the other or in several threads: an ``asyncio.Lock`` is one loop's.
     """
 
-    _shared: ClassVar[weakref.WeakValueDictionary[int, Turns]] = weakref.WeakValueDictionary()
+    _shared: ClassVar[weakref.WeakValueDictionary[int, TurnQueue]] = weakref.WeakValueDictionary()
     _sharing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, thing: object = None) -> None:
@@ -35,7 +35,7 @@ class Turns:
         self._waiting: deque[_Waiter] = deque()
 
     @classmethod
-    def of(cls, thing: object) -> Turns:
+    def of(cls, thing: object) -> TurnQueue:
         """The queue of a connection; a new one where ``thing`` is ``None``."""
         if thing is None:
             return cls()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.store import Store
 
-__all__ = ["ANY", "Any_", "ConflictError", "DocumentPersister"]
+__all__ = ["ANY", "Any_", "ConflictError", "TextPersister"]
 
 _TRIES = 100  # saves of others between our read and our write, in a row, before we call it a failure
 
@@ -41,7 +41,7 @@ ANY: Final = Any_.ANY
 """Instead of a version: whatever is there is to be replaced."""
 
 
-class DocumentPersister(Persister):
+class TextPersister(Persister):
     """Base of persisters that keep the content as one JSON text, the text TinyBase keeps.
 
     Subclasses implement :meth:`fetch` and :meth:`put`, and :meth:`probe` where that is cheaper.

@@ -9,7 +9,7 @@ from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
 from weft.persisters.postgres.driver import PostgresDriver
 from weft.persisters.postgres.notifications import Watcher
-from weft.persisters.postgres.transactions import Transactions
+from weft.persisters.postgres.transactions import SerializableTransactions
 from weft.persisters.postgres.triggers import trigger_plan
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PostgresDatabase:
     ) -> None:
         self._driver = database if isinstance(database, PostgresDriver) else _driver_for(database)
         self._driver._users += 1
-        self._transactions = Transactions(self._driver, on_sql_command)
+        self._transactions = SerializableTransactions(self._driver, on_sql_command)
         self._report = report
         self._watcher: Watcher | None = None
         self._seen = ""

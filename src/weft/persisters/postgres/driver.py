@@ -9,7 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from weft.persisters.postgres.notifications import Listening
+from weft.persisters.postgres.notifications import NotificationListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class PostgresDriver(ABC):
         self.listens = listens
         self._users = 0
         self._busy = asyncio.Lock()
-        self._listening = Listening(self)
+        self._listening = NotificationListener(self)
 
     @abstractmethod
     async def open(self) -> bool:

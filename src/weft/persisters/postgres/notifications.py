@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from weft.persisters.postgres.driver import PostgresDriver
 
-__all__ = ["CHANNEL", "Listening", "Watcher"]
+__all__ = ["CHANNEL", "NotificationListener", "Watcher"]
 
 CHANNEL = "weft_changed"
 _RETRY_SECONDS = (0.05, 5.0)
@@ -38,7 +38,7 @@ class Watcher:
     give_up: Callable[[], None]
 
 
-class Listening:
+class NotificationListener:
     """Listens while anybody wants to hear; connects again when the connection is lost."""
 
     def __init__(self, driver: PostgresDriver) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.persisters._text.persister import ANY, DocumentPersister
+from weft.persisters._text.persister import ANY, TextPersister
 from weft.persisters.postgres.database import PostgresDatabase
 from weft.persisters.postgres.dialect import PostgresDialect
 from weft.persisters.sql.json_cell import JsonCell, fetch_plan, put_plan
@@ -27,7 +27,7 @@ __all__ = ["PostgresJsonPersister", "PostgresTablesPersister"]
 _PLAIN = PostgresDialect("plain")
 
 
-class PostgresJsonPersister(DocumentPersister):
+class PostgresJsonPersister(TextPersister):
     """Keeps a Store as JSON text in one cell of a PostgreSQL database, as TinyBase's JSON mode does.
 
     Args:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from weft.persisters.postgres.driver import PostgresDriver
 
-__all__ = ["Transactions"]
+__all__ = ["SerializableTransactions"]
 
 R = TypeVar("R")
 
@@ -49,7 +49,7 @@ _SNAPSHOT = Statement("SELECT txid_current_snapshot()::text")
 _OWN_NUMBER = Statement("SELECT txid_current_if_assigned()::text")
 
 
-class Transactions:
+class SerializableTransactions:
     """Transactions of one persister on a driver.
 
     Args:

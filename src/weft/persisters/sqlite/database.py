@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from weft._aio.thread import OwnThread
+from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
 from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
 
@@ -36,7 +36,7 @@ class SqliteDatabase:
         # What was given open, and what several persisters may therefore share, taking turns.
         self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
         self._driver = database if isinstance(database, SqliteDriver) else StdlibDriver(database)
-        self._thread = OwnThread("weft-sqlite")
+        self._thread = WorkerThread("weft-sqlite")
         self._on_sql_command = on_sql_command
         self._seen: tuple[object, ...] | None = None
         self._writing = False

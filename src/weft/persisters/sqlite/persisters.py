@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft.persisters._core.polling import Polling
-from weft.persisters._text.persister import ANY, DocumentPersister
+from weft.persisters._text.persister import ANY, TextPersister
 from weft.persisters.sql.json_cell import JsonCell, fetch_plan, put_plan
 from weft.persisters.sql.load import load_plan
 from weft.persisters.sql.save import save_changes_plan, save_content_plan
@@ -33,7 +33,7 @@ __all__ = ["SqliteJsonPersister", "SqliteTablesPersister"]
 _DIALECT = SqliteDialect()
 
 
-class SqliteJsonPersister(DocumentPersister):
+class SqliteJsonPersister(TextPersister):
     """Keeps a Store as JSON text in one cell of a SQLite database, as TinyBase's JSON mode does.
 
     Args:

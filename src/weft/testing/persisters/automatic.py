@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from weft.errors import StorageError
-from weft.persisters import Status
+from weft.persisters import PersisterStatus
 from weft.store import Store
 from weft.testing.persisters.hooks import MORE, PETS, Failing, Gate, PersisterHooks, at_rest, until
 
@@ -25,7 +25,9 @@ class AutomaticTests(PersisterHooks):
             assert await self.read_raw() == PETS
             store.set_cell("pets", "fido", "price", 6)
             store.set_value("open", "maybe")
-            await until(lambda: persister.get_stats().saves > 1 and persister.get_status() is Status.IDLE)
+            await until(
+                lambda: persister.get_stats().saves > 1 and persister.get_status() is PersisterStatus.IDLE
+            )
         tables, values = await self.loaded_content()
         assert tables["pets"]["fido"]["price"] == 6
         assert values == {"open": "maybe"}

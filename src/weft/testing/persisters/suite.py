@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weft.errors import StorageError
-from weft.persisters import Status, blocking
+from weft.persisters import PersisterStatus, blocking
 from weft.store import Store
 from weft.testing.persisters.automatic import AutomaticTests
 from weft.testing.persisters.hooks import MORE, PETS, Failing, until
@@ -98,7 +98,7 @@ class PersisterSuite(AutomaticTests):
                 await persister.load(MORE)
             with pytest.raises(StorageError, match="made to fail"):
                 await persister.save()
-            assert persister.get_status() is Status.IDLE
+            assert persister.get_status() is PersisterStatus.IDLE
             assert store.get_content() == PETS
             await persister.save()
         assert await self.loaded_content() == PETS
@@ -147,16 +147,22 @@ class PersisterSuite(AutomaticTests):
     # -- the rest of the engine --------------------------------------------------------------------------
 
     async def test_status_and_statistics_say_what_happens(self) -> None:
-        seen: list[tuple[bool, Status]] = []
+        seen: list[tuple[bool, PersisterStatus]] = []
         async with self.make(Store().set_content(PETS)) as persister:
             listener_id = persister.add_status_listener(
                 lambda teller, status: seen.append((teller is persister, status))
             )
-            assert persister.get_status() is Status.IDLE
+            assert persister.get_status() is PersisterStatus.IDLE
             await persister.save()
             await persister.load()
             assert seen == [
-                (True, status) for status in (Status.SAVING, Status.IDLE, Status.LOADING, Status.IDLE)
+                (True, status)
+                for status in (
+                    PersisterStatus.SAVING,
+                    PersisterStatus.IDLE,
+                    PersisterStatus.LOADING,
+                    PersisterStatus.IDLE,
+                )
             ]
             persister.del_listener(listener_id)
             await persister.load()
