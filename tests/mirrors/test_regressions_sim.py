@@ -1,4 +1,4 @@
-"""What the simulation found in mirrors and the hub, each small; seeds: tests/testing/sim/seeds.txt."""
+"""What the simulation found in mirrors and the YDocument, each small; seeds: tests/testing/sim/seeds.txt."""
 
 from __future__ import annotations
 

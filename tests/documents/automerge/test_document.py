@@ -21,7 +21,7 @@ from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_me
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType, SyncState, decode_message, new_core
 from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
 from weft.documents.automerge.log import compact_rows
-from weft.documents.automerge.sync_state import PeerState
+from weft.documents.automerge.sync_state import PeerSyncState
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import Limits
 
@@ -189,7 +189,7 @@ def test_changes_that_wait_survive_a_message_that_is_refused() -> None:
     assert len(content(document)) == 3
 
 
-def _talk(one: AutomergeDocument, its: PeerState, other: AutomergeDocument, state: PeerState) -> int:
+def _talk(one: AutomergeDocument, its: PeerSyncState, other: AutomergeDocument, state: PeerSyncState) -> int:
     """Let two documents say all that they have to say; gives how many messages that took."""
     count = 0
     for _ in range(20):
@@ -206,10 +206,10 @@ def _talk(one: AutomergeDocument, its: PeerState, other: AutomergeDocument, stat
 def test_who_sends_what_cannot_be_applied_yet_keeps_nobody_else_from_syncing() -> None:
     """A peer that is asked for what it has not got, and is told nothing else, brings nothing any more."""
     changes = log_of(3)
-    server, honest, state, its = AutomergeDocument(), AutomergeDocument(), PeerState(), PeerState()
+    server, honest, state, its = AutomergeDocument(), AutomergeDocument(), PeerSyncState(), PeerSyncState()
     put(honest, "a", 1)
     _talk(server, state, honest, its)
-    late = PeerState()
+    late = PeerSyncState()
     server.receive_sync_message(late, make_sync_message((), [changes[2], changes[0]]))
     for number in range(3):
         put(honest, "a", number)
@@ -230,7 +230,7 @@ def test_what_waits_goes_with_its_peer_and_harms_nobody() -> None:
     (decoy,) = AutomergeDocument.from_rows([first]).changes_since(())
     document = AutomergeDocument()
     put(document, "a", 1)
-    bad = PeerState()
+    bad = PeerSyncState()
     poison = _numbered_wrongly(AutomergeDocument.from_rows([document.save()]))
     late = bytearray(poison[split_chunks(poison)[0].start :])
     late[1:33] = change_hash(decoy)  # it waits for an honest change, and could not be applied behind it
@@ -430,26 +430,26 @@ def test_nested_objects_arrive() -> None:
 # -- confirmations, most of which are not read
 
 
-class Hub:
+class Star:
     """A document in the middle and peers round it; messages are under way until they are delivered."""
 
     def __init__(self, rng: random.Random, peers: int) -> None:
         self._rng = rng
-        self.hub = AutomergeDocument()
+        self.center = AutomergeDocument()
         self.peers = [AutomergeDocument() for _ in range(peers)]
-        self._states = [(self.hub.new_sync_state(), peer.new_sync_state()) for peer in self.peers]
+        self._states = [(self.center.new_sync_state(), peer.new_sync_state()) for peer in self.peers]
         self._down: list[deque[bytes]] = [deque() for _ in self.peers]
         self._up: list[deque[bytes]] = [deque() for _ in self.peers]
-        self.hub.subscribe(lambda _: self._hub_says())
+        self.center.subscribe(lambda _: self._center_says())
 
-    def _hub_says(self) -> None:
+    def _center_says(self) -> None:
         for at in range(len(self.peers)):
             if self._rng.random() < 0.7:  # or later, and then more in one message
                 self.say(at)
 
     def say(self, at: int) -> None:
         for document, state, queue in (
-            (self.hub, self._states[at][0], self._down[at]),
+            (self.center, self._states[at][0], self._down[at]),
             (self.peers[at], self._states[at][1], self._up[at]),
         ):
             message = document.generate_sync_message(state)
@@ -457,13 +457,13 @@ class Hub:
                 queue.append(message)
 
     def deliver(self, at: int) -> bool:
-        """Deliver one message between the hub and a peer, if there is one."""
+        """Deliver one message between the center and a peer, if there is one."""
         ways = [way for way in (self._down, self._up) if way[at]]
         if not ways:
             return False
         way = self._rng.choice(ways)
         document, state = (
-            (self.peers[at], self._states[at][1]) if way is self._down else (self.hub, self._states[at][0])
+            (self.peers[at], self._states[at][1]) if way is self._down else (self.center, self._states[at][0])
         )
         document.receive_sync_message(state, way[at].popleft())
         self.say(at)
@@ -477,11 +477,11 @@ def test_peers_converge_though_most_confirmations_are_not_read(
     """The seed is the test's parameter."""
     rng = random.Random(seed)
     monkeypatch.setattr("weft.documents.automerge.sync_state._MAX_UNREAD", rng.choice([3, 31, 1_000_000]))
-    world = Hub(rng, 3)
+    world = Star(rng, 3)
     for number in range(150):
         at = rng.randrange(3)
         if rng.random() < 0.5:
-            put(rng.choice([world.peers[at], world.hub]), f"k{rng.randrange(20)}", number)
+            put(rng.choice([world.peers[at], world.center]), f"k{rng.randrange(20)}", number)
         if rng.random() < 0.8:
             world.say(at)
         for _ in range(rng.randrange(4)):
@@ -491,7 +491,7 @@ def test_peers_converge_though_most_confirmations_are_not_read(
         for at in range(3):
             world.say(at)
         delivering = any(world.deliver(at) for at in range(3))
-    assert {peer.heads for peer in world.peers} == {world.hub.heads}, f"seed {seed}"
+    assert {peer.heads for peer in world.peers} == {world.center.heads}, f"seed {seed}"
 
 
 def test_a_confirmation_is_read_only_where_it_may_tell_something() -> None:

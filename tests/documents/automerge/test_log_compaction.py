@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from support.repoclient import put, read
-from weft.documents.automerge.log_compaction import LogBook
+from weft.documents.automerge.log_compaction import LogRows
 from weft.mirrors import AutomergeDocument
 
 
-def written(document: AutomergeDocument, book: LogBook | None = None, **cells: int) -> bytes:
+def written(document: AutomergeDocument, log_rows: LogRows | None = None, **cells: int) -> bytes:
     """Write into a document; the row that is appended for it."""
     before = document.heads
     put(document, **cells)
     row = b"".join(document.changes_since(before))
-    if book is not None:
-        book.note(row)
+    if log_rows is not None:
+        log_rows.note(row)
     return row
 
 
 def test_the_saved_document_stands_for_the_rows_noted_before_and_for_no_others() -> None:
     document = AutomergeDocument()
     rows = [written(document, a=number) for number in range(5)]
-    book = LogBook(document, rows)
-    rows += [written(document, book, b=number) for number in range(5)]
-    compactor = book.compactor()
-    later = [written(document, book, c=1), written(document, book, c=2)]  # while storage is at work
+    log_rows = LogRows(document, rows)
+    rows += [written(document, log_rows, b=number) for number in range(5)]
+    compactor = log_rows.compactor()
+    later = [written(document, log_rows, c=1), written(document, log_rows, c=2)]  # while storage is at work
     compacted = compactor([*rows, *later])
     assert compacted is not None
     assert compacted.kept == {10, 11}
@@ -31,8 +31,8 @@ def test_the_saved_document_stands_for_the_rows_noted_before_and_for_no_others()
     left = [compacted.snapshot, *later]
     assert AutomergeDocument.from_rows(left).heads == document.heads
     # And again, with what the first left.
-    more = written(document, book, d=1)
-    compacted = book.compactor()([*left, more])
+    more = written(document, log_rows, d=1)
+    compacted = log_rows.compactor()([*left, more])
     assert compacted is not None
     assert compacted.kept == frozenset()
     assert AutomergeDocument(compacted.snapshot).heads == document.heads
@@ -42,10 +42,10 @@ def test_a_row_that_the_document_has_not_taken_in_stays() -> None:
     document, another = AutomergeDocument(), AutomergeDocument()
     rows = [written(document, a=number) for number in range(3)]
     strange = written(another, x=1)
-    compacted = LogBook(document, rows).compactor()([rows[0], strange, rows[1]])
+    compacted = LogRows(document, rows).compactor()([rows[0], strange, rows[1]])
     assert compacted is not None
     assert compacted.kept == {1}
-    assert LogBook(document, rows).compactor()([strange, rows[0]]) is None
+    assert LogRows(document, rows).compactor()([strange, rows[0]]) is None
 
 
 def test_rows_that_wait_for_others_stay() -> None:
@@ -54,7 +54,7 @@ def test_rows_that_wait_for_others_stay() -> None:
     del rows[2]  # what comes after it waits
     document = AutomergeDocument.from_rows(rows)
     assert read(document) == {"a": 1}
-    compacted = LogBook(document, rows).compactor()(rows)
+    compacted = LogRows(document, rows).compactor()(rows)
     assert compacted is not None
     assert compacted.kept == {2, 3}
     assert read(AutomergeDocument(compacted.snapshot)) == {"a": 1}

@@ -1,4 +1,4 @@
-"""The hub: raw bytes out, gaps noticed, nothing that fails half applied."""
+"""The document: raw bytes out, gaps noticed, nothing that fails half applied."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ def chain(length: int) -> list[bytes]:
     return updates
 
 
-def test_there_is_one_hub_for_a_document() -> None:
+def test_there_is_one_ydocument_for_a_document() -> None:
     doc, other = create_doc(), create_doc()
-    hub = YDocument.of(doc)
-    assert YDocument.of(doc) is hub
-    assert YDocument.of(hub) is hub
-    assert YDocument.of(other) is not hub
-    assert hub.doc is doc
+    document = YDocument.of(doc)
+    assert YDocument.of(doc) is document
+    assert YDocument.of(document) is document
+    assert YDocument.of(other) is not document
+    assert document.doc is doc
 
 
-def test_the_hub_does_not_keep_its_document_alive() -> None:
+def test_the_ydocument_does_not_keep_its_document_alive() -> None:
     doc = create_doc()
-    hub = YDocument.of(doc)
+    document = YDocument.of(doc)
     gone = weakref.ref(doc)
     del doc
     gc.collect()
     assert gone() is None
     with pytest.raises(MirrorError, match="keep a reference"):
-        _ = hub.doc
+        _ = document.doc
 
 
 def test_subscribers_hear_received_bytes_as_received_and_local_updates_without_an_origin() -> None:
     doc = create_doc()
-    hub = YDocument.of(doc)
+    document = YDocument.of(doc)
     heard: list[tuple[bytes, object | None]] = []
-    unsubscribe = hub.subscribe(lambda update, origin: heard.append((update, origin)))
+    unsubscribe = document.subscribe(lambda update, origin: heard.append((update, origin)))
     peer, link = create_doc(), object()
     peer.get("m", type=Map)["a"] = 1
     sent = peer.get_update()
-    hub.apply(sent, origin=link)
+    document.apply(sent, origin=link)
     doc.get("m", type=Map)["b"] = 2
     assert heard[0] == (sent, link)
     assert heard[0][0] is sent
@@ -90,11 +90,11 @@ def test_f1_every_order_of_delivery_reaches_the_subscribers_whole() -> None:
     assert len(updates) == 4
     for order in itertools.permutations(updates):
         doc, copy = create_doc(), create_doc()
-        hub = YDocument.of(doc)
+        document = YDocument.of(doc)
         stored: list[bytes] = []
-        hub.subscribe(lambda update, _origin, stored=stored: stored.append(update))  # type: ignore[misc]
+        document.subscribe(lambda update, _origin, stored=stored: stored.append(update))  # type: ignore[misc]
         for update in order:
-            hub.apply(update, origin="peer")
+            document.apply(update, origin="peer")
         assert set(stored) == set(order)
         for update in stored:
             copy.apply_update(update)
@@ -108,22 +108,22 @@ def test_a_gap_is_noticed_at_once_and_a_resync_closes_it() -> None:
         whole.apply_update(update)
     for order in itertools.islice(itertools.permutations(range(8)), 0, 40320, 97):
         doc = create_doc()
-        hub = YDocument.of(doc)
+        document = YDocument.of(doc)
         seen: set[int] = set()
         for number in order:
-            gap = hub.apply(updates[number], origin="peer")
+            gap = document.apply(updates[number], origin="peer")
             seen.add(number)
             assert gap == (seen != set(range(len(seen))))
             if gap:
-                assert not hub.apply(whole.get_update(hub.state_vector()), origin="peer")
+                assert not document.apply(whole.get_update(document.state_vector()), origin="peer")
                 assert keys(doc) == keys(whole)
                 break
 
 
 def test_updates_in_order_leave_no_gap() -> None:
     doc = create_doc()
-    hub = YDocument.of(doc)
-    assert [hub.apply(update, origin="peer") for update in chain(50)] == [False] * 50
+    document = YDocument.of(doc)
+    assert [document.apply(update, origin="peer") for update in chain(50)] == [False] * 50
     assert len(keys(doc)) == 50
 
 
@@ -136,11 +136,11 @@ def test_a_gap_that_is_closed_leaves_a_document_that_peers_can_read() -> None:
     for number in range(14):
         shared[f"k{number}"] = number
     doc = create_doc()
-    hub = YDocument.of(doc)
-    assert not hub.apply(updates[0], origin="peer")
-    assert hub.apply(updates[8], origin="peer")
+    document = YDocument.of(doc)
+    assert not document.apply(updates[0], origin="peer")
+    assert document.apply(updates[8], origin="peer")
     assert keys(doc) == {"k0": 0}  # held back
-    assert not hub.apply(source.get_update(doc.get_state()), origin="peer")
+    assert not document.apply(source.get_update(doc.get_state()), origin="peer")
     assert keys(doc) == keys(source)
     assert [item.ref for item in parse_update(doc.get_update()).items] == [8] * 14
     copy = create_doc()
@@ -152,11 +152,11 @@ def test_of_an_update_with_a_hole_what_comes_before_it_is_applied() -> None:
     updates = chain(6)
     holed = merge_updates(updates[0], updates[1], updates[4], updates[5])
     doc = create_doc()
-    hub = YDocument.of(doc)
-    assert hub.apply(holed, origin="peer")
+    document = YDocument.of(doc)
+    assert document.apply(holed, origin="peer")
     assert keys(doc) == {"k0": 0, "k1": 1}
-    assert hub.apply(updates[2], origin="peer")
-    assert not hub.apply(updates[3], origin="peer")
+    assert document.apply(updates[2], origin="peer")
+    assert not document.apply(updates[3], origin="peer")
     assert keys(doc) == {f"k{number}": number for number in range(6)}
 
 
@@ -166,23 +166,23 @@ def test_what_is_held_back_is_bounded() -> None:
     for update in updates:
         whole.apply_update(update)
     doc = create_doc()
-    hub = YDocument.of(doc)
+    document = YDocument.of(doc)
     for update in updates[1:]:
-        assert hub.apply(update, origin="peer")
-    assert len(hub._held) <= 256
-    assert not hub.apply(whole.get_update(hub.state_vector()), origin="peer")
+        assert document.apply(update, origin="peer")
+    assert len(document._held) <= 256
+    assert not document.apply(whole.get_update(document.state_vector()), origin="peer")
     assert keys(doc) == keys(whole)
-    assert hub._held == []
+    assert document._held == []
 
 
 def test_an_update_that_brings_nothing_is_told_to_nobody() -> None:
     updates = chain(3)
-    hub = YDocument.of(doc := create_doc())
+    document = YDocument.of(doc := create_doc())
     told: list[bytes] = []
-    hub.subscribe(lambda update, _origin: told.append(update))
+    document.subscribe(lambda update, _origin: told.append(update))
     for _ in range(3):
-        hub.apply(updates[0], origin="peer")
-        hub.apply(updates[2], origin="peer")  # waits for the second
+        document.apply(updates[0], origin="peer")
+        document.apply(updates[2], origin="peer")  # waits for the second
     assert told == [updates[0], updates[2]]
     assert keys(doc) == {"k0": 0}
 
@@ -190,35 +190,35 @@ def test_an_update_that_brings_nothing_is_told_to_nobody() -> None:
 def test_what_was_held_back_is_told_again_when_it_is_applied() -> None:
     """A peer that asked for the document's state meanwhile was not given it."""
     updates = chain(3)
-    hub = YDocument.of(doc := create_doc())
-    hub.apply(updates[0], origin="first")
-    hub.apply(updates[2], origin="second")
+    document = YDocument.of(doc := create_doc())
+    document.apply(updates[0], origin="first")
+    document.apply(updates[2], origin="second")
     newcomer = create_doc()
-    newcomer.apply_update(hub.diff(newcomer.get_state()))
-    hub.subscribe(lambda update, _origin: newcomer.apply_update(update))
-    assert not hub.apply(updates[1], origin="first")
+    newcomer.apply_update(document.diff(newcomer.get_state()))
+    document.subscribe(lambda update, _origin: newcomer.apply_update(update))
+    assert not document.apply(updates[1], origin="first")
     assert keys(newcomer) == keys(doc) == {"k0": 0, "k1": 1, "k2": 2}
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff", b"\x01\x01\x05", b"\x00"])
 def test_bytes_the_binding_refuses_change_nothing_and_are_not_told(damage: bytes) -> None:
     doc = create_doc()
-    hub = YDocument.of(doc)
+    document = YDocument.of(doc)
     doc.get("m", type=Map)["a"] = 1
     heard: list[bytes] = []
-    hub.subscribe(lambda update, _origin: heard.append(update))
+    document.subscribe(lambda update, _origin: heard.append(update))
     before = doc.get_update()
     with pytest.raises(RemoteProtocolError, match="update"):
-        hub.apply(damage, origin="peer")
+        document.apply(damage, origin="peer")
     assert heard == []
     assert doc.get_update() == before
     with pytest.raises(RemoteProtocolError):
-        hub.diff(b"\xff\xff")
+        document.diff(b"\xff\xff")
 
 
 def test_a_failing_observer_of_the_user_does_not_stop_the_update(caplog: pytest.LogCaptureFixture) -> None:
     doc = create_doc()
-    hub = YDocument.of(doc)
+    document = YDocument.of(doc)
 
     def fail(_event: object) -> None:
         raise RuntimeError("theirs")
@@ -226,10 +226,10 @@ def test_a_failing_observer_of_the_user_does_not_stop_the_update(caplog: pytest.
     shared = doc.get("m", type=Map)  # the wrapper holds the subscription
     shared.observe(fail)
     heard: list[bytes] = []
-    hub.subscribe(lambda update, _origin: heard.append(update))
+    document.subscribe(lambda update, _origin: heard.append(update))
     update = chain(1)[0]
-    with caplog.at_level(logging.ERROR, "weft.mirrors"):
-        assert not hub.apply(update, origin="peer")
+    with caplog.at_level(logging.ERROR, "weft.documents"):
+        assert not document.apply(update, origin="peer")
     assert keys(doc) == {"k0": 0}
     assert heard == [update]
     assert "an observer of the document failed" in caplog.text
@@ -244,14 +244,14 @@ def test_a_deletion_that_comes_before_what_it_deletes_is_told_and_takes_effect_l
     del deleter.get("m", type=Map)["k"]
     deletion = deleter.get_update(deleter.get_state())
     doc = create_doc()
-    hub = YDocument.of(doc)
+    document = YDocument.of(doc)
     told: list[bytes] = []
-    hub.subscribe(lambda update, origin: told.append(update))
-    hub.apply(deletion, origin="p")
-    hub.apply(deletion, origin="p")
+    document.subscribe(lambda update, origin: told.append(update))
+    document.apply(deletion, origin="p")
+    document.apply(deletion, origin="p")
     assert told == [deletion]
-    hub.apply(write, origin="p")
+    document.apply(write, origin="p")
     assert told == [deletion, write, deletion]  # once more, for those who came between
     assert doc.get("m", type=Map).to_py() == {}
-    assert hub.apply(deletion, origin="p") is False
+    assert document.apply(deletion, origin="p") is False
     assert len(told) == 3

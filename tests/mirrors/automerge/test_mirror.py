@@ -305,14 +305,14 @@ def test_a_store_written_by_a_subscriber_who_is_told_first_is_not_lost() -> None
 def test_a_transaction_of_the_document_that_fails_is_reported_and_made_again() -> None:
     peer = Peer()
     peer.store.set_cell("t", "r", "a", 1)
-    tree = peer.mirror._tree
-    real = tree.add
+    index = peer.mirror._index
+    real = index.add
 
     def fail_once(path: Any, object_id: bytes) -> None:
-        tree.add = real  # type: ignore[method-assign]
+        index.add = real  # type: ignore[method-assign]
         raise MemoryError("no more")
 
-    tree.add = fail_once  # type: ignore[method-assign]
+    index.add = fail_once  # type: ignore[method-assign]
     peer.store.set_cell("t", "r", "b", "text")
     assert [str(error) for error in peer.errors] == ["no more"]
     assert peer.content == ({"t": {"r": {"a": 1, "b": "text"}}}, {})
@@ -443,14 +443,14 @@ def test_strings_that_are_overwritten_leave_nothing_in_the_index() -> None:
     a, b = Peer(LOW), Peer(HIGH)
     a.store.set_cell("t", "r", "c", "0")
     exchange(a.document, b.document)
-    sizes = [sum(map(len, peer.mirror._tree._places.values())) for peer in (a, b)]
+    sizes = [sum(map(len, peer.mirror._index._places.values())) for peer in (a, b)]
     for number in range(50):
         a.store.set_cell("t", "r", "c", str(number))
         if number % 10 == 0:
             a.store.set_row("t", str(number), {"c": "text"})
             a.store.del_row("t", str(number))
     exchange(a.document, b.document)
-    assert [sum(map(len, peer.mirror._tree._places.values())) for peer in (a, b)] == sizes
+    assert [sum(map(len, peer.mirror._index._places.values())) for peer in (a, b)] == sizes
 
 
 def test_a_mirror_that_was_dropped_is_collected() -> None:

@@ -89,7 +89,7 @@ def test_rule_2_origins_are_tokens_compared_by_identity() -> None:
 
 
 def test_rule_3_the_document_is_not_written_inside_its_own_observer(layout: Layout) -> None:
-    """Without the hub nobody flushes after the commit: the debt waits for ``flush``."""
+    """Without the YDocument nobody flushes after the commit: the debt waits for ``flush``."""
     a, b = Peer(layout=layout), Peer(layout=layout)
     b.store.add_cell_listener(
         "t", None, "c", lambda store, t, r, _c, new, *_rest: store.set_cell(t, r, "derived", new), True

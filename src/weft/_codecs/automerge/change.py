@@ -68,7 +68,7 @@ class Decoded(NamedTuple):
 
     Attributes:
         actor: Who made it.
-        seq: The how manieth of that actor's changes it is, from 1.
+        seq: The number, from 1, of the change among the actor's.
         deps: Hashes of the changes it follows on.
         ops: Its operations. Where several in a row work on elements of the same list or text, only the first
             is there: they all say that the object has changed.

@@ -34,7 +34,7 @@ class ChangeBuilder:
 
     Args:
         actor: Who makes it.
-        seq: The how manieth of the actor's changes it is, from 1.
+        seq: The number, from 1, of the change among the actor's.
         start_op: Counter of its first operation: one more than any in the document.
         deps: Heads of the document.
     """

@@ -27,10 +27,10 @@ from weft.documents.automerge.binding import (
     make_immortal,
     new_core,
 )
-from weft.documents.automerge.events import DocumentEvent, Heads, Telling
-from weft.documents.automerge.history import History
-from weft.documents.automerge.restore_point import Spare
-from weft.documents.automerge.sync_state import PeerState
+from weft.documents.automerge.events import DocumentEvent, EventQueue, Heads
+from weft.documents.automerge.history import ChangeNumbers
+from weft.documents.automerge.restore_point import RestorePoint
+from weft.documents.automerge.sync_state import PeerSyncState
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
@@ -60,8 +60,14 @@ class AutomergeDocument:
     """
 
     __slots__ = (
-        "__weakref__", "_actor", "_core", "_history", "_in_transaction", "_limits", "_spare",
-        "_telling",
+        "__weakref__",
+        "_actor",
+        "_core",
+        "_events",
+        "_in_transaction",
+        "_limits",
+        "_numbers",
+        "_restore_point",
     )  # fmt: skip
 
     def __init__(
@@ -79,9 +85,9 @@ class AutomergeDocument:
                 self._core.set_actor(self._actor)
         else:
             self._core = new_core(self._actor)
-        self._history = History()
-        self._spare = Spare(self._core)
-        self._telling = Telling()
+        self._numbers = ChangeNumbers()
+        self._restore_point = RestorePoint(self._core)
+        self._events = EventQueue()
         self._in_transaction = False
 
     @classmethod
@@ -111,7 +117,7 @@ class AutomergeDocument:
                 else:
                     document._core = load_to_write(chunk.data)
                     document._core.set_actor(document._actor)
-        document._spare = Spare(document._core)
+        document._restore_point = RestorePoint(document._core)
         if changes:
             document.apply_changes(changes)
         return document
@@ -217,7 +223,7 @@ class AutomergeDocument:
         return ChangeBuilder(
             actor=self._actor,
             seq=1 if last is None else last.seq + 1,
-            start_op=self._history.next_op(self._core, heads),
+            start_op=self._numbers.next_op(self._core, heads),
             deps=heads,
         )
 
@@ -243,12 +249,12 @@ class AutomergeDocument:
             raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
 
     def _remember(self, chunks: Sequence[bytes]) -> None:
-        self._spare.add(chunks)
-        self._spare.trim(self._core)
+        self._restore_point.add(chunks)
+        self._restore_point.trim(self._core)
 
     def _restore(self, heads: Heads) -> None:
         """Put a document as it was in the place of one that a panic or a refused change has spoilt."""
-        self._core = self._spare.rebuild(self._actor)
+        self._core = self._restore_point.rebuild(self._actor)
         if self.heads != heads:
             raise MirrorError("the document could not be restored: load it again")
 
@@ -274,11 +280,11 @@ class AutomergeDocument:
         self._receive(state, parse_sync_message(data), data, origin)
         return bool(self._needs(state))
 
-    def new_sync_state(self) -> PeerState:
+    def new_sync_state(self) -> PeerSyncState:
         """What is known of one peer over one connection: start each connection with a new one."""
-        return PeerState()
+        return PeerSyncState()
 
-    def generate_sync_message(self, state: PeerState) -> bytes | None:
+    def generate_sync_message(self, state: PeerSyncState) -> bytes | None:
         """The next message to the peer, or ``None`` when there is nothing to say until it answers.
 
         Raises:
@@ -296,7 +302,7 @@ class AutomergeDocument:
                     core = asking
         return self._generate(state.core, core)
 
-    def receive_sync_message(self, state: PeerState, data: bytes, *, origin: object = None) -> Heads:
+    def receive_sync_message(self, state: PeerSyncState, data: bytes, *, origin: object = None) -> Heads:
         """Take in a peer's message and tell of what is new.
 
         Args:
@@ -319,7 +325,7 @@ class AutomergeDocument:
             raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
         message = parse_sync_message(data)
         heads = tuple(sorted(message.heads))
-        if state.may_skip(message, self._history):
+        if state.may_skip(message, self._numbers):
             return heads
         held = self._receive(state.core, message, data, origin, holds=True)
         if state.held:
@@ -368,9 +374,9 @@ class AutomergeDocument:
                 if not message.chunks:
                     return []
                 changes = self._core.get_changes(before)
-                self._history.check(self._core, changes, before)
+                self._numbers.check(self._core, changes, before)
                 received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
-                waiting = self._history.waiting(self._core, changes, received)
+                waiting = self._numbers.waiting(self._core, changes, received)
                 if not before:
                     self._load_anew(message.chunks)
         except RemoteProtocolError:
@@ -379,7 +385,7 @@ class AutomergeDocument:
         late = [chunk.data for chunk in message.chunks if chunk.hash in waiting]
         applied = [change.raw_bytes for change in changes]
         if late and holds:
-            self._spare.add(applied)
+            self._restore_point.add(applied)
             self._restore(self.heads)
             applied = []
         self._remember(applied if holds else applied + late)
@@ -398,7 +404,7 @@ class AutomergeDocument:
         data = self._generate(state, self._core)
         return () if data is None else parse_sync_message(data).needs
 
-    # -- telling ---------------------------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------------------
 
     def subscribe(self, callback: Callable[[DocumentEvent], None]) -> Callable[[], None]:
         """Hear of each change of the document, once and in order.
@@ -409,7 +415,7 @@ class AutomergeDocument:
         Returns:
             A function that ends the subscription; calling it again does nothing.
         """
-        return subscribe(self._telling.subscribers, callback)
+        return subscribe(self._events.subscribers, callback)
 
     def _changed(
         self,
@@ -425,10 +431,10 @@ class AutomergeDocument:
         known: dict[bytes, Decoded] = {}
         for change in changes:
             chunks.append(change.raw_bytes)
-            name = self._history.add(change)
+            name = self._numbers.add(change)
             if name in decoded:
                 known[chunks[-1]] = decoded[name]
-        self._telling.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
+        self._events.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
 
     def _expect_idle(self, what: str) -> None:
         if self._in_transaction:

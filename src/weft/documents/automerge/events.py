@@ -1,4 +1,4 @@
-"""Telling of an Automerge document's changes: what an event is, and who hears it when."""
+"""What happens to an Automerge document: what an event is, and who hears it when."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from weft._codecs.automerge.change import Decoded
 
-__all__ = ["DocumentEvent", "Heads", "Telling"]
+__all__ = ["DocumentEvent", "EventQueue", "Heads"]
 
-_log = logging.getLogger("weft.mirrors")
+_log = logging.getLogger("weft.documents")
 
 Heads: TypeAlias = tuple[bytes, ...]
 
@@ -45,7 +45,7 @@ class DocumentEvent:
             yield change, self._decoded.get(change) or decode_change(change)
 
 
-class Telling:
+class EventQueue:
     """Tells every subscriber of every event, in order: what one of them causes is told after."""
 
     __slots__ = ("_events", "_is_under_way", "subscribers")

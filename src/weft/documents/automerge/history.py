@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import CoreChange, CoreDocument
 
-__all__ = ["History"]
+__all__ = ["ChangeNumbers"]
 
 
-class History:
+class ChangeNumbers:
     """The last operation of each change that came since; once an older one is asked for, of all."""
 
     __slots__ = ("_max_ops",)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.events import Heads
     from weft.documents.compaction import Compactor
 
-__all__ = ["LogBook", "compact_changes"]
+__all__ = ["LogRows", "compact_changes"]
 
 
 def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
@@ -35,7 +35,7 @@ def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
     return None if compacted is None else Compacted(*compacted)
 
 
-class LogBook:
+class LogRows:
     """Which rows of its log a document in memory has taken in.
 
     Args:

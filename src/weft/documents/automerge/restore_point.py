@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import CoreDocument
 
-__all__ = ["Spare"]
+__all__ = ["RestorePoint"]
 
 _MAX_LOG = 256  # chunks since the last fork
 _MAX_LOG_SIZE = 256 * 1024  # bytes of them
 
 
-class Spare:
+class RestorePoint:
     """A fork of a document and the changes that the document has beside it."""
 
     __slots__ = ("_core", "_log", "_size")

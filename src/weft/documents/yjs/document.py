@@ -1,12 +1,12 @@
-"""The hub of one pycrdt document: where received updates come in and every update is heard.
+"""One pycrdt document as weft shares it: where received updates come in and every update is heard.
 
-Mirrors, providers and server rooms that share a document meet here, because pycrdt alone does not tell them
-enough:
+Mirrors, providers and server rooms that share a document use one ``YDocument``, because pycrdt alone does not
+tell them enough:
 
 * Its update event can lack structs that were waiting for a gap to close, so what a peer
   sent is handed on as the bytes the peer sent, and the event serves local transactions only.
-* It has no hook after a commit, and a document cannot be written inside its observers; the hub lets the
-  mirrors write what they owe right after a received update has been applied.
+* It has no hook after a commit, and a document cannot be written inside its observers; ``apply``
+  lets the mirrors write what they owe right after a received update has been applied.
 * It does not ask for what it lacks when updates arrive out of order, and a gap that is closed later can spoil
   the document; ``apply`` holds back what does not follow on, and says when there is a gap.
 """
@@ -34,7 +34,7 @@ from weft.errors import MirrorError
 
 __all__ = ["YDocument", "create_doc"]
 
-_log = logging.getLogger("weft.mirrors")
+_log = logging.getLogger("weft.documents")
 
 # Updates held back for a gap: a resync brings them again, so a bound loses nothing but its time.
 _MAX_HELD = 256
@@ -46,7 +46,7 @@ Subscriber = Callable[[bytes, object | None], None]
 
 
 class Attached(Protocol):
-    """A mirror on the document, as the hub sees it."""
+    """A mirror on the document, as :class:`YDocument` sees it."""
 
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer."""
@@ -96,10 +96,10 @@ class YDocument:
         # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
         self._clocks: dict[int, int] = {}
         self._held: list[_Held] = []
-        hub = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
+        document = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
 
         def committed(event: RawTransactionEvent) -> None:
-            target = hub()
+            target = document()
             if target is not None:
                 target._committed(event)
 
@@ -107,13 +107,13 @@ class YDocument:
 
     @classmethod
     def of(cls, doc: Doc[Any] | YDocument) -> YDocument:
-        """The hub of a document, made at the first call and kept as long as the document lives."""
+        """The one for a document, made at the first call and kept as long as the document lives."""
         if isinstance(doc, YDocument):
             return doc
-        hub = _hubs.get(doc)
-        if hub is None:
-            hub = _hubs[doc] = cls(doc)
-        return hub
+        document = _documents.get(doc)
+        if document is None:
+            document = _documents[doc] = cls(doc)
+        return document
 
     @property
     def doc(self) -> Doc[Any]:
@@ -204,7 +204,7 @@ class YDocument:
         clocks = self._clocks
         if all(clock <= clocks.get(client, 0) for client, clock in needed):
             return True
-        # What was written locally, or applied past the hub, is known to the document alone.
+        # What was written locally, or applied to the ``Doc`` itself, is known to the document alone.
         clocks = self._clocks = decode_state_vector(self.state_vector())
         return all(clock <= clocks.get(client, 0) for client, clock in needed)
 
@@ -328,4 +328,4 @@ class YDocument:
         return any(state.get(client, 0) < span.end for client, span in spans.items())
 
 
-_hubs: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()
+_documents: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()

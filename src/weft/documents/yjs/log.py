@@ -50,25 +50,25 @@ def is_covered(update: bytes, state_vector: bytes, state: Mapping[int, int] | No
 
 
 def build_document(
-    updates: Sequence[bytes], *, hub_of: Callable[[Doc[Any]], YDocument] = YDocument.of
+    updates: Sequence[bytes], *, document_of: Callable[[Doc[Any]], YDocument] = YDocument.of
 ) -> tuple[Doc[Any], YDocument]:
     """Make a document out of a log, in whatever order the log has it.
 
     Args:
         updates: Yjs v1 updates.
-        hub_of: Makes the hub. The registry of hubs belongs to the thread of the event loop; on another thread
-            a hub is made past it.
+        document_of: Makes the :class:`YDocument`. The registry behind ``YDocument.of`` belongs to the thread
+            of the event loop; on another thread the class itself is given.
 
     Returns:
-        The document and its hub. What waits for missing structs is not in the document; the hub holds it back
-        until it can be applied, as far as its bounds allow.
+        pycrdt's document and weft's. What waits for missing structs is not in the former; the latter holds it
+        back until it can be applied, as far as its bounds allow.
 
     Raises:
         RemoteProtocolError: One of the updates is not one.
     """
-    # Nearly every log is in order, and the binding alone reads such a one several times as fast as the hub.
-    # What it makes of another is thrown away: it integrates across gaps, and spoils the document when they
-    # close.
+    # Nearly every log is in order, and the binding alone reads such a one several times as fast as
+    # ``YDocument.apply``. What it makes of another is thrown away: it integrates across gaps, and spoils the
+    # document when they close.
     doc = create_doc()
     in_order = True
     for update in updates:
@@ -79,11 +79,11 @@ def build_document(
                 break
     if not in_order:
         doc = create_doc()
-    hub = hub_of(doc)
+    document = document_of(doc)
     if not in_order:
         for update in updates:
-            hub.apply(update, origin=None)
-    return doc, hub
+            document.apply(update, origin=None)
+    return doc, document
 
 
 def compact_updates(updates: Sequence[bytes]) -> Compacted | None:
@@ -101,7 +101,7 @@ def compact_updates(updates: Sequence[bytes]) -> Compacted | None:
     Raises:
         RemoteProtocolError: One of them is not an update.
     """
-    doc, _ = build_document(updates, hub_of=YDocument)
+    doc, _ = build_document(updates, document_of=YDocument)
     vector = doc.get_state()
     state = decode_state_vector(vector)
     kept = frozenset(at for at, update in enumerate(updates) if not is_covered(update, vector, state))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weft._codecs.automerge.change import OpId
     from weft._codecs.automerge.change_builder import ChangeBuilder
     from weft.documents.automerge.document import AutomergeDocument
-    from weft.mirrors.automerge.index import Path, Tree
+    from weft.mirrors.automerge.index import DocumentIndex, Path
     from weft.mirrors.mirror import Batch
 
 __all__ = ["BulkTarget", "bulk", "is_bulk"]
@@ -27,7 +27,7 @@ __all__ = ["BulkTarget", "bulk", "is_bulk"]
 _MIN_CELLS = 64  # below it the fixed cost of a change that is received is the larger one
 
 
-def is_bulk(batch: Batch, tree: Tree) -> bool:
+def is_bulk(batch: Batch, index: DocumentIndex) -> bool:
     """Whether a batch is worth a change made by hand, and puts cells only where nothing is."""
     if batch.removed_tables or batch.removed_rows:
         return False
@@ -40,17 +40,17 @@ def is_bulk(batch: Batch, tree: Tree) -> bool:
     if sum([len(cells) for _, cells in places]) < _MIN_CELLS:
         return False
     for path, cells in places:
-        container = tree.container(path)
+        container = index.container(path)
         for key, cell in cells.items():
             if cell is UNDEFINED or (
-                container is not None and tree.look(container, encode_key(key)) is not None
+                container is not None and index.look(container, encode_key(key)) is not None
             ):
                 return False
     return True
 
 
 class BulkTarget:
-    """What a :class:`~weft.mirrors.automerge.writer.Writer` writes to, collecting one change."""
+    """What a :class:`~weft.mirrors.automerge.writer.CellWriter` writes to, collecting one change."""
 
     def __init__(self, builder: ChangeBuilder) -> None:
         self._builder = builder

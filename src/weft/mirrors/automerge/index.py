@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument
     from weft.mirrors.mirror import RawTables, RawValues
 
-__all__ = ["Foreign", "Path", "Tree", "is_container"]
+__all__ = ["DocumentIndex", "Foreign", "Path", "is_container"]
 
 _MAP, _TEXT = ObjType.Map, ObjType.Text
 
@@ -51,7 +51,7 @@ class Foreign:
         return f"<{self._kind}>"
 
 
-class Tree:
+class DocumentIndex:
     """The index of one mirror, and what the document holds at its places."""
 
     def __init__(self, document: AutomergeDocument, name: str, report: Callable[[Exception], None]) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Self
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.jsoncodec import check_text
 from weft.mirrors.automerge.bulk import bulk, is_bulk
-from weft.mirrors.automerge.index import Tree
+from weft.mirrors.automerge.index import DocumentIndex
 from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
-from weft.mirrors.automerge.reader import Reader
+from weft.mirrors.automerge.reader import ChangeReader
 from weft.mirrors.automerge.split import cut
-from weft.mirrors.automerge.writer import TransactionTarget, Writer
+from weft.mirrors.automerge.writer import CellWriter, TransactionTarget
 from weft.mirrors.mirror import Batch, Mirror, Owed, RawTables, RawValues
 from weft.values import UNDEFINED
 
@@ -69,9 +69,9 @@ class AutomergeMirror(Mirror):
         check_text(name)
         self._document = document
         self._name = name
-        self._tree = Tree(document, name, self._report)
-        self._reader = Reader(
-            self._tree, lambda: (store._tables, store._values), lambda: self._owed, self._report
+        self._index = DocumentIndex(document, name, self._report)
+        self._reader = ChangeReader(
+            self._index, lambda: (store._tables, store._values), lambda: self._owed, self._report
         )
         self._unsubscribe: Callable[[], None] | None = None
         self._seen: Heads = ()  # heads that the index is of
@@ -131,26 +131,26 @@ class AutomergeMirror(Mirror):
         self._reader.note_copies(cells)
 
     def _read_all(self) -> tuple[RawTables, RawValues]:
-        found = self._tree.read_all()
+        found = self._index.read_all()
         self._seen = self._document.heads
         return found
 
     def _refusal(self) -> MirrorError | None:
-        return self._tree.refusal()
+        return self._index.refusal()
 
     def _blocked(self) -> bool:
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
         return self._document.in_transaction or self._document.heads != self._seen
 
     def _write(self, batch: Batch, *, compare: bool) -> None:
-        if self._tree.container(()) is None and _has_content(batch):
+        if self._index.container(()) is None and _has_content(batch):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
-            self._tree.read_tree((), self._tree.map_at(()))
+            self._index.read_tree((), self._index.map_at(()))
         for part in cut(batch, self._report):
             self._write_part(part)
 
     def _write_part(self, batch: Batch) -> None:
-        if is_bulk(batch, self._tree):
+        if is_bulk(batch, self._index):
             try:
                 with self._writing(at_once=True) as writer:
                     writer.write(batch)
@@ -162,10 +162,10 @@ class AutomergeMirror(Mirror):
             writer.write(batch)
 
     @contextmanager
-    def _writing(self, *, at_once: bool = False) -> Iterator[Writer]:
+    def _writing(self, *, at_once: bool = False) -> Iterator[CellWriter]:
         try:
             with self._target(at_once=at_once) as target:
-                writer = Writer(self._tree, target)
+                writer = CellWriter(self._index, target)
                 yield writer
         except Exception:
             self._read_all()  # the index has objects that were rolled back
@@ -184,7 +184,7 @@ class AutomergeMirror(Mirror):
                 yield TransactionTarget(transaction)
 
     def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
-        cell = self._tree.cell
+        cell = self._index.cell
         return {
             table_id: {
                 row_id: {cell_id: cell((TABLES, table_id, row_id, cell_id)) for cell_id in cell_ids}

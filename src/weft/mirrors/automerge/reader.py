@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from weft.documents.automerge.binding import Read
-    from weft.mirrors.automerge.index import Path, Tree
+    from weft.mirrors.automerge.index import DocumentIndex, Path
     from weft.mirrors.mirror import Owed, RawTables, RawValues
     from weft.mirrors.yjs.layout import StoreTables
     from weft.values import Stored
 
-__all__ = ["Reader"]
+__all__ = ["ChangeReader"]
 
 # Containers that have lost and copies that were made, as long as somebody may not have learned of them yet.
 # About 250 bytes each; the oldest go first.
@@ -39,21 +39,21 @@ Ops: TypeAlias = "list[tuple[Op, bytes]]"  # operations at one place, each with 
 Touched: TypeAlias = "dict[OpId | None, dict[str, Ops]]"  # by object and key
 
 
-class Reader:
+class ChangeReader:
     """Turns changes of the document into what the Store has to take and what the document has to be given."""
 
     def __init__(
         self,
-        tree: Tree,
+        index: DocumentIndex,
         content: Callable[[], tuple[StoreTables, dict[str, Stored]]],
         owed: Callable[[], Owed],
         report: Callable[[Exception], None],
     ) -> None:
-        self._tree = tree
+        self._index = index
         self._content = content
         self._owed = owed
         self._report = report
-        self._graves: dict[OpId, Path] = {}
+        self._lost: dict[OpId, Path] = {}
         self._copies: dict[Path, OpId] = {}
         self._touched: Touched = {}
         self._tables: RawTables = {}
@@ -73,23 +73,23 @@ class Reader:
             What now stands at the touched places of tables and of values, ``UNDEFINED`` where nothing does;
             and what has to be written into the document, by place.
         """
-        tree = self._tree
+        index = self._index
         self._touched, self._tables, self._values, self._heals = _touched(changes), {}, {}, {}
         self._whole.clear()
-        root = self._touched.get(None, {}).get(tree.root_key)
+        root = self._touched.get(None, {}).get(index.root_key)
         if root is not None:
             self._read_container((), root)
-        places = ((tree.place(made), made) for made in self._touched if made is not None)
+        places = ((index.place(made), made) for made in self._touched if made is not None)
         alive = [(path, made) for path, made in places if path is not None]
         for path, made in sorted(alive, key=lambda place: len(place[0])):
-            if tree.place(made) != path:
+            if index.place(made) != path:
                 continue  # it went with a container above it
             if is_container(path):
                 self._read_touched(path, self._touched[made])
             elif not (self._is_within_whole(path) and self._is_read(path)):
                 self._read_cell(path, [])  # a text that was edited in place
-        for lost in [lost for lost in self._touched if lost is not None and lost in self._graves]:
-            self._read_grave(lost, self._graves[lost], self._touched[lost])
+        for lost in [lost for lost in self._touched if lost is not None and lost in self._lost]:
+            self._read_lost(lost, self._lost[lost], self._touched[lost])
         self._touched = {}
         return self._tables, self._values, self._heals
 
@@ -102,7 +102,7 @@ class Reader:
             found = self._look(path)
             if found is not None:
                 _remember(self._copies, path, op_id(found[1]))
-            self._put(path, self._tree.value(found))
+            self._put(path, self._index.value(found))
 
     # -- what is alive -----------------------------------------------------------------------------------
 
@@ -129,8 +129,8 @@ class Reader:
         return path[3] in self._tables.get(path[1], {}).get(path[2], {})
 
     def _read_cell(self, path: Path, ops: Ops) -> None:
-        self._tree.drop([known for op, _ in ops for known in op.preds])
-        self._put(path, self._tree.cell(path))
+        self._index.drop([known for op, _ in ops for known in op.preds])
+        self._put(path, self._index.cell(path))
         copy = self._copies.get(path)
         if copy is None or not ops:
             return
@@ -140,11 +140,11 @@ class Reader:
             return
         op, change = ops[-1]
         if copy not in op.preds and op.id != copy:
-            self._heal(path, self._tree.value(self._look(path, change)))
+            self._heal(path, self._index.value(self._look(path, change)))
 
     def _read_container(self, path: Path, ops: Ops) -> None:
-        tree = self._tree
-        old, new = tree.container(path), tree.map_at(path)
+        index = self._index
+        old, new = index.container(path), index.map_at(path)
         known = {pred for op, _ in ops for pred in op.preds}
         winner = None if new is None else op_id(new)
         lost = [op.id for op, _ in ops if op.action == MAKE_MAP and op.id not in known and op.id != winner]
@@ -153,8 +153,8 @@ class Reader:
             # TinyBase replaces a root that looks empty to it, whatever others have put in meanwhile.
             if was is not None and winner is not None and (was not in known or not path):
                 lost.append(was)
-            tree.forget(path)
-            tables, values = tree.read_tree(path, new) if path else tree.read_all()
+            index.forget(path)
+            tables, values = index.read_tree(path, new) if path else index.read_all()
             self._whole.add(path)
             for table_id, rows in tables.items():
                 self._tables.setdefault(table_id, {}).update(rows)
@@ -163,7 +163,7 @@ class Reader:
                 self._clear(path, tables, values, was_lost=was in lost)
         if new is not None:
             for made in lost:
-                self._exhume(made, path)
+                self._copy_lost(made, path)
 
     def _clear(self, path: Path, tables: RawTables, values: RawValues, *, was_lost: bool) -> None:
         """Say what went with a container; if it has lost, not what the document was yet to be given."""
@@ -200,12 +200,12 @@ class Reader:
 
     def _look(self, path: Path, change: bytes | None = None) -> Read | None:
         """What stands at the place of a cell, now or for whoever made a change."""
-        parent = self._tree.container(path[:-1])
-        return None if parent is None else self._tree.look(parent, encode_key(path[-1]), change)
+        parent = self._index.container(path[:-1])
+        return None if parent is None else self._index.look(parent, encode_key(path[-1]), change)
 
     # -- what has lost -----------------------------------------------------------------------------------
 
-    def _read_grave(self, made: OpId, path: Path, keys: dict[str, Ops]) -> None:
+    def _read_lost(self, made: OpId, path: Path, keys: dict[str, Ops]) -> None:
         for key, ops in keys.items():
             below = (*path, decode_key(key))
             if not is_container(below):
@@ -214,39 +214,39 @@ class Reader:
             known = {pred for op, _ in ops for pred in op.preds}
             for op, _ in ops:
                 if op.action == MAKE_MAP and op.id not in known:
-                    self._exhume(op.id, below)
+                    self._copy_lost(op.id, below)
                 elif op.action == DEL:
                     for copied in [copied for copied in self._copies if copied[: len(below)] == below]:
                         self._restore(copied, None)
 
-    def _exhume(self, made: OpId, path: Path) -> None:
+    def _copy_lost(self, made: OpId, path: Path) -> None:
         """Copy what a container that has lost holds, and the winner lacks."""
-        _remember(self._graves, made, path)
-        grave = object_id(made)
-        for cell_id, found in self._tree.cells_of(grave).items():
+        _remember(self._lost, made, path)
+        loser = object_id(made)
+        for cell_id, found in self._index.cells_of(loser).items():
             below = (*path, cell_id)
             if not is_container(below):
-                self._restore(below, grave)
+                self._restore(below, loser)
             elif found[0] == ObjType.Map:
-                self._exhume(op_id(found[1]), below)
+                self._copy_lost(op_id(found[1]), below)
 
-    def _restore(self, path: Path, grave: bytes | None) -> None:
+    def _restore(self, path: Path, loser: bytes | None) -> None:
         """Give a cell what a container that has lost holds for it, unless somebody wrote it on purpose."""
-        tree, key = self._tree, encode_key(path[-1])
-        if len(path) < 2 or tree.container(()) is None:
+        index, key = self._index, encode_key(path[-1])
+        if len(path) < 2 or index.container(()) is None:
             return  # beside tables and values; or all was deleted
-        lost = None if grave is None else tree.look(grave, key)
+        lost = None if loser is None else index.look(loser, key)
         found = self._look(path)
         if found is not None:
             if self._copies.get(path) != op_id(found[1]):
                 return
         elif lost is None or path in self._heals:
             return
-        elif (parent := tree.container(path[:-1])) is not None and grave is not None:
+        elif (parent := index.container(path[:-1])) is not None and loser is not None:
             for op, change in self._touched.get(op_id(parent), {}).get(key, ()):
-                if op.action == DEL and tree.look(grave, key, change) is not None:
+                if op.action == DEL and index.look(loser, key, change) is not None:
                     return  # deleted by somebody who knew of it
-        self._heal(path, tree.value(lost))
+        self._heal(path, index.value(lost))
 
     def _heal(self, path: Path, cell: object) -> None:
         if cell is UNDEFINED or cell is None or isinstance(cell, bool | int | float | str):

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import CoreTransaction
     from weft.errors import MirrorError
-    from weft.mirrors.automerge.index import Path, Tree
+    from weft.mirrors.automerge.index import DocumentIndex, Path
     from weft.mirrors.mirror import Batch
 
-__all__ = ["Target", "TransactionTarget", "Writer"]
+__all__ = ["CellWriter", "Target", "TransactionTarget"]
 
 
 class Target(Protocol):
@@ -61,18 +61,18 @@ class TransactionTarget:
         self._transaction.put(obj, key, kind, cell)
 
 
-class Writer:
+class CellWriter:
     """Writes within one transaction, and keeps the index in step.
 
     Args:
-        tree: The index. It is spoilt where the transaction is rolled back: read it anew then.
+        index: The index. It is spoilt where the transaction is rolled back: read it anew then.
         target: What is written to.
     """
 
-    __slots__ = ("_made", "_target", "_tree", "errors")
+    __slots__ = ("_index", "_made", "_target", "errors")
 
-    def __init__(self, tree: Tree, target: Target) -> None:
-        self._tree = tree
+    def __init__(self, index: DocumentIndex, target: Target) -> None:
+        self._index = index
         self._target = target
         self._made: set[bytes] = set()  # containers, in which nothing is but what was written here
         self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
@@ -94,8 +94,8 @@ class Writer:
 
     def write_map(self, path: Path, cells: Mapping[str, object]) -> None:
         """Write cells of one row, or values; ``UNDEFINED`` deletes."""
-        tree = self._tree
-        container = tree.container(path)
+        index = self._index
+        container = index.container(path)
         fresh = container is None
         if container is None:
             if all(cell is UNDEFINED for cell in cells.values()):
@@ -105,12 +105,12 @@ class Writer:
                 return
         for cell_id, cell in cells.items():
             key = encode_key(cell_id)
-            found = None if fresh else tree.look(container, key)
+            found = None if fresh else index.look(container, key)
             if found is not None:
-                if cell is not UNDEFINED and is_equal(tree.value(found), cell):  # type: ignore[arg-type]
+                if cell is not UNDEFINED and is_equal(index.value(found), cell):  # type: ignore[arg-type]
                     continue
                 if found[0] == ObjType.Text:
-                    tree.drop([op_id(found[1])])
+                    index.drop([op_id(found[1])])
             if cell is not UNDEFINED:
                 self._put(container, key, (*path, cell_id), cell)
             elif found is not None:
@@ -119,7 +119,7 @@ class Writer:
     def _put(self, container: bytes, key: str, path: Path, cell: object) -> None:
         match cell:
             case str():
-                self._tree.add(path, self._target.make_text(container, key, cell))
+                self._index.add(path, self._target.make_text(container, key, cell))
             case None | bool():
                 self._target.put(container, key, cell)
             case int() if -MAX_SAFE_INTEGER <= cell < MAX_SAFE_INTEGER:  # JavaScript reads others as BigInt
@@ -129,29 +129,29 @@ class Writer:
 
     def _create(self, path: Path) -> bytes | None:
         """Make a map and those above it; ``None`` where something else stands in the way."""
-        tree = self._tree
-        key = encode_key(path[-1]) if path else tree.root_key
-        parent = (tree.container(path[:-1]) or self._create(path[:-1])) if path else ROOT
+        index = self._index
+        key = encode_key(path[-1]) if path else index.root_key
+        parent = (index.container(path[:-1]) or self._create(path[:-1])) if path else ROOT
         if parent is None:
             return None
-        known = tree.container(path)  # made as a sibling
+        known = index.container(path)  # made as a sibling
         if known is not None:
             return known
-        found = None if parent in self._made else tree.look(parent, key)
+        found = None if parent in self._made else index.look(parent, key)
         if found is not None:
             self.errors.append(foreign(path, found))
             return None
         made = self._target.make_map(parent, key)
         self._made.add(made)
-        tree.add(path, made)
+        index.add(path, made)
         if len(path) == 1:  # TinyBase reads neither of the two where one is missing
             sibling = (VALUES,) if path == (TABLES,) else (TABLES,)
-            if tree.container(sibling) is None:
+            if index.container(sibling) is None:
                 self._create(sibling)
         return made
 
     def _remove(self, path: Path) -> None:
-        parent = self._tree.container(path[:-1])
-        if parent is not None and self._tree.container(path) is not None:
-            self._tree.forget(path)
+        parent = self._index.container(path[:-1])
+        if parent is not None and self._index.container(path) is not None:
+            self._index.forget(path)
             self._target.delete(parent, encode_key(path[-1]))

@@ -107,7 +107,7 @@ def containers(update: bytes, map_name: str) -> dict[ItemId, Path]:
 def lost_writes(
     update: bytes,
     newly_deleted: bytes,
-    graves: dict[ItemId, Path],
+    lost: dict[ItemId, Path],
     locate: Callable[[str | ItemId], Path | None],
 ) -> list[Loser]:
     """What a received update wrote into containers that have lost against ours.
@@ -118,7 +118,7 @@ def lost_writes(
     Args:
         update: The update as received; the document's own event has dropped the content already.
         newly_deleted: Delete set of the transaction that applied it.
-        graves: Items inside lost containers, to their paths; grows, as later updates may write there too.
+        lost: Items inside lost containers, to their paths; grows, as later updates may write there too.
         locate: Path of a living container, given its id or the name of its root, or ``None`` if it is none
             of the mirror's.
 
@@ -127,14 +127,14 @@ def lost_writes(
     """
     parsed = parse_update(update)
     deleted = read_delete_set(newly_deleted)
-    lost: dict[Path, object] = {}
+    written: dict[Path, object] = {}
     for item in _parents_first(parsed.items):
         item_id = (item.client, item.clock)
         path: Path | None = None
-        if isinstance(item.parent, tuple) and item.parent in graves and item.key is not None:
-            path = (*graves[item.parent], item.key)
-        elif item.origin is not None and item.origin in graves:
-            path = graves[item.origin]  # written over a cell of a lost container
+        if isinstance(item.parent, tuple) and item.parent in lost and item.key is not None:
+            path = (*lost[item.parent], item.key)
+        elif item.origin is not None and item.origin in lost:
+            path = lost[item.origin]  # written over a cell of a lost container
         elif (
             item.key is not None
             and item.parent is not None
@@ -146,12 +146,12 @@ def lost_writes(
             path = None if parent is None else (*parent, item.key)
         if path is None:
             continue
-        graves[item_id] = path
+        lost[item_id] = path
         if _covers(parsed.deletes, item_id):
-            lost.pop(path, None)
+            written.pop(path, None)
         elif item.ref == _ANY_REF and item.values:
-            lost[path] = item.values[-1]
-    return [Loser(path, value) for path, value in lost.items()]
+            written[path] = item.values[-1]
+    return [Loser(path, value) for path, value in written.items()]
 
 
 def _parents_first(items: list[Item]) -> Iterator[Item]:

@@ -68,8 +68,8 @@ class YjsMirror(Mirror):
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         super().__init__(store, on_error=on_error)
-        self._hub = YDocument.of(doc)
-        self._doc = self._hub.doc
+        self._document = YDocument.of(doc)
+        self._doc = self._document.doc
         self._layout: Layout
         if layout == "tinybase":
             self._layout = NestedLayout(
@@ -100,16 +100,16 @@ class YjsMirror(Mirror):
             return observe_deep(self._doc, root, changed)
 
         self._unobservers = [observe(number, root) for number, root in enumerate(self._layout.roots())]
-        self._hub.attach(self)
+        self._document.attach(self)
 
     def _unobserve(self) -> None:
-        self._hub.detach(self)
+        self._document.detach(self)
         for unobserve in self._unobservers:
             unobserve()
         self._unobservers.clear()
 
     def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
-        if origin_of(self._doc, txn) is self._token and not self._hub.is_waiting:
+        if origin_of(self._doc, txn) is self._token and not self._document.is_waiting:
             return  # our own; unless something that waited for what we have written has come with it
         try:
             self._receive(*self._layout.translate(root, events, txn))
@@ -148,7 +148,7 @@ class YjsMirror(Mirror):
             return self._layout.refusal(txn)
 
     def _blocked(self) -> bool:
-        return not self._hub.is_writable
+        return not self._document.is_writable
 
     def _write(self, batch: Batch, *, compare: bool) -> None:
         with raw_transaction(self._doc, self._token) as txn:

@@ -30,7 +30,7 @@ __all__ = ["NestedLayout"]
 
 # Items inside lost containers that are remembered, because their writer may go on writing there until it has
 # learned of ours. A row costs one and each of its cells one; about 200 bytes each.
-_MAX_GRAVES = 50_000
+_MAX_LOST = 50_000
 
 
 class NestedLayout:
@@ -52,9 +52,9 @@ class NestedLayout:
         self._replaced: list[tuple[str, Owed]] = []
         # Received updates that wrote into a lost container, with the delete sets of their transactions.
         self._unread: list[tuple[bytes, bytes]] = []
-        self._graves: dict[ItemId, Path] = {}
+        self._lost: dict[ItemId, Path] = {}
         # Clients whose items those are, as they are encoded: an update without any of them need not be read.
-        self._gravediggers: set[bytes] = set()
+        self._lost_writers: set[bytes] = set()
 
     def roots(self) -> tuple[RawMap, ...]:
         return (self._root,)
@@ -236,7 +236,7 @@ class NestedLayout:
             self._replaced.clear()
         if received is not None and (
             has_losers(event.delete_set, event.before_state)
-            or any(client in received for client in self._gravediggers)
+            or any(client in received for client in self._lost_writers)
         ):
             self._unread.append((received, event.delete_set))
         return (tables, values), heal
@@ -259,16 +259,16 @@ class NestedLayout:
         values: RawValues = {}
         held_tables, held_values = self._content()
         for update, deleted in unread:
-            for path, value in lost_writes(update, deleted, self._graves, locate):
+            for path, value in lost_writes(update, deleted, self._lost, locate):
                 if path[0] == TABLES and len(path) == 4:
                     _, table_id, row_id, cell_id = path
                     if cell_id not in held_tables.get(table_id, {}).get(row_id, {}):
                         tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
                 elif path[0] == VALUES and len(path) == 2 and path[1] not in held_values:
                     values[path[1]] = value
-        while len(self._graves) > _MAX_GRAVES:
-            del self._graves[next(iter(self._graves))]
-        self._gravediggers = {Writer().uint(client).finish() for client, _ in self._graves}
+        while len(self._lost) > _MAX_LOST:
+            del self._lost[next(iter(self._lost))]
+        self._lost_writers = {Writer().uint(client).finish() for client, _ in self._lost}
         return tables, values
 
     # -- writing -----------------------------------------------------------------------------------------

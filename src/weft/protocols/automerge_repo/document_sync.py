@@ -10,7 +10,7 @@ from weft.protocols.effects import Flushed
 
 if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument
-    from weft.documents.automerge.sync_state import PeerState
+    from weft.documents.automerge.sync_state import PeerSyncState
 
 __all__ = ["Shared"]
 
@@ -20,7 +20,7 @@ class Shared:
     """A document on the present connection."""
 
     document: AutomergeDocument
-    state: PeerState
+    state: PeerSyncState
     read_only: bool
     started: bool = False  # something was sent
     answered: bool = True  # something came since

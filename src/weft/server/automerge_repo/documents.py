@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from weft.documents.automerge.document import AutomergeDocument
-from weft.documents.automerge.log_compaction import LogBook
+from weft.documents.automerge.log_compaction import LogRows
 from weft.protocols.automerge_repo.session import document_url
 from weft.server._core.registry import Rooms
 from weft.server._core.room import BaseRoom, RoomContext
@@ -58,8 +58,8 @@ class DocumentRoom(BaseRoom[RepoPeer]):
         context: RoomContext,
     ) -> None:
         self.document = AutomergeDocument.from_rows(updates, limits=context.limits)
-        self._book = LogBook(self.document, updates)
-        super().__init__(name, updates, failed, context, compactor=self._book.compactor)
+        self._log_rows = LogRows(self.document, updates)
+        super().__init__(name, updates, failed, context, compactor=self._log_rows.compactor)
         self.document_id = name.removeprefix(storage_name(""))
         self._wanting: set[RepoPeer] = set()
         self._ends = [self.document.subscribe(self._take)]
@@ -89,7 +89,7 @@ class DocumentRoom(BaseRoom[RepoPeer]):
     def _take(self, event: DocumentEvent) -> None:
         self._wanting.clear()
         row = b"".join(event.changes)
-        self._book.note(row)
+        self._log_rows.note(row)
         if not self.log.append(row):
             return
         for peer in self.peers:
