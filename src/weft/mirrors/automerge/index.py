@@ -18,12 +18,13 @@ from weft.mirrors.automerge.keys import TABLES, VALUES, decode_key, encode_key, 
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from weft._codecs.automerge.change import OpId
     from weft._codecs.automerge.saved_document import Content
     from weft.documents.automerge.binding import CoreDocument, Read
     from weft.documents.automerge.document import AutomergeDocument
+    from weft.mirrors.content import Report
     from weft.mirrors.mirror import RawTables, RawValues
 
 __all__ = ["DocumentIndex", "Foreign", "Path", "is_container"]
@@ -54,7 +55,7 @@ class Foreign:
 class DocumentIndex:
     """The index of one mirror, and what the document holds at its places."""
 
-    def __init__(self, document: AutomergeDocument, name: str, report: Callable[[Exception], None]) -> None:
+    def __init__(self, document: AutomergeDocument, name: str, report: Report) -> None:
         self.document = document
         self.root_key = encode_key(name)
         self._report = report

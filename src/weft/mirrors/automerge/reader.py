@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import Read
     from weft.mirrors.automerge.index import DocumentIndex, Path
+    from weft.mirrors.content import Report, StoreContent
     from weft.mirrors.mirror import Owed, RawTables, RawValues
-    from weft.mirrors.yjs.layout import StoreTables
-    from weft.values import Stored
 
 __all__ = ["ChangeReader"]
 
@@ -45,9 +44,9 @@ class ChangeReader:
     def __init__(
         self,
         index: DocumentIndex,
-        content: Callable[[], tuple[StoreTables, dict[str, Stored]]],
+        content: StoreContent,
         owed: Callable[[], Owed],
-        report: Callable[[Exception], None],
+        report: Report,
     ) -> None:
         self._index = index
         self._content = content

@@ -14,8 +14,9 @@ from weft._codecs.automerge.chunks import MAX_OPS
 from weft.errors import MirrorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from weft.mirrors.content import Report
     from weft.mirrors.mirror import Batch
     from weft.values import Stored, Undefined
 
@@ -27,7 +28,7 @@ _MOST = MAX_OPS // 2
 _MAX_TEXT = MAX_OPS - 1_000  # characters of one text
 
 
-def cut(batch: Batch, report: Callable[[Exception], None]) -> Iterator[Batch]:
+def cut(batch: Batch, report: Report) -> Iterator[Batch]:
     """Cut a batch into some that make one change each; nearly every batch is one.
 
     Args:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
 from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues, is_equal
-from weft.mirrors.yjs.layout import Received, Report, foreign_root
+from weft.mirrors.yjs.layout import Received, foreign_root
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pycrdt import Doc
+
+    from weft.mirrors.content import Report
 
 __all__ = ["FlatLayout"]
 

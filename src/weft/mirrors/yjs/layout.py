@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weft.documents.yjs.binding import root_kind
 from weft.errors import MirrorError
 from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues
-from weft.values import Stored
 
 if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn
 
-__all__ = ["Layout", "Received", "Report", "foreign_root"]
+__all__ = ["Layout", "Received", "foreign_root"]
 
-Report = Callable[[Exception], None]
-StoreTables = Mapping[str, Mapping[str, Mapping[str, Stored]]]
 Received = tuple[RawTables, RawValues]
 
 

@@ -16,15 +16,14 @@ from weft.errors import MirrorError
 from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues, is_equal
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors.yjs.healing import Path, containers, has_losers, lost_writes, was_concurrent
-from weft.mirrors.yjs.layout import Received, Report, StoreTables, foreign_root
-from weft.values import UNDEFINED, Stored
+from weft.mirrors.yjs.layout import Received, foreign_root
+from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pycrdt import Doc
 
     from weft._codecs.yjs.update import ItemId
+    from weft.mirrors.content import Report, StoreContent
 
 __all__ = ["NestedLayout"]
 
@@ -40,7 +39,7 @@ class NestedLayout:
         self,
         doc: Doc[Any],
         map_name: str,
-        content: Callable[[], tuple[StoreTables, dict[str, Stored]]],
+        content: StoreContent,
         report: Report,
     ) -> None:
         self._doc = doc
