@@ -31,7 +31,7 @@ def create_middleware(store: Store) -> Middleware:
     """Get the middleware of a Store; it has one, made at the first call."""
     if store._middleware is None:
         store._middleware = Middleware(store)
-        store._retune()
+        store._choose_write_path()
     return store._middleware
 
 
@@ -75,7 +75,7 @@ class Middleware:
         self._callbacks.clear()
         if self._store._middleware is self:
             self._store._middleware = None
-            self._store._retune()
+            self._store._choose_write_path()
 
     def _add(self, kind: str, callback: Callable[..., Any]) -> Self:
         self._callbacks.setdefault(kind, []).append(callback)

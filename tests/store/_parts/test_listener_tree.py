@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from weft.store._parts.listener_tree import (
     KINDS,
     Leaf,
-    Registry,
+    ListenerTree,
     call,
     call_all,
     matching,
@@ -24,10 +24,10 @@ PATHS = st.tuples(IDS, IDS, IDS)
 
 @given(st.lists(PATHS, max_size=12), st.tuples(IDS, IDS, IDS))
 def test_matching_finds_exactly_the_paths_that_fit_most_specific_first(paths: Any, ids: Any) -> None:
-    registry = Registry()
+    tree = ListenerTree()
     for number, path in enumerate(paths):
-        registry.add("cell", path, str(number), lambda: None)
-    found = [listener_id for leaf in matching(registry.cell, *ids) for listener_id in leaf.by_id]
+        tree.add("cell", path, str(number), lambda: None)
+    found = [listener_id for leaf in matching(tree.cell, *ids) for listener_id in leaf.by_id]
     fits = [
         number
         for number, path in enumerate(paths)
@@ -40,16 +40,16 @@ def test_matching_finds_exactly_the_paths_that_fit_most_specific_first(paths: An
 
 @given(st.lists(PATHS, max_size=8))
 def test_removing_leaves_no_branches(paths: Any) -> None:
-    registry = Registry()
+    tree = ListenerTree()
     for number, path in enumerate(paths):
-        registry.add("cell", path, str(number), lambda: None)
-    assert registry.size == len(paths)
-    assert (registry.any_cell is not None) == (bool(paths) and set(paths) == {(None, None, None)})
+        tree.add("cell", path, str(number), lambda: None)
+    assert tree.size == len(paths)
+    assert (tree.any_cell is not None) == (bool(paths) and set(paths) == {(None, None, None)})
     for number, path in enumerate(paths):
-        registry.remove("cell", path, str(number))
-    assert not registry
-    assert registry.cell == {}
-    assert registry.any_cell is None
+        tree.remove("cell", path, str(number))
+    assert not tree
+    assert tree.cell == {}
+    assert tree.any_cell is None
 
 
 def test_a_leaf_that_changes_while_it_is_called_leaves_out_the_removed_and_calls_the_added() -> None:

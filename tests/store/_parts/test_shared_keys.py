@@ -103,7 +103,7 @@ def test_a_store_of_many_shapes_forgets_them() -> None:
     store = Store()
     for number in range(2_500):
         store.set_row("t", str(number), {f"c{number}": 1})
-    assert len(store._shapes._known) <= 1_000
+    assert len(store._shared_keys._known) <= 1_000
     assert store.get_row_count("t") == 2_500
 
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from weft.values import Cell, Stored, Undefined, Value
 
-__all__ = ["CellWriting"]
+__all__ = ["CellWrites"]
 
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 
 
-class CellWriting(Validation):
+class CellWrites(Validation):
     """The writes of single cells and values."""
 
     __slots__ = ()
@@ -100,7 +100,7 @@ class CellWriting(Validation):
                     self._log.append((CELL, table_id, row_id, cell_id, old, stored))  # type: ignore[union-attr]
                 else:
                     self._tell_cell(table_id, row_id, cell_id, old, stored)
-            elif mode == WATCHED and self._did:
+            elif mode == WATCHED and self._did_finish_listeners:
                 return self._set_cell(table_id, row_id, cell_id, cell)
             return self
         count = self._counts[table_id]

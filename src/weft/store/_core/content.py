@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from weft.changes import TablesInput, ValuesInput
 from weft.errors import DataError, InvalidCellError, InvalidJsonError
 from weft.jsoncodec import MAX_SAFE_INTEGER, dumps, in_js_order, loads, tables_text
-from weft.store._core.rows import RowWriting
+from weft.store._core.rows import RowWrites
 from weft.values import UNDEFINED, decode_received
 
 if TYPE_CHECKING:
     from weft.values import Stored
 
-__all__ = ["ContentWriting", "ordered", "ordered_tables"]
+__all__ = ["ContentWrites", "ordered", "ordered_tables"]
 
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
@@ -24,7 +24,7 @@ _LEAVE: Any = object()  # a part of the content that is left as it is
 ContentInput: TypeAlias = tuple[TablesInput, ValuesInput]
 
 
-class ContentWriting(RowWriting):
+class ContentWrites(RowWrites):
     """Content and changes in and out."""
 
     __slots__ = ()
@@ -80,7 +80,7 @@ class ContentWriting(RowWriting):
             return self
         start = self._log_length()
         # A refused piece takes back what was written before it, orders included: they are noted anew.
-        self._noted = set()
+        self._orders_logged = set()
         was_undoable = self._undoable
         self._undoable = was_undoable or self._raising
         try:

@@ -10,9 +10,9 @@ from weft.store._core.schemas import Schemas
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.store._core.listeners import Listening
+    from weft.store._core.listeners import Listeners
 
-__all__ = ["Subscribing", "Subscription"]
+__all__ = ["ListenerDecorators", "Subscription"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ class Subscription(Generic[P, R]):
         listener_id: The id for ``call_listener`` and ``del_listener``.
     """
 
-    def __init__(self, store: Listening, listener_id: str, listener: Callable[P, R]) -> None:
+    def __init__(self, store: Listeners, listener_id: str, listener: Callable[P, R]) -> None:
         self._store = store
         self._listener = listener
         self.listener_id = listener_id
@@ -50,7 +50,7 @@ class Decorator(Protocol):
         ...  # pragma: no cover
 
 
-class Subscribing(Schemas):
+class ListenerDecorators(Schemas):
     """Decorators for the listeners of a Store, one for each ``add_…_listener``.
 
     Ids left out, or ``None``, mean any. What a decorator makes of a function is a :class:`Subscription`.
@@ -179,12 +179,12 @@ class Subscribing(Schemas):
 
     def on_start_transaction(self, listener: Callable[P, R]) -> Subscription[P, R]:
         """Listen as :meth:`add_start_transaction_listener` does; used without parentheses."""
-        return Subscription(self, self._add_phase(self._start, listener), listener)
+        return Subscription(self, self._add_phase(self._start_listeners, listener), listener)
 
     def on_will_finish_transaction(self, listener: Callable[P, R]) -> Subscription[P, R]:
         """Listen as :meth:`add_will_finish_transaction_listener` does; used without parentheses."""
-        return Subscription(self, self._add_phase(self._will, listener), listener)
+        return Subscription(self, self._add_phase(self._will_finish_listeners, listener), listener)
 
     def on_did_finish_transaction(self, listener: Callable[P, R]) -> Subscription[P, R]:
         """Listen as :meth:`add_did_finish_transaction_listener` does; used without parentheses."""
-        return Subscription(self, self._add_phase(self._did, listener), listener)
+        return Subscription(self, self._add_phase(self._did_finish_listeners, listener), listener)

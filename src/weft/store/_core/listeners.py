@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
 
-from weft.store._core.reading import Reading
+from weft.store._core.getters import Getters
 from weft.store._parts.listener_tree import KINDS, rows_watched, widened
 from weft.values import UNDEFINED
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weft.store._parts import signatures as types
     from weft.store._parts.sorting import Sorter
 
-__all__ = ["ListenerStats", "Listening"]
+__all__ = ["ListenerStats", "Listeners"]
 
 _NO_IDS = ("",)
 _BY_ROW_ID: Any = UNDEFINED
@@ -48,7 +48,7 @@ class ListenerStats(TypedDict):
     transaction: int
 
 
-class Listening(Reading):
+class Listeners(Getters):
     """The listeners of a Store.
 
     Every ``add_…_listener`` returns the listener's id, for :meth:`del_listener`. ``None`` for an id means
@@ -62,11 +62,11 @@ class Listening(Reading):
         self, kind: str, path: tuple[str | None, ...], listener: Callable[..., object], mutator: bool
     ) -> str:
         listener_id = self._listener_ids.take(reuse=True)
-        registry = self._mutators if mutator else self._listeners
-        registry.add(kind, path or _NO_IDS, listener_id, listener)
-        self._watchers[listener_id] = (registry, kind, path, listener)
+        tree = self._mutators if mutator else self._listeners
+        tree.add(kind, path or _NO_IDS, listener_id, listener)
+        self._watchers[listener_id] = (tree, kind, path, listener)
         self._widen(kind, path)
-        self._retune()
+        self._choose_write_path()
         return listener_id
 
     def _widen(self, kind: str, path: tuple[str | None, ...]) -> None:
@@ -80,7 +80,7 @@ class Listening(Reading):
         listeners[listener_id] = listener
         self._watchers[listener_id] = (listeners, "transaction", (), listener)
         self._widen("transaction", ())
-        self._retune()
+        self._choose_write_path()
         return listener_id
 
     def add_has_tables_listener(self, listener: types.HasTablesListener, mutator: bool = False) -> str:
@@ -288,26 +288,26 @@ class Listening(Reading):
 
     def add_start_transaction_listener(self, listener: types.TransactionListener) -> str:
         """Be called ``(store)`` when the outermost transaction opens. It may write."""
-        return self._add_phase(self._start, listener)
+        return self._add_phase(self._start_listeners, listener)
 
     def add_will_finish_transaction_listener(self, listener: types.TransactionListener) -> str:
         """Be called ``(store)`` after the mutators, before the other listeners. It may write."""
-        return self._add_phase(self._will, listener)
+        return self._add_phase(self._will_finish_listeners, listener)
 
     def add_did_finish_transaction_listener(self, listener: types.TransactionListener) -> str:
         """Be called ``(store)`` last. It cannot write; the transaction's changes can still be read."""
-        return self._add_phase(self._did, listener)
+        return self._add_phase(self._did_finish_listeners, listener)
 
     def del_listener(self, listener_id: str) -> Self:
         """Remove a listener; nothing happens where there is none."""
         watcher = self._watchers.pop(listener_id, None)
         if watcher is None:
             return self
-        registry, kind, path, _ = watcher
+        tree, kind, path, _ = watcher
         if kind == "transaction":
-            del registry[listener_id]
+            del tree[listener_id]
         else:
-            registry.remove(kind, path or _NO_IDS, listener_id)
+            tree.remove(kind, path or _NO_IDS, listener_id)
         self._listener_ids.give_back(listener_id)
         if self._interest_size > 2 * len(self._watchers):
             # Only now and then: to narrow it at each removal would cost what there are listeners.
@@ -316,7 +316,7 @@ class Listening(Reading):
             self._interest_size = 0
             for _, kind, path, _ in self._watchers.values():
                 self._widen(kind, path)
-        self._retune()
+        self._choose_write_path()
         return self
 
     def call_listener(self, listener_id: str) -> Self:

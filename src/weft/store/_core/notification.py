@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from weft.store._core.listeners import Listening
+from weft.store._core.listeners import Listeners
 from weft.store._core.state import GENERAL, LOCKED
 from weft.store._parts.listener_tree import call, call_all, matching, pending
 from weft.store._parts.log import ADDED, CELL, ROW, IdChanges, net_cells, net_values, touch
@@ -19,11 +19,11 @@ from weft.values import UNDEFINED, EncodedCell, is_same
 
 if TYPE_CHECKING:
     from weft.changes import CellChange, ValueChange
-    from weft.store._parts.listener_tree import Leaf, Registry
+    from weft.store._parts.listener_tree import Leaf, ListenerTree
     from weft.store._parts.log import Entry, Net
     from weft.values import Cell, Stored, Undefined
 
-__all__ = ["Notifying", "shown"]
+__all__ = ["Notification", "shown"]
 
 
 def shown(stored: Stored | Undefined) -> Cell | Undefined:
@@ -31,7 +31,7 @@ def shown(stored: Stored | Undefined) -> Cell | Undefined:
     return stored.decode() if type(stored) is EncodedCell else stored
 
 
-class Notifying(Listening):
+class Notification(Listeners):
     """The phases in which listeners are called."""
 
     __slots__ = ()
@@ -62,39 +62,39 @@ class Notifying(Listening):
             return False, now, now
         return True, shown(self._touched_values[value_id]), now
 
-    def _call_phase(self, registry: Registry) -> None:
+    def _call_phase(self, tree: ListenerTree) -> None:
         """Call the data listeners of one phase."""
-        if registry.invalid_cell and self._invalid_cells:
-            self._call_invalid_cells(registry)
+        if tree.invalid_cell and self._invalid_cells:
+            self._call_invalid_cells(tree)
         self._catch_up()
         if self._touched:
-            self._call_tables(registry)
-        if registry.invalid_value and self._invalid_values:
+            self._call_tables(tree)
+        if tree.invalid_value and self._invalid_values:
             for value_id, refused in list(self._invalid_values.items()):
-                call(matching(registry.invalid_value, value_id), self, value_id, refused)
+                call(matching(tree.invalid_value, value_id), self, value_id, refused)
         self._catch_up()  # mutators may have written meanwhile
         if self._touched_values:
-            self._call_values(registry)
+            self._call_values(tree)
 
-    def _call_tables(self, registry: Registry) -> None:
+    def _call_tables(self, tree: ListenerTree) -> None:
         # Mutators change what is there: the changes of this phase are taken at its beginning.
         # Whether a group of listeners is called is decided then too.
         ids = None
-        if registry.wants_ids():
+        if tree.wants_ids():
             ids = IdChanges(self._log or [])
-        wants_sorted = bool(registry.sorted_row_ids)
-        wants_cells = bool(registry.cell or registry.row or registry.table or registry.tables)
+        wants_sorted = bool(tree.sorted_row_ids)
+        wants_cells = bool(tree.cell or tree.row or tree.table or tree.tables)
         # Where listeners only look, cells are compared on the way: there may be a hundred thousand.
         looks = self._depth < 0
         net = net_cells(self._touched, self._tables) if wants_sorted or (wants_cells and not looks) else {}
-        if registry.has_tables and bool(self._tables) != self._had_tables:
-            call(matching(registry.has_tables, ""), self, bool(self._tables))
+        if tree.has_tables and bool(self._tables) != self._had_tables:
+            call(matching(tree.has_tables, ""), self, bool(self._tables))
         if ids is not None:
-            self._call_table_ids(registry, ids, net, wants_sorted=wants_sorted)
+            self._call_table_ids(tree, ids, net, wants_sorted=wants_sorted)
         if wants_cells and looks:
-            self._call_cells_looking(registry)
+            self._call_cells_looking(tree)
         elif wants_cells and net:
-            self._call_cells(registry, net)
+            self._call_cells(tree, net)
 
     def _tell_cell(
         self,
@@ -121,23 +121,23 @@ class Notifying(Listening):
         self._depth = LOCKED
         self._mode = GENERAL
         failed: BaseException | None = None
-        registry = self._listeners
+        tree = self._listeners
         try:
             get_cell_change = self._cell_change
-            if registry.cell:
-                leaves = registry.any_cell or matching(registry.cell, table_id, row_id, cell_id)
+            if tree.cell:
+                leaves = tree.any_cell or matching(tree.cell, table_id, row_id, cell_id)
                 self._call_cell(leaves, table_id, row_id, cell_id, old, new)
-            if registry.row:
-                call(matching(registry.row, table_id, row_id), self, table_id, row_id, get_cell_change)
-            if registry.table:
-                call(matching(registry.table, table_id), self, table_id, get_cell_change)
-            if registry.tables:
-                call(matching(registry.tables, ""), self, get_cell_change)
+            if tree.row:
+                call(matching(tree.row, table_id, row_id), self, table_id, row_id, get_cell_change)
+            if tree.table:
+                call(matching(tree.table, table_id), self, table_id, get_cell_change)
+            if tree.tables:
+                call(matching(tree.tables, ""), self, get_cell_change)
         except BaseException as error:  # noqa: BLE001 - raised below, when the last listeners have been told
             failed = error
-        if self._did:
+        if self._did_finish_listeners:
             try:
-                call_all(self._did, self)
+                call_all(self._did_finish_listeners, self)
             except BaseException as error:  # noqa: BLE001 - raised below
                 failed = failed or error
         self._depth = 0
@@ -179,7 +179,7 @@ class Notifying(Listening):
         for hook in tuple(self._end_hooks):
             hook()
 
-    def _call_invalid_cells(self, registry: Registry) -> None:
+    def _call_invalid_cells(self, tree: ListenerTree) -> None:
         found = [
             (table_id, row_id, cell_id, refused)
             for table_id, rows in self._invalid_cells.items()
@@ -187,35 +187,35 @@ class Notifying(Listening):
             for cell_id, refused in cells.items()
         ]
         for table_id, row_id, cell_id, refused in found:
-            leaves = matching(registry.invalid_cell, table_id, row_id, cell_id)
+            leaves = matching(tree.invalid_cell, table_id, row_id, cell_id)
             call(leaves, self, table_id, row_id, cell_id, refused)
 
-    def _call_table_ids(self, registry: Registry, ids: IdChanges, net: Net, *, wants_sorted: bool) -> None:
-        self._call_ids(registry.table_ids, registry.has_table, ids.tables)
+    def _call_table_ids(self, tree: ListenerTree, ids: IdChanges, net: Net, *, wants_sorted: bool) -> None:
+        self._call_ids(tree.table_ids, tree.has_table, ids.tables)
         for table_id, changed in ids.columns.items():
-            self._call_ids(registry.table_cell_ids, registry.has_table_cell, changed, table_id)
-        if registry.row_count:
+            self._call_ids(tree.table_cell_ids, tree.has_table_cell, changed, table_id)
+        if tree.row_count:
             for table_id, growth in ids.row_counts.items():
                 if growth:
-                    leaves = matching(registry.row_count, table_id)
+                    leaves = matching(tree.row_count, table_id)
                     call(leaves, self, table_id, self.get_row_count(table_id))
         sorted_tables = set()
         for table_id, changed in ids.rows.items():
             if changed:
-                self._call_ids(registry.row_ids, registry.has_row, changed, table_id)
+                self._call_ids(tree.row_ids, tree.has_row, changed, table_id)
                 if wants_sorted:
                     sorted_tables.add(table_id)
-                    for node in matching(registry.sorted_row_ids, table_id):
+                    for node in matching(tree.sorted_row_ids, table_id):
                         call(list(node.values()), self)  # type: ignore[attr-defined]
         if wants_sorted:
             for table_id, rows in net.items():
                 if table_id not in sorted_tables:
                     for cell_id in dict.fromkeys(cell_id for cells in rows.values() for cell_id in cells):
-                        call(matching(registry.sorted_row_ids, table_id, cell_id), self)
-        if registry.cell_ids or registry.has_cell:
+                        call(matching(tree.sorted_row_ids, table_id, cell_id), self)
+        if tree.cell_ids or tree.has_cell:
             for table_id, changed_rows in ids.cells().items():
                 for row_id, changed in changed_rows.items():
-                    self._call_ids(registry.cell_ids, registry.has_cell, changed, table_id, row_id)
+                    self._call_ids(tree.cell_ids, tree.has_cell, changed, table_id, row_id)
 
     def _call_ids(
         self,
@@ -232,29 +232,29 @@ class Notifying(Listening):
             for id_, sign in list(changed.items()):
                 call(matching(has_tree, *path, id_), self, *path, id_, sign == 1)
 
-    def _call_cells(self, registry: Registry, net: Net) -> None:
+    def _call_cells(self, tree: ListenerTree, net: Net) -> None:
         get_cell_change = self._cell_change
-        by_cell = registry.cell
-        by_row = registry.row
-        by_table = registry.table
+        by_cell = tree.cell
+        by_row = tree.row
+        by_table = tree.table
         for table_id, rows in net.items():
             for row_id, cells in rows.items():
                 if by_cell:
                     for cell_id, (old, new) in cells.items():
-                        leaves = registry.any_cell or matching(by_cell, table_id, row_id, cell_id)
+                        leaves = tree.any_cell or matching(by_cell, table_id, row_id, cell_id)
                         if leaves:
                             self._call_cell(leaves, table_id, row_id, cell_id, old, new)
                 if by_row:
                     call(matching(by_row, table_id, row_id), self, table_id, row_id, get_cell_change)
             if by_table:
                 call(matching(by_table, table_id), self, table_id, get_cell_change)
-        if registry.tables:
-            call(matching(registry.tables, ""), self, get_cell_change)
+        if tree.tables:
+            call(matching(tree.tables, ""), self, get_cell_change)
 
-    def _call_cells_looking(self, registry: Registry) -> None:
+    def _call_cells_looking(self, tree: ListenerTree) -> None:
         """Do as :meth:`_call_cells`, where nothing changes while listeners are called."""
         get_cell_change = self._cell_change
-        by_cell = registry.cell
+        by_cell = tree.cell
         tables = self._tables
         no_table: dict[str, dict[str, Stored]] = {}
         no_row: dict[str, Stored] = {}
@@ -271,32 +271,32 @@ class Notifying(Listening):
                         continue
                     row_changed = True
                     if by_cell:
-                        leaves = registry.any_cell or matching(by_cell, table_id, row_id, cell_id)
+                        leaves = tree.any_cell or matching(by_cell, table_id, row_id, cell_id)
                         if leaves:
                             self._call_cell(leaves, table_id, row_id, cell_id, old, new)
                 if row_changed:
                     table_changed = True
-                    if registry.row:
-                        leaves = matching(registry.row, table_id, row_id)
+                    if tree.row:
+                        leaves = matching(tree.row, table_id, row_id)
                         call(leaves, self, table_id, row_id, get_cell_change)
             if table_changed:
                 tables_changed = True
-                if registry.table:
-                    call(matching(registry.table, table_id), self, table_id, get_cell_change)
-        if tables_changed and registry.tables:
-            call(matching(registry.tables, ""), self, get_cell_change)
+                if tree.table:
+                    call(matching(tree.table, table_id), self, table_id, get_cell_change)
+        if tables_changed and tree.tables:
+            call(matching(tree.tables, ""), self, get_cell_change)
 
-    def _call_values(self, registry: Registry) -> None:
-        net = net_values(self._touched_values, self._values) if registry.value or registry.values else {}
-        ids = IdChanges(self._log or []) if registry.value_ids or registry.has_value else None
-        if registry.has_values and bool(self._values) != self._had_values:
-            call(matching(registry.has_values, ""), self, bool(self._values))
+    def _call_values(self, tree: ListenerTree) -> None:
+        net = net_values(self._touched_values, self._values) if tree.value or tree.values else {}
+        ids = IdChanges(self._log or []) if tree.value_ids or tree.has_value else None
+        if tree.has_values and bool(self._values) != self._had_values:
+            call(matching(tree.has_values, ""), self, bool(self._values))
         if ids is not None:
-            self._call_ids(registry.value_ids, registry.has_value, ids.values)
+            self._call_ids(tree.value_ids, tree.has_value, ids.values)
         get_value_change = self._value_change
         for value_id, (old, new) in net.items():
-            leaves = matching(registry.value, value_id)
+            leaves = matching(tree.value, value_id)
             if leaves:
                 call(leaves, self, value_id, shown(new), shown(old), get_value_change)
         if net:
-            call(matching(registry.values, ""), self, get_value_change)
+            call(matching(tree.values, ""), self, get_value_change)

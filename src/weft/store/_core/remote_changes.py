@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import InvalidIdError
 from weft.jsoncodec import MAX_SAFE_INTEGER
-from weft.store._core.content import ContentWriting
+from weft.store._core.content import ContentWrites
 from weft.store._parts.ids import check_id
 from weft.store._parts.log import VALUE
 from weft.values import UNDEFINED, decode_received
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from weft.store._parts.signatures import Refused
     from weft.values import Stored
 
-__all__ = ["Receiving"]
+__all__ = ["RemoteChanges"]
 
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
 
 
-class Receiving(ContentWriting):
+class RemoteChanges(ContentWrites):
     """The seam of mirrors and persisters."""
 
     __slots__ = ()
@@ -105,7 +105,7 @@ class Receiving(ContentWriting):
         refused: list[Refused],
     ) -> dict[str, Stored]:
         """Check a row that is not there; ``known`` is as for :meth:`_valid_row`."""
-        valid = self._shapes.row(cells)
+        valid = self._shared_keys.row(cells)
         for given_id, cell in cells.items():
             cell_id = known.get(given_id)
             if cell_id is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from weft.errors import InvalidIdError
-from weft.store._core.cells import CellWriting
+from weft.store._core.cells import CellWrites
 from weft.store._parts.ids import check_id
 from weft.store._parts.log import COLUMN, ROW, TABLE
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from weft.changes import RowInput, TableInput, TablesInput, ValuesInput
     from weft.values import Stored
 
-__all__ = ["RowWriting"]
+__all__ = ["RowWrites"]
 
 
-class RowWriting(CellWriting):
+class RowWrites(CellWrites):
     """The writes of rows, tables and all values.
 
     In all of them what is not mentioned is deleted, unless the method's name says "partial". With

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from weft.errors import DataError
 from weft.jsoncodec import dumps
 from weft.store._core.content import ordered, ordered_tables
-from weft.store._core.remote_changes import Receiving
+from weft.store._core.remote_changes import RemoteChanges
 from weft.store._parts.log import SCHEMA
 from weft.store._parts.schema_rules import describe, keep_places, parse_tables, parse_values
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Schemas"]
 
 
-class Schemas(Receiving):
+class Schemas(RemoteChanges):
     """The schemas of a Store. See ``schema_rules.py`` for what a schema is."""
 
     __slots__ = ()

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from weft.errors import ReadOnlyError
-from weft.store._parts.listener_tree import Registry
+from weft.store._parts.listener_tree import ListenerTree
 from weft.store._parts.row_ids import RowIdPool
-from weft.store._parts.shared_keys import Shapes
+from weft.store._parts.shared_keys import SharedKeys
 from weft.values import encode_cell
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ class StoreState:
     __slots__ = (
         "__weakref__",
         "_checkpoints",
-        "_contain",
         "_counts",
         "_decode",
         "_depth",
-        "_did",
+        "_did_finish_listeners",
         "_end_hooks",
+        "_error_handler",
         "_finishing",
         "_had_tables",
         "_had_values",
@@ -74,15 +74,15 @@ class StoreState:
         "_middleware",
         "_mode",
         "_mutators",
-        "_noted",
+        "_orders_logged",
         "_origin",
         "_pools",
         "_raising",
         "_receiving",
         "_rollback_requested",
         "_schema",
-        "_shapes",
-        "_start",
+        "_shared_keys",
+        "_start_listeners",
         "_structural",
         "_structural_cells",
         "_tables",
@@ -94,7 +94,7 @@ class StoreState:
         "_values_schema",
         "_watched_rows",
         "_watchers",
-        "_will",
+        "_will_finish_listeners",
     )
 
     def __init__(self, *, on_invalid: Literal["raise", "ignore"] = "raise") -> None:
@@ -106,22 +106,22 @@ class StoreState:
         self._values: StoredValues = {}
         self._counts: dict[str, dict[str, int]] = {}
         self._pools: dict[str, RowIdPool] = {}
-        self._shapes = Shapes()
+        self._shared_keys = SharedKeys()
         self._schema: dict[str, TableRule] | None = None
         self._values_schema: dict[str, CellRule] | None = None
         self._middleware: Middleware | None = None
         self._checkpoints: Checkpoints | None = None
         self._decode: Callable[[object], Stored] = encode_cell
 
-        self._listeners = Registry()
-        self._mutators = Registry()
-        self._start: dict[str, Callable[..., object]] = {}
-        self._will: dict[str, Callable[..., object]] = {}
-        self._did: dict[str, Callable[..., object]] = {}
+        self._listeners = ListenerTree()
+        self._mutators = ListenerTree()
+        self._start_listeners: dict[str, Callable[..., object]] = {}
+        self._will_finish_listeners: dict[str, Callable[..., object]] = {}
+        self._did_finish_listeners: dict[str, Callable[..., object]] = {}
         self._listener_ids = RowIdPool()
         self._watchers: dict[str, Any] = {}
         self._end_hooks: list[Callable[[], object]] = []
-        self._contain: Callable[[Exception], object] | None = None
+        self._error_handler: Callable[[Exception], object] | None = None
 
         self._depth = 0
         self._mode: int = DIRECT
@@ -133,7 +133,7 @@ class StoreState:
         self._structural_cells = False
         self._log: list[Entry] | None = None
         self._undoable = False
-        self._noted: set[int] = set()
+        self._orders_logged: set[int] = set()
         self._finishing = False
         self._rollback_requested = False
         self._origin: object = None
@@ -145,9 +145,14 @@ class StoreState:
         self._invalid_cells: dict[str | None, dict[str | None, dict[str | None, list[object]]]] = {}
         self._invalid_values: dict[str | None, list[object]] = {}
 
-    def _retune(self) -> None:
+    def _choose_write_path(self) -> None:
         """Choose the paths of writes anew, after listeners or middleware changed."""
-        if self._middleware is not None or self._start or self._will or self._mutators:
+        if (
+            self._middleware is not None
+            or self._start_listeners
+            or self._will_finish_listeners
+            or self._mutators
+        ):
             self._idle_mode = GENERAL
         elif self._watchers:
             self._idle_mode = WATCHED

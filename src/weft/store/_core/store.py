@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Self
 
-from weft.store._core.decorators import Subscribing
+from weft.store._core.decorators import ListenerDecorators
 from weft.store._core.views import RowView, TablesView, TableView, ValuesView
 from weft.values import JSON_PREFIX, json_equal
 
@@ -19,7 +19,7 @@ _SHOWN_TABLES = 5  # in a repr
 _SHOWN_ROWS = 20  # of a table in a notebook
 
 
-class Store(Subscribing):
+class Store(ListenerDecorators):
     """Tables of rows of cells, and keyed values, in memory; reactive, with transactions and a schema.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.store._core.notification import Notifying, shown
+from weft.store._core.notification import Notification, shown
 from weft.store._parts.log import (
     IdChanges,
     net_cells,
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.store._parts.signatures import TransactionLog
 
-__all__ = ["Accounting"]
+__all__ = ["TransactionChanges"]
 
 
-class Accounting(Notifying):
+class TransactionChanges(Notification):
     """What the running, or just finishing, transaction did."""
 
     __slots__ = ()

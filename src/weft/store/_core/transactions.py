@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from weft.errors import DataError
 from weft.store._core.state import GENERAL, LOCKED, LOGGED
-from weft.store._core.transaction_changes import Accounting
+from weft.store._core.transaction_changes import TransactionChanges
 from weft.store._parts.listener_tree import call_all, pending
 from weft.store._parts.log import (
     ADDED,
@@ -68,7 +68,7 @@ class Transaction:
             self._store._fail()
 
 
-class Transactions(Accounting):
+class Transactions(TransactionChanges):
     """The transactions of a Store."""
 
     __slots__ = ()
@@ -162,21 +162,21 @@ class Transactions(Accounting):
         What listeners raise is reported and stops nothing: the data stands elsewhere already, so that to
         roll it back here would only make the two differ.
         """
-        before, self._contain = self._contain, report
+        before, self._error_handler = self._error_handler, report
         try:
             with Transaction(self, None, origin):
                 yield
         finally:
-            self._contain = before
+            self._error_handler = before
 
     def _run(self, listeners: Callable[..., object], *args: object) -> None:
         """Call listeners, containing what they raise where that was asked for."""
         try:
             listeners(*args)
         except Exception as error:
-            if self._contain is None:
+            if self._error_handler is None:
                 raise
-            self._contain(error)
+            self._error_handler(error)
 
     def _enter(self) -> bool:
         """Open the transaction of one write; tell whether it may write."""
@@ -188,7 +188,12 @@ class Transactions(Accounting):
             self._refuse_write()
             return False
         # One write is checked before it changes anything: only the code of others can fail after that.
-        others = self._start or self._will or self._mutators or self._middleware is not None
+        others = (
+            self._start_listeners
+            or self._will_finish_listeners
+            or self._mutators
+            or self._middleware is not None
+        )
         self._open(undoable=bool(others))
         return True
 
@@ -206,9 +211,9 @@ class Transactions(Accounting):
         self._had_tables = bool(self._tables)
         self._had_values = bool(self._values)
         self._mode = LOGGED if self._middleware is None else GENERAL
-        if self._start:
+        if self._start_listeners:
             try:
-                for listener in pending(self._start, {}):
+                for listener in pending(self._start_listeners, {}):
                     self._run(listener, self)
             except BaseException:
                 self._fail()
@@ -224,7 +229,7 @@ class Transactions(Accounting):
             self._depth -= 1
             # Middleware may give data that is refused only when half has been written.
             harmless = self._raising and isinstance(error, DataError) and self._middleware is None
-            if self._contain is None and not harmless:
+            if self._error_handler is None and not harmless:
                 self._rollback_requested = True
         elif self._depth == 1:
             if self._finishing:
@@ -251,8 +256,8 @@ class Transactions(Accounting):
                 if do_rollback is not None and do_rollback(self):  # type: ignore[arg-type]
                     self._roll_back()
                 tell_did = True
-                if self._will:
-                    self._run(call_all, self._will, self)
+                if self._will_finish_listeners:
+                    self._run(call_all, self._will_finish_listeners, self)
                 self._lock()
                 committed = True
                 if self._listeners:
@@ -261,10 +266,10 @@ class Transactions(Accounting):
             failed = error
             if not committed:
                 self._roll_back()
-        if tell_did and self._did:
+        if tell_did and self._did_finish_listeners:
             self._lock()
             try:
-                self._run(call_all, self._did, self)
+                self._run(call_all, self._did_finish_listeners, self)
             except BaseException as error:  # noqa: BLE001 - raised below
                 failed = failed or error
         self._reset()
@@ -285,8 +290,8 @@ class Transactions(Accounting):
             self._touched = {}
             self._touched_values = {}
             self._touched_to = 0
-        if self._noted:
-            self._noted = set()
+        if self._orders_logged:
+            self._orders_logged = set()
         if self._invalid_cells:
             self._invalid_cells = {}
         if self._invalid_values:
@@ -299,9 +304,9 @@ class Transactions(Accounting):
         """Log the order of keys before the first deletion from a mapping, for the way back."""
         # Where received data is applied, a rollback restores content but no order: to note the order of
         # all rows would make a peer's deletion cost what the table holds.
-        if self._undoable and self._contain is None and id(mapping) not in self._noted:
+        if self._undoable and self._error_handler is None and id(mapping) not in self._orders_logged:
             # The log holds the mapping, so its id stays its own for as long as the note is kept.
-            self._noted.add(id(mapping))
+            self._orders_logged.add(id(mapping))
             if self._log is not None:
                 self._log.append((ORDER, mapping, list(mapping)))
 
@@ -353,7 +358,7 @@ class Transactions(Accounting):
                 items = [(key, mapping[key]) for key in keys]
                 mapping.clear()
                 mapping.update(items)
-                self._noted.discard(id(mapping))
+                self._orders_logged.discard(id(mapping))
             elif kind == POOL:
                 entry[2](entry[1], entry[3])
             elif kind == SCHEMA:

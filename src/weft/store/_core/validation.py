@@ -215,7 +215,7 @@ class Validation(Transactions):
             self._refuse_row(table_id, row_id, row)
             return {}
         # With a schema, defaults may be added to what was given.
-        valid = {} if partial or schema is not None else self._shapes.row(row)
+        valid = {} if partial or schema is not None else self._shared_keys.row(row)
         rule = None if schema is None or partial else schema.get(table_id)
         if rule is not None:
             for cell_id in rule.others:

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
-from weft.store._core.reading import decoded
+from weft.store._core.getters import decoded
 from weft.values import UNDEFINED, Cell, Value
 
 if TYPE_CHECKING:
     from weft.changes import Row, Table, Tables, Values
-    from weft.store._core.content import ContentWriting
+    from weft.store._core.content import ContentWrites
 
 __all__ = ["RowView", "TableView", "TablesView", "ValuesView"]
 
@@ -35,7 +35,7 @@ class _View(MutableMapping[str, V], Generic[V]):
 
     __slots__ = ("_store",)
 
-    def __init__(self, store: ContentWriting) -> None:
+    def __init__(self, store: ContentWrites) -> None:
         self._store = store
 
     def _content(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class RowView(_View[Cell]):
 
     __slots__ = ("row_id", "table_id")
 
-    def __init__(self, store: ContentWriting, table_id: str, row_id: str) -> None:
+    def __init__(self, store: ContentWrites, table_id: str, row_id: str) -> None:
         super().__init__(store)
         self.table_id = table_id
         self.row_id = row_id
@@ -153,7 +153,7 @@ class TableView(_View[RowView]):
 
     __slots__ = ("table_id",)
 
-    def __init__(self, store: ContentWriting, table_id: str) -> None:
+    def __init__(self, store: ContentWrites, table_id: str) -> None:
         super().__init__(store)
         self.table_id = table_id
 

@@ -16,7 +16,7 @@ __all__ = [
     "KINDS",
     "Interest",
     "Leaf",
-    "Registry",
+    "ListenerTree",
     "call",
     "call_all",
     "matching",
@@ -82,7 +82,7 @@ class Leaf:
         self.ids = tuple(self.by_id)
 
 
-class Registry:
+class ListenerTree:
     """The listeners of one phase: those that may write, or those that only look.
 
     Attributes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from weft.values import Stored
 
-__all__ = ["Shapes"]
+__all__ = ["SharedKeys"]
 
 _WORTH: Final = 64  # rows of a shape before its keys are shared: a few rows are not worth a class
 _MOST: Final = 1_000  # shapes remembered; a Store with more has no shapes to speak of
@@ -25,7 +25,7 @@ _WIDEST: Final = 30  # CPython's bound on shared keys (SHARED_KEYS_MAX_SIZE)
 _INSTANCES: Final = _WIDEST + 2
 
 
-class Shapes:
+class SharedKeys:
     """The shapes of rows, by their sequence of cell ids: how many there were, or a row to copy."""
 
     __slots__ = ("_known",)

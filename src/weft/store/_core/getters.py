@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weft.store._parts.sorting import Sorter
     from weft.values import Cell, Stored, Value
 
-__all__ = ["Reading", "decoded"]
+__all__ = ["Getters", "decoded"]
 
 D = TypeVar("D")
 
@@ -33,7 +33,7 @@ def _decoded_row(row: dict[str, Stored]) -> Row:
     return row.copy()  # type: ignore[return-value]  # no encoded cells in it
 
 
-class Reading(StoreState):
+class Getters(StoreState):
     """The getters of a Store. What they return is the caller's own."""
 
     __slots__ = ()
