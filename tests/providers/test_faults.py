@@ -139,9 +139,9 @@ class Weather:
                 put(self.seconds[which].document, f"second.{self.count}", "x")
         for _ in range(draw.choice((0, 0, 1, 3, 10))):
             self.seen["overflow"] += any(
-                outbox.forgot
+                queue.forgot
                 for some, _, _ in self.peers
-                if (outbox := some.provider._engine.outbox) is not None
+                if (queue := some.provider._reconnect_loop.queue) is not None
             )
             await asyncio.sleep(0)
 

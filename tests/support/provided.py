@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support.serverdouble import ServerDouble, Serving
-    from weft.providers import Status
+    from weft.providers import ProviderStatus
 
 __all__ = ["AT_ONCE", "AutomergePeer", "Provided", "YPeer"]
 
@@ -73,7 +73,7 @@ class Provided(ABC):
             lambda: cells.items() <= self.cells().items(), self.hear, f"{cells}; there is {self.cells()}"
         )
 
-    async def until_status(self, status: Status, *, synced: bool | None = None) -> None:
+    async def until_status(self, status: ProviderStatus, *, synced: bool | None = None) -> None:
         provider = self.provider
         await until(
             lambda: provider.status == status and synced in {None, provider.synced},

@@ -19,7 +19,7 @@ from weft.server.sqlite import SqliteRoomStorage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.cli.demo_peers import CellPath, Peer, Tables
+    from weft.cli.demo_peers import CellPath, DemoPeer, Tables
 
 __all__ = ["demo", "find_interop"]
 
@@ -73,11 +73,11 @@ async def _demo(say: Callable[[str], None]) -> None:
         raise WeftError(f"an edit did not arrive within {PATIENCE:g} s") from error
 
 
-async def _play(first: Peer, second: Peer, say: Callable[[str], None]) -> None:
+async def _play(first: DemoPeer, second: DemoPeer, say: Callable[[str], None]) -> None:
     peers = (first, second)
     width = max(len(peer.name) for peer in peers)
 
-    def tell(peer: Peer, text: str) -> None:
+    def tell(peer: DemoPeer, text: str) -> None:
         say(f"  {peer.name:<{width}}  {text}")
 
     say("")
@@ -160,7 +160,7 @@ async def _install(npm: str, interop: Path) -> str | None:
     return lines[-1] if lines else f"npm ended with {process.returncode}"
 
 
-async def _agreed(first: Peer, second: Peer) -> Tables:
+async def _agreed(first: DemoPeer, second: DemoPeer) -> Tables:
     async with asyncio.timeout(PATIENCE):
         while (tables := await first.tables()) != await second.tables():  # noqa: ASYNC110 - asked, not told
             await asyncio.sleep(0.02)

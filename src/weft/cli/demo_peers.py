@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-__all__ = ["PATIENCE", "SCRIPT", "CellPath", "Peer", "Tables", "javascript_peer", "python_peer"]
+__all__ = ["PATIENCE", "SCRIPT", "CellPath", "DemoPeer", "Tables", "javascript_peer", "python_peer"]
 
 PATIENCE = 10.0  # seconds for one edit to cross; it takes milliseconds
 SCRIPT = "demo_peer.mjs"
@@ -26,7 +26,7 @@ CellPath = tuple[str, str, str]
 Tables = dict[str, dict[str, dict[str, Any]]]
 
 
-class Peer(Protocol):
+class DemoPeer(Protocol):
     """One of the two who edit."""
 
     name: str

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         ConnectionOptions as ConnectionOptions,
         WebsocketProvider as WebsocketProvider,
     )
-    from weft.providers._core.status import Status as Status, StatusListener as StatusListener
+    from weft.providers._core.status import ProviderStatus as ProviderStatus, StatusListener as StatusListener
     from weft.providers._core.transport import Connection as Connection, Transport as Transport
     from weft.providers._core.websockets import WebsocketsTransport as WebsocketsTransport
     from weft.providers.automerge_repo.document import EphemeralListener as EphemeralListener
@@ -35,7 +35,7 @@ else:
         {
             "_core.backoff": "Backoff",
             "_core.provider": "ConnectionOptions WebsocketProvider",
-            "_core.status": "Status StatusListener",
+            "_core.status": "ProviderStatus StatusListener",
             "_core.transport": "Connection Transport",
             "_core.websockets": "WebsocketsTransport",
             "automerge_repo.document": "EphemeralListener",

@@ -23,7 +23,7 @@ from weft.store import Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from weft.server._core.registry import Rooms
+    from weft.server._core.registry import RoomRegistry
     from weft.server.automerge_repo.documents import DocumentRoom
     from weft.server.ysync.room import Room
 
@@ -92,7 +92,9 @@ class Bridges:
         documents: The server's Automerge documents.
     """
 
-    def __init__(self, names: Iterable[str], *, rooms: Rooms[Room], documents: Rooms[DocumentRoom]) -> None:
+    def __init__(
+        self, names: Iterable[str], *, rooms: RoomRegistry[Room], documents: RoomRegistry[DocumentRoom]
+    ) -> None:
         self._names = {bridge_document_id(name): name for name in names}
         self._rooms = rooms
         self._documents = documents

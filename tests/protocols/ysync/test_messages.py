@@ -19,7 +19,7 @@ from weft.protocols.ysync.messages import (
     Message,
     QueryAwareness,
     SyncStep1,
-    Unknown,
+    UnknownMessage,
     Update,
     awareness_message,
     denied_message,
@@ -50,9 +50,9 @@ def read(data: bytes, **limits: int) -> list[Message]:
         (KEEP_ALIVE, AwarenessMessage(b"\x00")),
         (denied_message("é"), AuthDenied("é")),
         (b"\x03", QueryAwareness()),
-        (b"\x02\x01\x02", Unknown(2)),
-        (b"\x66anything", Unknown(0x66)),
-        (b"\xe8\x07", Unknown(1000)),
+        (b"\x02\x01\x02", UnknownMessage(2)),
+        (b"\x66anything", UnknownMessage(0x66)),
+        (b"\xe8\x07", UnknownMessage(1000)),
     ],
 )
 def test_each_message_is_read(data: bytes, message: Message) -> None:
@@ -94,11 +94,11 @@ def test_a_frame_may_hold_several_messages(chosen: list[tuple[bytes, Message]]) 
 
 
 def test_what_follows_an_unknown_message_is_not_read() -> None:
-    assert read(KEEP_ALIVE + b"\x66" + b"\xff" * 20) == [AwarenessMessage(b"\x00"), Unknown(0x66)]
+    assert read(KEEP_ALIVE + b"\x66" + b"\xff" * 20) == [AwarenessMessage(b"\x00"), UnknownMessage(0x66)]
 
 
 def test_a_body_of_a_query_is_no_error() -> None:
-    assert read(b"\x03\x05\xff\xff") == [QueryAwareness(), Unknown(5)]
+    assert read(b"\x03\x05\xff\xff") == [QueryAwareness(), UnknownMessage(5)]
     assert read(b"\x03\x00\xff") == [QueryAwareness()]
     assert read(b"\x03" + update_message(UPDATE[:-1])) == [QueryAwareness()]
 

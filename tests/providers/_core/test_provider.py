@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from support.provided import Provided
     from support.serverdouble import Serving
-    from weft.providers import Status
+    from weft.providers import ProviderStatus
 
 FOR_NOW = 0.05  # seconds, where a wait is meant to fail
 
@@ -265,7 +265,7 @@ async def test_who_gives_credentials_can_end_it(lab: Lab) -> None:
 
 
 async def test_listeners_hear_where_the_connection_stands(lab: Lab) -> None:
-    heard: list[tuple[Status, bool]] = []
+    heard: list[tuple[ProviderStatus, bool]] = []
     peer = lab.peer()
     remove = peer.provider.add_status_listener(lambda status, synced: heard.append((status, synced)))
     async with peer:
@@ -274,7 +274,7 @@ async def test_listeners_hear_where_the_connection_stands(lab: Lab) -> None:
         await peer.until_status("disconnected")
         await peer.provider.wait_synced()
     remove()
-    once: list[tuple[Status, bool]] = [
+    once: list[tuple[ProviderStatus, bool]] = [
         ("connecting", False), ("connected", False), ("connected", True), ("disconnected", False)
     ]  # fmt: skip
     assert heard == [*once, *once, ("closed", False)]

@@ -11,8 +11,8 @@ import pytest
 
 from weft.errors import ConnectError, ConnectionClosedError, ProviderClosedError, SyncTimeoutError
 from weft.providers._core.backoff import Backoff
-from weft.providers._core.reconnect import Engine
-from weft.providers._core.status import Standing, Status
+from weft.providers._core.reconnect import ReconnectLoop
+from weft.providers._core.status import ProviderStatus, StatusTracker
 from weft.testing.clock import ManualClock
 from weft.testing.memory import MemoryConnection, MemoryLink, MemoryNetwork
 
@@ -31,17 +31,17 @@ class Lines:
         self.network = network
         self.clock = ManualClock()
         self.errors: list[Exception] = []
-        self.heard: list[Status] = []
+        self.heard: list[ProviderStatus] = []
         self.got: list[bytes | str] = []
         self.calls: list[str] = []
         self.settled = asyncio.Event()
         self.settled.set()
         self.due: float | None = None
-        self.standing = Standing(URL, self.errors.append)
-        self.standing.add_listener(lambda status, _: self.heard.append(status))
-        self.engine = Engine(
+        self.tracker = StatusTracker(URL, self.errors.append)
+        self.tracker.add_listener(lambda status, _: self.heard.append(status))
+        self.reconnect_loop = ReconnectLoop(
             self,
-            self.standing,
+            self.tracker,
             max_outbound=1000,
             backoff=Backoff(initial=1.0, maximum=8.0),
             clock=self.clock,
@@ -53,8 +53,8 @@ class Lines:
         return await self.network.connect(URL, max_size=1000, open_timeout=30)
 
     def put(self, text: bytes) -> None:
-        assert self.engine.outbox is not None
-        self.engine.outbox.put(text)
+        assert self.reconnect_loop.queue is not None
+        self.reconnect_loop.queue.put(text)
 
     def opened(self) -> None:
         self.calls.append("opened")
@@ -63,7 +63,7 @@ class Lines:
     def received(self, data: bytes | str) -> None:
         self.got.append(data)
         if data == b"synced":
-            self.engine.mark_synced()
+            self.reconnect_loop.mark_synced()
         if data == b"bug":
             raise KeyError("bug")
         if data == b"panic":
@@ -78,7 +78,7 @@ class Lines:
 
     def closed(self) -> None:
         self.calls.append("closed")
-        assert self.engine.outbox is None
+        assert self.reconnect_loop.queue is None
 
     async def settle(self) -> None:
         await self.settled.wait()
@@ -86,15 +86,15 @@ class Lines:
     def leave(self) -> None:
         self.put(b"goodbye")
 
-    async def reach(self, status: Status, *, synced: bool = False) -> None:
+    async def reach(self, status: ProviderStatus, *, synced: bool = False) -> None:
         """Wait until the provider stands there."""
         reached = asyncio.Event()
 
         def look(*_: object) -> None:
-            if (self.standing.status, self.standing.synced) == (status, synced):
+            if (self.tracker.status, self.tracker.synced) == (status, synced):
                 reached.set()
 
-        remove = self.standing.add_listener(look)
+        remove = self.tracker.add_listener(look)
         look()
         await reached.wait()
         remove()
@@ -107,11 +107,11 @@ class PanicError(BaseException):
 @asynccontextmanager
 async def running(network: MemoryNetwork, *, close_timeout: float = 5.0) -> AsyncIterator[Lines]:
     lines = Lines(network, close_timeout=close_timeout)
-    await lines.engine.start()
+    await lines.reconnect_loop.start()
     try:
         yield lines
     finally:
-        await lines.engine.stop(settle=False, for_good=True)
+        await lines.reconnect_loop.stop(settle=False, for_good=True)
 
 
 async def step() -> None:
@@ -144,7 +144,7 @@ async def test_it_comes_again_after_growing_waits_which_start_over_after_a_synch
         async with running(network) as lines:
             for wait in (1.0, 2.0, 4.0, 8.0, 8.0):
                 assert await lines.clock.wait_for_sleepers() == [lines.clock.now() + wait]
-                assert lines.standing.status == "disconnected"
+                assert lines.tracker.status == "disconnected"
                 lines.clock.advance(wait)
             network.admit()
             link = await next_link(network)
@@ -177,7 +177,7 @@ async def test_waits_go_on_growing_when_a_synchronised_server_complains() -> Non
 @pytest.mark.parametrize("code", [4400, 4401, 4499])
 async def test_a_permanent_close_code_is_final(code: int) -> None:
     async with MemoryNetwork() as network, running(network) as lines:
-        waiting = asyncio.create_task(lines.standing.wait(new_outcome(), None, "never"))
+        waiting = asyncio.create_task(lines.tracker.wait(new_outcome(), None, "never"))
         link = await next_link(network)
         link.drop(code, "go away")
         with pytest.raises(ConnectionClosedError) as caught:
@@ -185,11 +185,11 @@ async def test_a_permanent_close_code_is_final(code: int) -> None:
         assert caught.value.permanent
         await lines.reach("closed")
         with pytest.raises(ConnectionClosedError, match=str(code)):
-            lines.engine.check_running()
+            lines.reconnect_loop.check_running()
         assert len(network.requests) == 1
         # The owner may try again, with a fresh token for instance.
-        await lines.engine.start()
-        lines.engine.check_running()
+        await lines.reconnect_loop.start()
+        lines.reconnect_loop.check_running()
         await next_link(network)
 
 
@@ -202,7 +202,7 @@ async def test_a_refused_request_is_final_and_a_refusal_of_the_moment_is_not() -
             lines.clock.advance(1.0)
             await lines.reach("closed")
             with pytest.raises(ConnectError, match="credentials") as caught:
-                lines.engine.check_running()
+                lines.reconnect_loop.check_running()
             assert caught.value.status == 401
             assert len(network.requests) == 2
 
@@ -224,7 +224,7 @@ async def test_timers_of_the_protocol_are_asked_when_they_are_due() -> None:
     async with MemoryNetwork() as network:
         lines = Lines(network)
         lines.due = 3.0
-        await lines.engine.start()
+        await lines.reconnect_loop.start()
         await next_link(network)
         assert await lines.clock.wait_for_sleepers() == [3.0]
         lines.due = 4.0
@@ -232,7 +232,7 @@ async def test_timers_of_the_protocol_are_asked_when_they_are_due() -> None:
         assert await lines.clock.wait_for_sleepers() == [7.0]
         assert lines.calls.count("tick") == 2
         lines.due = 0.5
-        lines.engine.rearm()
+        lines.reconnect_loop.rearm()
         while lines.calls.count("tick") < 3:
             await step()
         assert await lines.clock.wait_for_sleepers() == [3.5]
@@ -241,7 +241,7 @@ async def test_timers_of_the_protocol_are_asked_when_they_are_due() -> None:
         while lines.calls.count("tick") < 4:
             await step()
         assert lines.clock.deadlines == []
-        await lines.engine.stop(settle=False, for_good=True)
+        await lines.reconnect_loop.stop(settle=False, for_good=True)
         assert lines.clock.deadlines == []
 
 
@@ -249,7 +249,7 @@ async def test_leaving_waits_until_the_server_has_everything() -> None:
     async with MemoryNetwork() as network, running(network) as lines:
         lines.settled.clear()
         link = await next_link(network)
-        leaving = asyncio.create_task(lines.engine.stop(settle=True, for_good=False))
+        leaving = asyncio.create_task(lines.reconnect_loop.stop(settle=True, for_good=False))
         for _ in range(10):
             await asyncio.sleep(0)
         assert not leaving.done()
@@ -257,14 +257,14 @@ async def test_leaving_waits_until_the_server_has_everything() -> None:
         await leaving
         assert await link.server.recv() == b"goodbye"
         assert lines.errors == []
-        assert lines.standing.status == "disconnected"
+        assert lines.tracker.status == "disconnected"
 
 
 async def test_leaving_takes_bounded_time_and_says_what_is_uncertain() -> None:
     async with MemoryNetwork() as network, running(network, close_timeout=0.01) as lines:
         lines.settled.clear()
         await next_link(network)
-        await lines.engine.stop(settle=True, for_good=False)
+        await lines.reconnect_loop.stop(settle=True, for_good=False)
         (error,) = lines.errors
         assert isinstance(error, SyncTimeoutError)
 
@@ -273,7 +273,7 @@ async def test_leaving_a_server_that_takes_nothing_takes_bounded_time() -> None:
     async with MemoryNetwork(buffer=1) as network, running(network, close_timeout=0.01) as lines:
         link = await network.accept()
         link.hold()
-        await lines.engine.stop(settle=False, for_good=False)
+        await lines.reconnect_loop.stop(settle=False, for_good=False)
         with pytest.raises(ConnectionClosedError, match="1006"):
             await link.server.recv()
 
@@ -281,33 +281,33 @@ async def test_leaving_a_server_that_takes_nothing_takes_bounded_time() -> None:
 async def test_a_stopped_engine_starts_again_and_a_closed_one_does_not() -> None:
     async with MemoryNetwork() as network, running(network) as lines:
         await next_link(network)
-        await lines.engine.stop(settle=False, for_good=False)
+        await lines.reconnect_loop.stop(settle=False, for_good=False)
         with pytest.raises(ProviderClosedError, match="not connected"):
-            lines.engine.check_running()
-        await lines.engine.start()
-        await lines.engine.start()  # under way already
+            lines.reconnect_loop.check_running()
+        await lines.reconnect_loop.start()
+        await lines.reconnect_loop.start()  # under way already
         await next_link(network)
         assert len(network.requests) == 2
-        await lines.engine.stop(settle=False, for_good=True)
-        assert lines.standing.status == "closed"
+        await lines.reconnect_loop.stop(settle=False, for_good=True)
+        assert lines.tracker.status == "closed"
         with pytest.raises(ProviderClosedError, match="was closed"):
-            await lines.engine.start()
+            await lines.reconnect_loop.start()
         with pytest.raises(ProviderClosedError, match="was closed"):
-            lines.engine.check_running()
-        await lines.engine.stop(settle=False, for_good=False)
-        assert lines.standing.status == "closed"
+            lines.reconnect_loop.check_running()
+        await lines.reconnect_loop.stop(settle=False, for_good=False)
+        assert lines.tracker.status == "closed"
 
 
 async def test_stopping_tells_who_waits_and_ends_a_try_under_way() -> None:
     async with MemoryNetwork() as network, running(network) as lines:
         network.hold_handshakes()
         await network.wait_for_requests(1)
-        waiting = asyncio.create_task(lines.standing.wait(new_outcome(), None, "never"))
+        waiting = asyncio.create_task(lines.tracker.wait(new_outcome(), None, "never"))
         await asyncio.sleep(0)
-        await lines.engine.stop(settle=False, for_good=False)
+        await lines.reconnect_loop.stop(settle=False, for_good=False)
         with pytest.raises(ProviderClosedError, match="disconnected"):
             await waiting
-        assert lines.standing.status == "disconnected"
+        assert lines.tracker.status == "disconnected"
 
 
 async def test_others_get_their_turn_while_many_messages_are_at_hand() -> None:

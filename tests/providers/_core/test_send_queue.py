@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Self
 import pytest
 from hypothesis import given, strategies as st
 
-from weft.providers._core.send_queue import Outbox
+from weft.providers._core.send_queue import ResendQueue
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 
 class Wire:
-    """A sending side that takes messages when told, around an outbox."""
+    """A sending side that takes messages when told, around an queue."""
 
     def __init__(self, max_bytes: int) -> None:
         self.sent: list[bytes] = []
@@ -22,20 +22,20 @@ class Wire:
         self.open.set()
         self.refills = 0
         self.emptied = 0
-        self.outbox = Outbox(max_bytes=max_bytes, emptied=self.refill)
+        self.queue = ResendQueue(max_bytes=max_bytes, emptied=self.refill)
 
     def refill(self, forgot: bool) -> None:
         self.emptied += 1
         if forgot:
             self.refills += 1
-            self.outbox.put(b"everything")
+            self.queue.put(b"everything")
 
     async def send(self, message: bytes) -> None:
         await self.open.wait()
         self.sent.append(message)
 
     async def __aenter__(self) -> Self:
-        self.task = asyncio.create_task(self.outbox.run(self.send))
+        self.task = asyncio.create_task(self.queue.run(self.send))
         return self
 
     async def __aexit__(
@@ -48,16 +48,16 @@ class Wire:
 
 async def test_messages_leave_in_the_order_in_which_they_were_put_in() -> None:
     async with Wire(1000) as wire:
-        wire.outbox.put(b"1")
-        wire.outbox.put_content(b"2")
-        wire.outbox.put(b"3")
-        await wire.outbox.drained()
+        wire.queue.put(b"1")
+        wire.queue.put_content(b"2")
+        wire.queue.put(b"3")
+        await wire.queue.drained()
         assert wire.sent == [b"1", b"2", b"3"]
-        wire.outbox.put(b"4")
-        await wire.outbox.drained()
+        wire.queue.put(b"4")
+        await wire.queue.drained()
         assert wire.sent[3:] == [b"4"]
-        assert wire.outbox.size == 0
-        assert wire.outbox.sent == 4
+        assert wire.queue.size == 0
+        assert wire.queue.sent == 4
         assert wire.emptied == 2
 
 
@@ -65,16 +65,16 @@ async def test_over_the_bound_content_is_forgotten_and_made_up_for_when_the_rest
     async with Wire(10) as wire:
         wire.open.clear()
         for number in range(100):
-            assert wire.outbox.put_content(b"%05d" % number) == (number < 2)
-            assert wire.outbox.size <= 10
+            assert wire.queue.put_content(b"%05d" % number) == (number < 2)
+            assert wire.queue.size <= 10
             await asyncio.sleep(0)
-        wire.outbox.put(b"question")
-        assert wire.outbox.forgot
+        wire.queue.put(b"question")
+        assert wire.queue.forgot
         wire.open.set()
-        await wire.outbox.drained()
+        await wire.queue.drained()
         assert wire.sent == [b"00000", b"question", b"everything"]
-        wire.outbox.put_content(b"next")
-        await wire.outbox.drained()
+        wire.queue.put_content(b"next")
+        await wire.queue.drained()
         assert wire.sent[-1] == b"next"
         assert wire.refills == 1
 
@@ -83,17 +83,17 @@ async def test_what_is_no_content_is_never_forgotten() -> None:
     async with Wire(4) as wire:
         wire.open.clear()
         for number in range(10):
-            wire.outbox.put(b"question %d" % number)
-            wire.outbox.put_content(b"x" * 100)
+            wire.queue.put(b"question %d" % number)
+            wire.queue.put_content(b"x" * 100)
         wire.open.set()
-        await wire.outbox.drained()
+        await wire.queue.drained()
         assert wire.sent == [*(b"question %d" % number for number in range(10)), b"everything"]
 
 
 async def test_one_message_over_the_bound_leaves_when_nothing_else_waits() -> None:
     async with Wire(4) as wire:
-        wire.outbox.put_content(b"x" * 100)
-        await wire.outbox.drained()
+        wire.queue.put_content(b"x" * 100)
+        await wire.queue.drained()
         assert wire.sent == [b"x" * 100]
         assert wire.refills == 0
 
@@ -101,8 +101,8 @@ async def test_one_message_over_the_bound_leaves_when_nothing_else_waits() -> No
 async def test_draining_waits_for_the_message_on_its_way() -> None:
     async with Wire(100) as wire:
         wire.open.clear()
-        wire.outbox.put(b"slow")
-        waiting = asyncio.create_task(wire.outbox.drained())
+        wire.queue.put(b"slow")
+        waiting = asyncio.create_task(wire.queue.drained())
         for _ in range(5):
             await asyncio.sleep(0)
         assert not waiting.done()
@@ -115,10 +115,10 @@ async def test_what_sending_raises_ends_the_run() -> None:
     async def fail(_: bytes) -> None:
         raise ConnectionResetError
 
-    outbox = Outbox(max_bytes=10, emptied=lambda _: None)
-    outbox.put(b"x")
+    queue = ResendQueue(max_bytes=10, emptied=lambda _: None)
+    queue.put(b"x")
     with pytest.raises(ConnectionResetError):
-        await outbox.run(fail)
+        await queue.run(fail)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 8), st.booleans()), max_size=40), st.integers(1, 20))
@@ -130,26 +130,26 @@ def test_all_content_leaves_or_is_made_up_for(steps: list[tuple[bool, int, bool]
 
         def refill(forgot: bool) -> None:
             if forgot:
-                outbox.put(b"R%d" % len(written))
-                outbox.put(b"R%d and more" % len(written))
+                queue.put(b"R%d" % len(written))
+                queue.put(b"R%d and more" % len(written))
 
         async def send(message: bytes) -> None:
             await gate.wait()
             sent.append(message)
 
-        outbox = Outbox(max_bytes=bound, emptied=refill)
+        queue = ResendQueue(max_bytes=bound, emptied=refill)
         gate = asyncio.Event()
-        task = asyncio.create_task(outbox.run(send))
+        task = asyncio.create_task(queue.run(send))
         for is_content, size, is_open in steps:
             (gate.set if is_open else gate.clear)()
             if is_content:
                 written.append(b"%d:" % len(written) + b"x" * size)
-                outbox.put_content(written[-1])
+                queue.put_content(written[-1])
             else:
-                outbox.put(b"Q" * size)
+                queue.put(b"Q" * size)
             await asyncio.sleep(0)
         gate.set()
-        await outbox.drained()
+        await queue.drained()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

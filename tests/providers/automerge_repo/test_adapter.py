@@ -239,9 +239,9 @@ async def test_a_server_that_asks_and_does_not_read_costs_bounded_memory() -> No
         for number in range(100):
             request = {"type": "request", "senderId": "s", "documentId": id_of(f"{number}"), "data": b"?"}
             await link.server.send(encode(request))
-        outbox = peer.provider._engine.outbox
-        assert outbox is not None
-        assert outbox.size < 1_500
+        queue = peer.provider._reconnect_loop.queue
+        assert queue is not None
+        assert queue.size < 1_500
         link.release("up")
         put(peer.document, "x", "1")
         while decode(await link.server.recv())["type"] != "sync":  # type: ignore[arg-type,index]

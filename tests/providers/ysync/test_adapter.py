@@ -246,7 +246,7 @@ async def test_content_forgotten_by_the_outbox_is_confirmed_only_after_it_was_ma
         await hand.shake_hands()
         hand.map["a"] = "1"
         await hand.wait_until_sending()
-        # The question stands in the outbox behind content that is forgotten, which the question is not.
+        # The question stands in the queue behind content that is forgotten, which the question is not.
         hand.map["b"] = "x" * 600
         early = asyncio.create_task(hand.provider.flush())
         await asyncio.sleep(0)
@@ -279,7 +279,7 @@ async def test_what_was_made_up_for_is_not_sent_again_the_next_time() -> None:
 async def test_an_open_asynchronous_transaction_is_not_taken_for_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_ysync, "_NOTE_EVERY", 0)  # note what the server has whenever the outbox is empty
+    monkeypatch.setattr(_ysync, "_NOTE_EVERY", 0)  # note what the server has whenever the queue is empty
     async with by_hand(buffer=1, limits=Limits(max_outbound=1000)) as hand:
         await hand.shake_hands()
         async with hand.doc.new_transaction():

@@ -278,15 +278,15 @@ async def test_what_waits_for_a_slow_server_is_bounded_and_nothing_is_lost(
     async with YPeer(serving, limits=Limits(max_outbound=bound)) as peer:
         await peer.provider.flush()
         serving.server.resumed.clear()
-        outbox = peer.provider._engine.outbox
-        assert outbox is not None
+        queue = peer.provider._reconnect_loop.queue
+        assert queue is not None
         payload = "x" * 50_000
         forgot = 0
         for number in range(200):  # 10 MB, more than the sockets' buffers take
             peer.map[f"k{number}"] = payload
             await asyncio.sleep(0)
-            assert outbox.size <= bound
-            forgot += outbox.forgot
+            assert queue.size <= bound
+            forgot += queue.forgot
         assert forgot
         flush = asyncio.create_task(peer.provider.flush())
         peer.provider.set_local_state({"name": "peer"})

@@ -15,7 +15,7 @@ from support.storage_suite import write_updates
 from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, update_frame
 from weft.documents.yjs.document import create_doc
 from weft.limits import Limits
-from weft.server._core.send_queue import Outbox
+from weft.server._core.send_queue import AcknowledgedQueue
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Request
 from weft.server.storage import MemoryRoomStorage
@@ -145,7 +145,7 @@ async def test_a_slow_reader_costs_bounded_memory_and_gets_everything_as_one_upd
         for number in range(60):
             await writer.set(large=f"{number}{LARGE}", **{f"k{number}": number})
             await writer.flush()
-            most = max(most, *(peer.outbox.size for peer in room.peers))
+            most = max(most, *(peer.queue.size for peer in room.peers))
         # 30 MB went by; one message may stand beyond the bound.
         assert 1_000_000 < most < 2_000_000
         slow.socket.transport.resume_reading()
@@ -217,9 +217,9 @@ async def test_questions_without_reading_the_answers_are_not_all_answered(
 ) -> None:
     """SyncStep1 is an amplifier: a few bytes ask for the whole document."""
     answered = 0
-    real = Outbox.put_answer
+    real = AcknowledgedQueue.put_answer
 
-    def count(self: Outbox, message: bytes, ticket: int) -> None:
+    def count(self: AcknowledgedQueue, message: bytes, ticket: int) -> None:
         nonlocal answered
         answered += 1
         real(self, message, ticket)
@@ -231,16 +231,16 @@ async def test_questions_without_reading_the_answers_are_not_all_answered(
         await writer.set(large=LARGE)
         await writer.flush()
         slow = await stalled(server, "room")
-        monkeypatch.setattr(Outbox, "put_answer", count)
+        monkeypatch.setattr(AcknowledgedQueue, "put_answer", count)
         for _ in range(500):
             await slow.send(step1_frame(b"\0"))
         room = server.rooms.get("room")
         assert room is not None
-        await eventually(lambda: any(peer.outbox.is_choked for peer in room.peers))
+        await eventually(lambda: any(peer.queue.is_choked for peer in room.peers))
         for _ in range(5):
             await writer.flush()
         assert answered < 60
-        assert max(peer.outbox.size for peer in room.peers) < 4_000_000
+        assert max(peer.queue.size for peer in room.peers) < 4_000_000
         slow.socket.transport.resume_reading()
         await slow.wait(lambda: slow.step2 == 501)
         await slow.__aexit__(None, None, None)

@@ -9,7 +9,7 @@ import pytest
 from support.servers import eventually
 from weft.errors import StorageError
 from weft.server._core.link import Link
-from weft.server._core.send_queue import Outbox, StalledError
+from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -83,7 +83,7 @@ class Bench:
     def __init__(self, *, max_bytes: int = 1000, stall_timeout: float = 60.0) -> None:
         self.link, self.disk = MemoryLink(), Disk()
         self.refills: list[bytes] = []
-        self.outbox = Outbox(
+        self.queue = AcknowledgedQueue(
             self.link,
             max_bytes=max_bytes,
             stored=self.disk.stored,
@@ -93,11 +93,11 @@ class Bench:
 
     def _refill(self) -> None:
         while self.refills:
-            self.outbox.put(self.refills.pop(0))
+            self.queue.put(self.refills.pop(0))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        task = asyncio.create_task(self.outbox.run())
+        task = asyncio.create_task(self.queue.run())
         try:
             yield task
         finally:
@@ -110,24 +110,24 @@ class Bench:
 
 
 def is_choked(bench: Bench) -> bool:
-    return bench.outbox.is_choked
+    return bench.queue.is_choked
 
 
 async def test_messages_leave_in_order_and_those_of_one_turn_together() -> None:
     bench = Bench()
     async with bench.running():
         for message in (b"a", b"b", b"c"):
-            bench.outbox.put(message)
+            bench.queue.put(message)
         await bench.sent(b"a", b"b", b"c")
         assert bench.link.writes == [[b"a", b"b", b"c"]]
-        bench.outbox.put(b"d")
+        bench.queue.put(b"d")
         await bench.sent(b"a", b"b", b"c", b"d")
-        await eventually(lambda: bench.outbox.size == 0)
+        await eventually(lambda: bench.queue.size == 0)
 
 
 async def test_what_was_put_in_before_the_start_leaves_too() -> None:
     bench = Bench()
-    bench.outbox.put(b"early")
+    bench.queue.put(b"early")
     async with bench.running():
         await bench.sent(b"early")
 
@@ -135,11 +135,11 @@ async def test_what_was_put_in_before_the_start_leaves_too() -> None:
 async def test_an_answer_waits_for_its_ticket_and_holds_back_what_stands_behind_it() -> None:
     bench = Bench()
     async with bench.running():
-        bench.outbox.put(b"before")
-        bench.outbox.put_answer(b"answer 1", 1)
-        bench.outbox.put(b"between")
-        bench.outbox.put_answer(b"answer 2", 5)
-        bench.outbox.put(b"after")
+        bench.queue.put(b"before")
+        bench.queue.put_answer(b"answer 1", 1)
+        bench.queue.put(b"between")
+        bench.queue.put_answer(b"answer 2", 5)
+        bench.queue.put(b"after")
         await bench.sent(b"before")
         bench.disk.reach(1)
         await bench.sent(b"before", b"answer 1", b"between")
@@ -147,22 +147,22 @@ async def test_an_answer_waits_for_its_ticket_and_holds_back_what_stands_behind_
         await bench.sent(b"before", b"answer 1", b"between")
         bench.disk.reach(5)
         await bench.sent(b"before", b"answer 1", b"between", b"answer 2", b"after")
-        await eventually(lambda: bench.outbox.size == 0)
+        await eventually(lambda: bench.queue.size == 0)
 
 
 async def test_an_answer_to_what_is_durable_already_does_not_wait() -> None:
     bench = Bench()
     bench.disk.reach(9)
     async with bench.running():
-        bench.outbox.put_answer(b"answer", 9)
-        bench.outbox.put(b"after")
+        bench.queue.put_answer(b"answer", 9)
+        bench.queue.put(b"after")
         await bench.sent(b"answer", b"after")
 
 
 async def test_an_answer_that_cannot_be_given_ends_the_writer() -> None:
     bench = Bench()
     async with bench.running() as task:
-        bench.outbox.put_answer(b"answer", 1)
+        bench.queue.put_answer(b"answer", 1)
         await asyncio.sleep(0)
         bench.disk.fail(StorageError("disk"))
         with pytest.raises(StorageError, match="disk"):
@@ -175,30 +175,30 @@ async def test_no_more_is_written_at_once_than_a_chunk() -> None:
     bench.link.stop_reading()
     async with bench.running():
         for _ in range(200):
-            bench.outbox.put(bytes(1000))
+            bench.queue.put(bytes(1000))
         await eventually(lambda: bool(bench.link.writes))
         assert sum(map(len, bench.link.messages)) < 70_000
-        assert bench.outbox.size == 200_000  # what the socket has not taken counts
+        assert bench.queue.size == 200_000  # what the socket has not taken counts
         bench.link.read_on()
-        await eventually(lambda: bench.outbox.size == 0)
+        await eventually(lambda: bench.queue.size == 0)
         assert len(bench.link.messages) == 200
 
 
 async def test_a_message_larger_than_the_bound_leaves_all_the_same() -> None:
     bench = Bench(max_bytes=10)
     async with bench.running():
-        bench.outbox.put(bytes(100))
-        bench.outbox.put(b"next")
+        bench.queue.put(bytes(100))
+        bench.queue.put(b"next")
         await bench.sent(bytes(100), b"next")
-        await eventually(lambda: not bench.outbox.is_full)
+        await eventually(lambda: not bench.queue.is_full)
 
 
 async def test_it_is_full_beyond_the_bound() -> None:
     bench = Bench(max_bytes=10)
     verdicts = []
     for message in (bytes(10), b"x"):
-        bench.outbox.put(message)
-        verdicts.append((bench.outbox.size, bench.outbox.is_full))
+        bench.queue.put(message)
+        verdicts.append((bench.queue.size, bench.queue.is_full))
     assert verdicts == [(10, False), (11, True)]
 
 
@@ -206,10 +206,10 @@ async def test_what_was_held_back_comes_when_everything_has_left() -> None:
     bench = Bench()
     bench.link.stop_reading()
     async with bench.running():
-        bench.outbox.put(b"queued")
+        bench.queue.put(b"queued")
         await bench.sent(b"queued")
         bench.refills.append(b"held back")
-        bench.outbox.put(b"more")
+        bench.queue.put(b"more")
         bench.link.read_on()
         await bench.sent(b"queued", b"more", b"held back")
 
@@ -218,7 +218,7 @@ async def test_who_takes_nothing_is_given_up() -> None:
     bench = Bench(stall_timeout=0.01)
     bench.link.stop_reading()
     async with bench.running() as task:
-        bench.outbox.put(bytes(500))
+        bench.queue.put(bytes(500))
         with pytest.raises(StalledError):
             await task
 
@@ -231,9 +231,9 @@ async def test_who_takes_a_trickle_is_given_up_and_who_takes_enough_is_not(
     bench.link.stop_reading()
     bench.link.trickle = taken
     async with bench.running() as task:
-        bench.outbox.put(bytes(30_000))
-        bench.outbox.put(b"next")
-        await eventually(lambda: task.done() or bench.outbox.size == 0)
+        bench.queue.put(bytes(30_000))
+        bench.queue.put(b"next")
+        await eventually(lambda: task.done() or bench.queue.size == 0)
         assert task.done() is is_given_up
         if is_given_up:
             assert isinstance(task.exception(), StalledError)
@@ -243,10 +243,10 @@ async def test_many_answers_choke_until_some_have_left() -> None:
     bench = Bench(max_bytes=1000)
     for ticket in range(1, 65):
         assert not is_choked(bench)
-        bench.outbox.put_answer(b"", ticket)
+        bench.queue.put_answer(b"", ticket)
     assert is_choked(bench)
     async with bench.running():
-        settled = asyncio.create_task(bench.outbox.settle())
+        settled = asyncio.create_task(bench.queue.settle())
         await asyncio.sleep(0)
         assert not settled.done()
         bench.disk.reach(64)
@@ -256,20 +256,20 @@ async def test_many_answers_choke_until_some_have_left() -> None:
 
 async def test_two_large_answers_choke_and_one_does_not() -> None:
     bench = Bench(max_bytes=1000)
-    bench.outbox.put_answer(bytes(5000), 1)
+    bench.queue.put_answer(bytes(5000), 1)
     assert not is_choked(bench)
-    bench.outbox.put_answer(b"x", 2)
+    bench.queue.put_answer(b"x", 2)
     assert is_choked(bench)
     async with bench.running():
         bench.disk.reach(1)
-        await bench.outbox.settle()
+        await bench.queue.settle()
 
 
 async def test_ending_it_in_the_middle_loses_no_count() -> None:
     bench = Bench()
     bench.link.stop_reading()
     async with bench.running():
-        bench.outbox.put(b"x")
+        bench.queue.put(b"x")
         await bench.sent(b"x")
-    bench.outbox.put(b"y")  # nobody sends it, and nothing fails
-    assert bench.outbox.size == 2
+    bench.queue.put(b"y")  # nobody sends it, and nothing fails
+    assert bench.queue.size == 2

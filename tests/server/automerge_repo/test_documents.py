@@ -18,7 +18,7 @@ from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo import Unavailable
 from weft.protocols.automerge_repo.cbor import decode, encode
-from weft.server._core.send_queue import Outbox
+from weft.server._core.send_queue import AcknowledgedQueue
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Deny, Request
 from weft.server.automerge_repo import peer as _repopeer
@@ -143,7 +143,7 @@ async def test_nothing_is_confirmed_before_storage_has_it() -> None:
         echoing = asyncio.create_task(reader.flush(PETS))
         await reader.say(PETS, "after that")
         room = open_room(server, PETS)
-        await eventually(lambda: sum(peer.outbox.size > 0 for peer in room.peers) >= 1)
+        await eventually(lambda: sum(peer.queue.size > 0 for peer in room.peers) >= 1)
         assert not flushing.done()
         storage.writing.set()
         await flushing
@@ -498,7 +498,7 @@ async def test_a_client_that_does_not_read_is_told_later_in_one_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     full = False
-    monkeypatch.setattr(Outbox, "is_full", property(lambda box: box is peer.outbox and full))
+    monkeypatch.setattr(AcknowledgedQueue, "is_full", property(lambda box: box is peer.queue and full))
     async with (
         serving() as server,
         sharing(server) as (writer, reader),

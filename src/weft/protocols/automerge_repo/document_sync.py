@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument
     from weft.documents.automerge.sync_state import PeerSyncState
 
-__all__ = ["Shared"]
+__all__ = ["DocumentSync"]
 
 
 @dataclass(slots=True, eq=False)
-class Shared:
+class DocumentSync:
     """A document on the present connection."""
 
     document: AutomergeDocument

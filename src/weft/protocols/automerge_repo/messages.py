@@ -16,13 +16,13 @@ from weft.protocols.automerge_repo.ids import decode_document_id
 __all__ = [
     "EphemeralMessage",
     "ErrorMessage",
+    "IgnoredMessage",
     "Join",
     "Leave",
     "Message",
     "PeerMessage",
     "Sync",
     "UnavailableMessage",
-    "Unknown",
     "read_message",
     "write_message",
 ]
@@ -99,14 +99,14 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class IgnoredMessage:
     """A message that this end has no use for."""
 
     type: str
 
 
 Message: TypeAlias = (
-    Join | PeerMessage | ErrorMessage | Sync | UnavailableMessage | EphemeralMessage | Leave | Unknown
+    Join | PeerMessage | ErrorMessage | Sync | UnavailableMessage | EphemeralMessage | Leave | IgnoredMessage
 )
 
 
@@ -156,7 +156,7 @@ def read_message(data: bytes) -> Message:
             )
         case "leave":
             return Leave()
-    return Unknown(kind)
+    return IgnoredMessage(kind)
 
 
 def write_message(message: Message, *, sender: str, target: str | None) -> bytes:
@@ -189,7 +189,7 @@ def write_message(message: Message, *, sender: str, target: str | None) -> bytes
             fields |= {"senderId": message.sender, "sessionId": message.session, "count": message.count}
         case Leave():
             fields["type"] = "leave"
-        case Unknown():
+        case IgnoredMessage():
             raise ValueError(f"a message of type {message.type!r} cannot be written")
     return encode(fields)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
-from weft.protocols.automerge_repo.document_sync import Shared
+from weft.protocols.automerge_repo.document_sync import DocumentSync
 from weft.protocols.automerge_repo.effects import (
     Due,
     Effect,
@@ -38,13 +38,13 @@ from weft.protocols.automerge_repo.messages import (
     VERSION,
     EphemeralMessage,
     ErrorMessage,
+    IgnoredMessage,
     Join,
     Leave,
     Message,
     PeerMessage,
     Sync,
     UnavailableMessage,
-    Unknown,
     read_message,
     write_message,
 )
@@ -119,7 +119,7 @@ class RepoSession:
         self._limits = limits
         self._defers = defers
         self._connected = False
-        self._shared: dict[str, Shared] = {}
+        self._documents: dict[str, DocumentSync] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
         self._spent: set[str] = set()  # documents that were spoken of on this connection, and removed
         self._heard: dict[tuple[str, str], int] = {}
@@ -129,7 +129,7 @@ class RepoSession:
     @property
     def document_ids(self) -> tuple[str, ...]:
         """The documents that were added."""
-        return tuple(self._shared)
+        return tuple(self._documents)
 
     # -- the connection ----------------------------------------------------------------------------------
 
@@ -152,10 +152,10 @@ class RepoSession:
         self.other = None
         self._waiting.clear()
         self._spent.clear()
-        lost = tuple(token for shared in self._shared.values() for token in shared.flushes)
-        for document_id, shared in self._shared.items():
-            self._shared[document_id] = Shared(
-                shared.document, shared.document.new_sync_state(), shared.read_only
+        lost = tuple(token for sync in self._documents.values() for token in sync.flushes)
+        for document_id, sync in self._documents.items():
+            self._documents[document_id] = DocumentSync(
+                sync.document, sync.document.new_sync_state(), sync.read_only
             )
         return [FlushLost(lost)] if lost else []
 
@@ -180,14 +180,14 @@ class RepoSession:
             case Sync():
                 return self._take_sync(message)
             case UnavailableMessage():
-                return [Unavailable(message.document_id)] if message.document_id in self._shared else []
+                return [Unavailable(message.document_id)] if message.document_id in self._documents else []
             case EphemeralMessage():
                 return self._take_ephemeral(message)
             case ErrorMessage():
                 return [Denied(message.reason)]
             case Leave():
                 return [PeerLeft()]
-            case Unknown():
+            case IgnoredMessage():
                 return []
         raise RemoteProtocolError("a handshake message came after the handshake")
 
@@ -195,7 +195,7 @@ class RepoSession:
         if isinstance(message, ErrorMessage) and self.role == "client":
             return [Denied(message.reason)]
         if self.role == "client":
-            if isinstance(message, Unknown):
+            if isinstance(message, IgnoredMessage):
                 return []
             if not isinstance(message, PeerMessage):
                 raise RemoteProtocolError("the server's first message is no 'peer'")
@@ -203,8 +203,8 @@ class RepoSession:
                 raise RemoteProtocolError(f"the server speaks version {message.version!r:.20}")
             self.other = message.sender
             effects: list[Effect] = [Joined(message.sender, message.metadata)]
-            for document_id, shared in self._shared.items():
-                self._answer(document_id, shared, effects)
+            for document_id, sync in self._documents.items():
+                self._answer(document_id, sync, effects)
             return effects
         if not isinstance(message, Join):
             raise RemoteProtocolError("the client's first message is no 'join'")
@@ -232,26 +232,26 @@ class RepoSession:
             LocalProtocolError: It was removed on this connection (:meth:`is_spent`).
         """
         decode_document_id(document_id)
-        if document_id in self._shared:
+        if document_id in self._documents:
             raise ValueError(f"document {document_id} was added before")
         if document_id in self._spent:
             raise LocalProtocolError(f"document {document_id} was removed: it takes a new connection")
-        shared = Shared(document, document.new_sync_state(), read_only)
-        self._shared[document_id] = shared
+        sync = DocumentSync(document, document.new_sync_state(), read_only)
+        self._documents[document_id] = sync
         effects: list[Effect] = []
         waiting = self._waiting.pop(document_id, None)
         if waiting is not None:
             effects += self._take_sync(waiting)
         elif self.other is not None and self.role == "client":
-            self._answer(document_id, shared, effects)
+            self._answer(document_id, sync, effects)
         return effects
 
     def remove(self, document_id: str) -> list[Effect]:
         """No longer keep a document in sync."""
-        shared = self._shared.pop(document_id, None)
-        if shared is not None and shared.started:
+        sync = self._documents.pop(document_id, None)
+        if sync is not None and sync.started:
             self._spent.add(document_id)
-        return [FlushLost(tuple(shared.flushes))] if shared is not None and shared.flushes else []
+        return [FlushLost(tuple(sync.flushes))] if sync is not None and sync.flushes else []
 
     def is_spent(self, document_id: str) -> bool:
         """Whether a document was removed on this connection, so that it can be added only to the next.
@@ -263,23 +263,18 @@ class RepoSession:
 
     def unavailable(self, document_id: str) -> list[Effect]:
         """Say that a document that was :class:`Requested` or :class:`Wanted` is not to be had here."""
-        shared = self._shared.get(document_id)
-        asked = self._waiting.pop(document_id, None) is not None or (shared is not None and shared.wanted)
-        if shared is not None:
-            shared.wanted = False
+        sync = self._documents.get(document_id)
+        asked = self._waiting.pop(document_id, None) is not None or (sync is not None and sync.wanted)
+        if sync is not None:
+            sync.wanted = False
         if not asked or self.other is None:
             return []
         return [self._send(UnavailableMessage(self.peer_id, document_id))]
 
     def promises(self, document_id: str) -> bool:
         """Whether the other end has announced content of a document that is empty here, and may bring it."""
-        shared = self._shared.get(document_id)
-        return (
-            shared is not None
-            and not shared.read_only
-            and bool(shared.peer_heads)
-            and not shared.document.heads
-        )
+        sync = self._documents.get(document_id)
+        return sync is not None and not sync.read_only and bool(sync.peer_heads) and not sync.document.heads
 
     def is_answered(self, document_id: str) -> bool:
         """Whether the other end has said something of a document since it was last told of it.
@@ -287,16 +282,16 @@ class RepoSession:
         It does when it was told something new; until then it is still at work on that, and a slow one gets
         through many changes best when it is told of them together.
         """
-        shared = self._shared.get(document_id)
-        return shared is None or shared.answered
+        sync = self._documents.get(document_id)
+        return sync is None or sync.answered
 
     def changed(self, document_id: str) -> list[Effect]:
         """A document has changed for another reason than a message received here."""
         effects: list[Effect] = []
-        shared = self._shared.get(document_id)
+        sync = self._documents.get(document_id)
         # A server waits until the client has spoken of the document: not everybody wants all of them.
-        if shared is not None and self.other is not None and (shared.started or self.role == "client"):
-            self._say(document_id, shared, effects)
+        if sync is not None and self.other is not None and (sync.started or self.role == "client"):
+            self._say(document_id, sync, effects)
         return effects
 
     def insist(self, document_id: str) -> list[Effect]:
@@ -305,13 +300,13 @@ class RepoSession:
         Which ones it has it tells by a filter, which takes one other change in a hundred for one of them. It
         would ask for that one when this end has gone.
         """
-        shared = self._shared.get(document_id)
-        if self.other is None or shared is None or not shared.peer_heads:
+        sync = self._documents.get(document_id)
+        if self.other is None or sync is None or not sync.peer_heads:
             return []
-        if not shared.document.includes(shared.peer_heads):
+        if not sync.document.includes(sync.peer_heads):
             return []
-        changes = shared.document.changes_since(shared.peer_heads)
-        data = make_sync_message(shared.document.heads, changes)
+        changes = sync.document.changes_since(sync.peer_heads)
+        data = make_sync_message(sync.document.heads, changes)
         if not changes or len(data) > self._limits.max_message:
             return []
         return [self._send(Sync(self.peer_id, document_id, data, is_request=False))]
@@ -328,14 +323,14 @@ class RepoSession:
         """
         if not self._connected:
             raise LocalProtocolError("the session is not connected")
-        shared = self._shared[document_id]
+        sync = self._documents[document_id]
         token = self._tokens
         self._tokens += 1
-        shared.flushes[token] = shared.document.heads
+        sync.flushes[token] = sync.document.heads
         effects: list[Effect] = []
         if self.other is not None:
-            self._say(document_id, shared, effects)
-            effects += shared.covered()
+            self._say(document_id, sync, effects)
+            effects += sync.covered()
         return token, effects
 
     # -- ephemeral messages ------------------------------------------------------------------------------
@@ -354,7 +349,7 @@ class RepoSession:
 
     def relay(self, message: EphemeralMessage) -> list[Effect]:
         """Pass on what somebody else said."""
-        if self.other is None or message.document_id not in self._shared or message.sender == self.other:
+        if self.other is None or message.document_id not in self._documents or message.sender == self.other:
             return []
         return [self._send(message)]
 
@@ -362,65 +357,65 @@ class RepoSession:
 
     def _take_sync(self, message: Sync) -> list[Effect]:
         document_id = message.document_id
-        shared = self._shared.get(document_id)
-        if shared is None:
+        sync = self._documents.get(document_id)
+        if sync is None:
             if self.role == "client":
                 # It offers what nobody asked for here, or asks for what is not here.
                 missing = UnavailableMessage(self.peer_id, document_id)
                 return [self._send(missing)] if message.is_request else []
             asked = document_id in self._waiting
-            if not asked and len(self._shared) + len(self._waiting) >= self._limits.max_documents:
+            if not asked and len(self._documents) + len(self._waiting) >= self._limits.max_documents:
                 raise RemoteProtocolError(f"the client uses more than {self._limits.max_documents} documents")
             # What was said first is said again when it was not answered; only the last word counts.
             self._waiting[document_id] = message
             return [] if asked else [Requested(document_id)]
-        shared.answered = True
-        document = shared.document
+        sync.answered = True
+        document = sync.document
         effects: list[Effect] = []
-        if shared.read_only and parse_sync_message(message.data).chunks:
-            if not shared.refused:
-                shared.refused = True
+        if sync.read_only and parse_sync_message(message.data).chunks:
+            if not sync.refused:
+                sync.refused = True
                 effects.append(Denied(f"document {document_id} may not be written"))
             return effects
         before = document.heads
-        heads = shared.peer_heads = document.receive_sync_message(shared.state, message.data, origin=self)
+        heads = sync.peer_heads = document.receive_sync_message(sync.state, message.data, origin=self)
         if document.heads != before:
-            shared.unacknowledged = True
-        if not shared.refused:  # it would be asked for what it was refused, for ever
+            sync.unacknowledged = True
+        if not sync.refused:  # it would be asked for what it was refused, for ever
             # What it announces may be what somebody else brought a moment ago, and is not stored yet.
-            self._answer(document_id, shared, effects)
+            self._answer(document_id, sync, effects)
         if message.is_request and not document.heads:
             if self.role == "server":
-                shared.wanted = True
+                sync.wanted = True
                 effects.append(Wanted(document_id))
             else:
                 effects.append(self._send(UnavailableMessage(self.peer_id, document_id)))
-        effects += shared.covered()
-        if not shared.synced and document.heads and document.includes(heads):
-            shared.synced = True
+        effects += sync.covered()
+        if not sync.synced and document.heads and document.includes(heads):
+            sync.synced = True
             effects.append(Synced(document_id))
         return effects
 
-    def _answer(self, document_id: str, shared: Shared, effects: list[Effect]) -> None:
+    def _answer(self, document_id: str, sync: DocumentSync, effects: list[Effect]) -> None:
         if self._defers:
             effects.append(Due(document_id))
         else:
-            self._say(document_id, shared, effects, is_answer=True)
+            self._say(document_id, sync, effects, is_answer=True)
 
     def _say(
-        self, document_id: str, shared: Shared, effects: list[Effect], *, is_answer: bool = False
+        self, document_id: str, sync: DocumentSync, effects: list[Effect], *, is_answer: bool = False
     ) -> None:
-        data = shared.document.generate_sync_message(shared.state)
+        data = sync.document.generate_sync_message(sync.state)
         if data is None:
             return
-        is_request = self.role == "client" and not shared.started and not shared.document.heads
-        shared.started = True
-        shared.answered = False
+        is_request = self.role == "client" and not sync.started and not sync.document.heads
+        sync.started = True
+        sync.answered = False
         message = Sync(self.peer_id, document_id, data, is_request)
-        after_stored = self.role == "server" and (is_answer or shared.unacknowledged)
-        shared.unacknowledged = False
-        if shared.document.heads:
-            shared.wanted = False
+        after_stored = self.role == "server" and (is_answer or sync.unacknowledged)
+        sync.unacknowledged = False
+        if sync.document.heads:
+            sync.wanted = False
         effects.append(self._send(message, after_stored=after_stored))
 
     def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
@@ -431,7 +426,7 @@ class RepoSession:
                 return []
             if len(message.data) > self._limits.max_ephemeral:
                 raise RemoteProtocolError(f"an ephemeral message of {len(message.data)} bytes")
-        if message.sender == self.peer_id or message.document_id not in self._shared:
+        if message.sender == self.peer_id or message.document_id not in self._documents:
             return []
         speaker = (message.sender, message.session)
         if message.count <= self._heard.get(speaker, -1):

@@ -25,7 +25,7 @@ __all__ = [
     "Message",
     "QueryAwareness",
     "SyncStep1",
-    "Unknown",
+    "UnknownMessage",
     "Update",
     "awareness_message",
     "denied_message",
@@ -85,13 +85,13 @@ class AuthDenied:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownMessage:
     """A message of a type that is not known, and whatever follows it."""
 
     type: int
 
 
-Message: TypeAlias = SyncStep1 | Update | AwarenessMessage | QueryAwareness | AuthDenied | Unknown
+Message: TypeAlias = SyncStep1 | Update | AwarenessMessage | QueryAwareness | AuthDenied | UnknownMessage
 
 
 def read_frame(data: bytes, limits: Limits) -> list[Message]:
@@ -109,7 +109,7 @@ def read_frame(data: bytes, limits: Limits) -> list[Message]:
         while not messages or not reader.at_end:
             message = _read_message(reader, limits)
             messages.append(message)
-            if isinstance(message, Unknown):
+            if isinstance(message, UnknownMessage):
                 break  # its length is not known either
             if isinstance(message, QueryAwareness) and certain is None:
                 # It has no body, but y-sweet sends one. What follows counts if all of it is messages.
@@ -139,11 +139,11 @@ def _read_message(reader: Reader, limits: Limits) -> Message:
             return AwarenessMessage(reader.bytes())
         case 2:  # auth
             kind = reader.uint()
-            return AuthDenied(reader.string()) if kind == _PERMISSION_DENIED else Unknown(_AUTH)
+            return AuthDenied(reader.string()) if kind == _PERMISSION_DENIED else UnknownMessage(_AUTH)
         case 3:  # query awareness
             return QueryAwareness()
         case other:
-            return Unknown(other)
+            return UnknownMessage(other)
 
 
 def _read_sync(reader: Reader, limits: Limits) -> Message:

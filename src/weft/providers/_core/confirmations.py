@@ -11,9 +11,9 @@ from weft.errors import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.providers._core.status import Outcome, Standing
+    from weft.providers._core.status import Outcome, StatusTracker
 
-__all__ = ["Waiting", "denial"]
+__all__ = ["Confirmations", "denial"]
 
 
 @dataclass(slots=True, eq=False)
@@ -25,19 +25,19 @@ class _Flush:
     token: int | None = None  # the session's, while a question is under way
 
 
-class Waiting:
+class Confirmations:
     """Counts the writes of one document, and tells those who wait for it.
 
     A flush is a question to the server, which the session names with a token. The owner asks while
     :attr:`has_questions`, and says so with :meth:`asked`.
 
     Args:
-        standing: Where waiting is done.
+        tracker: Where waiting is done.
         ask: Called when there is a question to ask, now or as soon as that can be done.
     """
 
-    def __init__(self, standing: Standing, ask: Callable[[], None]) -> None:
-        self._standing = standing
+    def __init__(self, tracker: StatusTracker, ask: Callable[[], None]) -> None:
+        self._tracker = tracker
         self._ask = ask
         self._flushes: list[_Flush] = []
         self._syncs: list[Outcome] = []
@@ -59,16 +59,16 @@ class Waiting:
         self._writes += 1
 
     async def synced(self, seconds: float | None, what: str = "not synchronised") -> None:
-        """Return after :meth:`note_synced`. Raises as ``Standing.wait`` does."""
+        """Return after :meth:`note_synced`. Raises as ``StatusTracker.wait`` does."""
         outcome: Outcome = asyncio.get_running_loop().create_future()
         self._syncs.append(outcome)
         try:
-            await self._standing.wait(outcome, seconds, what)
+            await self._tracker.wait(outcome, seconds, what)
         finally:
             self._syncs.remove(outcome)
 
     async def flush(self, seconds: float | None) -> None:
-        """Return when the server has all that was written up to now. Raises as ``Standing.wait`` does."""
+        """Return when the server has all that was written. Raises as ``StatusTracker.wait`` does."""
         # A question under way that came after the same writes serves this one too.
         asked = [
             other for other in self._flushes if other.writes == self._writes and not other.outcome.done()
@@ -79,7 +79,7 @@ class Waiting:
         try:
             if token is None:
                 self._ask()
-            await self._standing.wait(flush.outcome, seconds, "what was written is not confirmed")
+            await self._tracker.wait(flush.outcome, seconds, "what was written is not confirmed")
         finally:
             self._flushes.remove(flush)
 

@@ -9,8 +9,8 @@ from weft._aio.clock import SystemClock
 from weft.errors import ConnectError, ProviderError
 from weft.providers._core.address import resolve, room_url
 from weft.providers._core.backoff import Backoff
-from weft.providers._core.reconnect import Adapter, Engine
-from weft.providers._core.status import Standing
+from weft.providers._core.reconnect import Adapter, ReconnectLoop
+from weft.providers._core.status import StatusTracker
 from weft.providers._core.websockets import WebsocketsTransport
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from weft._aio.clock import Clock
     from weft.limits import Limits
     from weft.providers._core.address import Given
-    from weft.providers._core.status import Status, StatusListener
+    from weft.providers._core.status import ProviderStatus, StatusListener
     from weft.providers._core.transport import Connection, Transport
 
 __all__ = ["ConnectionOptions", "ProviderAdapter", "WebsocketProvider"]
@@ -30,9 +30,9 @@ _NO_NAMES: Sequence[str] = ()
 
 
 class ProviderAdapter(Adapter, Protocol):
-    """What a protocol's provider tells its shell, beside what the engine is told."""
+    """What a protocol's provider tells its shell, beside what the reconnect loop is told."""
 
-    engine: Engine
+    reconnect_loop: ReconnectLoop
 
     def attach(self) -> None:
         """Listen to what is to be sent."""
@@ -99,7 +99,7 @@ class WebsocketProvider(Generic[A]):
     """
 
     _adapter: A
-    _engine: Engine
+    _reconnect_loop: ReconnectLoop
 
     def __init__(
         self,
@@ -131,13 +131,13 @@ class WebsocketProvider(Generic[A]):
         self._close_timeout = close_timeout
         self._clock: Clock = SystemClock() if clock is None else clock
         self._random = random
-        self._standing = Standing(address, on_error)
+        self._tracker = StatusTracker(address, on_error)
 
     def _use(self, adapter: A) -> None:
         self._adapter = adapter
-        self._engine = adapter.engine = Engine(
+        self._reconnect_loop = adapter.reconnect_loop = ReconnectLoop(
             adapter,
-            self._standing,
+            self._tracker,
             max_outbound=self._limits.max_outbound,
             backoff=self._backoff,
             clock=self._clock,
@@ -146,23 +146,23 @@ class WebsocketProvider(Generic[A]):
         )
 
     @property
-    def status(self) -> Status:
+    def status(self) -> ProviderStatus:
         """Where the connection stands.
 
         ``"disconnected"`` (not started, stopped, or between two tries), ``"connecting"``, ``"connected"``, or
         ``"closed"``: by its owner for ever, or by the server until :meth:`connect` is called again.
         """
-        return self._standing.status
+        return self._tracker.status
 
     @property
     def synced(self) -> bool:
         """Whether the server's state has been received on the present connection."""
-        return self._standing.synced
+        return self._tracker.synced
 
     @property
     def last_error(self) -> Exception | None:
         """What went wrong last since all was last in sync, or ``None``."""
-        return self._standing.last_error
+        return self._tracker.last_error
 
     def add_status_listener(self, listener: StatusListener) -> Callable[[], None]:
         """Call ``listener(status, synced)`` whenever one of them changes.
@@ -170,7 +170,7 @@ class WebsocketProvider(Generic[A]):
         Returns:
             A function that ends it.
         """
-        return self._standing.add_listener(listener)
+        return self._tracker.add_listener(listener)
 
     async def connect(self) -> None:
         """Begin to connect, unless that is under way. Does not wait for the server: :meth:`wait_synced` does.
@@ -180,7 +180,7 @@ class WebsocketProvider(Generic[A]):
         Raises:
             ProviderClosedError: The provider was closed.
         """
-        await self._engine.start()
+        await self._reconnect_loop.start()
         self._adapter.attach()
 
     async def disconnect(self) -> None:
@@ -244,7 +244,7 @@ class WebsocketProvider(Generic[A]):
 
     async def _stop(self, *, settle: bool, for_good: bool) -> None:
         try:
-            await self._engine.stop(settle=settle, for_good=for_good)
+            await self._reconnect_loop.stop(settle=settle, for_good=for_good)
         finally:
             self._adapter.detach()
 

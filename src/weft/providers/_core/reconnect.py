@@ -1,7 +1,7 @@
 """The reconnecting shell that every provider shares: connect, run, wait, try again, leave politely.
 
-The engine does the I/O and the waiting and knows no protocol; an :class:`Adapter` knows its protocol and does
-no I/O but to dial. Its other methods are called in the event loop and return at once::
+The reconnect loop does the I/O and the waiting and knows no protocol; an :class:`Adapter` knows its protocol
+and does no I/O but to dial. Its other methods are called in the event loop and return at once::
 
     dial ──> opened ──> received* tick* emptied* ──> closed ──> (back-off) ──> dial …
                                  leave ──┘
@@ -27,7 +27,7 @@ from weft.errors import (
     SyncTimeoutError,
 )
 from weft.providers._core.backoff import ends_success
-from weft.providers._core.send_queue import Outbox
+from weft.providers._core.send_queue import ResendQueue
 from weft.providers._core.transport import is_final_refusal
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from weft._aio.clock import Clock
     from weft.providers._core.backoff import Backoff
-    from weft.providers._core.status import Standing
+    from weft.providers._core.status import StatusTracker
     from weft.providers._core.transport import Connection
 
-__all__ = ["Adapter", "Engine"]
+__all__ = ["Adapter", "ReconnectLoop"]
 
 # Messages read before the other tasks of the loop get their turn: reading does not suspend while messages are
 # at hand, and one packet can hold thousands.
@@ -46,25 +46,25 @@ _TURN = 32
 
 
 class Adapter(Protocol):
-    """What a protocol's provider tells the engine."""
+    """What a protocol's provider tells the reconnect loop."""
 
     async def dial(self) -> Connection:
         """Open a connection, with fresh credentials. Raises ``ProviderError``."""
 
     def opened(self) -> None:
-        """A connection stands and the outbox is new and empty: put in the greeting."""
+        """A connection stands and the queue is new and empty: put in the greeting."""
 
     def received(self, data: bytes | str) -> None:
         """A message came."""
 
     def emptied(self, forgot: bool) -> None:
-        """The outbox has sent all it had. If it forgot content, put in what the server may lack."""
+        """The queue has sent all it had. If it forgot content, put in what the server may lack."""
 
     def tick(self) -> float | None:
         """Do what is due. Returns the seconds until something will be, or ``None``."""
 
     def closed(self) -> None:
-        """The connection is gone, and the outbox with it."""
+        """The connection is gone, and the queue with it."""
 
     async def settle(self) -> None:
         """Return when the server has everything that was written. Raises ``ProviderError``."""
@@ -73,12 +73,12 @@ class Adapter(Protocol):
         """The connection is about to be closed by us: put in the goodbye."""
 
 
-class Engine:
+class ReconnectLoop:
     """Runs an adapter over one connection after the other. See the module.
 
     Args:
         adapter: The protocol.
-        standing: Where the provider stands; kept up to date here.
+        tracker: Where the provider stands; kept up to date here.
         max_outbound: Bytes that may wait to be sent.
         backoff: How long to wait between tries.
         clock: Measures that.
@@ -89,7 +89,7 @@ class Engine:
     def __init__(
         self,
         adapter: Adapter,
-        standing: Standing,
+        tracker: StatusTracker,
         *,
         max_outbound: int,
         backoff: Backoff,
@@ -97,9 +97,9 @@ class Engine:
         random: Callable[[], float],
         close_timeout: float,
     ) -> None:
-        self.outbox: Outbox | None = None  # of the present connection
+        self.queue: ResendQueue | None = None  # of the present connection
         self._adapter = adapter
-        self._standing = standing
+        self._tracker = tracker
         self._max_outbound = max_outbound
         self._backoff = backoff
         self._clock = clock
@@ -127,7 +127,7 @@ class Engine:
             if self._task is None or self._task.done():
                 self._final = None
                 self._leaving = False
-                self._task = asyncio.create_task(self._run(), name=f"weft provider {self._standing.name}")
+                self._task = asyncio.create_task(self._run(), name=f"weft provider {self._tracker.name}")
 
     async def stop(self, *, settle: bool, for_good: bool) -> None:
         """Leave the server and end the task.
@@ -144,16 +144,16 @@ class Engine:
             finally:
                 self._leaving = True
                 self._task = None
-                name = self._standing.name
+                name = self._tracker.name
                 if for_good:
                     self._final = ProviderClosedError(f"the provider of {name} was closed")
-                self._standing.release(
+                self._tracker.release(
                     self._final or ProviderClosedError(f"the provider of {name} was disconnected")
                 )
                 if task is not None:
                     await end_tasks([task])
                 if for_good:
-                    self._standing.change(status="closed")
+                    self._tracker.change(status="closed")
 
     def check_running(self) -> None:
         """Refuse to wait for something that cannot come.
@@ -166,7 +166,7 @@ class Engine:
             raise copy.copy(self._final)
         if self._task is None or self._task.done() or self._leaving:
             raise ProviderClosedError(
-                f"the provider of {self._standing.name} is not connected: use 'async with' or call connect()"
+                f"the provider of {self._tracker.name} is not connected: use 'async with' or call connect()"
             )
 
     # --- for the adapter
@@ -174,7 +174,7 @@ class Engine:
     def mark_synced(self) -> None:
         """The server's state has been received."""
         self._had_synced = True
-        self._standing.change(synced=True)
+        self._tracker.change(synced=True)
 
     def rearm(self) -> None:
         """A timer has become due earlier than ``tick`` said."""
@@ -190,11 +190,11 @@ class Engine:
                 return
             if isinstance(error, ProviderError) and _is_final(error):
                 self._final = error
-                self._standing.report(error)
-                self._standing.release(error)
-                self._standing.change(status="closed")
+                self._tracker.report(error)
+                self._tracker.release(error)
+                self._tracker.change(status="closed")
                 return
-            self._standing.report(error)
+            self._tracker.report(error)
             if self._had_synced and isinstance(error, ProviderError) and ends_success(error):
                 failures = 0
             await self._clock.sleep(self._backoff.delay(failures, self._random))
@@ -203,7 +203,7 @@ class Engine:
     async def _try(self) -> Exception:
         """Make one connection and use it to its end; returns what ended it."""
         self._had_synced = False
-        self._standing.change(status="connecting")
+        self._tracker.change(status="connecting")
         try:
             connection = await self._adapter.dial()
             try:
@@ -217,25 +217,25 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - our own fault must not end the reconnecting; _run reports it
             return error
         finally:
-            self._standing.change(status="disconnected")
+            self._tracker.change(status="disconnected")
 
     async def _use(self, connection: Connection) -> Exception:
-        outbox = Outbox(max_bytes=self._max_outbound, emptied=self._adapter.emptied)
-        self.outbox, self._connection = outbox, connection
+        queue = ResendQueue(max_bytes=self._max_outbound, emptied=self._adapter.emptied)
+        self.queue, self._connection = queue, connection
         self._rearmed = asyncio.Event()
         # The reader comes first: it knows the close code.
         tasks: list[asyncio.Task[Never]] = []
         try:
-            self._standing.change(status="connected")
+            self._tracker.change(status="connected")
             self._adapter.opened()
-            parts = (self._read(connection), outbox.run(connection.send), self._tick())
+            parts = (self._read(connection), queue.run(connection.send), self._tick())
             tasks.extend(asyncio.create_task(part) for part in parts)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             try:
                 await end_tasks(tasks)
             finally:
-                self.outbox = self._connection = None
+                self.queue = self._connection = None
                 self._closed()
         errors = [error for task in tasks if not task.cancelled() and (error := task.exception())]
         match errors:
@@ -252,7 +252,7 @@ class Engine:
         try:
             self._adapter.closed()
         except Exception as error:  # noqa: BLE001 - it would hide a cancellation; it is reported
-            self._standing.report(error)
+            self._tracker.report(error)
 
     async def _read(self, connection: Connection) -> Never:
         while True:
@@ -278,9 +278,9 @@ class Engine:
         if settle:
             await self._settle(last_word)
         self._leaving = True
-        if self._connection is None or self.outbox is None:
+        if self._connection is None or self.queue is None:
             return
-        goodbye = asyncio.create_task(self._say_goodbye(self._connection, self.outbox))
+        goodbye = asyncio.create_task(self._say_goodbye(self._connection, self.queue))
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(end):
@@ -295,7 +295,7 @@ class Engine:
             async with asyncio.timeout_at(deadline):
                 await self._adapter.settle()
         except TimeoutError:
-            self._standing.report(
+            self._tracker.report(
                 SyncTimeoutError(
                     f"left within {self._close_timeout} s without the server's word that it has everything"
                 )
@@ -303,9 +303,9 @@ class Engine:
         except ProviderError:
             pass  # the server refuses what was written, or ended it for good meanwhile: both were reported
 
-    async def _say_goodbye(self, connection: Connection, outbox: Outbox) -> None:
+    async def _say_goodbye(self, connection: Connection, queue: ResendQueue) -> None:
         self._adapter.leave()
-        await outbox.drained()
+        await queue.drained()
         await connection.close(1000)
 
 

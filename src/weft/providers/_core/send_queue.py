@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Never
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Outbox"]
+__all__ = ["ResendQueue"]
 
 
-class Outbox:
+class ResendQueue:
     """Messages for one connection, in order.
 
     Args:

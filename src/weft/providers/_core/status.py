@@ -13,10 +13,10 @@ from weft.errors import ProviderError, SyncTimeoutError, WeftError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Outcome", "Standing", "Status", "StatusListener"]
+__all__ = ["Outcome", "ProviderStatus", "StatusListener", "StatusTracker"]
 
-Status: TypeAlias = Literal["disconnected", "connecting", "connected", "closed"]
-StatusListener: TypeAlias = "Callable[[Status, bool], None]"
+ProviderStatus: TypeAlias = Literal["disconnected", "connecting", "connected", "closed"]
+StatusListener: TypeAlias = "Callable[[ProviderStatus, bool], None]"
 
 Outcome: TypeAlias = "asyncio.Future[ProviderError | None]"
 """A result, never an exception: asyncio logs one that nobody retrieves because the waiter was cancelled."""
@@ -24,7 +24,7 @@ Outcome: TypeAlias = "asyncio.Future[ProviderError | None]"
 _log = logging.getLogger("weft.providers")
 
 
-class Standing:
+class StatusTracker:
     """The part of a provider that is looked at from outside.
 
     Args:
@@ -34,16 +34,16 @@ class Standing:
 
     def __init__(self, name: str, on_error: Callable[[Exception], None] | None) -> None:
         self.name = name
-        self.status: Status = "disconnected"
+        self.status: ProviderStatus = "disconnected"
         self.synced = False
         self.last_error: Exception | None = None
         self._on_error = on_error
         self._listeners: list[StatusListener] = []
-        self._told: tuple[Status, bool] = (self.status, self.synced)
+        self._told: tuple[ProviderStatus, bool] = (self.status, self.synced)
         self._waiting: set[Outcome] = set()
         self._logged = ""
 
-    def change(self, *, status: Status | None = None, synced: bool | None = None) -> None:
+    def change(self, *, status: ProviderStatus | None = None, synced: bool | None = None) -> None:
         """Take on a new status and tell the listeners if it is one. Only who is connected is in sync."""
         self.status = status or self.status
         self.synced = (self.synced if synced is None else synced) and self.status == "connected"

@@ -1,4 +1,4 @@
-"""The automerge-repo session between documents and the engine: what it says goes out, what it hears goes in.
+"""The automerge-repo session of a provider's documents, as the reconnect loop runs it.
 
 What is to be said of a document is fetched from it when the connection has room, and not when it is written:
 so the changes of one tick of the loop, or of as long as the socket or the server is busy, are one message,
@@ -26,8 +26,8 @@ from weft.protocols.automerge_repo.session import (
     Synced,
     Unavailable,
 )
-from weft.providers._core.confirmations import Waiting, denial
-from weft.providers.automerge_repo.document import Shared
+from weft.providers._core.confirmations import Confirmations, denial
+from weft.providers.automerge_repo.document import SharedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -36,30 +36,30 @@ if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
     from weft.limits import Limits
     from weft.protocols.automerge_repo.session import Effect
-    from weft.providers._core.reconnect import Engine
-    from weft.providers._core.send_queue import Outbox
-    from weft.providers._core.status import Standing
+    from weft.providers._core.reconnect import ReconnectLoop
+    from weft.providers._core.send_queue import ResendQueue
+    from weft.providers._core.status import StatusTracker
     from weft.providers._core.transport import Connection
 
 __all__ = ["RepoAdapter"]
 
-_ROOM = 64 * 1024  # bytes in the outbox up to which more is fetched; a socket takes about as much at once
+_ROOM = 64 * 1024  # bytes in the queue up to which more is fetched; a socket takes about as much at once
 _AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
 
 
 class RepoAdapter:
-    """An adapter of the engine that keeps documents and an automerge-repo in sync.
+    """An adapter of the reconnect loop that keeps documents and an automerge-repo in sync.
 
     Args:
         peer_id: The name of this end.
         session_id: Drawn anew for each adapter.
         limits: Bounds of what is sent and received.
         clock: Time, for presence.
-        standing: Where errors go, and where waiting is done.
+        tracker: Where errors go, and where waiting is done.
         dial: Opens a connection to the server.
     """
 
-    engine: Engine
+    reconnect_loop: ReconnectLoop
 
     def __init__(
         self,
@@ -68,28 +68,28 @@ class RepoAdapter:
         session_id: str,
         limits: Limits,
         clock: Clock,
-        standing: Standing,
+        tracker: StatusTracker,
         dial: Callable[[], Awaitable[Connection]],
     ) -> None:
         self.session = RepoSession(
             role="client", peer_id=peer_id, session_id=session_id, limits=limits, defers=True
         )
-        self.shares: dict[str, Shared] = {}
+        self.shares: dict[str, SharedDocument] = {}
         self.limits = limits
         self.clock = clock
-        self.standing = standing
+        self.tracker = tracker
         self._dial = dial
         self._attached = False
         self._denied: ProviderError | None = None
-        self._next: list[Shared] = []  # to be added to the next connection
+        self._next: list[SharedDocument] = []  # to be added to the next connection
         # Documents that may have something to say, in order; and whether that is new, so that it is answered.
         self._pending: dict[str, bool] = {}
-        self._asked: dict[int, Shared] = {}  # whose flush a token is
-        self._all = Waiting(standing, lambda: None)  # who waits for all documents
+        self._asked: dict[int, SharedDocument] = {}  # whose flush a token is
+        self._all = Confirmations(tracker, lambda: None)  # who waits for all documents
 
     # --- for the provider
 
-    def add(self, document_id: str, document: AutomergeDocument, *, is_new: bool) -> Shared:
+    def add(self, document_id: str, document: AutomergeDocument, *, is_new: bool) -> SharedDocument:
         """Begin to keep a document in sync.
 
         Raises:
@@ -101,8 +101,8 @@ class RepoAdapter:
         # One that was removed waits for the next connection.
         is_spent = self.session.is_spent(document_id) and document_id not in self.shares
         effects = [] if is_spent else self.session.add(document_id, document)
-        waiting = Waiting(self.standing, lambda: self._ask(document_id))
-        shared = Shared(document_id, document, is_new, waiting)
+        confirmations = Confirmations(self.tracker, lambda: self._ask(document_id))
+        shared = SharedDocument(document_id, document, is_new, confirmations)
         self.shares[document_id] = shared
         if is_spent:
             self._next.append(shared)
@@ -113,7 +113,7 @@ class RepoAdapter:
         self._update_synced()
         return shared
 
-    def remove(self, shared: Shared) -> None:
+    def remove(self, shared: SharedDocument) -> None:
         """No longer keep it in sync; what was written is still given to the connection."""
         if self.shares.get(shared.document_id) is not shared:
             return
@@ -128,7 +128,9 @@ class RepoAdapter:
         self._pending.pop(shared.document_id, None)
         shared.detach()
         shared.synced = False
-        shared.waiting.refuse(ProviderClosedError(f"{shared.url} was removed from the provider"), syncs=True)
+        shared.confirmations.refuse(
+            ProviderClosedError(f"{shared.url} was removed from the provider"), syncs=True
+        )
         self._update_synced()
 
     def attach(self) -> None:
@@ -146,45 +148,45 @@ class RepoAdapter:
 
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when all documents have what the server had when the present connection was made."""
-        self.engine.check_running()
-        if not self.standing.synced:
+        self.reconnect_loop.check_running()
+        if not self.tracker.synced:
             await self._all.synced(seconds)
 
-    async def wait_one_synced(self, shared: Shared, seconds: float | None) -> None:
+    async def wait_one_synced(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the document has what the server had when the present connection was made."""
         self._check_shared(shared)
         if not shared.synced:
-            await shared.waiting.synced(seconds, f"{shared.url} is not synchronised")
+            await shared.confirmations.synced(seconds, f"{shared.url} is not synchronised")
 
     async def flush(self, seconds: float | None) -> None:
         """Return when the server has everything that was written up to now, in any document."""
-        self.engine.check_running()
+        self.reconnect_loop.check_running()
         loop = asyncio.get_running_loop()
         end = None if seconds is None else loop.time() + seconds
         for shared in tuple(self.shares.values()):
             if shared.document_id in self.shares:
                 await self.flush_one(shared, None if end is None else end - loop.time())
 
-    async def flush_one(self, shared: Shared, seconds: float | None) -> None:
+    async def flush_one(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the server has everything that was written to the document up to now."""
         self._check_shared(shared)
         if shared.document.heads:  # of nothing, nobody says that it is there
-            await shared.waiting.flush(seconds)
+            await shared.confirmations.flush(seconds)
 
-    def broadcast(self, shared: Shared, data: bytes) -> bool:
+    def broadcast(self, shared: SharedDocument, data: bytes) -> bool:
         """Say something that is not kept. Returns whether it was given to the connection."""
         self._check_member(shared)
         sends = self.session.broadcast(shared.document_id, data)
-        outbox = self.engine.outbox
+        queue = self.reconnect_loop.queue
         # The connection is slow: what is said later will matter more than what was said now.
-        if not sends or outbox is None or outbox.size > _ROOM:
+        if not sends or queue is None or queue.size > _ROOM:
             return False
         for send in sends:
             if isinstance(send, Send):
-                outbox.put(send.data)
+                queue.put(send.data)
         return True
 
-    # --- for the engine
+    # --- for the reconnect loop
 
     async def dial(self) -> Connection:
         """Open a connection."""
@@ -193,7 +195,7 @@ class RepoAdapter:
     def opened(self) -> None:
         """Introduce oneself."""
         # What was written is said in the greeting; who waits for a flush has to ask again.
-        asking = [shared.document_id for shared in self.shares.values() if shared.waiting.has_questions]
+        asking = [shared.document_id for shared in self.shares.values() if shared.confirmations.has_questions]
         self._pending.update(dict.fromkeys(asking, True))
         self._perform(self.session.connected())
 
@@ -231,7 +233,7 @@ class RepoAdapter:
     async def settle(self) -> None:
         """Return when the server has everything that was written."""
         for shared in tuple(self.shares.values()):
-            if shared.waiting.unconfirmed:
+            if shared.confirmations.unconfirmed:
                 await self.flush_one(shared, None)
 
     def leave(self) -> None:
@@ -245,9 +247,9 @@ class RepoAdapter:
 
     # --- what is heard
 
-    def _heard(self, shared: Shared, event: DocumentEvent) -> None:
+    def _heard(self, shared: SharedDocument, event: DocumentEvent) -> None:
         if event.origin is not self.session:
-            shared.waiting.wrote()
+            shared.confirmations.wrote()
             self._ask(shared.document_id)
 
     def _ask(self, document_id: str) -> None:
@@ -258,7 +260,7 @@ class RepoAdapter:
 
     def wake(self) -> None:
         """Have :meth:`tick` called soon."""
-        self.engine.rearm()
+        self.reconnect_loop.rearm()
 
     def _push(self, *, always: bool = False) -> float | None:
         """Fetch from the documents what there is to say, as far as the connection and the server keep up.
@@ -266,14 +268,14 @@ class RepoAdapter:
         Returns:
             Seconds until it has to be called again, if not by then for another reason.
         """
-        outbox = self.engine.outbox
-        if outbox is None or self.session.other is None:
+        queue = self.reconnect_loop.queue
+        if queue is None or self.session.other is None:
             return None
         if self._next and not always:
             raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
         now = self.clock.now()
         again: dict[str, tuple[bool, float]] = {}
-        while self._pending and (always or outbox.size <= _ROOM):  # otherwise when the outbox is empty
+        while self._pending and (always or queue.size <= _ROOM):  # otherwise when the queue is empty
             document_id = next(iter(self._pending))
             is_new = self._pending.pop(document_id)
             shared = self.shares[document_id]
@@ -285,37 +287,37 @@ class RepoAdapter:
             elif shared not in self._next:
                 if is_new:
                     shared.told_at = now
-                self._say(shared, outbox)
+                self._say(shared, queue)
         self._pending.update({document_id: is_new for document_id, (is_new, _) in again.items()})
         return min((seconds for _, seconds in again.values()), default=None)
 
-    def _say(self, shared: Shared, outbox: Outbox) -> None:
-        if shared.waiting.has_questions:
+    def _say(self, shared: SharedDocument, queue: ResendQueue) -> None:
+        if shared.confirmations.has_questions:
             token, effects = self.session.request_flush(shared.document_id)
             self._asked[token] = shared
-            shared.waiting.asked(token)
+            shared.confirmations.asked(token)
         else:
             effects = self.session.changed(shared.document_id)
         for effect in effects:
             if isinstance(effect, Send):
-                outbox.put(effect.data)
+                queue.put(effect.data)
             else:
                 self._perform([effect])
         if self._denied is not None:
-            shared.waiting.refuse(self._denied)
+            shared.confirmations.refuse(self._denied)
 
-    def _insist(self, shared: Shared) -> None:
+    def _insist(self, shared: SharedDocument) -> None:
         """Leave nothing to be asked for that was written and is not confirmed."""
-        if shared.waiting.unconfirmed and not shared.document.in_transaction:
+        if shared.confirmations.unconfirmed and not shared.document.in_transaction:
             self._perform(self.session.insist(shared.document_id))
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send():
-                    if self.engine.outbox is not None:
+                    if self.reconnect_loop.queue is not None:
                         # No sync message: one too many for a server that asks and does not read can be lost.
-                        self.engine.outbox.put_content(effect.data)
+                        self.reconnect_loop.queue.put_content(effect.data)
                 case Due():
                     self._pending.setdefault(effect.document_id, False)
                     self.wake()
@@ -327,42 +329,42 @@ class RepoAdapter:
                 case Unavailable() if shared := self.shares.get(effect.document_id):
                     self._note_unavailable(shared)
                 case Flushed():
-                    self._asked.pop(effect.token).waiting.note_flushed(effect.token)
+                    self._asked.pop(effect.token).confirmations.note_flushed(effect.token)
                 case Ephemeral():
-                    self.shares[effect.message.document_id].hear(effect.message, self.standing.report)
+                    self.shares[effect.message.document_id].hear(effect.message, self.tracker.report)
                 case Denied():
                     self._denied = denial(effect.reason)
-                    self.standing.report(self._denied)
+                    self.tracker.report(self._denied)
                     for shared in self.shares.values():
-                        shared.waiting.refuse(self._denied)
+                        shared.confirmations.refuse(self._denied)
                 case FlushLost():
                     for token in effect.tokens:
                         self._asked.pop(token, None)
                 case _:
                     pass  # who leaves closes the connection
 
-    def _note_synced(self, shared: Shared) -> None:
+    def _note_synced(self, shared: SharedDocument) -> None:
         shared.note_synced()
         self._update_synced()
 
-    def _note_unavailable(self, shared: Shared) -> None:
+    def _note_unavailable(self, shared: SharedDocument) -> None:
         if shared.is_new and not shared.document.heads:
             self._note_synced(shared)  # the server has nothing, and so has the document
         elif not shared.unavailable:
             shared.unavailable = True
-            self.standing.report(DocumentUnavailableError(shared.url))
+            self.tracker.report(DocumentUnavailableError(shared.url))
 
     def _update_synced(self) -> None:
         if self.session.other is not None and all(shared.synced for shared in self.shares.values()):
-            self.engine.mark_synced()
+            self.reconnect_loop.mark_synced()
             self._all.note_synced()
         else:
-            self.standing.change(synced=False)
+            self.tracker.change(synced=False)
 
-    def _check_shared(self, shared: Shared) -> None:
+    def _check_shared(self, shared: SharedDocument) -> None:
         self._check_member(shared)
-        self.engine.check_running()
+        self.reconnect_loop.check_running()
 
-    def _check_member(self, shared: Shared) -> None:
+    def _check_member(self, shared: SharedDocument) -> None:
         if self.shares.get(shared.document_id) is not shared:
             raise ProviderClosedError(f"{shared.url} was removed from the provider")

@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
     from weft.protocols.automerge_repo.messages import EphemeralMessage
-    from weft.providers._core.confirmations import Waiting
+    from weft.providers._core.confirmations import Confirmations
     from weft.providers.automerge_repo.presence import Presence
 
-__all__ = ["EphemeralListener", "Shared"]
+__all__ = ["EphemeralListener", "SharedDocument"]
 
 EphemeralListener: TypeAlias = "Callable[[object, str], None]"
 """Called with what was said and the name of the peer that said it."""
 
 
 @dataclass(slots=True, eq=False)
-class Shared:
+class SharedDocument:
     """One document of a provider.
 
     Attributes:
         document_id: Its id.
         document: It.
         is_new: It was made here, so that nobody is expected to have it.
-        waiting: Who waits for it.
+        confirmations: Who waits for it.
         synced: What the server had has been received on the present connection.
         unavailable: The server said on this connection that nobody has it, and has not brought it since.
         told_at: When the server was last told of changes.
@@ -43,7 +43,7 @@ class Shared:
     document_id: str
     document: AutomergeDocument
     is_new: bool
-    waiting: Waiting
+    confirmations: Confirmations
     synced: bool = False
     unavailable: bool = False
     told_at: float = -inf
@@ -56,11 +56,11 @@ class Shared:
         """The document's URL."""
         return document_url(self.document_id)
 
-    def attach(self, heard: Callable[[Shared, DocumentEvent], None]) -> None:
+    def attach(self, heard: Callable[[SharedDocument, DocumentEvent], None]) -> None:
         """Listen to the document."""
         self._unsubscribe = self.document.subscribe(lambda event: heard(self, event))
         if self.document.heads:
-            self.waiting.wrote()  # whatever is there, nobody has said that the server has it
+            self.confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
     def detach(self) -> None:
         """Listen no longer."""
@@ -70,7 +70,7 @@ class Shared:
 
     def disconnected(self) -> None:
         """What was known is of a connection that is over."""
-        self.waiting.void_questions()
+        self.confirmations.void_questions()
         self.synced = self.unavailable = False
         if self.presence is not None:
             self.presence.disconnected()
@@ -79,7 +79,7 @@ class Shared:
         """The server's state has been received."""
         self.synced = True
         self.unavailable = False
-        self.waiting.note_synced()
+        self.confirmations.note_synced()
         if self.presence is not None:
             self.presence.announce()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.document import AutomergeDocument
     from weft.providers.automerge_repo.adapter import RepoAdapter
-    from weft.providers.automerge_repo.document import EphemeralListener, Shared
+    from weft.providers.automerge_repo.document import EphemeralListener, SharedDocument
 
 __all__ = ["DocHandle"]
 
@@ -22,7 +22,7 @@ __all__ = ["DocHandle"]
 class DocHandle:
     """A document in a provider's care; made by ``AutomergeWebsocketProvider.add``."""
 
-    def __init__(self, adapter: RepoAdapter, shared: Shared) -> None:
+    def __init__(self, adapter: RepoAdapter, shared: SharedDocument) -> None:
         self._adapter = adapter
         self._shared = shared
 
@@ -108,7 +108,7 @@ class DocHandle:
             rearm=adapter.wake,
             clock=adapter.clock,
             limits=adapter.limits,
-            report=adapter.standing.report,
+            report=adapter.tracker.report,
         )
         if shared.synced:
             shared.presence.announce()

@@ -32,7 +32,7 @@ PresenceListener: TypeAlias = "Callable[[str, Mapping[str, object] | None], None
 
 
 @dataclass(slots=True)
-class _Peer:
+class _PeerState:
     state: dict[str, object]
     heard_at: float
 
@@ -72,7 +72,7 @@ class Presence:
         self._clock = clock
         self._limits = limits
         self._report = report
-        self._peers: dict[str, _Peer] = {}
+        self._peers: dict[str, _PeerState] = {}
         self._listeners: list[PresenceListener] = []
         self._present = True
         self._beat_at: float | None = None  # while there is a connection on which one was announced
@@ -188,7 +188,7 @@ class Presence:
             peer is None and len(self._peers) >= self._limits.max_awareness_states
         ):
             return
-        self._peers[peer_id] = _Peer(merged, self._clock.now())
+        self._peers[peer_id] = _PeerState(merged, self._clock.now())
         self._rearm()
         self._told(peer_id, MappingProxyType(merged))
 

@@ -75,7 +75,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
                 session_id=secrets.token_hex(8),
                 limits=limits,
                 clock=self._clock,
-                standing=self._standing,
+                tracker=self._tracker,
                 dial=self._dial,
             )
         )

@@ -1,4 +1,4 @@
-"""The y-websocket session between a document and the engine: what it says goes out, what it hears goes in."""
+"""The y-websocket session of a provider's document, as the reconnect loop runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from weft.protocols.ysync.session import (
     Synced,
     YSyncSession,
 )
-from weft.providers._core.confirmations import Waiting, denial
+from weft.providers._core.confirmations import Confirmations, denial
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from weft.limits import Limits
     from weft.protocols.awareness.states import Awareness, AwarenessChange
     from weft.protocols.ysync.session import Effect
-    from weft.providers._core.reconnect import Engine
-    from weft.providers._core.status import Standing
+    from weft.providers._core.reconnect import ReconnectLoop
+    from weft.providers._core.status import StatusTracker
     from weft.providers._core.transport import Connection
 
 __all__ = ["YSyncAdapter"]
@@ -36,49 +36,49 @@ _STEP1 = b"\0\0"  # first bytes of a message: sync, step 1
 _SYNC = b"\0"
 _EMPTY = b"\0"  # a state vector of no clients
 # Bytes sent between two notes of what the server has. A note costs a state vector; what was sent since the
-# last one is sent again after the outbox has overflowed.
+# last one is sent again after the queue has overflowed.
 _NOTE_EVERY = 1 << 20
 
 
 class YSyncAdapter:
-    """An adapter of the engine that keeps a document and a y-websocket room in sync.
+    """An adapter of the reconnect loop that keeps a document and a y-websocket room in sync.
 
     Args:
-        hub: The document.
+        document: The document.
         awareness: Also to keep in sync, or ``None``.
         limits: Bounds of what the server may send.
         clock: Time for the session.
-        standing: Where errors go, and where waiting is done.
+        tracker: Where errors go, and where waiting is done.
         dial: Opens a connection to the room.
     """
 
-    engine: Engine
+    reconnect_loop: ReconnectLoop
 
     def __init__(
         self,
-        hub: YDocument,
+        document: YDocument,
         *,
         awareness: Awareness | None,
         limits: Limits,
         clock: Clock,
-        standing: Standing,
+        tracker: StatusTracker,
         dial: Callable[[], Awaitable[Connection]],
     ) -> None:
-        self.session = YSyncSession(hub, role="client", awareness=awareness, limits=limits)
-        self._hub = hub
+        self.session = YSyncSession(document, role="client", awareness=awareness, limits=limits)
+        self._document = document
         self._awareness = awareness
         self._clock = clock
-        self._standing = standing
+        self._tracker = tracker
         self._dial = dial
-        self._waiting = Waiting(standing, self._ask)
+        self._confirmations = Confirmations(tracker, self._ask)
         self._due: float | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._forget_connection()
 
     def _forget_connection(self) -> None:
         self._base = _EMPTY  # everything in the document up to here has been sent
-        self._noted_at: int | None = None  # the outbox's count of bytes at that moment
-        self._is_live = False  # the server has been sent what it lacked, or that stands in the outbox
+        self._noted_at: int | None = None  # the queue's count of bytes at that moment
+        self._is_live = False  # the server has been sent what it lacked, or that stands in the queue
         self._spoken_for: set[int] = set()  # whose awareness states went out on this connection
         self._denied: str | None = None
 
@@ -87,11 +87,11 @@ class YSyncAdapter:
     def attach(self) -> None:
         """Listen to the document and the awareness."""
         if not self._unsubscribe:
-            self._unsubscribe = [self._hub.subscribe(self._heard)]
+            self._unsubscribe = [self._document.subscribe(self._heard)]
             if self._awareness is not None:
                 self._unsubscribe.append(self._awareness.observe(self._heard_awareness))
-            if self._hub.state_vector() != _EMPTY:
-                self._waiting.wrote()  # whatever is there, nobody has said that the server has it
+            if self._document.state_vector() != _EMPTY:
+                self._confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
     def detach(self) -> None:
         """Listen no longer."""
@@ -101,16 +101,16 @@ class YSyncAdapter:
 
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when the server's state has been received on the present connection."""
-        self.engine.check_running()
-        if not self._standing.synced:
-            await self._waiting.synced(seconds)
+        self.reconnect_loop.check_running()
+        if not self._tracker.synced:
+            await self._confirmations.synced(seconds)
 
     async def flush(self, seconds: float | None) -> None:
         """Return when the server has processed everything that was written up to now."""
-        self.engine.check_running()
-        await self._waiting.flush(seconds)
+        self.reconnect_loop.check_running()
+        await self._confirmations.flush(seconds)
 
-    # --- for the engine
+    # --- for the reconnect loop
 
     async def dial(self) -> Connection:
         """Open a connection."""
@@ -131,7 +131,7 @@ class YSyncAdapter:
         self._perform(self.session.receive(data, now))
         due = self.session.next_tick(now)
         if due is not None and (self._due is None or due < self._due):
-            self.engine.rearm()
+            self.reconnect_loop.rearm()
 
     def tick(self) -> float | None:
         """Let time pass for the session."""
@@ -141,30 +141,30 @@ class YSyncAdapter:
         return None if self._due is None else self._due - now
 
     def emptied(self, forgot: bool) -> None:
-        """Make up for what the outbox forgot, or note what need never be sent again."""
-        outbox = self.engine.outbox
-        if outbox is None:
+        """Make up for what the queue forgot, or note what need never be sent again."""
+        queue = self.reconnect_loop.queue
+        if queue is None:
             return
         if forgot:
-            outbox.put(update_message(self._hub.diff(self._base)))
+            queue.put(update_message(self._document.diff(self._base)))
             if self._awareness is not None and self._spoken_for:
-                outbox.put(awareness_message(self._awareness.encode(self._spoken_for)))
+                queue.put(awareness_message(self._awareness.encode(self._spoken_for)))
             self._ask()
-        elif not self._is_live or (self._noted_at is not None and outbox.sent - self._noted_at < _NOTE_EVERY):
+        elif not self._is_live or (self._noted_at is not None and queue.sent - self._noted_at < _NOTE_EVERY):
             return
         # Inside an asynchronous transaction the state holds what has not been told yet.
-        if not in_transaction(self._hub.doc):
-            self._base, self._noted_at = self._hub.state_vector(), outbox.sent
+        if not in_transaction(self._document.doc):
+            self._base, self._noted_at = self._document.state_vector(), queue.sent
 
     def closed(self) -> None:
         """Let go of the connection; what waits for an answer will be asked again."""
-        self._waiting.void_questions()
+        self._confirmations.void_questions()
         self._forget_connection()
         self._perform(self.session.disconnected(self._clock.now()))
 
     async def settle(self) -> None:
         """Return when the server has everything that was written."""
-        if self._waiting.unconfirmed:
+        if self._confirmations.unconfirmed:
             await self.flush(None)
 
     def leave(self) -> None:
@@ -182,12 +182,12 @@ class YSyncAdapter:
         # Called inside the commit of a local transaction: the document must not be touched here.
         if origin is self.session:
             return
-        self._waiting.wrote()
-        if self.engine.outbox is not None:
+        self._confirmations.wrote()
+        if self.reconnect_loop.queue is not None:
             self._perform(self.session.local_update(update))
 
     def _heard_awareness(self, change: AwarenessChange, origin: object | None) -> None:
-        if origin is self.session or self._awareness is None or self.engine.outbox is None:
+        if origin is self.session or self._awareness is None or self.reconnect_loop.queue is None:
             return
         # Without an origin it is one's own state, or somebody who has not been heard of: that everybody finds
         # out alone. With one, it came by another provider on the same awareness, and is relayed.
@@ -205,37 +205,37 @@ class YSyncAdapter:
                 case Send():
                     self._send(effect.data)
                 case Synced():
-                    self.engine.mark_synced()
-                    self._waiting.note_synced()
+                    self.reconnect_loop.mark_synced()
+                    self._confirmations.note_synced()
                 case Flushed():
                     denied = None if self._denied is None else denial(self._denied)
-                    self._waiting.note_flushed(effect.token, denied)
+                    self._confirmations.note_flushed(effect.token, denied)
                 case Denied():
                     self._denied = effect.reason
-                    self._standing.report(denial(effect.reason))
+                    self._tracker.report(denial(effect.reason))
                 case AwarenessChanged() | FlushLost():
                     pass  # the observers have been told; lost flushes are asked again by _ask
 
     def _send(self, message: bytes) -> None:
-        outbox = self.engine.outbox
-        if outbox is None:
+        queue = self.reconnect_loop.queue
+        if queue is None:
             return
         if message.startswith(_STEP1):
-            outbox.put(message)
+            queue.put(message)
             return
         if message.startswith(_SYNC):
             self._is_live = True
-        if not outbox.put_content(message):
-            self._waiting.void_questions()
+        if not queue.put_content(message):
+            self._confirmations.void_questions()
 
     def _ask(self) -> None:
         """Ask for the confirmations that somebody waits for, unless content has to be sent again before."""
-        outbox = self.engine.outbox
-        if outbox is None or outbox.forgot or not self.session.connected_now:
+        queue = self.reconnect_loop.queue
+        if queue is None or queue.forgot or not self.session.connected_now:
             return
-        if self._waiting.has_questions:
+        if self._confirmations.has_questions:
             token, effects = self.session.request_flush(self._clock.now())
-            self._waiting.asked(token)
+            self._confirmations.asked(token)
             self._perform(effects)
 
 

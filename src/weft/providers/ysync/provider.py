@@ -64,18 +64,18 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
             ValueError: The URL or the room cannot be used.
         """
         super().__init__(check_url(url, room), limits, **options)
-        hub = YDocument.of(doc)
-        self._doc = hub.doc  # the hub holds it weakly
+        document = YDocument.of(doc)
+        self._doc = document.doc  # the YDocument holds it weakly
         if awareness is True:
             awareness = Awareness(self._doc.client_id, limits=limits)
         self._awareness = awareness or None
         self._use(
             YSyncAdapter(
-                hub,
+                document,
                 awareness=self._awareness,
                 limits=limits,
                 clock=self._clock,
-                standing=self._standing,
+                tracker=self._tracker,
                 dial=self._dial,
             )
         )

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import RemoteProtocolError, StorageError
-from weft.server._core.send_queue import Outbox, StalledError
+from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weft.limits import Limits
     from weft.server._core.link import Link
 
-__all__ = ["Peer", "verdict"]
+__all__ = ["Peer", "close_code_for"]
 
 _log = logging.getLogger("weft.server")
 
@@ -25,7 +25,7 @@ _log = logging.getLogger("weft.server")
 _TURN = 0.005
 
 
-def verdict(error: BaseException) -> tuple[int, str]:
+def close_code_for(error: BaseException) -> tuple[int, str]:
     """The websocket close code and phrase that tell a client why it was let go. All of them are here."""
     match error:
         case RemoteProtocolError():
@@ -58,7 +58,7 @@ class Peer(ABC):
         stored: Callable[[int], Awaitable[None]],
         stall_timeout: float,
     ) -> None:
-        self.outbox = Outbox(
+        self.queue = AcknowledgedQueue(
             link,
             max_bytes=limits.max_outbound,
             stored=stored,
@@ -74,7 +74,7 @@ class Peer(ABC):
         self._enter()
         tasks: set[asyncio.Future[None]] = {
             asyncio.create_task(self._read()),
-            asyncio.create_task(self.outbox.run()),
+            asyncio.create_task(self.queue.run()),
         }
         try:
             ends: set[asyncio.Future[Any]] = {*tasks, self._ended}
@@ -98,7 +98,7 @@ class Peer(ABC):
 
     def fail(self, error: BaseException) -> None:
         """Have the client let go for what went wrong with it."""
-        code, reason = verdict(error)
+        code, reason = close_code_for(error)
         if code == 1011:
             _log.error("%s failed", self._name, exc_info=error)
         else:
@@ -111,8 +111,8 @@ class Peer(ABC):
         turn = loop.time()
         while (message := await self._link.read()) is not None:
             self._receive(message)
-            if self.outbox.is_choked:
-                await self.outbox.settle()
+            if self.queue.is_choked:
+                await self.queue.settle()
             await self._pace()
             if loop.time() - turn > _TURN:
                 await asyncio.sleep(0)
@@ -138,7 +138,7 @@ class Peer(ABC):
 
     @abstractmethod
     def _refill(self) -> None:
-        """The outbox is empty: put in what was held back while it was full."""
+        """The queue is empty: put in what was held back while it was full."""
 
     @abstractmethod
     def _part(self) -> None:

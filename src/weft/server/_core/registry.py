@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
 
-__all__ = ["AnyRoom", "Rooms"]
+__all__ = ["AnyRoom", "RoomRegistry"]
 
 _log = logging.getLogger("weft.server")
 
@@ -49,7 +49,7 @@ class _Entry(Generic[R]):
     unloading: asyncio.Task[None] | None = None
 
 
-class Rooms(Generic[R]):
+class RoomRegistry(Generic[R]):
     """The rooms of one kind of a server.
 
     Args:

@@ -44,7 +44,7 @@ class RoomContext:
 
 
 class BaseRoom(Generic[P]):
-    """One shared document in memory. Made by the server's ``Rooms``, which see to its life.
+    """One shared document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
     Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
     for every client in one go, so all of them and the log have it in the same order.

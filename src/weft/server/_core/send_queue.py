@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from weft.server._core.link import Link
 
-__all__ = ["Outbox", "StalledError"]
+__all__ = ["AcknowledgedQueue", "StalledError"]
 
 # Bytes written before the writer waits for the socket: enough for thousands of small updates a system call,
 # few enough that the queue's own bound means something.
@@ -44,7 +44,7 @@ class _Answer:
     ticket: int
 
 
-class Outbox:
+class AcknowledgedQueue:
     """Messages for one client.
 
     Args:

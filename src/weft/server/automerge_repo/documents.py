@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weft.documents.automerge.document import AutomergeDocument
 from weft.documents.automerge.log_compaction import LogRows
 from weft.protocols.automerge_repo.session import document_url
-from weft.server._core.registry import Rooms
+from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import BaseRoom, RoomContext
 from weft.server.auth import decide
 from weft.server.automerge_repo.peer import RepoPeer
@@ -38,7 +38,7 @@ def storage_name(document_id: str) -> str:
 
 
 class DocumentRoom(BaseRoom[RepoPeer]):
-    """One Automerge document in memory. Made by the server's ``Rooms``, which see to its life.
+    """One Automerge document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
     Args:
         name: The document's name in storage.
@@ -106,7 +106,7 @@ class Documents:
     """
 
     def __init__(self, context: RoomContext, *, auth: Auth, auth_timeout: float) -> None:
-        self.rooms: Rooms[DocumentRoom] = Rooms(
+        self.rooms: RoomRegistry[DocumentRoom] = RoomRegistry(
             context.storage,
             make=partial(DocumentRoom, context=context),
             settings=context.settings,

@@ -45,7 +45,7 @@ _PROTOCOL_ERROR = 1002
 class RepoPeer(Peer):
     """One client, with the documents that it speaks of.
 
-    Sync messages are never queued while the outbox is full and never dropped: what has changed meanwhile is
+    Sync messages are never queued while the queue is full and never dropped: what has changed meanwhile is
     one message when it has emptied. Ephemeral messages are dropped then.
 
     Args:
@@ -107,7 +107,7 @@ class RepoPeer(Peer):
 
     def relay(self, message: EphemeralMessage) -> None:
         """Queue what somebody said, unless too much waits already."""
-        if not self.outbox.is_full:
+        if not self.queue.is_full:
             self._perform(self.session.relay(message))
 
     def unavailable(self, document_id: str) -> None:
@@ -165,8 +165,8 @@ class RepoPeer(Peer):
         now = loop.time()
         due = now + ANSWER_S
         for document_id in tuple(self._changed):
-            if self.outbox.is_full:
-                return  # the outbox asks when it has emptied
+            if self.queue.is_full:
+                return  # the queue asks when it has emptied
             allowed = self._told.get(document_id, -ANSWER_S) + ANSWER_S
             if now < allowed and not self.session.is_answered(document_id):
                 due = min(due, allowed)
@@ -187,9 +187,9 @@ class RepoPeer(Peer):
         for effect in effects:
             match effect:
                 case Send(after_stored=True):
-                    self.outbox.put_answer(effect.data, self._ticket)
+                    self.queue.put_answer(effect.data, self._ticket)
                 case Send():
-                    self.outbox.put(effect.data)
+                    self.queue.put(effect.data)
                 case Requested():
                     opening = asyncio.get_running_loop().create_task(self._open(effect.document_id))
                     self._openings.add(opening)
@@ -206,7 +206,7 @@ class RepoPeer(Peer):
 
     def _deny(self, reason: str, effects: Sequence[Effect]) -> None:
         _log.info("%s: %.200s", self._name, reason)
-        if not self.session.document_ids:  # at the handshake; it is over before the outbox has its turn
+        if not self.session.document_ids:  # at the handshake; it is over before the queue has its turn
             self._link.write([effect.data for effect in effects if isinstance(effect, Send)])
             self.end(_PROTOCOL_ERROR, reason)
 

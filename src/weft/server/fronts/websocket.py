@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve as serve_websocket
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.server._core.names import read_query, read_room
-from weft.server._core.registry import Rooms
+from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
@@ -120,7 +120,7 @@ class Server:
             raise TypeError("origins and bridge are lists of strings, not one string")
         self.host = host
         context = RoomContext(storage=storage, limits=limits, settings=settings, clock=clock)
-        self.rooms: Rooms[Room] = Rooms(
+        self.rooms: RoomRegistry[Room] = RoomRegistry(
             storage, make=partial(Room, context=context), settings=settings, clock=clock, broadcast=broadcast
         )
         self.documents = _open_documents(context, auth=auth, auth_timeout=auth_timeout)

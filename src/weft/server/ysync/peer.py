@@ -59,20 +59,20 @@ class YPeer(Peer):
     def relay(self, message: bytes) -> None:
         """Queue an update message from somebody else. Never fails and never waits."""
         if self._live and self._behind is None:
-            self.outbox.put(message)
-            if self.outbox.is_full:
+            self.queue.put(message)
+            if self.queue.is_full:
                 self._room.somebody_is_full()
 
     def relay_awareness(self, message: bytes) -> None:
         """Queue an awareness message from somebody else."""
         if self._behind is None:
-            self.outbox.put(message)
+            self.queue.put(message)
         else:
             self._awareness_behind = True
 
     def note_full(self, state_vector: bytes) -> None:
         """Stop queueing updates if the queue is full; everything up to this state has been queued."""
-        if self.outbox.is_full and self._behind is None:
+        if self.queue.is_full and self._behind is None:
             self._behind = state_vector
             _log.info("%s reads slowly; it will get what it misses as one update", self._name)
 
@@ -105,11 +105,11 @@ class YPeer(Peer):
                 if effect.after_stored:
                     self._answer(effect.data)
                 else:
-                    self.outbox.put(effect.data)
+                    self.queue.put(effect.data)
 
     def _answer(self, message: bytes) -> None:
         room = self._room
-        self.outbox.put_answer(message, room.log.ticket)
+        self.queue.put_answer(message, room.log.ticket)
         self._live = True
         if self._behind is not None:  # the answer holds everything up to now
             self._behind = room.document.state_vector()
@@ -120,7 +120,7 @@ class YPeer(Peer):
             message = room.message_since(self._behind)
             self._behind = None
             if message is not None:
-                self.outbox.put(message)
+                self.queue.put(message)
         if self._awareness_behind:
             self._awareness_behind = False
-            self.outbox.put(room.awareness_message(None))
+            self.queue.put(room.awareness_message(None))

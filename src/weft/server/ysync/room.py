@@ -22,7 +22,7 @@ _NOTHING = b"\0\0"  # the update without structs and deletions
 
 
 class Room(BaseRoom[YPeer]):
-    """One shared Yjs document in memory. Made by the server's ``Rooms``, which see to its life.
+    """One shared Yjs document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
     Args:
         name: The room's name.
@@ -42,7 +42,7 @@ class Room(BaseRoom[YPeer]):
         context: RoomContext,
     ) -> None:
         super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
-        self._doc, self.document = build_document(updates)  # both held: the hub's reference is weak
+        self._doc, self.document = build_document(updates)  # both held: the YDocument's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=context.limits)
         self._checking = False
         self._ends = [
