@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from pycrdt import Doc, get_update
 
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.mirror import Batch, Mirror
@@ -19,15 +21,15 @@ from weft.testing.sim.server import SimServer
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from pycrdt import Doc
+    from pycrdt import TransactionEvent
 
     from weft.documents.yjs.binding import RawTransactionEvent
     from weft.protocols.ysync import YSyncSession
     from weft.testing.sim.links import SimConnection
 
-__all__ = ["CANARIES", "Canary", "Fatal"]
+__all__ = ["CANARIES", "Canary", "EventServer", "Fatal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,69 @@ class Canary:
     world: Mapping[str, Any] = field(default_factory=dict)
     seeds: int
     first: int = 0
+
+
+class EventServer(SimServer):
+    """Stores and relays the binding's update event, which lacks structs that waited for a gap to close."""
+
+    def make_document(self) -> tuple[Doc[Any], YDocument]:
+        """Make the document, with a hub of the kind that has this fault."""
+        doc = create_doc()
+        for update in self.disk.log:
+            doc.apply_update(update)
+        self._hub = _EventHub(doc)
+        return doc, cast("YDocument", self._hub)
+
+    def crash(self) -> None:
+        """End the observation, too."""
+        self._hub.close()
+        super().crash()
+
+
+class _EventHub:
+    """As much of a ``YDocument`` as a server needs, with events in the place of what was received.
+
+    What arrives goes to the binding as it is, and the binding alone is asked for gaps.
+    """
+
+    def __init__(self, doc: Doc[Any]) -> None:
+        self.doc = doc
+        self._subscribers: list[Callable[[bytes, object | None], None]] = []
+        self._events: list[bytes] = []
+        self._gapped: list[bytes] = []
+        self._observation = doc.observe(self._changed)
+
+    def close(self) -> None:
+        self.doc.unobserve(self._observation)
+
+    def _changed(self, event: TransactionEvent) -> None:
+        self._events.append(bytes(event.update))
+
+    def apply(self, update: bytes, *, origin: object, spans: object = None) -> bool:
+        del spans
+        self.doc.apply_update(update)
+        events, self._events[:] = tuple(self._events), ()
+        for event in events:
+            for callback in tuple(self._subscribers):
+                callback(event, origin)
+        self._gapped.append(update)
+        return self.is_waiting
+
+    @property
+    def is_waiting(self) -> bool:
+        state = self.doc.get_state()
+        self._gapped = [update for update in self._gapped if get_update(update, state)[0] != 0]
+        return bool(self._gapped)
+
+    def subscribe(self, callback: Callable[[bytes, object | None], None]) -> Callable[[], None]:
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def state_vector(self) -> bytes:
+        return self.doc.get_state()
+
+    def diff(self, state_vector: bytes) -> bytes:
+        return self.doc.get_update(state_vector)
 
 
 class SeventhDropped(SimServer):
@@ -249,7 +314,7 @@ GAPS = FaultRates(delay=5.0, reorder=0.6, drop=0.1, disconnects=6)
 CANARIES = {
     # The event tells of a lost container before it tells of the one that won, or not at all of either.
     "storage and relay fed from the update event": Canary(
-        fault={"storage": "event"},
+        fault={"server_type": EventServer},
         breaks=_breaks("gap", "P1 convergence", "P2 lost write"),
         beside=_breaks("RemoteProtocolError"),
         world={"topology": "star", "ordered": False},
@@ -258,7 +323,7 @@ CANARIES = {
     ),
     # With many gaps the event itself is damaged: lengths below zero, which no reader takes.
     "an update event that nobody can read": Canary(
-        fault={"storage": "event"},
+        fault={"server_type": EventServer},
         breaks=_breaks("RemoteProtocolError"),
         beside=_breaks("gap", "P1 convergence", "P2 lost write"),
         world={"topology": "star", "ordered": False, "edits": 120, "rates": GAPS},

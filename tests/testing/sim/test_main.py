@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from support.canaries import Fatal
+from support.canaries import EventServer, Fatal
 from weft.testing.sim.__main__ import _outcomes, main, read_options
 
 
@@ -41,17 +41,17 @@ def test_many_seeds_by_command_in_two_processes() -> None:
 
 def test_a_failure_is_printed_small_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
     # No server acknowledges the loss here; that storage is fed from events is what fails.
-    options = ["--storage", "event", "--topology", "star", "--unordered", "--edits", "40"]
+    options = ["--topology", "star", "--unordered", "--edits", "40", "--no-shrink"]
     start = 0
-    while main(["--seeds", "25", "--start", str(start), "--no-shrink", *options]) == 0:
+    while main(["--seeds", "25", "--start", str(start), *options], server_type=EventServer) == 0:
         start += 25
         capsys.readouterr()
         assert start < 600
     printed = capsys.readouterr().out
     assert "again: python -m weft.testing.sim --seed" in printed
     assert " failed, " in printed
-    command = next(line for line in printed.splitlines() if "again:" in line).partition("simnet ")[2]
-    assert main(command.split()) == 1
+    again = next(line for line in printed.splitlines() if "again:" in line)
+    assert main(again.partition("weft.testing.sim ")[2].split(), server_type=EventServer) == 1
     assert "--keep" in capsys.readouterr().out
 
 
@@ -63,10 +63,9 @@ def test_a_seed_that_takes_its_process_along_is_found_and_the_others_run() -> No
 
 
 def test_the_options_of_a_command_are_those_of_the_class() -> None:
-    assert read_options(["--ordered", "--keep", "1,5", "--storage", "event", "--peers", "3"]) == {
+    assert read_options(["--ordered", "--keep", "1,5", "--peers", "3"]) == {
         "ordered": True,
         "keep": [1, 5],
-        "storage": "event",
         "peers": 3,
     }
     assert read_options([]) == {}

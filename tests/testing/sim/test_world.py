@@ -186,8 +186,6 @@ def test_leaving_out_an_action_changes_no_other() -> None:
 
 
 def test_wrong_options_are_refused() -> None:
-    with pytest.raises(ValueError, match="storage"):
-        SimNet(1, storage="cloud")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="peers"):
         SimNet(1, peers=0)
 

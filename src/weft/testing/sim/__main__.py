@@ -24,8 +24,12 @@ __all__ = ["main", "run_seeds", "shrunk"]
 _CHUNK = 50  # seeds a worker takes at a time
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, **options: Any) -> int:
     """Run the command.
+
+    Args:
+        arguments: Those of the command line.
+        options: Of :class:`SimNet`; what the command line says counts more.
 
     Returns:
         0 if every promise was kept, 1 if not.
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-shrink", action="store_true", help="do not make failing schedules small")
     _add_world(parser)
     given = parser.parse_args(arguments)
-    options = _world(given)
+    options |= _world(given)
     if given.seed is not None:
         return _run_one(given.seed, options, trace=given.trace, smaller=not given.no_shrink)
     return _run_many(range(given.start, given.start + given.seeds), options, given)
@@ -64,7 +68,6 @@ def _add_world(parser: argparse.ArgumentParser) -> None:
     links = world.add_mutually_exclusive_group()
     links.add_argument("--ordered", action="store_const", const=True, help="links as websockets are")
     links.add_argument("--unordered", dest="ordered", action="store_const", const=False, help="as datagrams")
-    world.add_argument("--storage", choices=("raw", "event"), help="what servers store; event loses writes")
     world.add_argument("--keep", type=_indices, help="only these actions of the schedule: 3,17,18")
 
 
@@ -73,7 +76,7 @@ def _indices(text: str) -> list[int]:
 
 
 def _world(given: argparse.Namespace) -> dict[str, Any]:
-    names = ("topology", "peers", "edits", "layout", "ordered", "storage", "keep")
+    names = ("topology", "peers", "edits", "layout", "ordered", "keep")
     return {name: value for name in names if (value := getattr(given, name)) is not None}
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.testing.sim.actions import act
@@ -33,7 +33,7 @@ from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.plan import FaultRates, Layout, Topology, draw_plan
 from weft.testing.sim.result import SHOWN, SimFailure, SimResult, SimStats, Violation, with_place
 from weft.testing.sim.scheduler import Scheduler, dice
-from weft.testing.sim.server import EventServer, SimServer
+from weft.testing.sim.server import SimServer
 from weft.testing.sim.workload import TablesWorkload, Workload
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ class SimNet:
         edits: How many.
         rates: Fault rates; ``FaultRates()`` is a world without faults.
         keep: Only these actions of the schedule, by index: a shrunk schedule.
-        storage: ``"event"`` has servers store and relay the binding's update event, in place of what they
-            received; it loses writes, and is there to prove that the simulation finds that.
         workload: What the peers do.
         oracles: What must hold, beside the :class:`StandardOracle`.
         peer_type: Makes the peers, for other parts than the ordinary ones; so ``server_type`` the servers.
@@ -95,15 +93,12 @@ class SimNet:
         edits: int | None = None,
         rates: FaultRates | None = None,
         keep: Collection[int] | None = None,
-        storage: Literal["raw", "event"] = "raw",
         workload: Workload | None = None,
         oracles: Sequence[Oracle] = (),
         peer_type: type[SimPeer] = SimPeer,
-        server_type: type[SimServer] | None = None,
+        server_type: type[SimServer] = SimServer,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        if storage not in {"raw", "event"}:
-            raise ValueError(f'storage is {storage!r}; it must be "raw" or "event"')
         self.plan = plan = draw_plan(
             seed,
             topology=topology,
@@ -117,7 +112,6 @@ class SimNet:
         given = {"topology": topology, "peers": peers, "layout": layout, "edits": edits}
         self._options = "".join(f" --{name} {value}" for name, value in given.items() if value is not None)
         self._options += "" if ordered is None else " --ordered" if ordered else " --unordered"
-        self._options += "" if storage == "raw" else f" --storage {storage}"
         self._options += "" if keep is None else f" --keep {','.join(map(str, sorted(keep)))}"
         self.limits = limits
         self.clock = Scheduler()
@@ -134,9 +128,8 @@ class SimNet:
         self._heard_in_quiet: Counter[str] = Counter()
 
         rng = dice(plan.network_seed)
-        make_server = server_type or (EventServer if storage == "event" else SimServer)
         count = {"star": 1, "mesh": 0, "bridge": 2}[plan.topology]
-        self.servers = [make_server(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
+        self.servers = [server_type(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
         self.peers = [peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
         self.nodes: list[SimNode] = [*self.servers, *self.peers]
         self.links = [

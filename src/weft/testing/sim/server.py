@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pycrdt import Doc, get_update
-
-from weft.documents.yjs.document import YDocument, create_doc
 from weft.documents.yjs.log import build_document, compact_updates
 from weft.testing.sim.node import SimNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pycrdt import Doc
 
-    from pycrdt import TransactionEvent
-
+    from weft.documents.yjs.document import YDocument
     from weft.protocols.ysync.session import Send
     from weft.testing.sim.links import SimConnection
     from weft.testing.sim.net import SimNet
 
 __all__ = ["SimDisk", "SimServer"]
-
 
 _COMPACTIONS = 0.3  # share of starts before which the log is compacted
 
@@ -161,70 +156,3 @@ class SimServer(SimNode):
         outbox = self._outboxes[connection]
         while outbox and outbox[0][1] <= self.disk.kept:
             connection.send(self, outbox.popleft()[0])
-
-
-class EventServer(SimServer):
-    """A server that does what it must not: it stores and relays the binding's update event.
-
-    The event lacks structs that were waiting for a gap to close, so writes are lost. It
-    is the harness's own proof that a simulation of enough seeds finds that.
-    """
-
-    def make_document(self) -> tuple[Doc[Any], YDocument]:
-        """Make the document, with a hub of the kind that has this fault."""
-        doc = create_doc()
-        for update in self.disk.log:
-            doc.apply_update(update)
-        self._hub = _EventHub(doc)
-        return doc, cast("YDocument", self._hub)
-
-    def crash(self) -> None:
-        """End the observation, too."""
-        self._hub.close()
-        super().crash()
-
-
-class _EventHub:
-    """As much of a ``YDocument`` as a server needs, with events in the place of what was received.
-
-    What arrives goes to the binding as it is, and the binding alone is asked for gaps.
-    """
-
-    def __init__(self, doc: Doc[Any]) -> None:
-        self.doc = doc
-        self._subscribers: list[Callable[[bytes, object | None], None]] = []
-        self._events: list[bytes] = []
-        self._gapped: list[bytes] = []
-        self._observation = doc.observe(self._changed)
-
-    def close(self) -> None:
-        self.doc.unobserve(self._observation)
-
-    def _changed(self, event: TransactionEvent) -> None:
-        self._events.append(bytes(event.update))
-
-    def apply(self, update: bytes, *, origin: object, spans: object = None) -> bool:
-        del spans
-        self.doc.apply_update(update)
-        events, self._events[:] = tuple(self._events), ()
-        for event in events:
-            for callback in tuple(self._subscribers):
-                callback(event, origin)
-        self._gapped.append(update)
-        return self.is_waiting
-
-    @property
-    def is_waiting(self) -> bool:
-        state = self.doc.get_state()
-        self._gapped = [update for update in self._gapped if get_update(update, state)[0] != 0]
-        return bool(self._gapped)
-
-    def subscribe(self, callback: Callable[[bytes, object | None], None]) -> Callable[[], None]:
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback)
-
-    def state_vector(self) -> bytes:
-        return self.doc.get_state()
-
-    def diff(self, state_vector: bytes) -> bytes:
-        return self.doc.get_update(state_vector)
