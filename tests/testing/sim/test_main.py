@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from support.canaries import EventServer, Fatal
-from weft.testing.sim.__main__ import _outcomes, main, read_options
+from support.canaries import EventServer
+from weft.testing.sim.__main__ import main, read_options
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,13 +53,6 @@ def test_a_failure_is_printed_small_and_counted(capsys: pytest.CaptureFixture[st
     again = next(line for line in printed.splitlines() if "again:" in line)
     assert main(again.partition("weft.testing.sim ")[2].split(), server_type=EventServer) == 1
     assert "--keep" in capsys.readouterr().out
-
-
-def test_a_seed_that_takes_its_process_along_is_found_and_the_others_run() -> None:
-    outcomes = list(_outcomes(range(150), {"peer_type": Fatal, "edits": 1, "peers": 2}, 2))
-    assert sum(count for count, _, _ in outcomes) == 100
-    (found,) = [failure for _, _, failures in outcomes for failure in failures]
-    assert found == (-1, "crash", "the process that ran seeds 50 to 99 died")
 
 
 def test_the_options_of_a_command_are_those_of_the_class() -> None:

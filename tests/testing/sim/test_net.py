@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from weft.testing import FaultRates, SimFailure, SimNet
-from weft.testing.sim.__main__ import read_options, run_seeds
+from weft.testing.sim.__main__ import read_options
 from weft.testing.sim.result import SimStats
+from weft.testing.sim.runner import run_seeds
 
 SEEDS = 500
 CHUNK = 25

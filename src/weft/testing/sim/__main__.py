@@ -7,21 +7,16 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from weft.testing.sim.net import SimNet
 from weft.testing.sim.result import SimFailure, SimStats
-from weft.testing.sim.shrink import shrink
+from weft.testing.sim.runner import outcomes, shrunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["main", "run_seeds", "shrunk"]
-
-_CHUNK = 50  # seeds a worker takes at a time
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> int:
@@ -107,7 +102,7 @@ def _run_many(seeds: range, options: dict[str, Any], arguments: argparse.Namespa
     done = failed = 0
     rules: Counter[str] = Counter()
     jobs = arguments.jobs or os.cpu_count() or 1
-    for count, stats, failures in _outcomes(seeds, options, jobs):
+    for count, stats, failures in outcomes(seeds, options, jobs):
         done += count
         total.add(stats)
         for seed, rule, text in failures:
@@ -130,80 +125,6 @@ def _shrunk_again(seed: int, options: dict[str, Any]) -> str:
     except SimFailure as failure:
         return str(shrunk(seed, failure, options))
     return f"seed {seed} does not fail again: the simulation is not deterministic"
-
-
-Outcome = tuple[int, SimStats, list[tuple[int, str, str]]]
-
-
-def _outcomes(seeds: range, options: dict[str, Any], jobs: int) -> Iterator[Outcome]:
-    waiting = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
-    if jobs == 1:
-        for chunk in waiting:
-            yield run_seeds(chunk, options)
-        return
-    while waiting:
-        left: list[range] = []
-        yield from _in_pool(waiting, options, jobs, left)
-        # A fault in native code takes its process along, and the pool with it. What was running then is among
-        # the first of what is left, so each of those gets a pool of its own.
-        left.sort(key=lambda chunk: chunk.start)
-        suspects, waiting = left[: 2 * jobs], left[2 * jobs :]
-        for chunk in suspects:
-            dead: list[range] = []
-            yield from _in_pool([chunk], options, 1, dead)
-            if dead:
-                text = f"the process that ran seeds {chunk[0]} to {chunk[-1]} died"
-                yield 0, SimStats(), [(-1, "crash", text)]
-
-
-def _in_pool(
-    chunks: Sequence[range], options: dict[str, Any], jobs: int, left: list[range]
-) -> Iterator[Outcome]:
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running: dict[Future[Outcome], range] = {
-            pool.submit(run_seeds, chunk, options): chunk for chunk in chunks
-        }
-        for future in as_completed(running):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                left.append(running[future])
-
-
-def run_seeds(seeds: Sequence[int], options: dict[str, Any]) -> Outcome:
-    """Run seeds one after the other.
-
-    Returns:
-        How many ran, what happened, and the failures as seed, rule and text.
-    """
-    total = SimStats()
-    failures = []
-    for seed in seeds:
-        net = SimNet(seed, **options)
-        try:
-            net.run()
-        except SimFailure as failure:
-            failures.append((seed, failure.rule, str(failure)))
-        total.add(net.stats)
-    return len(seeds), total, failures
-
-
-def shrunk(seed: int, failure: SimFailure, options: dict[str, Any]) -> SimFailure:
-    """The same failure with as little of the schedule as still breaks the same promise."""
-    smallest = failure
-
-    def fails(indices: Sequence[int]) -> bool:
-        nonlocal smallest
-        try:
-            SimNet(seed, **{**options, "keep": indices}).run()
-        except SimFailure as other:
-            if other.rule == failure.rule:
-                smallest = other
-                return True
-        return False
-
-    shrink([action.index for action in failure.plan.actions], fails)
-    return smallest
 
 
 def _say(text: object) -> None:
