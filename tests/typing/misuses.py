@@ -15,6 +15,7 @@ store.set_value("open", object())  # wrong
 store.get_cell("pets", "fido")  # wrong
 store.get_row(None, "fido")  # wrong
 store.add_cell_listener("pets", None, "species", "print")  # wrong
+store.add_tables_listener(lambda store, get_cell_change: store.no_such_method())  # wrong
 store.tables["pets"]["fido"]["legs"] = {4}  # wrong
 store.no_such_method()  # wrong
 legs: int = store.get_cell("pets", "fido", "legs")  # wrong

@@ -10,9 +10,7 @@ from weft.errors import InvalidCellError
 from weft.mirrors import AutomergeDocument
 from weft.mirrors.yjs import YjsMirror, create_doc
 from weft.providers import AutomergeWebsocketProvider, DocHandle, YWebsocketProvider
-from weft.store.checkpoints import Checkpoints
-from weft.store.middleware import Middleware
-from weft.store.schematizers import to_tables_schema
+from weft.store import Checkpoints, Middleware, Transaction, to_tables_schema
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -88,6 +86,31 @@ def listeners(store: Store) -> None:
         print(args)
 
     decorated.unsubscribe()
+
+
+class Shop(Store):
+    """A Store of a user's own: what it calls is given it as what it is."""
+
+    __slots__ = ()
+
+
+def subclasses(shop: Shop) -> None:
+    def opened(shop: Shop, has_tables: bool) -> None:
+        print(shop, has_tables)
+
+    def full(shop: Shop) -> bool:
+        return shop.get_row_count("pets") > 9
+
+    def any_store(store: Store, *_: object) -> None:
+        print(store)
+
+    shop.add_has_tables_listener(opened)
+    shop.add_cell_listener(None, None, None, any_store)
+    with shop.transaction() as same:
+        assert_type(same, Shop)
+    entered: Transaction[Shop] = shop.transaction(do_rollback=full)
+    with entered:
+        pass
 
 
 def around(store: Store) -> None:

@@ -49,9 +49,10 @@ class _Deltas:
 
 def create_checkpoints(store: Store) -> Checkpoints:
     """Get the checkpoints of a Store; it has one set of them, made at the first call."""
-    if store._checkpoints is None:
-        store._checkpoints = Checkpoints(store)
-    return store._checkpoints
+    checkpoints = store._checkpoints
+    if not isinstance(checkpoints, Checkpoints):
+        checkpoints = store._checkpoints = Checkpoints(store)
+    return checkpoints
 
 
 class Checkpoints:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from weft.store._parts.gate import Gate
 from weft.values import UNDEFINED, EncodedCell, Undefined, decode_received
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ __all__ = ["Middleware", "create_middleware"]
 
 def create_middleware(store: Store) -> Middleware:
     """Get the middleware of a Store; it has one, made at the first call."""
-    if store._middleware is None:
-        store._middleware = Middleware(store)
+    gate = store._middleware
+    if not isinstance(gate, _CallbackGate):
+        gate = store._middleware = Middleware(store)._gate
         store._choose_write_path()
-    return store._middleware
+    return gate.middleware
 
 
 def _plain(stored: Stored) -> Cell:
@@ -63,8 +65,7 @@ class Middleware:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._callbacks: dict[str, list[Callable[..., Any]]] = {}
-        self._ask_rows = True
+        self._gate = _CallbackGate(store, self)
 
     def get_store(self) -> Store:
         """Get the Store whose writes are asked about."""
@@ -72,13 +73,13 @@ class Middleware:
 
     def destroy(self) -> None:
         """Forget all callbacks and leave the Store."""
-        self._callbacks.clear()
-        if self._store._middleware is self:
+        self._gate.callbacks.clear()
+        if self._store._middleware is self._gate:
             self._store._middleware = None
             self._store._choose_write_path()
 
     def _add(self, kind: str, callback: Callable[..., Any]) -> Self:
-        self._callbacks.setdefault(kind, []).append(callback)
+        self._gate.callbacks.setdefault(kind, []).append(callback)
         return self
 
     def add_will_set_content_callback(
@@ -141,11 +142,21 @@ class Middleware:
         """Ask ``(changes)`` before changes are merged, also those of a peer."""
         return self._add("apply_changes", callback)
 
+
+class _CallbackGate(Gate):
+    """Asks the callbacks, and writes what they answer."""
+
+    def __init__(self, store: Store, middleware: Middleware) -> None:
+        self.middleware = middleware
+        self.callbacks: dict[str, list[Callable[..., Any]]] = {}
+        self._store = store
+        self._ask_rows = True
+
     # Asking.
 
     def _whole(self, kind: str, whole: Any, *ids: str) -> Any:
         """Pass containers through their callbacks; ``None`` where one stopped them."""
-        for callback in self._callbacks.get(kind, ()):
+        for callback in self.callbacks.get(kind, ()):
             whole = callback(*ids, whole)
             if whole is UNDEFINED or whole is None:
                 return None
@@ -153,43 +164,40 @@ class Middleware:
 
     def _one(self, kind: str, cell: Any, *ids: str) -> Any:
         """Pass a cell or a value through its callbacks; ``UNDEFINED`` where one stopped it."""
-        for callback in self._callbacks.get(kind, ()):
+        for callback in self.callbacks.get(kind, ()):
             if cell is UNDEFINED:
                 break
             cell = callback(*ids, cell)
         return cell
 
     def _may(self, kind: str, *ids: str) -> bool:
-        return all(callback(*ids) for callback in self._callbacks.get(kind, ()))
+        return all(callback(*ids) for callback in self.callbacks.get(kind, ()))
 
-    def _may_del_tables(self) -> bool:
+    def may_del_tables(self) -> bool:
         return self._may("del_tables")
 
-    def _may_del_row(self, table_id: str, row_id: str) -> bool:
-        return self._may("del_row", table_id, row_id)
-
-    def _may_del_cell(self, table_id: str, row_id: str, cell_id: str) -> bool:
+    def may_del_cell(self, table_id: str, row_id: str, cell_id: str) -> bool:
         return self._may("del_cell", table_id, row_id, cell_id)
 
-    def _may_del_values(self) -> bool:
+    def may_del_values(self) -> bool:
         return self._may("del_values")
 
-    def _may_del_value(self, value_id: str) -> bool:
+    def may_del_value(self, value_id: str) -> bool:
         return self._may("del_value", value_id)
 
-    def _will_set_content(self, content: Any) -> Any:
-        return self._whole("set_content", deepcopy(content)) if "set_content" in self._callbacks else content
+    def will_set_content(self, content: Any) -> Any:
+        return self._whole("set_content", deepcopy(content)) if "set_content" in self.callbacks else content
 
-    def _will_apply_changes(self, changes: Any) -> Any:
-        if "apply_changes" not in self._callbacks:
+    def will_apply_changes(self, changes: Any) -> Any:
+        if "apply_changes" not in self.callbacks:
             return changes
         return self._whole("apply_changes", deepcopy(changes))
 
-    def _will_apply_received(
+    def will_apply_received(
         self, tables: Mapping[str, Mapping[str, Mapping[str, object]]], values: Mapping[str, object]
     ) -> tuple[Mapping[str, Mapping[str, Mapping[str, object]]], Mapping[str, object]]:
-        """Pass a peer's changes through their callbacks, as the callbacks know data: decoded."""
-        if "apply_changes" not in self._callbacks:
+        # As the callbacks know data: decoded.
+        if "apply_changes" not in self.callbacks:
             return tables, values
         shown = (
             {t: {r: _decoded(cells) for r, cells in rows.items()} for t, rows in tables.items()},
@@ -200,8 +208,7 @@ class Middleware:
         return ({}, {}) if changes is None else (changes[0], changes[1])
 
     @contextmanager
-    def _rows_unasked(self) -> Iterator[None]:
-        """Set cells without asking for their rows: changes name each cell."""
+    def rows_unasked(self) -> Iterator[None]:
         was = self._ask_rows
         self._ask_rows = False
         try:
@@ -211,7 +218,7 @@ class Middleware:
 
     # Writing what was answered.
 
-    def _replace_tables(self, valid: dict[str, Rows]) -> None:
+    def replace_tables(self, valid: dict[str, Rows]) -> None:
         tables = self._whole(
             "set_tables", {table_id: _plain_table(table) for table_id, table in valid.items()}
         )
@@ -221,9 +228,9 @@ class Middleware:
             self._table(table_id, table)
         for table_id in list(self._store._tables):
             if table_id not in tables:
-                self._drop_table(table_id)
+                self.drop_table(table_id)
 
-    def _replace_table(self, table_id: str, valid: Rows) -> None:
+    def replace_table(self, table_id: str, valid: Rows) -> None:
         self._table(table_id, _plain_table(valid))
 
     def _table(self, table_id: str, given: object) -> None:
@@ -237,7 +244,7 @@ class Middleware:
             if table is not None and row_id not in rows:
                 self._store._drop_row(table_id, table, row_id)
 
-    def _replace_row(self, table_id: str, row_id: str, valid: dict[str, Stored]) -> None:
+    def replace_row(self, table_id: str, row_id: str, valid: dict[str, Stored]) -> None:
         self._row(table_id, row_id, _plain_row(valid))
 
     def _row(self, table_id: str, row_id: str, given: object) -> None:
@@ -278,11 +285,10 @@ class Middleware:
             row = self._store._make_row(table_id, table, row_id)
         self._store._put_in_row(table_id, row_id, row, cell_id, stored)
 
-    def _put_in_row(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
+    def put_in_row(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
         self._cell(table_id, row_id, cell_id, _plain(stored))
 
-    def _put_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
-        """Set a cell; a row that is missing is made with its defaults, each asked about."""
+    def put_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
         rule = None if self._store._schema is None else self._store._schema.get(table_id)
         if rule is None or row_id in self._store._tables.get(table_id, ()):
             self._cell(table_id, row_id, cell_id, _plain(stored))
@@ -295,9 +301,9 @@ class Middleware:
             if other_id != cell_id:
                 self._cell(table_id, row_id, other_id, _plain(default))
 
-    def _set_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
-        if not self._ask_rows or "set_row" not in self._callbacks:
-            self._put_cell(table_id, row_id, cell_id, stored)
+    def set_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
+        if not self._ask_rows or "set_row" not in self.callbacks:
+            self.put_cell(table_id, row_id, cell_id, stored)
             return
         row = _plain_row(self._store._tables.get(table_id, {}).get(row_id, {}))
         row[cell_id] = _plain(stored)
@@ -305,21 +311,21 @@ class Middleware:
         if isinstance(cells, Mapping):
             self._cells(table_id, row_id, cells, force=True)
 
-    def _drop_table(self, table_id: str) -> None:
+    def drop_table(self, table_id: str) -> None:
         if not self._may("del_table", table_id):
             return
-        if "del_row" not in self._callbacks and "del_cell" not in self._callbacks:
+        if "del_row" not in self.callbacks and "del_cell" not in self.callbacks:
             self._store._cut_table(table_id)
             return
         table = self._store._tables[table_id]
         for row_id in list(table):
-            self._drop_row(table_id, table, row_id)
+            self.drop_row(table_id, table, row_id)
 
-    def _drop_row(self, table_id: str, table: Rows, row_id: str) -> None:
+    def drop_row(self, table_id: str, table: Rows, row_id: str) -> None:
         if not self._may("del_row", table_id, row_id):
             return
         self._store._give_back_row_id(table_id, row_id)
-        if "del_cell" not in self._callbacks:
+        if "del_cell" not in self.callbacks:
             self._store._cut_row(table_id, table, row_id)
             return
         row = table[row_id]
@@ -327,7 +333,7 @@ class Middleware:
             if cell_id in row:
                 self._store._drop_cell(table_id, table, row_id, row, cell_id, force=True)
 
-    def _replace_values(self, valid: dict[str, Stored]) -> None:
+    def replace_values(self, valid: dict[str, Stored]) -> None:
         values = self._whole("set_values", _plain_row(valid))
         if not isinstance(values, Mapping):
             return
@@ -337,7 +343,7 @@ class Middleware:
             if value_id not in values:
                 self._store._drop_value(value_id)
 
-    def _put_value(self, value_id: str, stored: Stored) -> None:
+    def put_value(self, value_id: str, stored: Stored) -> None:
         self._value(value_id, _plain(stored))
 
     def _value(self, value_id: str, given: Any) -> None:

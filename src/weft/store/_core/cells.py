@@ -143,7 +143,7 @@ class CellWrites(Validation):
                     if self._middleware is None:
                         self._put_cell(table_id, row_id, cell_id, stored)
                     else:
-                        self._middleware._set_cell(table_id, row_id, cell_id, stored)
+                        self._middleware.set_cell(table_id, row_id, cell_id, stored)
         except BaseException as error:
             self._fail(error)
             raise
@@ -247,9 +247,9 @@ class CellWrites(Validation):
             if self._middleware is None:
                 self._put_in_row(table_id, row_id, row, cell_id, default)
             else:
-                self._middleware._put_in_row(table_id, row_id, cell_id, default)
+                self._middleware.put_in_row(table_id, row_id, cell_id, default)
             return
-        if self._middleware is not None and not self._middleware._may_del_cell(table_id, row_id, cell_id):
+        if self._middleware is not None and not self._middleware.may_del_cell(table_id, row_id, cell_id):
             return
         if has_default:
             for other_id in list(row):
@@ -372,7 +372,7 @@ class CellWrites(Validation):
 
     def _put_value(self, value_id: str, value: Stored) -> None:
         if self._middleware is not None:
-            self._middleware._put_value(value_id, value)
+            self._middleware.put_value(value_id, value)
         else:
             self._keep_value(value_id, value)
 
@@ -401,7 +401,7 @@ class CellWrites(Validation):
         if rule is not None and rule.default is not UNDEFINED:
             self._put_value(value_id, rule.default)
             return
-        if self._middleware is None or self._middleware._may_del_value(value_id):
+        if self._middleware is None or self._middleware.may_del_value(value_id):
             if self._undoable:
                 self._note_order(self._values)
             old = self._values.pop(value_id)

@@ -41,7 +41,7 @@ class ContentWrites(RowWrites):
             given: object = content() if callable(content) else content
             if isinstance(given, (list, tuple)) and (given or self._lenient()):
                 if self._middleware is not None:
-                    given = self._middleware._will_set_content(given)
+                    given = self._middleware.will_set_content(given)
                 if given is not None:
                     self._set_parts(given)
             elif not self._lenient():
@@ -86,7 +86,7 @@ class ContentWrites(RowWrites):
         try:
             given: Any = changes
             if self._middleware is not None:
-                given = self._middleware._will_apply_changes(given)
+                given = self._middleware.will_apply_changes(given)
             if given is not None or changes is None:
                 self._apply(given)
         except BaseException as error:
@@ -137,7 +137,7 @@ class ContentWrites(RowWrites):
         if self._middleware is None:
             self.set_cell(table_id, row_id, cell_id, cell)
         else:
-            with self._middleware._rows_unasked():
+            with self._middleware.rows_unasked():
                 self.set_cell(table_id, row_id, cell_id, cell)
 
     # JSON, in TinyBase's text: objects as encoded strings, JavaScript's numbers and order of keys.

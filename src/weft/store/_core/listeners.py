@@ -83,32 +83,32 @@ class Listeners(Getters):
         self._choose_write_path()
         return listener_id
 
-    def add_has_tables_listener(self, listener: types.HasTablesListener, mutator: bool = False) -> str:
+    def add_has_tables_listener(self, listener: types.HasTablesListener[Self], mutator: bool = False) -> str:
         """Listen to tables appearing in an empty Store, or all disappearing: ``(store, has_tables)``."""
         return self._add("has_tables", (), listener, mutator)
 
-    def add_tables_listener(self, listener: types.TablesListener, mutator: bool = False) -> str:
+    def add_tables_listener(self, listener: types.TablesListener[Self], mutator: bool = False) -> str:
         """Listen to any change in the tables: ``(store, get_cell_change)``."""
         return self._add("tables", (), listener, mutator)
 
-    def add_table_ids_listener(self, listener: types.TableIdsListener, mutator: bool = False) -> str:
+    def add_table_ids_listener(self, listener: types.TableIdsListener[Self], mutator: bool = False) -> str:
         """Listen to tables coming and going: ``(store, get_id_changes)``."""
         return self._add("table_ids", (), listener, mutator)
 
     def add_has_table_listener(
-        self, table_id: str | None, listener: types.HasTableListener, mutator: bool = False
+        self, table_id: str | None, listener: types.HasTableListener[Self], mutator: bool = False
     ) -> str:
         """Listen to a table coming or going: ``(store, table_id, has_table)``."""
         return self._add("has_table", (table_id,), listener, mutator)
 
     def add_table_listener(
-        self, table_id: str | None, listener: types.TableListener, mutator: bool = False
+        self, table_id: str | None, listener: types.TableListener[Self], mutator: bool = False
     ) -> str:
         """Listen to any change in a table: ``(store, table_id, get_cell_change)``."""
         return self._add("table", (table_id,), listener, mutator)
 
     def add_table_cell_ids_listener(
-        self, table_id: str | None, listener: types.TableCellIdsListener, mutator: bool = False
+        self, table_id: str | None, listener: types.TableCellIdsListener[Self], mutator: bool = False
     ) -> str:
         """Listen to cell ids coming and going in a table: ``(store, table_id, get_id_changes)``."""
         return self._add("table_cell_ids", (table_id,), listener, mutator)
@@ -117,27 +117,31 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         cell_id: str | None,
-        listener: types.HasTableCellListener,
+        listener: types.HasTableCellListener[Self],
         mutator: bool = False,
     ) -> str:
         """Listen to a cell id coming or going in a table: ``(store, table_id, cell_id, has_cell)``."""
         return self._add("has_table_cell", (table_id, cell_id), listener, mutator)
 
     def add_row_count_listener(
-        self, table_id: str | None, listener: types.RowCountListener, mutator: bool = False
+        self, table_id: str | None, listener: types.RowCountListener[Self], mutator: bool = False
     ) -> str:
         """Listen to the number of rows of a table: ``(store, table_id, count)``."""
         return self._add("row_count", (table_id,), listener, mutator)
 
     def add_row_ids_listener(
-        self, table_id: str | None, listener: types.RowIdsListener, mutator: bool = False
+        self, table_id: str | None, listener: types.RowIdsListener[Self], mutator: bool = False
     ) -> str:
         """Listen to rows coming and going: ``(store, table_id, get_id_changes)``."""
         return self._add("row_ids", (table_id,), listener, mutator)
 
     @overload
     def add_sorted_row_ids_listener(
-        self, args: types.SortedRowIdsArgs, listener: types.SortedRowIdsListener, mutator: bool = False, /
+        self,
+        args: types.SortedRowIdsArgs,
+        listener: types.SortedRowIdsListener[Self],
+        mutator: bool = False,
+        /,
     ) -> str: ...
     @overload
     def add_sorted_row_ids_listener(
@@ -147,7 +151,7 @@ class Listeners(Getters):
         descending: bool,
         offset: int,
         limit: int | None,
-        listener: types.SortedRowIdsListener,
+        listener: types.SortedRowIdsListener[Self],
         mutator: bool = False,
         *,
         sorter: Sorter | None = None,
@@ -168,7 +172,7 @@ class Listeners(Getters):
 
     def _add_sorted(
         self,
-        listener: types.SortedRowIdsListener,
+        listener: types.SortedRowIdsListener[Self],
         mutator: bool = False,
         *,
         table_id: str,
@@ -195,14 +199,18 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         row_id: str | None,
-        listener: types.HasRowListener,
+        listener: types.HasRowListener[Self],
         mutator: bool = False,
     ) -> str:
         """Listen to a row coming or going: ``(store, table_id, row_id, has_row)``."""
         return self._add("has_row", (table_id, row_id), listener, mutator)
 
     def add_row_listener(
-        self, table_id: str | None, row_id: str | None, listener: types.RowListener, mutator: bool = False
+        self,
+        table_id: str | None,
+        row_id: str | None,
+        listener: types.RowListener[Self],
+        mutator: bool = False,
     ) -> str:
         """Listen to any change in a row: ``(store, table_id, row_id, get_cell_change)``."""
         return self._add("row", (table_id, row_id), listener, mutator)
@@ -211,7 +219,7 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         row_id: str | None,
-        listener: types.CellIdsListener,
+        listener: types.CellIdsListener[Self],
         mutator: bool = False,
     ) -> str:
         """Listen to cells coming and going in a row: ``(store, table_id, row_id, get_id_changes)``."""
@@ -222,7 +230,7 @@ class Listeners(Getters):
         table_id: str | None,
         row_id: str | None,
         cell_id: str | None,
-        listener: types.HasCellListener,
+        listener: types.HasCellListener[Self],
         mutator: bool = False,
     ) -> str:
         """Listen to a cell coming or going: ``(store, table_id, row_id, cell_id, has_cell)``."""
@@ -233,7 +241,7 @@ class Listeners(Getters):
         table_id: str | None,
         row_id: str | None,
         cell_id: str | None,
-        listener: types.CellListener,
+        listener: types.CellListener[Self],
         mutator: bool = False,
     ) -> str:
         """Listen to a cell: ``(store, table_id, row_id, cell_id, new, old, get_cell_change)``.
@@ -247,7 +255,7 @@ class Listeners(Getters):
         table_id: str | None,
         row_id: str | None,
         cell_id: str | None,
-        listener: types.InvalidCellListener,
+        listener: types.InvalidCellListener[Self],
         mutator: bool = False,
     ) -> str:
         """Listen to cells refused: ``(store, table_id, row_id, cell_id, [refused, …])``.
@@ -256,45 +264,45 @@ class Listeners(Getters):
         """
         return self._add("invalid_cell", (table_id, row_id, cell_id), listener, mutator)
 
-    def add_has_values_listener(self, listener: types.HasValuesListener, mutator: bool = False) -> str:
+    def add_has_values_listener(self, listener: types.HasValuesListener[Self], mutator: bool = False) -> str:
         """Listen to values appearing, or all disappearing: ``(store, has_values)``."""
         return self._add("has_values", (), listener, mutator)
 
-    def add_values_listener(self, listener: types.ValuesListener, mutator: bool = False) -> str:
+    def add_values_listener(self, listener: types.ValuesListener[Self], mutator: bool = False) -> str:
         """Listen to any change in the values: ``(store, get_value_change)``."""
         return self._add("values", (), listener, mutator)
 
-    def add_value_ids_listener(self, listener: types.ValueIdsListener, mutator: bool = False) -> str:
+    def add_value_ids_listener(self, listener: types.ValueIdsListener[Self], mutator: bool = False) -> str:
         """Listen to values coming and going: ``(store, get_id_changes)``."""
         return self._add("value_ids", (), listener, mutator)
 
     def add_has_value_listener(
-        self, value_id: str | None, listener: types.HasValueListener, mutator: bool = False
+        self, value_id: str | None, listener: types.HasValueListener[Self], mutator: bool = False
     ) -> str:
         """Listen to a value coming or going: ``(store, value_id, has_value)``."""
         return self._add("has_value", (value_id,), listener, mutator)
 
     def add_value_listener(
-        self, value_id: str | None, listener: types.ValueListener, mutator: bool = False
+        self, value_id: str | None, listener: types.ValueListener[Self], mutator: bool = False
     ) -> str:
         """Listen to a value: ``(store, value_id, new, old, get_value_change)``."""
         return self._add("value", (value_id,), listener, mutator)
 
     def add_invalid_value_listener(
-        self, value_id: str | None, listener: types.InvalidValueListener, mutator: bool = False
+        self, value_id: str | None, listener: types.InvalidValueListener[Self], mutator: bool = False
     ) -> str:
         """Listen to values refused: ``(store, value_id, [refused, …])``."""
         return self._add("invalid_value", (value_id,), listener, mutator)
 
-    def add_start_transaction_listener(self, listener: types.TransactionListener) -> str:
+    def add_start_transaction_listener(self, listener: types.TransactionListener[Self]) -> str:
         """Be called ``(store)`` when the outermost transaction opens. It may write."""
         return self._add_phase(self._start_listeners, listener)
 
-    def add_will_finish_transaction_listener(self, listener: types.TransactionListener) -> str:
+    def add_will_finish_transaction_listener(self, listener: types.TransactionListener[Self]) -> str:
         """Be called ``(store)`` after the mutators, before the other listeners. It may write."""
         return self._add_phase(self._will_finish_listeners, listener)
 
-    def add_did_finish_transaction_listener(self, listener: types.TransactionListener) -> str:
+    def add_did_finish_transaction_listener(self, listener: types.TransactionListener[Self]) -> str:
         """Be called ``(store)`` last. It cannot write; the transaction's changes can still be read."""
         return self._add_phase(self._did_finish_listeners, listener)
 

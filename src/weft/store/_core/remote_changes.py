@@ -46,7 +46,7 @@ class RemoteChanges(ContentWrites):
             return []
         refused: list[Refused] = []
         if self._middleware is not None:
-            tables, values = self._middleware._will_apply_received(tables, values)
+            tables, values = self._middleware.will_apply_received(tables, values)
         was = self._receiving, self._decode, self._undoable
         self._receiving = True
         self._decode = decode_received
@@ -171,8 +171,8 @@ class RemoteChanges(ContentWrites):
         elif self._middleware is None:
             self._put_cell(table_id, row_id, intern(cell_id), stored)
         else:
-            with self._middleware._rows_unasked():
-                self._middleware._put_cell(table_id, row_id, cell_id, stored)
+            with self._middleware.rows_unasked():
+                self._middleware.put_cell(table_id, row_id, cell_id, stored)
 
     def _drop_received(
         self,
@@ -183,7 +183,7 @@ class RemoteChanges(ContentWrites):
         cell_id: str,
     ) -> None:
         """Delete one received cell; unlike a forced ``del_cell`` the rest of its row stays."""
-        if self._middleware is not None and not self._middleware._may_del_cell(table_id, row_id, cell_id):
+        if self._middleware is not None and not self._middleware.may_del_cell(table_id, row_id, cell_id):
             return
         self._cut_cell(table_id, row_id, row, cell_id)
         if not row:
@@ -192,7 +192,7 @@ class RemoteChanges(ContentWrites):
     def _apply_stored_value(self, value_id: Any, value: object, refused: list[Refused]) -> None:
         if value is UNDEFINED:
             if value_id in self._values and (
-                self._middleware is None or self._middleware._may_del_value(value_id)
+                self._middleware is None or self._middleware.may_del_value(value_id)
             ):
                 if self._undoable:
                     self._note_order(self._values)

@@ -126,7 +126,7 @@ class RowWrites(CellWrites):
                     if middleware is None:
                         self._put_cell(table_id, row_id, cell_id, cell)
                     else:
-                        middleware._put_cell(table_id, row_id, cell_id, cell)
+                        middleware.put_cell(table_id, row_id, cell_id, cell)
         except BaseException as error:
             self._fail(error)
             raise
@@ -165,7 +165,7 @@ class RowWrites(CellWrites):
         if not self._enter():
             return self
         try:
-            if self._middleware is None or self._middleware._may_del_tables():
+            if self._middleware is None or self._middleware.may_del_tables():
                 for table_id in list(self._tables):
                     self._drop_table(table_id)
         except BaseException as error:
@@ -206,7 +206,7 @@ class RowWrites(CellWrites):
         if not self._enter():
             return self
         try:
-            if self._middleware is None or self._middleware._may_del_values():
+            if self._middleware is None or self._middleware.may_del_values():
                 for value_id in list(self._values):
                     self._drop_value(value_id)
         except BaseException as error:
@@ -219,7 +219,7 @@ class RowWrites(CellWrites):
 
     def _replace_tables(self, valid: dict[str, dict[str, dict[str, Stored]]]) -> None:
         if self._middleware is not None:
-            self._middleware._replace_tables(valid)
+            self._middleware.replace_tables(valid)
             return
         for table_id, table in valid.items():
             self._replace_table(table_id, table)
@@ -229,7 +229,7 @@ class RowWrites(CellWrites):
 
     def _replace_table(self, table_id: str, valid: dict[str, dict[str, Stored]]) -> None:
         if self._middleware is not None:
-            self._middleware._replace_table(table_id, valid)
+            self._middleware.replace_table(table_id, valid)
             return
         table = self._tables.get(table_id)
         if table is None:
@@ -291,7 +291,7 @@ class RowWrites(CellWrites):
 
     def _replace_row(self, table_id: str, row_id: str, valid: dict[str, Stored]) -> None:
         if self._middleware is not None:
-            self._middleware._replace_row(table_id, row_id, valid)
+            self._middleware.replace_row(table_id, row_id, valid)
             return
         table = self._tables.get(table_id)
         if table is None:
@@ -310,7 +310,7 @@ class RowWrites(CellWrites):
 
     def _replace_values(self, valid: dict[str, Stored]) -> None:
         if self._middleware is not None:
-            self._middleware._replace_values(valid)
+            self._middleware.replace_values(valid)
             return
         for value_id, value in valid.items():
             self._keep_value(value_id, value)
@@ -320,13 +320,13 @@ class RowWrites(CellWrites):
 
     def _drop_table(self, table_id: str) -> None:
         if self._middleware is not None:
-            self._middleware._drop_table(table_id)
+            self._middleware.drop_table(table_id)
             return
         self._cut_table(table_id)
 
     def _drop_row(self, table_id: str, table: dict[str, dict[str, Stored]], row_id: str) -> None:
         if self._middleware is not None:
-            self._middleware._drop_row(table_id, table, row_id)
+            self._middleware.drop_row(table_id, table, row_id)
             return
         self._give_back_row_id(table_id, row_id)
         self._cut_row(table_id, table, row_id)

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.changes import StoredTables, StoredValues
+    from weft.store._parts.gate import Gate
     from weft.store._parts.listener_tree import Interest
     from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.store._parts.schema_rules import CellRule, TableRule
-    from weft.store.checkpoints import Checkpoints
-    from weft.store.middleware import Middleware
     from weft.values import Stored
 
 __all__ = ["DIRECT", "GENERAL", "LOCKED", "LOGGED", "WATCHED", "StoreState"]
@@ -109,8 +108,8 @@ class StoreState:
         self._shared_keys = SharedKeys()
         self._schema: dict[str, TableRule] | None = None
         self._values_schema: dict[str, CellRule] | None = None
-        self._middleware: Middleware | None = None
-        self._checkpoints: Checkpoints | None = None
+        self._middleware: Gate | None = None
+        self._checkpoints: object = None  # of checkpoints.py, which makes one for a Store
         self._decode: Callable[[object], Stored] = encode_cell
 
         self._listeners = ListenerTree()

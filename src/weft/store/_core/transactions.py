@@ -9,7 +9,7 @@ rolls everything back; one from a listener that only looks comes too late for th
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from weft.errors import DataError
 from weft.store._core.state import GENERAL, LOCKED, LOGGED
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from weft.store._core.store import Store
-
 __all__ = ["Transaction", "Transactions"]
 
 R = TypeVar("R")
+S = TypeVar("S", bound="Transactions")
 
 
-class Transaction:
+class Transaction(Generic[S]):
     """A transaction as a context manager: ``with store.transaction():``.
 
     Leaving the block finishes the transaction; an exception that leaves it rolls back everything, also
@@ -48,16 +47,14 @@ class Transaction:
 
     __slots__ = ("_do_rollback", "_origin", "_store")
 
-    def __init__(
-        self, store: Transactions, do_rollback: Callable[[Store], bool] | None, origin: object
-    ) -> None:
+    def __init__(self, store: S, do_rollback: Callable[[S], bool] | None, origin: object) -> None:
         self._store = store
         self._do_rollback = do_rollback
         self._origin = origin
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> S:
         self._store._begin(self._origin)
-        return self._store  # type: ignore[return-value]
+        return self._store
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -77,25 +74,25 @@ class Transactions(TransactionChanges):
     def transaction(
         self,
         actions: None = None,
-        do_rollback: Callable[[Store], bool] | None = None,
+        do_rollback: Callable[[Self], bool] | None = None,
         *,
         origin: object = None,
-    ) -> Transaction: ...
+    ) -> Transaction[Self]: ...
     @overload
     def transaction(
         self,
         actions: Callable[[], R],
-        do_rollback: Callable[[Store], bool] | None = None,
+        do_rollback: Callable[[Self], bool] | None = None,
         *,
         origin: object = None,
     ) -> R: ...
     def transaction(
         self,
         actions: Callable[[], R] | None = None,
-        do_rollback: Callable[[Store], bool] | None = None,
+        do_rollback: Callable[[Self], bool] | None = None,
         *,
         origin: object = None,
-    ) -> Transaction | R | None:
+    ) -> Transaction[Self] | R | None:
         """Run several writes as one.
 
         Args:
@@ -134,7 +131,7 @@ class Transactions(TransactionChanges):
         self._begin(None)
         return self
 
-    def finish_transaction(self, do_rollback: Callable[[Store], bool] | None = None) -> Self:
+    def finish_transaction(self, do_rollback: Callable[[Self], bool] | None = None) -> Self:
         """Finish a transaction; the outermost commits. Nothing happens where none is open."""
         if self._depth > 1:
             self._depth -= 1
@@ -239,7 +236,7 @@ class Transactions(TransactionChanges):
                 self._roll_back()
                 self._reset()
 
-    def _finish(self, do_rollback: Callable[[Store], bool] | None) -> None:
+    def _finish(self, do_rollback: Callable[[Self], bool] | None) -> None:
         if not self._watchers and do_rollback is None and not self._rollback_requested:
             self._reset()
             return
@@ -253,7 +250,7 @@ class Transactions(TransactionChanges):
             else:
                 if self._mutators:
                     self._run(self._call_phase, self._mutators)
-                if do_rollback is not None and do_rollback(self):  # type: ignore[arg-type]
+                if do_rollback is not None and do_rollback(self):
                     self._roll_back()
                 tell_did = True
                 if self._will_finish_listeners:
