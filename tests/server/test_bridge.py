@@ -23,7 +23,7 @@ from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
 from weft.server import MemoryRoomStorage, RoomSettings, SqliteRoomStorage, bridge_document_id
 from weft.server._core.room import RoomContext
 from weft.server.auth import Allow, Request
-from weft.server.automerge_repo.documents import DocumentRoom, storage_name
+from weft.server.automerge_repo.room import DocumentRoom, storage_name
 from weft.server.bridge import Bridge
 from weft.server.ysync.room import Room
 from weft.store import Store

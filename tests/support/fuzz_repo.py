@@ -37,7 +37,7 @@ from weft.mirrors import AutomergeDocument, AutomergeMirror
 from weft.protocols.automerge_repo import document_url
 from weft.protocols.automerge_repo.cbor import decode, encode
 from weft.providers import AutomergeWebsocketProvider
-from weft.server.automerge_repo.documents import storage_name
+from weft.server.automerge_repo.room import storage_name
 from weft.server.storage import MemoryRoomStorage
 from weft.testing import MemoryNetwork
 

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from weft.mirrors.automerge.keys import genesis
 from weft.mirrors.automerge.mirror import AutomergeMirror
 from weft.mirrors.yjs.mirror import YjsMirror
-from weft.server.automerge_repo.documents import storage_name
+from weft.server.automerge_repo.room import storage_name
 from weft.server.bridge_id import bridge_document_id
 from weft.store import Store
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from weft.server._core.registry import RoomRegistry
-    from weft.server.automerge_repo.documents import DocumentRoom
+    from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.ysync.room import Room
 
 __all__ = ["Bridge", "Bridges"]
@@ -76,7 +76,7 @@ class Bridge:
 
     def _note_tickets(self, _update: bytes, _origin: object | None) -> None:
         """Have the document's clients wait for what has just been handed to storage on the other side."""
-        for peer in self.document.peers:
+        for peer in self.document.clients:
             peer.note_ticket(self.document.log.ticket)
 
     def _report(self, error: Exception) -> None:
@@ -124,3 +124,9 @@ class Bridges:
                     bridge.stop()
                 bridge = self._open[name] = Bridge(room, document)
             yield bridge
+
+    @asynccontextmanager
+    async def use_document(self, name: str) -> AsyncIterator[DocumentRoom]:
+        """Hold both sides of a room open, for a client of the document: see :meth:`use`."""
+        async with self.use(name) as bridge:
+            yield bridge.document

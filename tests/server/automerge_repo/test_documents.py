@@ -22,7 +22,8 @@ from weft.server._core.send_queue import AcknowledgedQueue
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Deny, Request
 from weft.server.automerge_repo import peer as _repopeer
-from weft.server.automerge_repo.documents import storage_name
+from weft.server.automerge_repo.peer import RepoPeer
+from weft.server.automerge_repo.room import storage_name
 from weft.server.sqlite import SqliteRoomStorage
 from weft.server.storage import MemoryRoomStorage
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from weft.server.automerge_repo.documents import DocumentRoom, Documents
+    from weft.server.automerge_repo.documents import Documents
+    from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.fronts.websocket import Server
 
 PETS, ZOOS = numbered_id(1), numbered_id(2)
@@ -49,6 +51,10 @@ def open_room(server: Server, document_id: str) -> DocumentRoom:
     room = room_of(server, document_id)
     assert room is not None
     return room
+
+
+def peers_in(room: DocumentRoom) -> list[RepoPeer]:
+    return [peer for peer in room.clients if isinstance(peer, RepoPeer)]
 
 
 @asynccontextmanager
@@ -143,7 +149,7 @@ async def test_nothing_is_confirmed_before_storage_has_it() -> None:
         echoing = asyncio.create_task(reader.flush(PETS))
         await reader.say(PETS, "after that")
         room = open_room(server, PETS)
-        await eventually(lambda: sum(peer.queue.size > 0 for peer in room.peers) >= 1)
+        await eventually(lambda: sum(peer.queue.size > 0 for peer in peers_in(room)) >= 1)
         assert not flushing.done()
         storage.writing.set()
         await flushing
@@ -249,14 +255,14 @@ async def test_who_asks_waits_while_another_has_promised_the_document() -> None:
         await eventually(
             lambda: (
                 (room := room_of(server, PETS)) is not None
-                and any(peer.session.promises(PETS) for peer in room.peers)
+                and any(peer.promises(PETS) for peer in room.clients)
             )
         )
         await asker.open(PETS)
         await asker.open(ZOOS)
         await asker.unavailable(ZOOS)
         room = open_room(server, PETS)
-        await eventually(lambda: len(room.peers) == 2)
+        await eventually(lambda: len(room.clients) == 2)
         assert Unavailable(PETS) not in asker.effects
         promiser.cut()  # and what it promised is off
         await asker.unavailable(PETS)
@@ -504,7 +510,7 @@ async def test_a_client_that_does_not_read_is_told_later_in_one_message(
         sharing(server) as (writer, reader),
     ):
         room = open_room(server, PETS)
-        (peer,) = [peer for peer in room.peers if peer.session.other == reader.session.peer_id]
+        (peer,) = [peer for peer in peers_in(room) if peer.session.other == reader.session.peer_id]
         await settled(reader)
         before = len(syncs(reader))
         full = True

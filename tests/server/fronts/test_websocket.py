@@ -72,6 +72,7 @@ async def test_without_the_extra_automerge_clients_are_told_what_is_missing(
     monkeypatch.setitem(sys.modules, "automerge", None)
     for name in (
         "weft.server.automerge_repo.documents",
+        "weft.server.automerge_repo.room",
         "weft.documents.automerge.log",
         "weft.documents.automerge.document",
         "weft.documents.automerge.binding",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from weft.server._core.peer import Peer
 from weft.server._core.room_log import RoomLog
 
 if TYPE_CHECKING:
@@ -19,11 +18,19 @@ if TYPE_CHECKING:
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
 
-__all__ = ["BaseRoom", "RoomContext"]
+__all__ = ["BaseRoom", "RoomClient", "RoomContext"]
 
 _log = logging.getLogger("weft.server")
 
-P = TypeVar("P", bound=Peer)
+
+class RoomClient(Protocol):
+    """A client as rooms of every kind know it; each kind asks for more."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Let the client go with a close code and phrase."""
+
+
+C = TypeVar("C", bound=RoomClient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,7 @@ class RoomContext:
     clock: Callable[[], float]
 
 
-class BaseRoom(Generic[P]):
+class BaseRoom(Generic[C]):
     """One shared document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
     Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
@@ -70,10 +77,8 @@ class BaseRoom(Generic[P]):
         self.limits = context.limits
         self.settings = context.settings
         self.clock = context.clock
-        self.peers: set[P] = set()
-        self.log = RoomLog(
-            name, updates, storage=context.storage, compactor=compactor, failed=self._storage_failed
-        )
+        self.clients: set[C] = set()
+        self.log = RoomLog(name, updates, storage=context.storage, compactor=compactor, failed=self.fail)
         self._forget = partial(failed, self)
         self._ends: list[Callable[[], None]] = []
         self._partner: BaseRoom[Any] | None = None
@@ -105,8 +110,8 @@ class BaseRoom(Generic[P]):
             end()
         self.log.close()
 
-    def _storage_failed(self, error: Exception) -> None:
-        """Let every client go: what cannot be stored is not accepted.
+    def fail(self, error: Exception) -> None:
+        """Storage failed: let every client go, since what cannot be stored is not accepted.
 
         Nothing is lost by it. What was acknowledged is durable, what was not the clients still have, and what
         storage took in it tries again before it loads the room for the next client.
@@ -116,8 +121,8 @@ class BaseRoom(Generic[P]):
         self._has_failed = True
         _log.error("room %.200r: storage failed, its clients are let go: %s", self.name, error)
         self._forget()
-        for peer in tuple(self.peers):
+        for peer in tuple(self.clients):
             peer.end(1013, "storage is not available")
         if self._partner is not None:
             self._partner.log.close()
-            self._partner._storage_failed(error)
+            self._partner.fail(error)

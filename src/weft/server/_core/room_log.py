@@ -52,7 +52,7 @@ class RoomLog:
     ) -> None:
         self.name = name
         self.partner: RoomLog | None = None  # of the room on the other side of a bridge
-        self._ticket = 0
+        self.own_ticket = 0  # storage's, of the last update of this room alone
         self.rows = len(rows)  # that storage holds of this room
         self._storage = storage
         self._compactor = compactor
@@ -69,7 +69,7 @@ class RoomLog:
     @property
     def ticket(self) -> int:
         """Storage's, of the last update of the room, or of the one it is bridged with."""
-        return self._ticket if self.partner is None else max(self._ticket, self.partner._ticket)
+        return self.own_ticket if self.partner is None else max(self.own_ticket, self.partner.own_ticket)
 
     @property
     def is_behind(self) -> bool:
@@ -98,7 +98,7 @@ class RoomLog:
         if self._failed is None:
             return False
         try:
-            self._ticket = self._storage.append(self.name, update)
+            self.own_ticket = self._storage.append(self.name, update)
         except Exception as error:  # noqa: BLE001 - the contract forbids it; whatever it is, nothing was stored
             self._fail(error)
             return False

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from weft.protocols.automerge_repo.session import Effect
     from weft.server._core.link import Link
     from weft.server.auth import Request
-    from weft.server.automerge_repo.documents import DocumentRoom, Documents
+    from weft.server.automerge_repo.documents import Documents
+    from weft.server.automerge_repo.room import DocumentRoom
 
 __all__ = ["RepoPeer"]
 
@@ -113,6 +114,10 @@ class RepoPeer(Peer):
     def unavailable(self, document_id: str) -> None:
         """Tell the client that a document is not to be had."""
         self._perform(self.session.unavailable(document_id))
+
+    def promises(self, document_id: str) -> bool:
+        """Whether the client has announced content of a document that has not come yet."""
+        return self.session.promises(document_id)
 
     # What a peer does
 
@@ -222,7 +227,7 @@ class RepoPeer(Peer):
                 return
             room = await self._stack.enter_async_context(self._documents.use(document_id))
             self._rooms[document_id] = room
-            room.peers.add(self)
+            room.clients.add(self)
             self.note_ticket(room.log.ticket)
             self._perform(self.session.add(document_id, room.document, read_only=decision.read_only))
         except Exception as error:  # noqa: BLE001 - what cannot be opened ends this client, and nobody else

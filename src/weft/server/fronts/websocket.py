@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from weft.server._core.broadcast import Broadcast
     from weft.server.automerge_repo.documents import Documents
+    from weft.server.bridge import Bridges
     from weft.server.storage import RoomStorage
 
 __all__ = ["Server", "serve"]
@@ -124,11 +125,13 @@ class Server:
             storage, make=partial(Room, context=context), settings=settings, clock=clock, broadcast=broadcast
         )
         self.documents = _open_documents(context, auth=auth, auth_timeout=auth_timeout)
+        self._bridges: Bridges | None = None
         if bridge:
             from weft.server.bridge import Bridges  # noqa: PLC0415 - an extra
 
             if self.documents is not None:
-                self.documents.bridges = Bridges(bridge, rooms=self.rooms, documents=self.documents.rooms)
+                self._bridges = Bridges(bridge, rooms=self.rooms, documents=self.documents.rooms)
+                self.documents.bridge(self._bridges.room_of, self._bridges.use_document)
         self.ignored_text_frames = 0
         self._port = port
         self._auth = auth
@@ -326,13 +329,14 @@ class Server:
             async with self._use(asked.room) as room:
                 await YPeer(room, link, allow, name=f"{asked.remote} in room {asked.room!r:.200}").run()
         elif self.documents is not None:
-            await self.documents.serve(link, asked, name=f"{asked.remote} with automerge-repo")
+            from weft.server.automerge_repo.peer import RepoPeer  # noqa: PLC0415 - an extra
+
+            await RepoPeer(link, self.documents, asked, name=f"{asked.remote} with automerge-repo").run()
 
     @asynccontextmanager
     async def _use(self, name: str) -> AsyncIterator[Room]:
-        bridges = None if self.documents is None else self.documents.bridges
-        if bridges is not None and name in bridges:
-            async with bridges.use(name) as bridge:
+        if self._bridges is not None and name in self._bridges:
+            async with self._bridges.use(name) as bridge:
                 yield bridge.room
         else:
             async with self.rooms.use(name) as room:

@@ -81,7 +81,7 @@ class YPeer(Peer):
         self._perform(self.session.tick(now))
 
     def _enter(self) -> None:
-        self._room.peers.add(self)
+        self._room.clients.add(self)
 
     def _connected(self) -> None:
         self._perform(self.session.connected(self._room.clock()))
@@ -94,7 +94,7 @@ class YPeer(Peer):
             await self._room.log.catch_up()
 
     def _part(self) -> None:
-        self._room.peers.discard(self)
+        self._room.clients.discard(self)
 
     def _disconnected(self) -> None:
         self._perform(self.session.disconnected(self._room.clock()))

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from weft.documents.yjs.log import build_document, compact_updates
 from weft.protocols.awareness.states import Awareness
 from weft.protocols.ysync.messages import awareness_message, update_message
-from weft.server._core.room import BaseRoom, RoomContext
-from weft.server.ysync.peer import YPeer
+from weft.server._core.room import BaseRoom, RoomClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from weft.protocols.awareness.states import AwarenessChange
+    from weft.server._core.room import RoomContext
 
-__all__ = ["Room"]
+__all__ = ["Room", "YClient"]
 
 _NOTHING = b"\0\0"  # the update without structs and deletions
 
 
-class Room(BaseRoom[YPeer]):
+class YClient(RoomClient, Protocol):
+    """A client of a Yjs room, as the room knows it."""
+
+    @property
+    def session(self) -> object:
+        """The origin of what this client changes."""
+
+    def relay(self, message: bytes) -> None:
+        """Queue an update message from somebody else. Never fails and never waits."""
+
+    def relay_awareness(self, message: bytes) -> None:
+        """Queue an awareness message from somebody else."""
+
+    def note_full(self, state_vector: bytes) -> None:
+        """Stop queueing updates if the queue is full; everything up to this state has been queued."""
+
+    def tick(self, now: float) -> None:
+        """Let time pass for the session."""
+
+
+class Room(BaseRoom[YClient]):
     """One shared Yjs document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
     Args:
@@ -73,7 +93,7 @@ class Room(BaseRoom[YPeer]):
     def tick(self, now: float) -> None:
         """Let time pass for everybody in the room."""
         self.awareness.tick(now)
-        for peer in tuple(self.peers):
+        for peer in tuple(self.clients):
             peer.tick(now)
 
     # What happens in the document
@@ -82,18 +102,18 @@ class Room(BaseRoom[YPeer]):
         if not self.log.append(update):
             return
         message = update_message(update)
-        for peer in self.peers:
+        for peer in self.clients:
             if peer.session is not origin:
                 peer.relay(message)
 
     def _take_awareness(self, change: AwarenessChange, origin: object | None) -> None:
         message = self.awareness_message(change.ids)
-        for peer in self.peers:
+        for peer in self.clients:
             if peer.session is not origin:
                 peer.relay_awareness(message)
 
     def _note_full(self) -> None:
         self._checking = False
         state_vector = self.document.state_vector()
-        for peer in self.peers:
+        for peer in self.clients:
             peer.note_full(state_vector)

@@ -1,0 +1,106 @@
+"""One Automerge document in memory, the clients that have it open, and its way to storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from weft.documents.automerge.document import AutomergeDocument
+from weft.documents.automerge.log_compaction import LogRows
+from weft.protocols.automerge_repo import document_url
+from weft.server._core.room import BaseRoom, RoomClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.documents.automerge import DocumentEvent
+    from weft.protocols.automerge_repo import EphemeralMessage
+    from weft.server._core.room import RoomContext
+
+__all__ = ["DocumentClient", "DocumentRoom", "storage_name"]
+
+# Before the document's URL in storage. No room that a URL's path names has a control character in its name:
+# the logs of Yjs rooms and of Automerge documents cannot be taken for one another.
+_MARK = "\x1f"
+
+
+def storage_name(document_id: str) -> str:
+    """Under which name a storage keeps a document: U+001F and the document's URL."""
+    return _MARK + document_url(document_id)
+
+
+class DocumentClient(RoomClient, Protocol):
+    """A client that has a document open, as the room knows it."""
+
+    def changed(self, room: DocumentRoom, origin: object | None) -> None:
+        """The document has changed, by a change of that origin."""
+
+    def relay(self, message: EphemeralMessage) -> None:
+        """Somebody said something that is not kept."""
+
+    def unavailable(self, document_id: str) -> None:
+        """A document that the client asked for is not to be had."""
+
+    def promises(self, document_id: str) -> bool:
+        """Whether the client has announced content of a document that has not come yet."""
+
+    def note_ticket(self, ticket: int) -> None:
+        """Confirm nothing before this ticket is durable."""
+
+
+class DocumentRoom(BaseRoom[DocumentClient]):
+    """One Automerge document in memory. Made by a ``RoomRegistry``, which opens and closes it.
+
+    Args:
+        name: The document's name in storage.
+        updates: What storage has of it: changes, and saved documents.
+        failed: Called once when storage could not take changes; nothing is acknowledged any more.
+        context: What it shares with the server's other documents.
+
+    Raises:
+        RemoteProtocolError: Storage holds something else.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        updates: list[bytes],
+        failed: Callable[[DocumentRoom], None],
+        context: RoomContext,
+    ) -> None:
+        self.document = AutomergeDocument.from_rows(updates, limits=context.limits)
+        self._log_rows = LogRows(self.document, updates)
+        super().__init__(name, updates, failed, context, compactor=self._log_rows.compactor)
+        self.document_id = name.removeprefix(storage_name(""))
+        self._wanting: set[DocumentClient] = set()
+        self._ends = [self.document.subscribe(self._take)]
+
+    def want(self, peer: DocumentClient) -> None:
+        """Tell a client that asked for the document, which is empty, that it is not to be had.
+
+        Later, where another client has announced content that has not come yet: never, if it comes.
+        """
+        if any(other.promises(self.document_id) for other in self.clients):
+            self._wanting.add(peer)
+        else:
+            peer.unavailable(self.document_id)
+
+    def part(self, peer: DocumentClient) -> None:
+        """A client goes, and with it what it promised."""
+        self.clients.discard(peer)
+        wanting, self._wanting = self._wanting - {peer}, set()
+        for other in wanting:
+            self.want(other)
+
+    def relay(self, message: EphemeralMessage) -> None:
+        """Pass on what one client said to the others that have the document open."""
+        for peer in self.clients:
+            peer.relay(message)
+
+    def _take(self, event: DocumentEvent) -> None:
+        self._wanting.clear()
+        row = b"".join(event.changes)
+        self._log_rows.note(row)
+        if not self.log.append(row):
+            return
+        for peer in self.clients:
+            peer.changed(self, event.origin)
