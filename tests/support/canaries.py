@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pycrdt import Doc, get_update
 
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.mirrors.mirror import Batch, Mirror
+from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.yjs import YjsMirror
 from weft.protocols.awareness import Awareness, AwarenessChange
 from weft.testing.sim.peer import SimPeer
@@ -149,19 +149,20 @@ class EchoingMirror(YjsMirror):
     """Writes back what it received."""
 
     def _store_finished(self) -> None:
-        self._applied.clear()
+        self._replica._received = None
         super()._store_finished()
 
-    def _write(self, batch: Batch, *, compare: bool) -> None:
-        super()._write(batch, compare=False)
+    def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
+        super()._write(changes, compare=False)
 
 
 class DeafToResidue(YjsMirror):
     """Takes what listeners wrote during a remote change for a part of the change, as a loading flag does."""
 
     def _store_finished(self) -> None:
-        if self._store.transaction_origin is self._token:
-            self._applied[:] = [(0, self._store._log_length())]
+        received = self._replica._received
+        if received is not None:
+            self._replica._received = received._replace(entries=(0, self.store._log_length()))
         super()._store_finished()
 
 
@@ -184,14 +185,14 @@ class NeverHeals(YjsMirror):
 class RemovesEmptied(YjsMirror):
     """Removes the map of a row whose last cell was deleted."""
 
-    def _write(self, batch: Batch, *, compare: bool) -> None:
+    def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
         emptied = {
             (table_id, row_id)
-            for table_id, rows in batch.tables.items()
+            for table_id, rows in changes.tables.items()
             for row_id, cells in rows.items()
-            if row_id not in self._store._tables.get(table_id, {})
+            if row_id not in self._replica.tables.get(table_id, {})
         }
-        super()._write(replace(batch, removed_rows=batch.removed_rows | emptied), compare=compare)
+        super()._write(replace(changes, removed_rows=changes.removed_rows | emptied), compare=compare)
 
 
 class Forgetful(YjsMirror):
@@ -203,8 +204,6 @@ class Forgetful(YjsMirror):
         self.finished += 1
         if self.finished % 16:
             super()._store_finished()
-        else:
-            self._applied.clear()
 
 
 def with_mirror(mirror: type[YjsMirror]) -> type[SimPeer]:

@@ -20,32 +20,31 @@ import logging
 import sys
 import weakref
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from weft.errors import MirrorError
+from weft.store.replica import Paths, Replica
 from weft.values import UNDEFINED, Stored, Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from weft.store import Store
+    from weft.store.replica import RawTables, RawValues
 
-__all__ = ["Batch", "Mirror", "Owed", "RawTables", "RawValues", "is_equal"]
+__all__ = ["DocumentWrite", "Mirror", "Report", "is_equal"]
 
 _log = logging.getLogger("weft.mirrors")
 
+Report: TypeAlias = "Callable[[Exception], None]"
 Values = dict[str, Stored | Undefined]
 Tables = dict[str, dict[str, Values]]
 
-# What a peer's document holds at a path, before the Store has judged it.
-RawTables = dict[str, dict[str, dict[str, object]]]
-RawValues = dict[str, object]
-
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DocumentWrite:
     """Changes to write into a document.
 
     Attributes:
@@ -62,39 +61,6 @@ class Batch:
     removed_rows: set[tuple[str, str]]
 
 
-@dataclass(slots=True)
-class Owed:
-    """Paths at which the document lags behind the Store; the fields are those of :class:`Batch`.
-
-    A container that was removed goes only if the Store still has none when the debt is paid.
-    """
-
-    tables: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    values: set[str] = field(default_factory=set)
-    removed_tables: set[str] = field(default_factory=set)
-    removed_rows: set[tuple[str, str]] = field(default_factory=set)
-
-    def __bool__(self) -> bool:
-        return bool(self.tables or self.values or self.removed_tables or self.removed_rows)
-
-    def add_cells(self, table_id: str, row_id: str, cell_ids: Iterable[str]) -> None:
-        """Add cells of a row."""
-        self.tables.setdefault(table_id, {}).setdefault(row_id, set()).update(cell_ids)
-
-    def add_content(self, tables: Mapping[str, Mapping[str, Iterable[str]]], values: Iterable[str]) -> None:
-        """Add all cells and values of some content."""
-        for table_id, rows in tables.items():
-            for row_id, cell_ids in rows.items():
-                self.add_cells(table_id, row_id, cell_ids)
-        self.values.update(values)
-
-    def add(self, other: Owed | Batch) -> None:
-        """Add what another owes, or what was not written."""
-        self.add_content(other.tables, other.values)
-        self.removed_tables |= other.removed_tables
-        self.removed_rows |= other.removed_rows
-
-
 class Mirror(ABC):
     """Keeps one Store and one document equal, both ways, synchronously.
 
@@ -102,26 +68,24 @@ class Mirror(ABC):
     """
 
     def __init__(self, store: Store, *, on_error: Callable[[Exception], None] | None) -> None:
-        self._store = store
+        self._replica = Replica(store)
         self._on_error = on_error
-        self._token = object()
-        self._owed = Owed()
-        self._stale = Owed()
-        self._applied: list[tuple[int, int]] = []
-        self._listener_ids: list[str] | None = None
-        self._unhook: Callable[[], None] | None = None
+        self._token = self._replica.origin  # of the document's transactions too
+        self._owed = Paths()
+        self._stale = Paths()
+        self._ends: list[Callable[[], None]] = []
 
     # -- what users call ---------------------------------------------------------------------------------
 
     @property
     def store(self) -> Store:
         """The mirrored Store."""
-        return self._store
+        return self._replica.store
 
     @property
     def running(self) -> bool:
         """Whether the two sides follow each other at the moment."""
-        return self._unhook is not None
+        return bool(self._ends)
 
     def start(self) -> Self:
         """Make both sides equal and keep them so.
@@ -135,14 +99,10 @@ class Mirror(ABC):
         if self.running:
             return self
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
-        listener_id = self._store.add_did_finish_transaction_listener(lambda _store: self._store_finished())
-        unhook = self._store._on_transaction_end(self._store_ended)
-
-        def detach() -> None:
-            self._store.del_listener(listener_id)
-            unhook()
-
-        self._unhook = detach
+        self._ends = [
+            self._replica.on_finish(self._store_finished),
+            self._replica.on_transaction_end(self._store_ended),
+        ]
         self._observe()
         self._meet()
         self.flush()
@@ -153,13 +113,12 @@ class Mirror(ABC):
         if not self.running:
             return
         self.flush()
-        if self._unhook is not None:
-            self._unhook()
-        self._unhook = None
+        for end in self._ends:
+            end()
+        self._ends = []
         self._unobserve()
-        self._owed = Owed()
-        self._stale = Owed()
-        self._applied.clear()
+        self._owed = Paths()
+        self._stale = Paths()
 
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer.
@@ -168,13 +127,13 @@ class Mirror(ABC):
         received update, and by a running event loop at its next turn; needed by hand only where a document
         is changed without any of them. Does nothing while the document cannot be written.
         """
-        if not self._owed or self._store._busy or self._blocked():
+        if not self._owed or self._replica.is_busy or self._blocked():
             return  # what an open transaction has written may yet be rolled back
-        owed, self._owed = self._owed, Owed()
+        owed, self._owed = self._owed, Paths()
         try:
             self._write(self._current(owed), compare=True)
         except Exception as error:  # noqa: BLE001 - reported, and the debt is kept
-            self._owed.add(owed)
+            self._owed.update(owed)
             self._report(error)
 
     def __enter__(self) -> Self:
@@ -191,19 +150,18 @@ class Mirror(ABC):
     # -- Store to document -------------------------------------------------------------------------------
 
     def _store_finished(self) -> None:
-        tables, values = self._store._stored_changes(self._applied)
-        self._applied.clear()
+        tables, values = self._replica.changes()
         if not tables and not values:
             return
-        batch = Batch(tables, values, *self._store._removed())
+        changes = DocumentWrite(tables, values, *self._replica.removed())
         if not self._blocked():
             try:
-                self._write(batch, compare=False)
+                self._write(changes, compare=False)
             except Exception as error:  # noqa: BLE001 - reported, and what was not written is owed
                 self._report(error)
             else:
                 return
-        self._owed.add(batch)
+        self._owed.add(changes.tables, changes.values, changes.removed_tables, changes.removed_rows)
         self._pay_later()
 
     def _pay_later(self) -> None:
@@ -226,9 +184,9 @@ class Mirror(ABC):
 
         loop.call_soon(flush)
 
-    def _current(self, owed: Owed) -> Batch:
+    def _current(self, owed: Paths) -> DocumentWrite:
         """What the Store holds now at the owed paths."""
-        store_tables, store_values = self._store._tables, self._store._values
+        store_tables, store_values = self._replica.tables, self._replica.values
         empty: Mapping[str, Mapping[str, Stored]] = {}
         tables: Tables = {}
         for table_id, rows in owed.tables.items():
@@ -237,7 +195,7 @@ class Mirror(ABC):
                 row_id: {cell_id: store_rows.get(row_id, {}).get(cell_id, UNDEFINED) for cell_id in cell_ids}
                 for row_id, cell_ids in rows.items()
             }
-        return Batch(
+        return DocumentWrite(
             tables,
             {value_id: store_values.get(value_id, UNDEFINED) for value_id in owed.values},
             owed.removed_tables - store_tables.keys(),
@@ -254,31 +212,26 @@ class Mirror(ABC):
         """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing."""
         if not tables and not values:
             return
-        store = self._store
-        if store._busy:
-            self._stale.add_content(tables, values)
+        if self._replica.is_busy:
+            self._stale.add(tables, values)
             return
-        with store._received_transaction(self._token, self._report):
-            start = store._log_length()
-            refused = store._apply_stored(tables, values)
-            self._applied.append((start, store._log_length()))
-        for *path, found in refused:
+        for *path, found in self._replica.receive(tables, values, self._report):
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
 
     def _meet(self) -> None:
         """Bring what the document holds into the Store, and owe the document what only the Store holds."""
         tables, values = self._read_all()
-        for table_id, rows in self._store._tables.items():
+        for table_id, rows in self._replica.tables.items():
             for row_id, cells in rows.items():
                 lacking = cells.keys() - tables.get(table_id, {}).get(row_id, {}).keys()
                 if lacking:
-                    self._owed.add_cells(table_id, row_id, lacking)
-        self._owed.values |= self._store._values.keys() - values.keys()
+                    self._owed.add({table_id: {row_id: lacking}})
+        self._owed.add({}, self._replica.values.keys() - values.keys())
         self._receive(tables, values)
 
     def _store_ended(self) -> None:
         if self._stale:
-            stale, self._stale = self._stale, Owed()
+            stale, self._stale = self._stale, Paths()
             self._receive(*self._read(stale))
         self.flush()
 
@@ -311,16 +264,16 @@ class Mirror(ABC):
         """Whether the document cannot be written at the moment."""
 
     @abstractmethod
-    def _write(self, batch: Batch, *, compare: bool) -> None:
+    def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
         """Write changes in one document transaction that carries the token.
 
         Args:
-            batch: The changes.
+            changes: The changes.
             compare: Whether the document may hold the same already, so that a look saves an update.
         """
 
     @abstractmethod
-    def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
+    def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
         """What the document holds at these paths."""
 
 

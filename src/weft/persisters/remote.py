@@ -14,7 +14,7 @@ from aiohttp import web
 
 from weft._support.urls import shown_url
 from weft.errors import StorageError
-from weft.persisters._core.store_journal import StoreSide
+from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._text.json_text import parse_content, render_store, version_of
 from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
@@ -165,7 +165,7 @@ def remote_handler(
         A handler for GET, HEAD and POST. It answers 404 until the Store first holds something. What
         is POSTed replaces the Store's content; cells that its schema refuses are left out.
     """
-    side = StoreSide(store, lambda: None, lambda error: None)
+    side = StoreJournal(store, lambda: None, lambda error: None)
     kept: list[tuple[bytes, str]] = []
     # A Store that never held anything is nothing yet; one that was emptied is content, and empties others.
     filled = [store.has_tables() or store.has_values()]

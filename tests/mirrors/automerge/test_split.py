@@ -10,7 +10,7 @@ from support.mirrors import deliver, make_peer
 from weft.errors import MirrorError
 from weft.mirrors.automerge import split as _amparts
 from weft.mirrors.automerge.split import cut
-from weft.mirrors.mirror import Batch
+from weft.mirrors.mirror import DocumentWrite
 from weft.values import UNDEFINED
 
 
@@ -25,14 +25,16 @@ def fail(error: Exception) -> None:
 
 
 def test_what_fits_is_not_touched() -> None:
-    batch = Batch({"t": {"r": {"c": "x" * 98, "d": 1}}}, {}, set(), set())
+    batch = DocumentWrite({"t": {"r": {"c": "x" * 98, "d": 1}}}, {}, set(), set())
     (whole,) = cut(batch, fail)
     assert whole is batch
 
 
 def test_the_parts_together_are_the_whole_and_each_is_small_enough() -> None:
     rows: Any = {f"r{row}": {f"c{cell}": "x" * (row + cell) for cell in range(5)} for row in range(30)}
-    batch = Batch({"t": rows, "u": {"r": {"c": UNDEFINED}}}, {"v": "x" * 90, "w": 1}, {"u"}, {("u", "r")})
+    batch = DocumentWrite(
+        {"t": rows, "u": {"r": {"c": UNDEFINED}}}, {"v": "x" * 90, "w": 1}, {"u"}, {("u", "r")}
+    )
     parts = list(cut(batch, fail))
     found: dict[tuple[str, ...], Any] = {}
     for part in parts:

@@ -6,22 +6,22 @@ from typing import Any
 from hypothesis import example, given, strategies as st
 
 from support.edits import apply_edits, edits
-from weft.persisters._core.store_journal import StoreSide
+from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.unsaved import merge
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS
 from weft.values import UNDEFINED
 
 
-class Side:
-    """A side of a Store with what it reports and how often it tells of edits."""
+class Journalled:
+    """A journal of a Store with what it reports and how often it tells of edits."""
 
     def __init__(self, store: Store | None = None) -> None:
         self.store = Store() if store is None else store
         self.errors: list[Exception] = []
         self.edited = 0
-        self.side = StoreSide(self.store, self._edited, self.errors.append)
-        self.side.attach()
+        self.journal = StoreJournal(self.store, self._edited, self.errors.append)
+        self.journal.attach()
 
     def _edited(self) -> None:
         self.edited += 1
@@ -29,12 +29,12 @@ class Side:
 
 @given(edits(), edits())
 def test_the_store_becomes_what_a_place_holds_and_that_is_no_edit(before: Any, after: Any) -> None:
-    side = Side(apply_edits(Store(), before))
+    journalled = Journalled(apply_edits(Store(), before))
     wanted = apply_edits(Store(), after)
-    assert side.side.replace((wanted._tables, wanted._values))
-    assert side.store.get_content() == wanted.get_content()
-    assert not side.side.dirty
-    assert side.edited == 0
+    assert journalled.journal.replace((wanted._tables, wanted._values))
+    assert journalled.store.get_content() == wanted.get_content()
+    assert not journalled.journal.dirty
+    assert journalled.edited == 0
 
 
 @given(edits(), edits(), edits(), st.booleans())
@@ -48,9 +48,9 @@ def test_unsaved_edits_win_over_what_a_place_brings_and_stay_unsaved(
     before: Any, made: Any, there: Any, as_changes: bool
 ) -> None:
     """A place that merges the edits holds then what the Store holds."""
-    side = Side(apply_edits(Store(), before))
-    old: Any = side.side.content()
-    apply_edits(side.store, made)
+    journalled = Journalled(apply_edits(Store(), before))
+    old: Any = journalled.journal.content()
+    apply_edits(journalled.store, made)
     place = apply_edits(Store().set_content(old), there)
     if as_changes:
         heard: list[Any] = []
@@ -58,69 +58,72 @@ def test_unsaved_edits_win_over_what_a_place_brings_and_stay_unsaved(
         other.add_did_finish_transaction_listener(lambda _: heard.append(other._stored_changes()))
         apply_edits(other, there)
         for tables, values in heard:
-            side.side.merge((tables, values, 1))
+            journalled.journal.merge((tables, values, 1))
     else:
-        side.side.replace((place._tables, place._values))
+        journalled.journal.replace((place._tables, place._values))
     content: Any = (place.get_tables(), place.get_values())
-    merge(content, side.side.changes(side.side.take_dirty()))
-    assert content == side.store.get_content()
+    merge(content, journalled.journal.changes(journalled.journal.take_dirty()))
+    assert content == journalled.store.get_content()
 
 
 def test_initial_content_is_an_edit_and_may_be_a_function() -> None:
     for initial in (PETS, lambda: PETS):
-        side = Side()
-        side.side.set_initial(initial)
-        assert side.store.get_content() == PETS
-        assert side.edited == 1
-        assert side.side.changes(side.side.take_dirty())[:2] == PETS
+        journalled = Journalled()
+        journalled.journal.set_initial(initial)
+        assert journalled.store.get_content() == PETS
+        assert journalled.edited == 1
+        assert journalled.journal.changes(journalled.journal.take_dirty())[:2] == PETS
 
 
 def test_what_a_listener_writes_on_top_is_an_edit() -> None:
-    side = Side()
-    side.store.add_cell_listener(
+    journalled = Journalled()
+    journalled.store.add_cell_listener(
         None, None, "price", lambda store, table, row, *_: store.set_cell(table, row, "seen", True), True
     )
-    side.side.replace(PETS)
-    assert side.side.changes(side.side.take_dirty())[:2] == ({"pets": {"fido": {"seen": True}}}, {})
+    journalled.journal.replace(PETS)
+    assert journalled.journal.changes(journalled.journal.take_dirty())[:2] == (
+        {"pets": {"fido": {"seen": True}}},
+        {},
+    )
 
 
 def test_what_is_no_table_row_or_cell_is_left_out_and_reported() -> None:
-    side = Side()
+    journalled = Journalled()
     content: Any = ({"t": {"r": {"good": 1, "bad": b"bytes"}, "no row": 5}, "no table": []}, {"v": object()})
-    assert not side.side.replace(content)
-    assert side.store.get_content() == ({"t": {"r": {"good": 1}}}, {})
-    text = " ".join(map(str, side.errors))
+    assert not journalled.journal.replace(content)
+    assert journalled.store.get_content() == ({"t": {"r": {"good": 1}}}, {})
+    text = " ".join(map(str, journalled.errors))
     for part in ("no row", "no table", "2 cells or values were refused"):
         assert part in text
 
 
 def test_a_table_or_row_that_went_takes_its_cells_along() -> None:
-    side = Side(Store().set_content(MORE))
-    assert side.side.merge(({"pets": {"fido": UNDEFINED}}, {"open": UNDEFINED}, 1))
-    assert side.store.get_content() == ({"pets": {"felix": MORE[0]["pets"]["felix"]}}, {})
-    assert side.side.merge(({"pets": UNDEFINED}, {}, 1))
-    assert side.store.get_content() == ({}, {})
-    assert not side.side.dirty
+    journalled = Journalled(Store().set_content(MORE))
+    assert journalled.journal.merge(({"pets": {"fido": UNDEFINED}}, {"open": UNDEFINED}, 1))
+    assert journalled.store.get_content() == ({"pets": {"felix": MORE[0]["pets"]["felix"]}}, {})
+    assert journalled.journal.merge(({"pets": UNDEFINED}, {}, 1))
+    assert journalled.store.get_content() == ({}, {})
+    assert not journalled.journal.dirty
 
 
 async def test_it_waits_until_the_store_is_in_no_transaction() -> None:
-    side = Side()
-    side.store.start_transaction()
-    settled = asyncio.create_task(side.side.settled())
+    journalled = Journalled()
+    journalled.store.start_transaction()
+    settled = asyncio.create_task(journalled.journal.settled())
     await asyncio.sleep(0)
-    side.store.start_transaction()
-    side.store.finish_transaction()
+    journalled.store.start_transaction()
+    journalled.store.finish_transaction()
     await asyncio.sleep(0)
     assert not settled.done()
-    side.store.finish_transaction()
+    journalled.store.finish_transaction()
     await settled
 
 
 def test_after_the_end_nothing_is_journalled() -> None:
-    side = Side()
-    side.side.attach()  # a second time, which does nothing
-    side.side.detach()
-    side.side.detach()
-    side.store.set_content(PETS)
-    assert not side.side.dirty
-    assert side.edited == 0
+    journalled = Journalled()
+    journalled.journal.attach()  # a second time, which does nothing
+    journalled.journal.detach()
+    journalled.journal.detach()
+    journalled.store.set_content(PETS)
+    assert not journalled.journal.dirty
+    assert journalled.edited == 0

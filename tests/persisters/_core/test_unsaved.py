@@ -5,14 +5,15 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from support.edits import apply_edits, edits
-from weft.persisters._core.unsaved import Dirty, merge
+from weft.persisters._core.unsaved import changes_at, merge
 from weft.store import Store
+from weft.store.replica import Paths
 
 
-def journalled(store: Store) -> Dirty:
-    dirty = Dirty()
+def journalled(store: Store) -> Paths:
+    dirty = Paths()
     store.add_did_finish_transaction_listener(
-        lambda _: dirty.note(*store._stored_changes(), *store._removed())
+        lambda _: dirty.add(*store._stored_changes(), *store._removed())
     )
     return dirty
 
@@ -28,7 +29,7 @@ def test_the_changes_of_a_journal_make_the_old_content_the_new(before: Any, tran
     dirty = journalled(store)
     for transaction in transactions:
         apply_edits(store, transaction)
-    merge(place, dirty.changes(store._tables, store._values))
+    merge(place, changes_at(dirty, store._tables, store._values))
     assert place == store.get_content()
 
 
@@ -36,7 +37,7 @@ def test_the_changes_of_a_journal_make_the_old_content_the_new(before: Any, tran
 def test_everything_writes_all_and_deletes_nothing_unasked(made: Any) -> None:
     store = apply_edits(Store(), made)
     place: Any = ({"a": {"a": {"other": 1}}, "other": {"r": {"c": 1}}}, {"other": 1})
-    merge(place, Dirty(everything=True).changes(store._tables, store._values))
+    merge(place, changes_at(Paths(everything=True), store._tables, store._values))
     assert place[0]["other"] == {"r": {"c": 1}}
     assert place[0]["a"]["a"]["other"] == 1
     for table_id, table in store.get_tables().items():
@@ -50,7 +51,7 @@ def test_a_row_deleted_as_a_row_takes_what_was_never_loaded_with_it_and_an_empti
     store.del_row("t", "deleted")
     store.del_cell("t", "emptied", "a")
     place: Any = ({"t": {"deleted": {"a": 1, "b": 2}, "emptied": {"a": 1, "b": 2}}}, {})
-    merge(place, dirty.changes(store._tables, store._values))
+    merge(place, changes_at(dirty, store._tables, store._values))
     assert place == ({"t": {"emptied": {"b": 2}}}, {})
 
 
@@ -62,7 +63,7 @@ def test_what_is_made_and_removed_in_one_transaction_deletes_nothing() -> None:
         store.set_row("t", "new", {"a": 1}).del_row("t", "new")
         store.set_table("u", {"r": {"a": 1}}).del_table("u")
     place: Any = ({"t": {"r": {"a": 1}, "new": {"b": 1}}, "u": {"other": {"b": 1}}}, {})
-    merge(place, dirty.changes(store._tables, store._values))
+    merge(place, changes_at(dirty, store._tables, store._values))
     assert place == ({"t": {"r": {"a": 2}, "new": {"b": 1}}, "u": {"other": {"b": 1}}}, {})
 
 

@@ -11,11 +11,12 @@ from support.edits import apply_edits, edits
 from support.plans import connected, run_plan
 from weft.errors import StorageError
 from weft.persisters import TableSave, TablesConfig, ValuesTable
-from weft.persisters._core.unsaved import Dirty, Refused
+from weft.persisters._core.unsaved import NotLoaded, changes_at
 from weft.persisters.sql.load import load_plan
 from weft.persisters.sql.save import save_changes_plan, save_content_plan
 from weft.persisters.sqlite.dialect import SqliteDialect
 from weft.store import Store
+from weft.store.replica import Paths
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ BOTH = TablesConfig(
 
 
 def save(db: sqlite3.Connection, content: Any, config: TablesConfig = BOTH) -> Any:
-    return run_plan(db, save_content_plan(SQLITE, config, {}, content, Refused()))
+    return run_plan(db, save_content_plan(SQLITE, config, {}, content, NotLoaded()))
 
 
 def merge(
@@ -45,17 +46,17 @@ def test_saved_changes_come_to_what_saved_content_comes_to(
     before: Any, transactions: Any, unique: bool
 ) -> None:
     """Also where the row ids of a table are not unique by themselves."""
-    store, dirty = apply_edits(Store(), before), Dirty()
+    store, dirty = apply_edits(Store(), before), Paths()
     with closing(
         connected("CREATE TABLE t(_id PRIMARY KEY, a)" if unique else "CREATE TABLE t(_id, a)")
     ) as db:
         save(db, (store._tables, store._values))
         store.add_did_finish_transaction_listener(
-            lambda _: dirty.note(*store._stored_changes(), *store._removed())
+            lambda _: dirty.add(*store._stored_changes(), *store._removed())
         )
         for transaction in transactions:
             apply_edits(store, transaction)
-        assert merge(db, dirty.changes(store._tables, store._values)) == {}
+        assert merge(db, changes_at(dirty, store._tables, store._values)) == {}
         loaded = run_plan(db, load_plan(SQLITE, BOTH))
         expected = store.get_content()
         assert loaded == (expected if expected != ({}, {}) else None)
@@ -101,7 +102,7 @@ def test_a_table_can_have_so_many_columns_and_what_is_left_out_is_told() -> None
 
     with closing(connected()) as db:
         content: Any = ({"t": {"r": {"a": 1, "b": 2, "c": 3}}}, {})
-        plan = save_content_plan(Narrow(), BOTH, {}, content, Refused())
+        plan = save_content_plan(Narrow(), BOTH, {}, content, NotLoaded())
         assert run_plan(db, plan) == {
             ("cell", "t", "c"): "cell 'c' is not saved in table 't': a table can have 3 columns"
         }

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from weft._codecs.automerge.change_builder import ChangeBuilder
     from weft.documents.automerge.document import AutomergeDocument
     from weft.mirrors.automerge.index import DocumentIndex, Path
-    from weft.mirrors.mirror import Batch
+    from weft.mirrors.mirror import DocumentWrite
 
 __all__ = ["BulkTarget", "bulk", "is_bulk"]
 
 _MIN_CELLS = 64  # below it the fixed cost of a change that is received is the larger one
 
 
-def is_bulk(batch: Batch, index: DocumentIndex) -> bool:
-    """Whether a batch is worth a change made by hand, and puts cells only where nothing is."""
-    if batch.removed_tables or batch.removed_rows:
+def is_bulk(changes: DocumentWrite, index: DocumentIndex) -> bool:
+    """Whether changes are worth a change made by hand, and put cells only where nothing is."""
+    if changes.removed_tables or changes.removed_rows:
         return False
     places: list[tuple[Path, Mapping[str, object]]]
     places = [
-        ((TABLES, table, row), cells) for table, rows in batch.tables.items() for row, cells in rows.items()
+        ((TABLES, table, row), cells) for table, rows in changes.tables.items() for row, cells in rows.items()
     ]
-    if batch.values:
-        places.append(((VALUES,), batch.values))
+    if changes.values:
+        places.append(((VALUES,), changes.values))
     if sum([len(cells) for _, cells in places]) < _MIN_CELLS:
         return False
     for path, cells in places:

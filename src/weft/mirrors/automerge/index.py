@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from weft._codecs.automerge.saved_document import Content
     from weft.documents.automerge.binding import CoreDocument, Read
     from weft.documents.automerge.document import AutomergeDocument
-    from weft.mirrors.content import Report
-    from weft.mirrors.mirror import RawTables, RawValues
+    from weft.mirrors.mirror import Report
+    from weft.store.replica import RawTables, RawValues
 
 __all__ = ["DocumentIndex", "Foreign", "Path", "is_container"]
 

@@ -15,7 +15,7 @@ from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
 from weft.mirrors.automerge.reader import ChangeReader
 from weft.mirrors.automerge.split import cut
 from weft.mirrors.automerge.writer import CellWriter, TransactionTarget
-from weft.mirrors.mirror import Batch, Mirror, Owed, RawTables, RawValues
+from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weft.mirrors.automerge.index import Path
     from weft.mirrors.automerge.writer import Target
     from weft.store import Store
+    from weft.store.replica import Paths, RawTables, RawValues
 
 __all__ = ["AutomergeMirror"]
 
@@ -70,9 +71,7 @@ class AutomergeMirror(Mirror):
         self._document = document
         self._name = name
         self._index = DocumentIndex(document, name, self._report)
-        self._reader = ChangeReader(
-            self._index, lambda: (store._tables, store._values), lambda: self._owed, self._report
-        )
+        self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report)
         self._unsubscribe: Callable[[], None] | None = None
         self._seen: Heads = ()  # heads that the index is of
 
@@ -142,24 +141,24 @@ class AutomergeMirror(Mirror):
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
         return self._document.in_transaction or self._document.heads != self._seen
 
-    def _write(self, batch: Batch, *, compare: bool) -> None:
-        if self._index.container(()) is None and _has_content(batch):
+    def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
+        if self._index.container(()) is None and _has_content(changes):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
             self._index.read_tree((), self._index.map_at(()))
-        for part in cut(batch, self._report):
+        for part in cut(changes, self._report):
             self._write_part(part)
 
-    def _write_part(self, batch: Batch) -> None:
-        if is_bulk(batch, self._index):
+    def _write_part(self, changes: DocumentWrite) -> None:
+        if is_bulk(changes, self._index):
             try:
                 with self._writing(at_once=True) as writer:
-                    writer.write(batch)
+                    writer.write(changes)
             except RemoteProtocolError as error:
                 self._report(error)  # another release of the binding wants other bytes
             else:
                 return
         with self._writing() as writer:
-            writer.write(batch)
+            writer.write(changes)
 
     @contextmanager
     def _writing(self, *, at_once: bool = False) -> Iterator[CellWriter]:
@@ -183,7 +182,7 @@ class AutomergeMirror(Mirror):
             with self._document.transaction(origin=self._token) as transaction:
                 yield TransactionTarget(transaction)
 
-    def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
+    def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
         cell = self._index.cell
         return {
             table_id: {
@@ -194,6 +193,6 @@ class AutomergeMirror(Mirror):
         }, {value_id: cell((VALUES, value_id)) for value_id in paths.values}
 
 
-def _has_content(batch: Batch) -> bool:
-    cells = (cell for rows in batch.tables.values() for row in rows.values() for cell in row.values())
-    return any(cell is not UNDEFINED for cell in chain(cells, batch.values.values()))
+def _has_content(changes: DocumentWrite) -> bool:
+    cells = (cell for rows in changes.tables.values() for row in rows.values() for cell in row.values())
+    return any(cell is not UNDEFINED for cell in chain(cells, changes.values.values()))

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import Read
     from weft.mirrors.automerge.index import DocumentIndex, Path
-    from weft.mirrors.content import Report, StoreContent
-    from weft.mirrors.mirror import Owed, RawTables, RawValues
+    from weft.mirrors.mirror import Report
+    from weft.store.replica import Paths, RawTables, RawValues, Replica
 
 __all__ = ["ChangeReader"]
 
@@ -44,12 +44,12 @@ class ChangeReader:
     def __init__(
         self,
         index: DocumentIndex,
-        content: StoreContent,
-        owed: Callable[[], Owed],
+        replica: Replica,
+        owed: Callable[[], Paths],
         report: Report,
     ) -> None:
         self._index = index
-        self._content = content
+        self._replica = replica
         self._owed = owed
         self._report = report
         self._lost: dict[OpId, Path] = {}
@@ -180,7 +180,7 @@ class ChangeReader:
 
     def _held(self, path: Path) -> Iterator[Path]:
         """Places of what the Store holds below a container."""
-        tables, values = self._content()
+        tables, values = self._replica.tables, self._replica.values
         if path[:1] != (VALUES,):
             for table_id in tables if len(path) < 2 else path[1:2]:
                 rows = tables.get(table_id, {})

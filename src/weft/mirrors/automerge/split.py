@@ -16,8 +16,7 @@ from weft.errors import MirrorError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weft.mirrors.content import Report
-    from weft.mirrors.mirror import Batch
+    from weft.mirrors.mirror import DocumentWrite, Report
     from weft.values import Stored, Undefined
 
 __all__ = ["cut"]
@@ -28,19 +27,19 @@ _MOST = MAX_OPS // 2
 _MAX_TEXT = MAX_OPS - 1_000  # characters of one text
 
 
-def cut(batch: Batch, report: Report) -> Iterator[Batch]:
-    """Cut a batch into some that make one change each; nearly every batch is one.
+def cut(changes: DocumentWrite, report: Report) -> Iterator[DocumentWrite]:
+    """Cut changes into some that make one change each; nearly every changes is one.
 
     Args:
-        batch: The changes.
+        changes: The changes.
         report: Called with a string that is too long for any change; it is left out.
     """
-    cells = chain.from_iterable(row.values() for rows in batch.tables.values() for row in rows.values())
-    if sum(map(_operations, chain(cells, batch.values.values()))) <= _MOST:
-        yield batch
+    cells = chain.from_iterable(row.values() for rows in changes.tables.values() for row in rows.values())
+    if sum(map(_operations, chain(cells, changes.values.values()))) <= _MOST:
+        yield changes
         return
-    part, size = replace(batch, tables={}, values={}), 0
-    for path, cell in _paths(batch):
+    part, size = replace(changes, tables={}, values={}), 0
+    for path, cell in _paths(changes):
         operations = _operations(cell)
         if operations > _MAX_TEXT:
             what = f"the string at {'/'.join(path)!r} has {operations - 1} characters"
@@ -48,7 +47,7 @@ def cut(batch: Batch, report: Report) -> Iterator[Batch]:
             continue
         if size and size + operations > _MOST:
             yield part
-            part, size = replace(batch, tables={}, values={}), 0
+            part, size = replace(changes, tables={}, values={}), 0
         size += operations
         match path:
             case (table_id, row_id, cell_id):
@@ -62,10 +61,10 @@ def _operations(cell: object) -> int:
     return 1 + len(cell) if isinstance(cell, str) else 1
 
 
-def _paths(batch: Batch) -> Iterator[tuple[tuple[str, ...], Stored | Undefined]]:
-    for table_id, rows in batch.tables.items():
+def _paths(changes: DocumentWrite) -> Iterator[tuple[tuple[str, ...], Stored | Undefined]]:
+    for table_id, rows in changes.tables.items():
         for row_id, row in rows.items():
             for cell_id, cell in row.items():
                 yield (table_id, row_id, cell_id), cell
-    for value_id, value in batch.values.items():
+    for value_id, value in changes.values.items():
         yield (value_id,), value

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.binding import CoreTransaction
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import DocumentIndex, Path
-    from weft.mirrors.mirror import Batch
+    from weft.mirrors.mirror import DocumentWrite
 
 __all__ = ["CellWriter", "Target", "TransactionTarget"]
 
@@ -77,20 +77,20 @@ class CellWriter:
         self._made: set[bytes] = set()  # containers, in which nothing is but what was written here
         self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
 
-    def write(self, batch: Batch) -> None:
+    def write(self, changes: DocumentWrite) -> None:
         """Write changes."""
-        for table_id, rows in batch.tables.items():
-            if table_id in batch.removed_tables:
+        for table_id, rows in changes.tables.items():
+            if table_id in changes.removed_tables:
                 self._remove((TABLES, table_id))
                 continue
             for row_id, cells in rows.items():
                 path = (TABLES, table_id, row_id)
-                if (table_id, row_id) in batch.removed_rows:
+                if (table_id, row_id) in changes.removed_rows:
                     self._remove(path)
                 else:
                     self.write_map(path, cells)
-        if batch.values:
-            self.write_map((VALUES,), batch.values)
+        if changes.values:
+            self.write_map((VALUES,), changes.values)
 
     def write_map(self, path: Path, cells: Mapping[str, object]) -> None:
         """Write cells of one row, or values; ``UNDEFINED`` deletes."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
-from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues, is_equal
+from weft.mirrors.mirror import DocumentWrite, is_equal
 from weft.mirrors.yjs.layout import Received, foreign_root
+from weft.store.replica import Paths, RawTables, RawValues
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
-    from weft.mirrors.content import Report
+    from weft.mirrors.mirror import Report
 
 __all__ = ["FlatLayout"]
 
@@ -70,7 +71,7 @@ class FlatLayout:
         get_value = self._values.get
         return tables, {key: get_value(txn, key) for key in self._values.keys(txn)}
 
-    def read(self, txn: Txn, paths: Owed) -> Received:
+    def read(self, txn: Txn, paths: Paths) -> Received:
         tables: RawTables = {}
         for table_id, rows in paths.tables.items():
             for row_id, cell_ids in rows.items():
@@ -92,23 +93,23 @@ class FlatLayout:
                     self._put(self._tables, key, value)
         return {}, {}
 
-    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths]:
         heard = self._tables, self._heard
         if self._tables or self._heard:
             self._tables, self._heard = {}, {}
-        return heard, Owed()
+        return heard, Paths()
 
     def recover(self) -> Received:
         return {}, {}  # there are no containers to lose
 
-    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+    def write(self, txn: Txn, changes: DocumentWrite, *, compare: bool) -> list[MirrorError]:
         if self._unproven:
-            written = {self._cells: batch.tables, self._values: batch.values}
+            written = {self._cells: changes.tables, self._values: changes.values}
             roots = {name: root for name, root in self._unproven.items() if written[root]}
             if (error := self._foreign(txn, roots)) is not None:
                 return [error]
-        _write(txn, self._cells, _flatten(batch.tables), compare=compare)
-        _write(txn, self._values, batch.values.items(), compare=compare)
+        _write(txn, self._cells, _flatten(changes.tables), compare=compare)
+        _write(txn, self._values, changes.values.items(), compare=compare)
         return []
 
     def _put(self, tables: RawTables, key: str, value: object) -> None:

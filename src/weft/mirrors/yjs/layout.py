@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from weft.documents.yjs.binding import root_kind
 from weft.errors import MirrorError
-from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues
+from weft.store.replica import Paths, RawTables, RawValues
 
 if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn
+    from weft.mirrors.mirror import DocumentWrite
 
 __all__ = ["Layout", "Received", "foreign_root"]
 
@@ -30,13 +31,13 @@ class Layout(Protocol):
     def read_all(self, txn: Txn) -> Received:
         """All cells and values; what is not one is reported and left out."""
 
-    def read(self, txn: Txn, paths: Owed) -> Received:
+    def read(self, txn: Txn, paths: Paths) -> Received:
         """What stands at these paths, ``UNDEFINED`` where nothing does."""
 
     def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
         """What happened under one of the roots: raw cells and values, ``UNDEFINED`` where one went."""
 
-    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths]:
         """After the commit that ``translate`` was called in: what only its update can tell.
 
         Args:
@@ -53,7 +54,7 @@ class Layout(Protocol):
         The Store has to take it, and the document too. Called outside of transactions.
         """
 
-    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
+    def write(self, txn: Txn, changes: DocumentWrite, *, compare: bool) -> list[MirrorError]:
         """Write changes; returns what stood in the way, after everything else has been written."""
 
 

@@ -15,7 +15,7 @@ from weft.documents.yjs.binding import (
     raw_transaction,
 )
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.mirrors.mirror import Batch, Mirror, Owed, RawTables, RawValues
+from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.yjs.flat import FlatLayout
 from weft.mirrors.yjs.nested import NestedLayout
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weft.errors import MirrorError
     from weft.mirrors.yjs.layout import Layout
     from weft.store import Store
+    from weft.store.replica import Paths, RawTables, RawValues
 
 __all__ = ["YjsMirror", "create_doc"]
 
@@ -72,9 +73,7 @@ class YjsMirror(Mirror):
         self._doc = self._document.doc
         self._layout: Layout
         if layout == "tinybase":
-            self._layout = NestedLayout(
-                self._doc, map_name, lambda: (store._tables, store._values), self._report
-            )
+            self._layout = NestedLayout(self._doc, map_name, self._replica, self._report)
         elif layout == "flat":
             self._layout = FlatLayout(self._doc, map_name, self._report)
         else:
@@ -125,7 +124,7 @@ class YjsMirror(Mirror):
             self._report(error)
             return
         if heal:
-            self._owed.add(heal)
+            self._owed.update(heal)
             self._pay_later()
 
     def _read_all(self) -> tuple[RawTables, RawValues]:
@@ -140,7 +139,7 @@ class YjsMirror(Mirror):
         if not self._blocked():
             tables, values = self._layout.recover()
             self._receive(tables, values)
-            self._owed.add_content(tables, values)
+            self._owed.add(tables, values)
         super().flush()
 
     def _refusal(self) -> MirrorError | None:
@@ -150,12 +149,12 @@ class YjsMirror(Mirror):
     def _blocked(self) -> bool:
         return not self._document.is_writable
 
-    def _write(self, batch: Batch, *, compare: bool) -> None:
+    def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
         with raw_transaction(self._doc, self._token) as txn:
-            errors = self._layout.write(txn, batch, compare=compare)
+            errors = self._layout.write(txn, changes, compare=compare)
         for error in errors:
             self._report(error)
 
-    def _read(self, paths: Owed) -> tuple[RawTables, RawValues]:
+    def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
         with raw_transaction(self._doc) as txn:
             return self._layout.read(txn, paths)

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 from weft._codecs.yjs.lib0 import Writer
 from weft.documents.yjs.binding import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
-from weft.mirrors.mirror import Batch, Owed, RawTables, RawValues, is_equal
+from weft.mirrors.mirror import DocumentWrite, is_equal
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors.yjs.healing import Path, containers, has_losers, lost_writes, was_concurrent
 from weft.mirrors.yjs.layout import Received, foreign_root
+from weft.store.replica import Paths, RawTables, RawValues, Replica
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft._codecs.yjs.update import ItemId
-    from weft.mirrors.content import Report, StoreContent
+    from weft.mirrors.mirror import Report
 
 __all__ = ["NestedLayout"]
 
@@ -39,16 +40,16 @@ class NestedLayout:
         self,
         doc: Doc[Any],
         map_name: str,
-        content: StoreContent,
+        replica: Replica,
         report: Report,
     ) -> None:
         self._doc = doc
         self._map_name = map_name
-        self._content = content
+        self._replica = replica
         self._report = report
         self._root = root_map(doc, map_name)
         # Containers that the commit in progress replaced, with the paths the Store has and the winner lacks.
-        self._replaced: list[tuple[str, Owed]] = []
+        self._replaced: list[tuple[str, Paths]] = []
         # Received updates that wrote into a lost container, with the delete sets of their transactions.
         self._unread: list[tuple[bytes, bytes]] = []
         self._lost: dict[ItemId, Path] = {}
@@ -82,7 +83,7 @@ class NestedLayout:
             values = _read_map(txn, values_map)
         return tables, values
 
-    def read(self, txn: Txn, paths: Owed) -> Received:
+    def read(self, txn: Txn, paths: Paths) -> Received:
         tables: RawTables = {}
         tables_map = self._child(txn, self._root, TABLES, ())
         for table_id, rows in paths.tables.items():
@@ -157,15 +158,15 @@ class NestedLayout:
     def _row_changed(
         self, txn: Txn, table_id: str, row_id: str, change: dict[str, Any], tables: RawTables
     ) -> None:
-        held = self._content()[0].get(table_id, {}).get(row_id, {})
+        held = self._replica.tables.get(table_id, {}).get(row_id, {})
         path = (TABLES, table_id, row_id)
         row_map = self._as_map(change["newValue"], path) if "newValue" in change else None
         cells: dict[str, object] = {} if row_map is None else _read_map(txn, row_map)
         lacking = held.keys() - cells.keys()
         if lacking:
             if row_map is not None and change["action"] == "update":
-                owed = Owed()
-                owed.add_cells(table_id, row_id, lacking)
+                owed = Paths()
+                owed.add({table_id: {row_id: lacking}})
                 self._replaced.append((row_id, owed))
             else:
                 cells.update(dict.fromkeys(lacking, UNDEFINED))
@@ -188,11 +189,11 @@ class NestedLayout:
         key: str,
     ) -> None:
         """Take a whole table; what only the Store has is undecided if a map was replaced, else gone."""
-        owed = Owed()
-        for row_id, held in self._content()[0].get(table_id, {}).items():
+        owed = Paths()
+        for row_id, held in self._replica.tables.get(table_id, {}).items():
             lacking = held.keys() - rows.get(row_id, {}).keys()
             if lacking and replaced:
-                owed.add_cells(table_id, row_id, lacking)
+                owed.add({table_id: {row_id: lacking}})
             elif lacking:
                 rows.setdefault(row_id, {}).update(dict.fromkeys(lacking, UNDEFINED))
         if owed:
@@ -203,30 +204,30 @@ class NestedLayout:
         tables_map = self._as_map(change["newValue"], (TABLES,)) if "newValue" in change else None
         found = {} if tables_map is None else self._read_tables(txn, tables_map)
         replaced = tables_map is not None and change["action"] == "update"
-        for table_id in found.keys() | self._content()[0].keys():
+        for table_id in found.keys() | self._replica.tables.keys():
             self._adopt_table(table_id, found.get(table_id, {}), tables, replaced, TABLES)
 
     def _values_changed(self, txn: Txn, change: dict[str, Any], values: RawValues) -> None:
         values_map = self._as_map(change["newValue"], (VALUES,)) if "newValue" in change else None
         if values_map is not None:
             values.update(_read_map(txn, values_map))
-        lacking = self._content()[1].keys() - values.keys()
+        lacking = self._replica.values.keys() - values.keys()
         if lacking and values_map is not None and change["action"] == "update":
-            self._replaced.append((VALUES, Owed(values=set(lacking))))
+            self._replaced.append((VALUES, Paths(values=dict.fromkeys(lacking))))
         else:
             values.update(dict.fromkeys(lacking, UNDEFINED))
 
     # -- after the commit --------------------------------------------------------------------------------
 
-    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Owed]:
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths]:
         tables: RawTables = {}
         values: RawValues = {}
-        heal = Owed()
+        heal = Paths()
         if self._replaced:
             update, deleted = event.update, event.delete_set
             for key, owed in self._replaced:
                 if was_concurrent(update, deleted, key):
-                    heal.add(owed)
+                    heal.update(owed)
                     continue
                 for table_id, rows in owed.tables.items():
                     for row_id, cell_ids in rows.items():
@@ -256,7 +257,7 @@ class NestedLayout:
 
         tables: RawTables = {}
         values: RawValues = {}
-        held_tables, held_values = self._content()
+        held_tables, held_values = self._replica.tables, self._replica.values
         for update, deleted in unread:
             for path, value in lost_writes(update, deleted, self._lost, locate):
                 if path[0] == TABLES and len(path) == 4:
@@ -272,8 +273,8 @@ class NestedLayout:
 
     # -- writing -----------------------------------------------------------------------------------------
 
-    def write(self, txn: Txn, batch: Batch, *, compare: bool) -> list[MirrorError]:
-        tables, values, removed_rows = batch.tables, batch.values, batch.removed_rows
+    def write(self, txn: Txn, changes: DocumentWrite, *, compare: bool) -> list[MirrorError]:
+        tables, values, removed_rows = changes.tables, changes.values, changes.removed_rows
         errors: list[MirrorError] = []
         if values:
             values_map = self._writable(txn, self._root, VALUES, (), values, errors)
@@ -285,7 +286,7 @@ class NestedLayout:
                 tables_map = self._writable(txn, self._root, TABLES, (), tables, errors)
                 if tables_map is None:
                     break
-            if table_id in batch.removed_tables:
+            if table_id in changes.removed_tables:
                 tables_map.remove(txn, table_id)
                 continue
             table_map = self._writable(txn, tables_map, table_id, (TABLES,), rows, errors)

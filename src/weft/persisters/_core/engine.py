@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft.errors import StorageError
 from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Persists, Work
-from weft.persisters._core.store_journal import StoreSide
+from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.turn_queue import TurnQueue
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class PersisterEngine(ABC):
         self._store = store
         self._on_ignored_error = on_ignored_error
         self._turns = TurnQueue.of(connection)
-        self._side = StoreSide(store, self._edited, self._report)
+        self._journal = StoreJournal(store, self._edited, self._report)
         self._status = PersisterStatus.IDLE
         self._status_listeners: dict[str, Callable[[Any, PersisterStatus], object]] = {}
         self._listener_count = 0
@@ -137,7 +137,7 @@ class PersisterEngine(ABC):
     def _begin(self) -> None:
         if self._destroyed:
             raise StorageError(f"this {type(self).__name__} was destroyed")
-        self._side.attach()
+        self._journal.attach()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
 
@@ -180,43 +180,43 @@ class PersisterEngine(ABC):
     async def _load(self, initial: Content | Callable[[], Content] | None = None) -> None:
         async with self._operation(Event.LOAD):
             self._stale = False
-            self._side.begin_load(keep_unsaved=self._auto_saving)
+            self._journal.begin_load(keep_unsaved=self._auto_saving)
             try:
                 content = await self.read()
-                await self._side.settled()
+                await self._journal.settled()
                 if content is not None:
                     self._covers = False
-                    self._covers = self._side.replace(content)
+                    self._covers = self._journal.replace(content)
                     self._known = True
                 else:
                     self._covers, self._known = True, False
                     if initial is not None:
-                        self._side.set_initial(initial)
+                        self._journal.set_initial(initial)
                     if self._auto_saving:
-                        self._side.dirty.everything = True
+                        self._journal.dirty.everything = True
             except BaseException:
                 self._stale = self._auto_loading
                 raise
             finally:
-                self._side.end_load()
+                self._journal.end_load()
                 self._poke()
 
     async def _save(self, *, automatic: bool) -> None:
         async with self._turn():
-            await self._side.settled()
-            if automatic and not self._side.dirty:
+            await self._journal.settled()
+            if automatic and not self._journal.dirty:
                 return
             if self._inbox:  # older than what is saved now: it is looked at again, and not delivered after it
                 self._inbox.clear()
                 self._lost_sight()
             async with self._operation(Event.SAVE):
-                taken = self._side.take_dirty()
-                changes = self._side.changes(taken) if automatic else None
+                taken = self._journal.take_dirty()
+                changes = self._journal.changes(taken) if automatic else None
                 try:
                     if changes is None or changes[0] or changes[1]:
-                        await self.write(self._side.content, changes)
+                        await self.write(self._journal.content, changes)
                 except BaseException:
-                    self._side.dirty.add(taken)
+                    self._journal.dirty.update(taken)
                     self._poke()
                     raise
                 if not automatic:
@@ -242,7 +242,7 @@ class PersisterEngine(ABC):
         if (content is None and changes is None) or self._status is PersisterStatus.SAVING:
             self._stale = True  # in a save nobody knows which of the two came first
             self._covers = False
-        elif self._turns.free and not self._inbox and not self._store._busy:
+        elif self._turns.free and not self._inbox and not self._journal.replica.is_busy:
             self._deliver(content, changes)
         else:
             self._inbox.append((content, changes))
@@ -253,10 +253,10 @@ class PersisterEngine(ABC):
         self._step(Event.LOAD)
         try:
             if content is not None:
-                self._covers = self._side.replace(content)
+                self._covers = self._journal.replace(content)
                 self._known = True
             elif changes is not None:
-                self._covers = self._side.merge(changes) and self._covers
+                self._covers = self._journal.merge(changes) and self._covers
         except Exception as error:  # noqa: BLE001 - reported: what was brought is no content, so we look ourselves
             self._report(error)
             self._lost_sight()
@@ -278,7 +278,7 @@ class PersisterEngine(ABC):
             return Work.NONE
         return NEXT_WORK[
             self._auto_loading and (self._stale or bool(self._inbox)),
-            self._auto_saving and bool(self._side.dirty),
+            self._auto_saving and bool(self._journal.dirty),
         ]
 
     def _poke(self) -> None:
@@ -327,7 +327,7 @@ class PersisterEngine(ABC):
     async def _load_news(self) -> None:
         if self._inbox:
             async with self._turn():
-                await self._side.settled()
+                await self._journal.settled()
                 while self._inbox:
                     self._deliver(*self._inbox.pop(0))
         if self._stale and self._auto_loading:

@@ -100,7 +100,7 @@ class Persister(PersisterEngine):
         """
         self._begin()
         if not self._known:
-            self._side.dirty.everything = True
+            self._journal.dirty.everything = True
         self._auto_saving = True
         try:
             await self._save(automatic=True)
@@ -252,7 +252,7 @@ class Persister(PersisterEngine):
                 async with self._turns.turn():
                     if not self._closed:
                         self._closed = True
-                        self._side.detach()
+                        self._journal.detach()
                         await self.close()
 
     async def __aenter__(self) -> Self:

@@ -11,8 +11,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
-from weft.persisters._core.unsaved import Dirty, RawContent, Refused, StoredChanges, StoredContent
-from weft.values import UNDEFINED, Undefined, is_same
+from weft.persisters._core.unsaved import (
+    NotLoaded,
+    RawContent,
+    StoredChanges,
+    StoredContent,
+    changes_at,
+    paths_of_row,
+    spare,
+)
+from weft.store.replica import Paths, RawTables, RawValues, Replica
+from weft.values import UNDEFINED, Undefined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +29,10 @@ if TYPE_CHECKING:
     from weft.changes import Content
     from weft.store import Store
 
-__all__ = ["StoreSide"]
-
-RawTables = dict[str, dict[str, dict[str, object]]]
+__all__ = ["StoreJournal"]
 
 
-class StoreSide:
+class StoreJournal:
     """Journals the edits of a plain Store, and applies to it what places bring.
 
     Args:
@@ -37,37 +44,33 @@ class StoreSide:
     def __init__(
         self, store: Store, edited: Callable[[], None], report: Callable[[Exception], object]
     ) -> None:
-        self.store = store
-        self.dirty = Dirty()
-        self.refused = Refused()
+        self.replica = Replica(store)
+        self.dirty = Paths()
+        self.not_loaded = NotLoaded()
         # What the place did not take of the last save: unsaved, and going along with the next.
-        self.left = Dirty()
-        self._taken = Dirty()
+        self.not_saved = Paths()
+        self._taken = Paths()
         self._edited = edited
         self._report = report
-        self._token = object()
-        self._since: Dirty | None = None
-        self._applied: list[tuple[int, int]] = []
-        self._received: RawContent = ({}, {})
-        self._refused: set[tuple[str, ...]] = set()
-        self._listener_id: str | None = None
+        self._since: Paths | None = None
+        self._end: Callable[[], None] | None = None
 
     def attach(self) -> None:
         """Begin the journal; a second call does nothing."""
-        if self._listener_id is None:
-            self._listener_id = self.store.add_did_finish_transaction_listener(self._finished)
+        if self._end is None:
+            self._end = self.replica.on_finish(self._finished)
 
     def detach(self) -> None:
         """End the journal."""
-        if self._listener_id is not None:
-            self.store.del_listener(self._listener_id)
-            self._listener_id = None
+        if self._end is not None:
+            self._end()
+            self._end = None
 
     async def settled(self) -> None:
         """Wait until the Store is in no transaction."""
-        while self.store._busy:
+        while self.replica.is_busy:
             over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            unhook = self.store._on_transaction_end(_setter(over))
+            unhook = self.replica.on_transaction_end(_setter(over))
             try:
                 await over
             finally:
@@ -79,40 +82,40 @@ class StoreSide:
         """Copy the Store's content, in stored form."""
         tables = {
             table_id: {row_id: row.copy() for row_id, row in table.items()}
-            for table_id, table in self.store._tables.items()
+            for table_id, table in self.replica.tables.items()
         }
-        return tables, self.store._values.copy()
+        return tables, self.replica.values.copy()
 
-    def take_dirty(self) -> Dirty:
+    def take_dirty(self) -> Paths:
         """Take the journal; what is edited from now on goes into a new one."""
-        taken, self.dirty = self.dirty, Dirty()
-        if self.left:
-            taken.add(self.left)
-            self.left = Dirty()
+        taken, self.dirty = self.dirty, Paths()
+        if self.not_saved:
+            taken.update(self.not_saved)
+            self.not_saved = Paths()
         self._taken = taken
         return taken
 
     def leave_row(self, table_id: str, row_id: str) -> None:
         """Keep what was taken of a row, as the place has refused it; no save is begun for it alone."""
-        self.left.add(self._taken.of_row(table_id, row_id, self.store._tables))
+        self.not_saved.update(paths_of_row(self._taken, table_id, row_id, self.replica.tables))
 
-    def _unsaved(self) -> Dirty:
-        if not self.left:
+    def _unsaved(self) -> Paths:
+        if not self.not_saved:
             return self.dirty
-        unsaved = Dirty()
-        for part in (self.dirty, self.left):
-            unsaved.add(part)
+        unsaved = Paths()
+        for part in (self.dirty, self.not_saved):
+            unsaved.update(part)
         return unsaved
 
-    def changes(self, dirty: Dirty) -> StoredChanges:
+    def changes(self, paths: Paths) -> StoredChanges:
         """Tell what a place lacks at these paths."""
-        return dirty.changes(self.store._tables, self.store._values)
+        return changes_at(paths, self.replica.tables, self.replica.values)
 
     # -- in ----------------------------------------------------------------------------------------------
 
     def begin_load(self, *, keep_unsaved: bool) -> None:
         """A load begins: from now on edits win over it, and where asked, all unsaved ones do."""
-        self._since = None if keep_unsaved else Dirty()
+        self._since = None if keep_unsaved else Paths()
 
     def end_load(self) -> None:
         """A load is over, however it ended."""
@@ -127,16 +130,16 @@ class StoreSide:
         content, whole = self._shaped(content)
         if self._since is not None:
             self.dirty = self._since  # older edits give way to what is loaded
-            self.left = Dirty()
+            self.not_saved = Paths()
             self._since = None
         if unsaved := self._unsaved():
-            content = unsaved.spare(content, self.store._tables, self.store._values)
-        self.refused = Refused()
+            content = spare(unsaved, content, self.replica.tables, self.replica.values)
+        self.not_loaded = NotLoaded()
         return self._apply(*self._difference(content)) and whole
 
     def set_initial(self, content: Content | Callable[[], Content]) -> None:
         """Set initial content; it is an edit like any other, so it will be saved."""
-        self.store.set_content(content)
+        self.replica.store.set_content(content)
 
     def merge(self, changes: StoredChanges) -> bool:
         """Apply changes of a place, except where unsaved edits win over them.
@@ -144,7 +147,7 @@ class StoreSide:
         Returns:
             Whether the Store took everything.
         """
-        store_tables, store_values = self.store._tables, self.store._values
+        store_tables, store_values = self.replica.tables, self.replica.values
         unsaved = self._unsaved()
         tables: RawTables = {}
         for table_id, rows in changes[0].items():
@@ -193,9 +196,9 @@ class StoreSide:
             self._report(StorageError(f"left out as they are no objects: {', '.join(bad[:10])}"))
         return (tables, dict(content[1])), not bad
 
-    def _difference(self, content: RawContent) -> tuple[RawTables, dict[str, object]]:
+    def _difference(self, content: RawContent) -> tuple[RawTables, RawValues]:
         """Find the cells to write, and those to delete as ``UNDEFINED``, to get from the Store to content."""
-        store_tables, store_values = self.store._tables, self.store._values
+        store_tables, store_values = self.replica.tables, self.replica.values
         changed: RawTables = {}
         for table_id, table in content[0].items():
             store_table = store_tables.get(table_id)
@@ -229,68 +232,25 @@ class StoreSide:
         values.update(dict.fromkeys(store_values.keys() - values.keys(), UNDEFINED))
         return changed, values
 
-    def _apply(self, tables: RawTables, values: dict[str, object]) -> bool:
-        store = self.store
+    def _apply(self, tables: RawTables, values: RawValues) -> bool:
         if not tables and not values:
             return True
-        try:
-            with store._received_transaction(self._token, self._report):
-                start = store._log_length()
-                refused = store._apply_stored(tables, values)
-                self._applied.append((start, store._log_length()))
-                self._received = (tables, values)
-                self._refused = {item[:-1] for item in refused}
-        finally:
-            self._applied.clear()
-            self._received = ({}, {})
-            self._refused = set()
+        refused = self.replica.receive(tables, values, self._report)
         for item in refused:
-            self.refused.note(item[:-1], store._tables)
+            self.not_loaded.note(item[:-1], self.replica.tables)
         if refused:
             first = ", ".join(repr(part)[:100] for part in refused[0])
             self._report(StorageError(f"{len(refused)} cells or values were refused, the first: {first}"))
         return not refused
 
-    def _finished(self, store: Store) -> None:
-        if not self._applied:
-            tables, values = store._stored_changes()
-        elif store._schema is None and store._values_schema is None and store._middleware is None:
-            tables, values = store._stored_changes(self._applied)
-        else:
-            # Defaults and middleware change what is being applied: all that is not as received is an edit.
-            tables, values = self._not_as_received(*store._stored_changes())
+    def _finished(self) -> None:
+        tables, values = self.replica.edits()
         if not tables and not values:
             return
-        removed = store._removed()
-        self.dirty.note(tables, values, *removed)
-        if self._since is not None:
-            self._since.note(tables, values, *removed)
+        for unsaved in (self.dirty, self._since):
+            if unsaved is not None:
+                unsaved.add(tables, values, *self.replica.removed())
         self._edited()
-
-    def _not_as_received(
-        self,
-        tables: dict[str, dict[str, dict[str, str | int | float | bool | Undefined | None]]],
-        values: dict[str, str | int | float | bool | Undefined | None],
-    ) -> tuple[
-        dict[str, dict[str, dict[str, str | int | float | bool | Undefined | None]]],
-        dict[str, str | int | float | bool | Undefined | None],
-    ]:
-        own_tables: dict[str, dict[str, dict[str, str | int | float | bool | Undefined | None]]] = {}
-        for table_id, rows in tables.items():
-            for row_id, cells in rows.items():
-                received = self._received[0].get(table_id, {}).get(row_id, {})
-                for cell_id, cell in cells.items():
-                    if (
-                        not is_same(received.get(cell_id, UNDEFINED), cell)
-                        and (table_id, row_id, cell_id) not in self._refused
-                    ):
-                        own_tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
-        return own_tables, {
-            value_id: value
-            for value_id, value in values.items()
-            if not is_same(self._received[1].get(value_id, UNDEFINED), value)
-            and (value_id,) not in self._refused
-        }
 
 
 def _setter(future: asyncio.Future[None]) -> Callable[[], None]:

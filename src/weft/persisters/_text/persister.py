@@ -128,7 +128,7 @@ class TextPersister(Persister):
         before = self._version
         data, version = await self.fetch()
         if not data:
-            await self._side.settled()  # a transaction may have begun meanwhile
+            await self._journal.settled()  # a transaction may have begun meanwhile
             self._version = await self._put(render_store(self._store), version)
             self._covers = True
             return

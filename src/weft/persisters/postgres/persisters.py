@@ -144,7 +144,7 @@ class PostgresTablesPersister(TablesPersister):
         content = get_content() if changes is None else None
         left_out = await self._db.write(
             lambda: (
-                save_content_plan(self._dialect, self._config, {}, content, self._side.refused)
+                save_content_plan(self._dialect, self._config, {}, content, self._journal.not_loaded)
                 if content is not None
                 else save_changes_plan(self._dialect, self._config, {}, changes or ({}, {}, 1))
             ),

@@ -17,7 +17,7 @@ from weft.values import Undefined
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence, Set
 
-    from weft.persisters._core.unsaved import Refused, StoredChanges, StoredContent
+    from weft.persisters._core.unsaved import NotLoaded, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.dialect import Dialect
 
@@ -133,7 +133,7 @@ def save_content_plan(
     config: TablesConfig,
     kinds: Mapping[str, Mapping[str, str]],
     content: StoredContent,
-    refused: Refused,
+    refused: NotLoaded,
 ) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
     """Make the tables hold the content, and nothing else where conditions do not say otherwise.
 

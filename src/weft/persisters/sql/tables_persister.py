@@ -41,13 +41,15 @@ class TablesPersister(Persister):
             if what not in self._left_out:
                 self._report(StorageError(sentence))
             if what[0] == "row" and what[1] in table_ids:
-                self._side.leave_row(table_ids[what[1]], what[2])
+                self._journal.leave_row(table_ids[what[1]], what[2])
         # Rows go along with each save: those that are not among these have been saved.
         self._left_out = {what: told for what, told in self._left_out.items() if what[0] != "row"} | left_out
 
     def _holds(self, changes: StoredChanges | None) -> bool:
         """Whether a save has left something in the tables, or has taken it out."""
-        tables, values = (self._store._tables, self._store._values) if changes is None else changes[:2]
+        tables, values = (
+            (self._journal.replica.tables, self._journal.replica.values) if changes is None else changes[:2]
+        )
         saved = bool(tables.keys() & self._config.saves().keys())
         return saved or bool(values and self._config.values.save)
 

@@ -131,9 +131,9 @@ class SqliteTablesPersister(TablesPersister):
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
     ) -> None:
         """Write the tables, or the changed rows of them, in one transaction."""
-        kinds = _kinds(self._store)
+        kinds = self._journal.replica.kinds()
         if changes is None:
-            plan = save_content_plan(_DIALECT, self._config, kinds, get_content(), self._side.refused)
+            plan = save_content_plan(_DIALECT, self._config, kinds, get_content(), self._journal.not_loaded)
         else:
             plan = save_changes_plan(_DIALECT, self._config, kinds, changes)
         self._tell(await self._db.write(plan))
@@ -152,16 +152,3 @@ class SqliteTablesPersister(TablesPersister):
     async def close(self) -> None:
         """Close the database."""
         await self._db.close()
-
-
-def _kinds(store: Store) -> dict[str, dict[str, str]]:
-    """Types of cells by the Store's schema; those of the values under ``""``."""
-    kinds = {
-        table_id: {cell_id: str(cell.schema.get("type")) for cell_id, cell in rule.cells.items()}
-        for table_id, rule in (store._schema or {}).items()
-    }
-    if store._values_schema:
-        kinds[""] = {
-            value_id: str(rule.schema.get("type")) for value_id, rule in store._values_schema.items()
-        }
-    return kinds

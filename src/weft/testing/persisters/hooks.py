@@ -59,7 +59,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
 
 def at_rest(persister: Persister) -> bool:
     """Whether everything is saved and nothing is on its way."""
-    return persister._worker is None and not persister._side.dirty and persister.get_status() == 0
+    return persister._worker is None and not persister._journal.dirty and persister.get_status() == 0
 
 
 class Gate:

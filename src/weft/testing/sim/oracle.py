@@ -12,6 +12,7 @@ from weft.documents.yjs.document import create_doc
 from weft.documents.yjs.log import is_covered
 from weft.mirrors.yjs.mirror import YjsMirror
 from weft.store import Store
+from weft.store.replica import Replica
 from weft.testing.sim import document_reader as reading
 from weft.testing.sim.result import Violation
 from weft.testing.sim.workload import DERIVED, SOURCE, TablesWorkload, derive, read_stamp
@@ -40,8 +41,9 @@ class StandardOracle:
         """Store and document of the peer agree, and the mirror has nothing to report."""
         store = peer.store
         tables, values = reading.project(peer.document.doc, net.plan.layout)
-        if store._tables != tables or store._values != values:
-            difference = reading.difference((store._tables, store._values), (tables, values))
+        held = Replica(store)
+        if held.tables != tables or held.values != values:
+            difference = reading.difference((held.tables, held.values), (tables, values))
             raise Violation("store != document", f"at {peer.name}\n{difference}")
         if peer.errors:
             raise Violation("mirror error", f"at {peer.name}: {peer.errors[0]!r}")

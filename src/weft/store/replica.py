@@ -1,0 +1,228 @@
+"""The one seam for whatever keeps a Store equal with another place: read, hear changes, apply received ones.
+
+Mirrors and persisters, and the oracles of tests, see a Store through a :class:`Replica`. Nothing of it lies
+on the way of a write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from weft.values import UNDEFINED, is_same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from weft.changes import StoredTables, StoredValues
+    from weft.store._core.store import Store
+    from weft.store._parts.log import Touched, TouchedValues
+    from weft.store._parts.signatures import Refused
+
+__all__ = ["Paths", "RawTables", "RawValues", "Replica"]
+
+# What another place holds at a path, before the Store has judged it.
+RawTables = dict[str, dict[str, dict[str, object]]]
+RawValues = dict[str, object]
+
+
+class _Received(NamedTuple):
+    """What is being applied, and between which entries of the transaction's log."""
+
+    tables: RawTables
+    values: RawValues
+    refused: set[tuple[str, ...]]
+    entries: tuple[int, int]
+
+
+class Replica:
+    """A Store, seen by what keeps it equal with another place.
+
+    Args:
+        store: The Store.
+
+    Attributes:
+        store: The Store.
+        tables: Its tables, cells in their stored form: the Store's own dictionaries, which are never
+            replaced. To be read only.
+        values: Its values, likewise.
+        origin: The origin of the transactions that :meth:`receive` makes, a token to be compared by identity.
+    """
+
+    __slots__ = ("_received", "origin", "store", "tables", "values")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tables: StoredTables = store._tables
+        self.values: StoredValues = store._values
+        self.origin = object()
+        self._received: _Received | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a transaction is open or its listeners are being called."""
+        return self.store._depth != 0
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether schemas or middleware may change, or stop, what is written."""
+        store = self.store
+        return store._schema is not None or store._values_schema is not None or store._middleware is not None
+
+    def kinds(self) -> dict[str, dict[str, str]]:
+        """Give the types that the schemas name: of cells by table and cell id, of values under ``""``."""
+        kinds = {
+            table_id: {cell_id: str(cell.schema.get("type")) for cell_id, cell in rule.cells.items()}
+            for table_id, rule in (self.store._schema or {}).items()
+        }
+        values = self.store._values_schema
+        if values:
+            kinds[""] = {value_id: str(rule.schema.get("type")) for value_id, rule in values.items()}
+        return kinds
+
+    # -- what the Store did ------------------------------------------------------------------------------
+
+    def on_finish(self, hook: Callable[[], None]) -> Callable[[], None]:
+        """Call ``hook()`` when a transaction that changed something is committed, while its log stands.
+
+        Returns:
+            A function that ends this.
+        """
+        listener_id = self.store.add_did_finish_transaction_listener(lambda _store: hook())
+
+        def end() -> None:
+            self.store.del_listener(listener_id)
+
+        return end
+
+    def on_transaction_end(self, hook: Callable[[], object]) -> Callable[[], None]:
+        """Call ``hook()`` when an outermost transaction is over, committed or rolled back.
+
+        It may write; it must not raise.
+
+        Returns:
+            A function that ends this.
+        """
+        return self.store._on_transaction_end(hook)
+
+    def changes(self) -> tuple[Touched, TouchedValues]:
+        """Get the net changes of the finishing transaction but what :meth:`receive` wrote, cell by cell.
+
+        Every removed cell is listed as ``UNDEFINED``, also those of removed rows and tables. A cell that was
+        received and written again is listed with its final form, whatever it was before.
+        """
+        received = self._received
+        return self.store._stored_changes(() if received is None else (received.entries,))
+
+    def edits(self) -> tuple[Touched, TouchedValues]:
+        """Get the net changes of the finishing transaction that are not as received.
+
+        Unlike :meth:`changes` this tells of what defaults and middleware made of what was received.
+        """
+        received = self._received
+        if received is None or not self.has_rules:
+            return self.changes()
+        tables, values = self.store._stored_changes()
+        own: Touched = {}
+        for table_id, rows in tables.items():
+            for row_id, cells in rows.items():
+                given = received.tables.get(table_id, {}).get(row_id, {})
+                for cell_id, cell in cells.items():
+                    if (
+                        not is_same(given.get(cell_id, UNDEFINED), cell)
+                        and (table_id, row_id, cell_id) not in received.refused
+                    ):
+                        own.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
+        return own, {
+            value_id: value
+            for value_id, value in values.items()
+            if not is_same(received.values.get(value_id, UNDEFINED), value)
+            and (value_id,) not in received.refused
+        }
+
+    def removed(self) -> tuple[set[str], set[tuple[str, str]]]:
+        """Get the tables, and the (table, row) pairs, deleted as containers and absent now.
+
+        Deleted as containers: by ``del_table``, ``del_row`` or a ``set_…`` that left them out, and not by
+        deleting their last cell. The rows of a deleted table are among the pairs.
+        """
+        return self.store._removed()
+
+    # -- what comes from elsewhere -----------------------------------------------------------------------
+
+    def receive(
+        self, tables: RawTables, values: RawValues, report: Callable[[Exception], object]
+    ) -> list[Refused]:
+        """Apply what another place holds at these paths, in a transaction of its own.
+
+        Never raises for bad data: what is refused is left out, and so is the cell that stood in its place, as
+        the place has another there now. What listeners raise is reported and stops nothing.
+
+        Args:
+            tables: Cells; ``UNDEFINED`` where the place holds nothing.
+            values: Values, likewise.
+            report: Takes what listeners raise.
+
+        Returns:
+            What was refused: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``.
+        """
+        store, before = self.store, self._received
+        try:
+            with store._received_transaction(self.origin, report):
+                start = store._log_length()
+                refused = store._apply_stored(tables, values)
+                self._received = _Received(
+                    tables, values, {item[:-1] for item in refused}, (start, store._log_length())
+                )
+        finally:
+            self._received = before  # another one's, where a hook of its end received more
+        return refused
+
+
+@dataclass(slots=True)
+class Paths:
+    """A set of places in a Store, at which another place lags behind it.
+
+    Places and not what stands there, so that any number of edits of one cell are one write of its last value.
+
+    Attributes:
+        everything: The whole Store, whatever the other place has; it deletes nothing.
+        tables: Table id to row id to the cell ids written or deleted, as keys in this order.
+        values: Value ids likewise.
+        removed_tables: Deleted as tables, with whatever the other place has in them; one that the Store has
+            again by then is not.
+        removed_rows: Deleted as rows, likewise.
+    """
+
+    everything: bool = False
+    tables: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
+    values: dict[str, None] = field(default_factory=dict)
+    removed_tables: set[str] = field(default_factory=set)
+    removed_rows: set[tuple[str, str]] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.tables or self.values or self.removed_tables or self.removed_rows)
+
+    def add(
+        self,
+        tables: Mapping[str, Mapping[str, Iterable[str]]],
+        values: Iterable[str] = (),
+        removed_tables: Iterable[str] = (),
+        removed_rows: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Add the places of cells and values, and what was removed as a container with cells among these."""
+        for table_id, rows in tables.items():
+            added = self.tables.setdefault(table_id, {})
+            for row_id, cell_ids in rows.items():
+                added.setdefault(row_id, {}).update(dict.fromkeys(cell_ids))
+        self.values.update(dict.fromkeys(values))
+        # What was made and removed again in one transaction is no change, and deletes nothing elsewhere.
+        self.removed_tables.update(table_id for table_id in removed_tables if table_id in tables)
+        self.removed_rows.update(
+            (table_id, row_id) for table_id, row_id in removed_rows if row_id in tables.get(table_id, ())
+        )
+
+    def update(self, other: Paths) -> None:
+        """Add all of another."""
+        self.everything = self.everything or other.everything
+        self.add(other.tables, other.values, other.removed_tables, other.removed_rows)
