@@ -258,8 +258,8 @@ async def test_a_killed_backend_is_got_over(database: PostgresDriver, dsn: str) 
 
 @pytest.fixture
 def short_pings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("_postgrestransactions", "_asyncpgdriver", "_psycopgdriver"):
-        monkeypatch.setattr(f"weft.persisters.{module}.PING_SECONDS", 0.2)
+    for module in ("transactions", "asyncpg", "psycopg"):
+        monkeypatch.setattr(f"weft.persisters.postgres.{module}.PING_SECONDS", 0.2)
 
 
 @contextmanager
