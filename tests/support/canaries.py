@@ -209,7 +209,9 @@ class Forgetful(YjsMirror):
 def with_mirror(mirror: type[YjsMirror]) -> type[SimPeer]:
     class Peer(SimPeer):
         def make_mirror(self) -> YjsMirror:
-            return mirror(self.store, self.document, layout=self.net.plan.layout, on_error=self.errors.append)
+            return mirror(
+                self.store, self.document, layout=self.world.plan.layout, on_error=self.errors.append
+            )
 
     return Peer
 
@@ -271,7 +273,7 @@ class NeverLetsGo(SimPeer):
     """Sees those who have left for ever."""
 
     def make_awareness(self) -> Awareness:
-        return Immortal(self._doc.client_id, limits=self.net.limits)
+        return Immortal(self._doc.client_id, limits=self.world.limits)
 
 
 class Stubborn(SimPeer):
@@ -291,7 +293,7 @@ class Fatal(SimPeer):
     """Takes the process along in one world, as a fault in native code does."""
 
     def start(self) -> None:
-        if self.net.plan.seed == 57:
+        if self.world.plan.seed == 57:
             os._exit(9)
         super().start()
 

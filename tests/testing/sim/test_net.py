@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from weft.testing import FaultRates, SimFailure, SimNet
 from weft.testing.sim.__main__ import read_options
 from weft.testing.sim.result import SimStats
 from weft.testing.sim.runner import run_seeds
+
+if TYPE_CHECKING:
+    from weft.testing.sim import Network
 
 SEEDS = 500
 CHUNK = 25
@@ -114,10 +118,10 @@ def test_the_calm_world_has_no_fault_in_it() -> None:
 
 def test_a_failure_says_how_to_see_it_again() -> None:
     class Wrong:
-        def step(self, net: SimNet, peer: object) -> None:
+        def step(self, net: Network, peer: object) -> None:
             raise AssertionError("this is what is wrong")
 
-        def end(self, net: SimNet) -> None: ...
+        def end(self, net: Network) -> None: ...
 
     with pytest.raises(SimFailure) as caught:
         SimNet(7, topology="star", ordered=True, oracles=[Wrong()]).run()

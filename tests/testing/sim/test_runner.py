@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from support.canaries import Fatal
 from weft.testing import SimFailure, SimNet
 from weft.testing.sim.runner import outcomes, shrunk
+
+if TYPE_CHECKING:
+    from weft.testing.sim import Network
 
 
 def test_a_seed_that_takes_its_process_along_is_found_and_the_others_run() -> None:
@@ -15,10 +20,10 @@ def test_a_seed_that_takes_its_process_along_is_found_and_the_others_run() -> No
 
 
 class ThirdEditIsOneTooMany:
-    def step(self, net: SimNet, peer: object) -> None:
+    def step(self, net: Network, peer: object) -> None:
         assert net.stats.edits < 3, "three edits"
 
-    def end(self, net: SimNet) -> None: ...
+    def end(self, net: Network) -> None: ...
 
 
 def test_a_failing_schedule_becomes_as_small_as_its_failure() -> None:

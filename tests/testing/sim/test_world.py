@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from pycrdt import Map
 
@@ -12,6 +14,9 @@ from weft.testing.sim.links import SimConnection, SimLink, describe
 from weft.testing.sim.plan import draw_plan
 from weft.testing.sim.scheduler import Scheduler
 from weft.testing.sim.server import SimDisk
+
+if TYPE_CHECKING:
+    from weft.testing.sim import Network
 
 
 def test_calls_are_made_in_the_order_of_their_moments_and_then_of_their_asking() -> None:
@@ -97,7 +102,7 @@ def test_an_unordered_link_does_not_lose_the_handshake() -> None:
 def test_a_clog_holds_one_direction_and_loses_nothing(ordered: bool) -> None:
     net = Recording(ordered=ordered, rates=FaultRates())
     one, other = net.peers
-    net.weather.clog(one, other, 3.0)
+    net.faults.clog(one.name, other.name, 3.0)
     net.send("held", "held too")
     net.connection.send(other, b"free")
     net.pass_time(2.9)
@@ -192,10 +197,10 @@ def test_wrong_options_are_refused() -> None:
 
 def test_an_exception_of_the_code_under_test_is_a_failure_that_says_where() -> None:
     class Breaks:
-        def step(self, net: SimNet, peer: object) -> None:
+        def step(self, net: Network, peer: object) -> None:
             raise KeyError("deep down")
 
-        def end(self, net: SimNet) -> None: ...
+        def end(self, net: Network) -> None: ...
 
     with pytest.raises(SimFailure) as caught:
         SimNet(1, oracles=[Breaks()]).run()

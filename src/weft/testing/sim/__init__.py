@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from weft.testing.sim.net import SimNet
+from weft.testing.sim.network import Network
 from weft.testing.sim.oracle import Oracle, StandardOracle
 from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.plan import Action, FaultRates, SimPlan
 from weft.testing.sim.result import SimFailure, SimResult, SimStats, Violation
 from weft.testing.sim.server import SimServer
 from weft.testing.sim.workload import Edit, TablesWorkload, Workload
+from weft.testing.sim.world import World
 
 __all__ = [
     "Action",
     "Edit",
     "FaultRates",
+    "Network",
     "Oracle",
     "SimFailure",
     "SimNet",
@@ -26,4 +29,5 @@ __all__ = [
     "TablesWorkload",
     "Violation",
     "Workload",
+    "World",
 ]

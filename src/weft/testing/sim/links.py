@@ -9,17 +9,16 @@ goes on. It loses updates and awareness; the handshake arrives, as the protocol 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from weft.testing.sim.scheduler import dice
 
 if TYPE_CHECKING:
-    from weft.testing.sim.net import SimNet
-    from weft.testing.sim.node import SimNode
+    from weft.testing.sim.world import World
 
-__all__ = ["SMALL_TALK", "SimConnection", "SimLink", "describe"]
+__all__ = ["AWARENESS_KINDS", "Endpoint", "SimConnection", "SimLink", "describe"]
 
-SMALL_TALK = frozenset({"awareness", "keep-alive", "query-awareness"})  # messages that concern no document
+AWARENESS_KINDS = frozenset({"awareness", "keep-alive", "query-awareness"})  # these concern no document
 
 _BACKOFF = (0.05, 2.0)  # seconds until a client dials again
 _NOTICED = 0.05  # seconds until both ends know of an ordinary break
@@ -37,11 +36,29 @@ def describe(data: bytes) -> str:
     return {1: "awareness", 2: "auth", 3: "query-awareness"}.get(data[0] if data else -1, "unknown")
 
 
+class Endpoint(Protocol):
+    """A node, as its links see it."""
+
+    name: str
+    alive: bool
+
+    def connected(self, connection: SimConnection) -> None:
+        """Greet the other end."""
+
+    def deliver(self, connection: SimConnection, data: bytes) -> None:
+        """Take in one message."""
+
+    def disconnected(self, connection: SimConnection) -> None:
+        """Learn that a connection is over."""
+
+
 class SimLink:
     """A pair of nodes of which the first dials the second, whenever they are not connected."""
 
-    def __init__(self, net: SimNet, dialer: SimNode, acceptor: SimNode, seed: int, *, ordered: bool) -> None:
-        self.net = net
+    def __init__(
+        self, world: World, dialer: Endpoint, acceptor: Endpoint, seed: int, *, ordered: bool
+    ) -> None:
+        self.world = world
         self.dialer = dialer
         self.acceptor = acceptor
         self.ordered = ordered
@@ -56,21 +73,20 @@ class SimLink:
         """Have the dialer try in a moment."""
         if not self._dialing and self.connection is None:
             self._dialing = True
-            self.net.clock.after(self.random.uniform(*_BACKOFF) if delay is None else delay, self._dial)
+            self.world.clock.after(self.random.uniform(*_BACKOFF) if delay is None else delay, self._dial)
 
     def _dial(self) -> None:
         self._dialing = False
         if self.connection is not None or not self.dialer.alive:
             return
-        held = self.net.weather.held
-        if not self.acceptor.alive or any(
-            held(*ends) for ends in ((self.dialer, self.acceptor), (self.acceptor, self.dialer))
-        ):
+        is_held = self.world.faults.is_held
+        here, there = self.dialer.name, self.acceptor.name
+        if not self.acceptor.alive or is_held(here, there) or is_held(there, here):
             self.dial_soon()
             return
-        self.net.note("connect", self.name)
-        self.net.stats.reconnects += self._was_connected
-        self.net.stats.connections += 1
+        self.world.note("connect", self.name)
+        self.world.stats.reconnects += self._was_connected
+        self.world.stats.connections += 1
         self._was_connected = True
         connection = self.connection = SimConnection(self)
         self.live.append(connection)
@@ -83,10 +99,10 @@ class SimLink:
         """Whether the two are connected, both know it, and no earlier connection is still believed in."""
         return self.live == [self.connection] and self.connection is not None and self.connection.is_whole
 
-    def pump(self) -> None:
-        """Deliver what was held back, after the weather has cleared."""
+    def deliver_due(self) -> None:
+        """Deliver what was held back by a fault that is over."""
         for connection in tuple(self.live):
-            connection.pump()
+            connection.deliver_due()
 
 
 class SimConnection:
@@ -94,10 +110,10 @@ class SimConnection:
 
     def __init__(self, link: SimLink) -> None:
         self.link = link
-        self.net = link.net
+        self.world = link.world
         self.broken = False
         self.open = {link.dialer: True, link.acceptor: True}
-        self._under_way: dict[SimNode, deque[tuple[float, bytes]]] = {
+        self._under_way: dict[Endpoint, deque[tuple[float, bytes]]] = {
             link.dialer: deque(),
             link.acceptor: deque(),
         }
@@ -108,80 +124,84 @@ class SimConnection:
         """Whether both ends are there."""
         return not self.broken and all(self.open.values())
 
-    def other(self, node: SimNode) -> SimNode:
+    def other(self, node: Endpoint) -> Endpoint:
         """The node at the other end."""
         return self.link.acceptor if node is self.link.dialer else self.link.dialer
 
-    def send(self, sender: SimNode, data: bytes) -> None:
+    def send(self, sender: Endpoint, data: bytes) -> None:
         """Put a message on its way."""
-        net, rng = self.net, self.link.random
-        net.stats.sent += 1
-        net.sent(self, sender, data)
+        world, rng = self.world, self.link.random
+        target, kind = self.other(sender), describe(data)
+        world.stats.sent += 1
+        world.note("sent", f"{kind} {sender.name} {self.link.name}")
+        world.sent(kind, sender.name, target.name)
         if self.broken or not self.open[sender]:
-            net.stats.lost += 1
+            world.stats.lost += 1
             return
-        target = self.other(sender)
-        rates = net.weather.rates
+        rates = world.faults.rates
         delay = rng.uniform(0, rates.delay) if rates.delay else 0.0
         if self.link.ordered:
             if rates.drop and rng.random() < rates.drop:
-                net.fault("drop", self.link.name)
-                net.stats.lost += 1
+                world.record_fault("drop", self.link.name)
+                world.stats.lost += 1
                 self.sever()
                 return
-            when = max(self._latest[target], net.clock.now + delay)
+            when = max(self._latest[target], world.clock.now + delay)
             self._latest[target] = when
             self._under_way[target].append((when, data))
-            net.busy(when)
-            net.clock.at(when, self.pump)
+            world.busy(when)
+            world.clock.at(when, self.deliver_due)
             return
-        if describe(data) not in _HANDSHAKE and (
-            (rates.drop and rng.random() < rates.drop) or net.weather.cut(sender, target)
+        if kind not in _HANDSHAKE and (
+            (rates.drop and rng.random() < rates.drop) or world.faults.is_cut(sender.name, target.name)
         ):
-            net.fault("drop", self.link.name)
-            net.stats.lost += 1
+            world.record_fault("drop", self.link.name)
+            world.stats.lost += 1
             return
         if rates.reorder and rng.random() < rates.reorder:
-            net.fault("reorder", self.link.name)
+            world.record_fault("reorder", self.link.name)
             delay += rng.uniform(0, 2 * rates.delay + 0.05)
-        net.clock.after(delay, self._deliver, target, data)
-        net.busy(net.clock.now + delay)
+        world.clock.after(delay, self._deliver, target, data)
+        world.busy(world.clock.now + delay)
         if rates.duplicate and rng.random() < rates.duplicate:
-            net.fault("duplicate", self.link.name)
+            world.record_fault("duplicate", self.link.name)
             delay += rng.uniform(0, rates.delay + 0.05)
-            net.clock.after(delay, self._deliver, target, data)
-            net.busy(net.clock.now + delay)
+            world.clock.after(delay, self._deliver, target, data)
+            world.busy(world.clock.now + delay)
 
-    def pump(self) -> None:
+    def deliver_due(self) -> None:
         """Deliver what has arrived and is not held back."""
-        now = self.net.clock.now
+        now = self.world.clock.now
         for target in (self.link.dialer, self.link.acceptor):
             queue = self._under_way[target]
-            while queue and queue[0][0] <= now and not self.net.weather.held(self.other(target), target):
+            while queue and queue[0][0] <= now and not self._is_held(target):
                 _, data = queue.popleft()
                 if not self.link.ordered:
                     self._deliver(target, data)
                 elif self.open[target] and not self.broken:
                     target.deliver(self, data)
 
-    def _deliver(self, target: SimNode, data: bytes) -> None:
+    def _deliver(self, target: Endpoint, data: bytes) -> None:
         if not self.open[target] or self.broken:
             return
-        if self.net.weather.held(self.other(target), target):
-            self._under_way[target].append((self.net.clock.now, data))
+        if self._is_held(target):
+            self._under_way[target].append((self.world.clock.now, data))
         else:
             target.deliver(self, data)
+
+    def _is_held(self, target: Endpoint) -> bool:
+        return self.world.faults.is_held(self.other(target).name, target.name)
 
     def sever(self) -> None:
         """End the connection: nothing arrives any more, and each end notices by itself."""
         if self.broken:
             return
         self.broken = True
-        self.net.stats.breaks += 1
+        self.world.stats.breaks += 1
         for node in (self.link.dialer, self.link.acceptor):
             self._notice_later(node)
 
-    def crashed(self, node: SimNode) -> None:
+    def crashed(self, node: Endpoint) -> None:
         """Tell the connection that one of its nodes is no more; what it sent before may still arrive."""
         self.open[node] = False
         if self.link.connection is self and node is self.link.dialer:
@@ -190,34 +210,34 @@ class SimConnection:
         if self.broken or not self.open[other]:
             self._forget_if_over()
             return
-        self.net.clock.at(
-            max(self.net.clock.now, self._latest[other] if self.link.ordered else 0.0),
+        self.world.clock.at(
+            max(self.world.clock.now, self._latest[other] if self.link.ordered else 0.0),
             self._notice_later,
             other,
         )
 
-    def _notice_later(self, node: SimNode) -> None:
-        rng, rates = self.link.random, self.net.weather.rates
+    def _notice_later(self, node: Endpoint) -> None:
+        rng, rates = self.link.random, self.world.faults.rates
         if rates.half_open and rng.random() < rates.half_open:
-            self.net.fault("half-open", self.link.name)
+            self.world.record_fault("half-open", self.link.name)
             delay = rng.uniform(0, _UNNOTICED)
         else:
             delay = rng.uniform(0, _NOTICED)
-        self.net.clock.after(delay, self._notice, node)
+        self.world.clock.after(delay, self._notice, node)
 
-    def _notice(self, node: SimNode) -> None:
+    def _notice(self, node: Endpoint) -> None:
         if self.open[node]:
-            if self.net.weather.is_frozen(node):
-                self.net.clock.after(0.5, self._notice, node)
+            if self.world.faults.is_frozen(node.name):
+                self.world.clock.after(0.5, self._notice, node)
                 return
             self.close(node)
 
-    def close(self, node: SimNode) -> None:
+    def close(self, node: Endpoint) -> None:
         """Have one end know that the connection is over, or end it."""
         if not self.open[node]:
             return
         self.open[node] = False
-        self.net.note("closed", f"{self.link.name} at {node.name}")
+        self.world.note("closed", f"{self.link.name} at {node.name}")
         node.disconnected(self)
         if self.link.connection is self and node is self.link.dialer:
             self.link.connection = None

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.testing.sim.actions import act
 from weft.testing.sim.ledger import Ledger
-from weft.testing.sim.links import SMALL_TALK, SimLink, describe
-from weft.testing.sim.network_faults import Weather
+from weft.testing.sim.links import AWARENESS_KINDS, SimLink
+from weft.testing.sim.network_faults import NetworkFaults
 from weft.testing.sim.oracle import Oracle, StandardOracle
 from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.plan import FaultRates, Layout, Topology, draw_plan
@@ -39,7 +39,6 @@ from weft.testing.sim.workload import TablesWorkload, Workload
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from weft.testing.sim.links import SimConnection
     from weft.testing.sim.node import SimNode
 
 __all__ = ["SimNet"]
@@ -72,7 +71,7 @@ class SimNet:
     Attributes:
         plan: What was drawn.
         clock: Virtual time.
-        weather: Faults in force.
+        faults: Faults in force.
         peers: Peers, dead ones too.
         servers: Servers likewise.
         links: Who dials whom.
@@ -115,7 +114,7 @@ class SimNet:
         self._options += "" if keep is None else f" --keep {','.join(map(str, sorted(keep)))}"
         self.limits = limits
         self.clock = Scheduler()
-        self.weather = Weather(self, plan.rates)
+        self.faults = NetworkFaults(self.clock, plan.rates, self._deliver_held)
         self.ledger = Ledger()
         self.stats = SimStats()
         self.trace: list[tuple[float, str, str]] = []
@@ -136,9 +135,6 @@ class SimNet:
             SimLink(self, dialer, acceptor, rng.getrandbits(64), ordered=plan.ordered)
             for dialer, acceptor in self._pairs()
         ]
-        for peer in self.peers:
-            # A datagram may overtake what was sent before it, so there an answer proves nothing.
-            peer.acknowledges = plan.ordered and count > 0
 
     def _pairs(self) -> list[tuple[SimNode, SimNode]]:
         if self.plan.topology == "star":
@@ -182,7 +178,7 @@ class SimNet:
     def _run(self) -> None:
         for node in self.nodes:
             node.start()
-            self.touched(node)
+            node.after_step()
         for link in self.links:
             link.dial_soon()
         for action in self.plan.actions:
@@ -206,14 +202,14 @@ class SimNet:
     def _heal(self) -> None:
         self.note("heal", "")
         self.healed = True
-        self.weather.heal()
+        self.faults.heal()
         for server in self.servers:
             if not server.alive:
                 server.start()
         for peer in self.peers:
             if not peer.alive:
                 peer.restart(empty=False)
-            self.touched(peer)
+            peer.after_step()
         for link in self.links:
             link.dial_soon()
         self.busy(self.clock.now)
@@ -222,7 +218,7 @@ class SimNet:
         """Have every peer write once more, which shows to the others what of its writes they have missed."""
         for peer in self.peers:
             peer.speak()
-            self.touched(peer)
+            peer.after_step()
         self._settle()
         self._standard.gaps_closed(self)
         # A lost deletion leaves no gap: only a handshake brings it, as it sends everything deleted.
@@ -267,43 +263,33 @@ class SimNet:
         """Enter something into the trace."""
         self.trace.append((self.clock.now, kind, detail))
 
-    def fault(self, kind: str, detail: str) -> None:
-        """Count a fault."""
+    def record_fault(self, kind: str, detail: str) -> None:
+        """Count a fault, and enter it into the trace."""
         self.stats.faults[kind] += 1
-        self.trace.append((self.clock.now, kind, detail))
+        self.note(kind, detail)
 
     def busy(self, until: float) -> None:
         """Note that something is under way until a moment."""
         self._busy_until = max(self._busy_until, until)
 
-    def sent(self, connection: SimConnection, sender: SimNode, data: bytes) -> None:
+    def sent(self, kind: str, sender: str, receiver: str) -> None:
         """Look at a message that leaves."""
-        kind = describe(data)
-        self.note("sent", f"{kind} {sender.name} {connection.link.name}")
-        if kind not in SMALL_TALK:
+        if kind not in AWARENESS_KINDS:
             self.busy(self.clock.now)
             if self._quiet:
-                raise Violation("P7 quiet", f"{sender.name} sends {kind} to {connection.other(sender).name}")
+                raise Violation("P7 quiet", f"{sender} sends {kind} to {receiver}")
         elif self._quiet:
             self._heard_in_quiet[kind] += 1
 
-    def delivered(self, connection: SimConnection, node: SimNode, kind: str) -> None:
-        """Look at a message that has arrived."""
-        self.stats.delivered += 1
-        self.note("delivered", f"{kind} {node.name} {connection.link.name}")
+    def prepare(self, index: int) -> None:
+        """Have the workload prepare a peer's new Store."""
+        self.workload.prepare(self.peers[index])
 
-    def touched(self, node: SimNode) -> None:
-        """Look at a node in which something has happened."""
-        if not node.alive:
-            return
-        if isinstance(node, SimPeer):
-            for oracle in self._oracles:
-                oracle.step(self, node)
-        self.woke(node)
+    def check(self, index: int) -> None:
+        """Have the oracles look at a peer in which something has happened."""
+        for oracle in self._oracles:
+            oracle.step(self, self.peers[index])
 
-    def woke(self, node: SimNode) -> None:
-        """Have time pass for a node when its sessions are due."""
-        due = node.next_due()
-        if due is not None:
-            # In a microsecond at the earliest: clocks are floats, and a rounding may miss a moment.
-            node.wake_in(max(1e-6, due - node.now))
+    def _deliver_held(self) -> None:
+        for link in self.links:
+            link.deliver_due()

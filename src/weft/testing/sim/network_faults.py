@@ -2,73 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from weft.testing.sim.plan import FaultRates
 
 if TYPE_CHECKING:
-    from weft.testing.sim.net import SimNet
-    from weft.testing.sim.node import SimNode
+    from collections.abc import Callable
 
-__all__ = ["Weather"]
+    from weft.testing.sim.scheduler import Scheduler
+
+__all__ = ["NetworkFaults"]
+
+K = TypeVar("K")
 
 
-class Weather:
-    """What holds messages back at the moment."""
+class NetworkFaults:
+    """What holds messages back at the moment, and how often messages are lost, late or repeated.
 
-    def __init__(self, net: SimNet, rates: FaultRates) -> None:
+    Nodes are told by their names.
+
+    Args:
+        clock: Virtual time.
+        rates: Until everything is healed.
+        passed: Called when a fault is over, to deliver what it has held back.
+    """
+
+    def __init__(self, clock: Scheduler, rates: FaultRates, passed: Callable[[], None]) -> None:
         self.rates = rates
-        self._net = net
-        self._clogged: dict[tuple[SimNode, SimNode], float] = {}
-        self._cut: dict[tuple[SimNode, SimNode], float] = {}
-        self._frozen: dict[SimNode, float] = {}
+        self._clock = clock
+        self._passed = passed
+        self._clogged: dict[tuple[str, str], float] = {}
+        self._cut: dict[tuple[str, str], float] = {}
+        self._frozen: dict[str, float] = {}
 
-    def held(self, source: SimNode, target: SimNode) -> bool:
+    def is_held(self, source: str, target: str) -> bool:
         """Whether messages in this direction wait."""
-        now = self._net.clock.now
         return (
-            self._clogged.get((source, target), 0.0) > now
-            or self._cut.get((source, target), 0.0) > now
-            or self._frozen.get(target, 0.0) > now
+            self._clogged.get((source, target), 0.0) > self._clock.now
+            or self.is_cut(source, target)
+            or self.is_frozen(target)
         )
 
-    def cut(self, source: SimNode, target: SimNode) -> bool:
+    def is_cut(self, source: str, target: str) -> bool:
         """Whether nothing goes through in this direction."""
-        return self._cut.get((source, target), 0.0) > self._net.clock.now
+        return self._cut.get((source, target), 0.0) > self._clock.now
 
-    def is_frozen(self, node: SimNode) -> bool:
+    def is_frozen(self, node: str) -> bool:
         """Whether a node stands still."""
-        return self._frozen.get(node, 0.0) > self._net.clock.now
+        return self._frozen.get(node, 0.0) > self._clock.now
 
-    def clog(self, source: SimNode, target: SimNode, seconds: float) -> None:
+    def clog(self, source: str, target: str, seconds: float) -> None:
         """Hold back one direction."""
-        self._until(self._clogged, (source, target), seconds)
+        self._extend(self._clogged, (source, target), seconds)
 
-    def partition(self, pairs: list[tuple[SimNode, SimNode]], seconds: float) -> None:
+    def partition(self, pairs: list[tuple[str, str]], seconds: float) -> None:
         """Cut several directions."""
         for pair in pairs:
-            self._until(self._cut, pair, seconds)
+            self._extend(self._cut, pair, seconds)
 
-    def freeze(self, node: SimNode, seconds: float) -> None:
+    def freeze(self, node: str, seconds: float) -> None:
         """Have a node stand still. Its clock goes on."""
-        now = self._net.clock.now
-        self._frozen[node] = max(self._frozen.get(node, 0.0), now + seconds)
-        self._net.clock.after(seconds, self._clear)
+        self._extend(self._frozen, node, seconds)
 
     def heal(self) -> None:
-        """Good weather from now on: no faults, and everything held back arrives."""
+        """No faults from now on, and everything held back arrives."""
         self.rates = FaultRates(delay=min(self.rates.delay, 0.05))
         self._clogged.clear()
         self._cut.clear()
         self._frozen.clear()
-        self._clear()
+        self._passed()
 
-    def _until(
-        self, held: dict[tuple[SimNode, SimNode], float], pair: tuple[SimNode, SimNode], seconds: float
-    ) -> None:
-        held[pair] = max(held.get(pair, 0.0), self._net.clock.now + seconds)
-        self._net.clock.after(seconds, self._clear)
-
-    def _clear(self) -> None:
-        for link in self._net.links:
-            link.pump()
+    def _extend(self, faults: dict[K, float], what: K, seconds: float) -> None:
+        faults[what] = max(faults.get(what, 0.0), self._clock.now + seconds)
+        self._clock.after(seconds, self._passed)

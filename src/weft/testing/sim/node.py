@@ -16,7 +16,7 @@ from weft.protocols.ysync.session import (
     Synced,
     YSyncSession,
 )
-from weft.testing.sim.links import SMALL_TALK, describe
+from weft.testing.sim.links import AWARENESS_KINDS, describe
 from weft.testing.sim.result import Violation
 from weft.testing.sim.scheduler import dice
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from weft.protocols.awareness.states import AwarenessChange
     from weft.protocols.ysync.session import Effect
     from weft.testing.sim.links import SimConnection
-    from weft.testing.sim.net import SimNet
+    from weft.testing.sim.world import World
 
 __all__ = ["SimNode"]
 
@@ -52,8 +52,8 @@ class SimNode:
     document: YDocument
     awareness: Awareness
 
-    def __init__(self, net: SimNet, name: str, index: int, seed: int) -> None:
-        self.net = net
+    def __init__(self, world: World, name: str, index: int, seed: int) -> None:
+        self.world = world
         self.name = name
         self.index = index
         self.random = dice(seed)
@@ -69,7 +69,7 @@ class SimNode:
     @property
     def now(self) -> float:
         """The node's own monotonic clock, in seconds."""
-        return self.net.clock.now + self._clock_offset
+        return self.world.clock.now + self._clock_offset
 
     @property
     def life(self) -> tuple[str, int]:
@@ -85,7 +85,7 @@ class SimNode:
         self.awareness = self.make_awareness()
         self._restore()
         self._ends = [self.document.subscribe(self.heard), self.awareness.observe(self._awareness_changed)]
-        self.net.woke(self)
+        self.schedule_wake()
 
     def crash(self) -> None:
         """Be gone from one moment to the next: nothing is sent, nothing is saved."""
@@ -118,12 +118,12 @@ class SimNode:
 
     def make_awareness(self) -> Awareness:
         """Make the node's awareness."""
-        return Awareness(self._doc.client_id, limits=self.net.limits)
+        return Awareness(self._doc.client_id, limits=self.world.limits)
 
     def make_session(self, connection: SimConnection) -> YSyncSession:
         """Make the session of a new connection."""
         del connection
-        return YSyncSession(self.document, role=self.role, awareness=self.awareness, limits=self.net.limits)
+        return YSyncSession(self.document, role=self.role, awareness=self.awareness, limits=self.world.limits)
 
     # -- connections -----------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class SimNode:
         """Greet the other end."""
         session = self.sessions[connection] = self.make_session(connection)
         self.perform(connection, session.connected(self.now))
-        self.net.touched(self)
+        self.after_step()
 
     def deliver(self, connection: SimConnection, data: bytes) -> None:
         """Take in one message."""
@@ -139,19 +139,20 @@ class SimNode:
         if session is None:
             return
         kind = describe(data)
-        self.net.delivered(connection, self, kind)
+        self.world.stats.delivered += 1
+        self.world.note("delivered", f"{kind} {self.name} {connection.link.name}")
         self.perform(connection, session.receive(data, self.now))
-        if kind in SMALL_TALK:
-            self.net.woke(self)
+        if kind in AWARENESS_KINDS:
+            self.schedule_wake()
         else:
-            self.net.touched(self)
+            self.after_step()
 
     def disconnected(self, connection: SimConnection) -> None:
         """Learn that a connection is over."""
         session = self.sessions.pop(connection, None)
         if session is not None:
             self.perform(connection, session.disconnected(self.now))
-            self.net.touched(self)
+            self.after_step()
 
     def perform(self, connection: SimConnection, effects: Sequence[Effect]) -> None:
         """Do what a session asks for."""
@@ -164,7 +165,7 @@ class SimNode:
                 case FlushLost():
                     self.flush_lost(connection, effect.tokens)
                 case Synced():
-                    self.net.note("synced", f"{self.name} {connection.link.name}")
+                    self.world.note("synced", f"{self.name} {connection.link.name}")
                 case AwarenessChanged():
                     pass  # awareness has told _awareness_changed
                 case Denied():
@@ -203,21 +204,33 @@ class SimNode:
 
     # -- time ------------------------------------------------------------------------------------------
 
+    def after_step(self) -> None:
+        """See to what follows where something has happened: sessions may be due at another time."""
+        if self.alive:
+            self.schedule_wake()
+
+    def schedule_wake(self) -> None:
+        """Have time pass for the sessions when they are due."""
+        due = self.next_due()
+        if due is not None:
+            # In a microsecond at the earliest: clocks are floats, and a rounding may miss a moment.
+            self.wake_in(max(1e-6, due - self.now))
+
     def wake_in(self, seconds: float) -> None:
         """Have time pass for the sessions in a moment."""
-        when = self.net.clock.now + seconds
+        when = self.world.clock.now + seconds
         if when < self._wake_at:
             self._wake_at = when
-            self.net.clock.at(when, self._wake, when, self.lives)
+            self.world.clock.at(when, self._wake, when, self.lives)
 
     def _wake(self, when: float, life: int) -> None:
         if not self.alive or life != self.lives or when != self._wake_at:
             return
         self._wake_at = float("inf")
-        if self.net.weather.is_frozen(self):
+        if self.world.faults.is_frozen(self.name):
             self.wake_in(0.5)
             return
         self.awareness.tick(self.now)
         for connection, session in tuple(self.sessions.items()):
             self.perform(connection, session.tick(self.now))
-        self.net.woke(self)
+        self.schedule_wake()

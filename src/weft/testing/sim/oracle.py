@@ -18,7 +18,7 @@ from weft.testing.sim.result import Violation
 from weft.testing.sim.workload import DERIVED, SOURCE, TablesWorkload, derive, read_stamp
 
 if TYPE_CHECKING:
-    from weft.testing.sim.net import SimNet
+    from weft.testing.sim.network import Network
     from weft.testing.sim.peer import SimPeer
 
 __all__ = ["Oracle", "StandardOracle"]
@@ -27,17 +27,17 @@ __all__ = ["Oracle", "StandardOracle"]
 class Oracle(Protocol):
     """What a user adds to :class:`StandardOracle`. It raises :class:`Violation` or ``AssertionError``."""
 
-    def step(self, net: SimNet, peer: SimPeer) -> None:
+    def step(self, net: Network, peer: SimPeer) -> None:
         """Look at a peer in which something has just happened."""
 
-    def end(self, net: SimNet) -> None:
+    def end(self, net: Network) -> None:
         """Look at everything after it has healed and come to rest."""
 
 
 class StandardOracle:
     """Holds for every workload; what concerns derived cells and the ledger, for ``TablesWorkload`` only."""
 
-    def step(self, net: SimNet, peer: SimPeer) -> None:
+    def step(self, net: Network, peer: SimPeer) -> None:
         """Store and document of the peer agree, and the mirror has nothing to report."""
         store = peer.store
         tables, values = reading.project(peer.document.doc, net.plan.layout)
@@ -52,8 +52,15 @@ class StandardOracle:
                 source = row.get(SOURCE)
                 if row.get(DERIVED) != (None if source is None else derive(source)):
                     raise Violation("derived cell", f"at {peer.name}, row {row_id!r}: {row!r}")
+        if peer.echoed and not self._may_echo(net, peer):
+            raise Violation("P7 quiet", f"{peer.name} writes because it has received something")
 
-    def gaps_closed(self, net: SimNet) -> None:
+    def _may_echo(self, net: Network, peer: SimPeer) -> bool:
+        """Whether healing or listeners may write after something was received; nothing else may."""
+        workload = net.workload
+        return net.plan.layout != "flat" or not isinstance(workload, TablesWorkload) or workload.derives(peer)
+
+    def gaps_closed(self, net: Network) -> None:
         """Nobody misses a write before one it has seen; called after all peers have written once more."""
         first, *others = net.nodes
         state = reading.state(first)
@@ -62,7 +69,7 @@ class StandardOracle:
             if theirs != state:
                 raise Violation("gap", f"state vectors: {first.name} {state}, {node.name} {theirs}")
 
-    def end(self, net: SimNet) -> None:
+    def end(self, net: Network) -> None:
         """Everything the project promises."""
         content = net.peers[0].store.get_content()
         self._converged(net, content)
@@ -77,7 +84,7 @@ class StandardOracle:
         self._reloads(net, content, f"a copy of {last.name}'s document", [last.document.doc.get_update()])
         self._present(net)
 
-    def _converged(self, net: SimNet, content: reading.Content) -> None:
+    def _converged(self, net: Network, content: reading.Content) -> None:
         first, *others = net.nodes
         state, deleted = reading.state(first), reading.deleted(first)
         whole = reading.whole(first.document.doc)
@@ -98,7 +105,7 @@ class StandardOracle:
                     "P1 convergence", f"Stores of {net.peers[0].name} and {peer.name} differ\n{difference}"
                 )
 
-    def _nothing_lost(self, net: SimNet, content: reading.Content) -> None:
+    def _nothing_lost(self, net: Network, content: reading.Content) -> None:
         contested = reading.contested(net.nodes[0]) if net.plan.layout == "tinybase" else frozenset()
         for write in net.ledger.must_be_there():
             value = reading.look_up(content, write.path)
@@ -115,7 +122,7 @@ class StandardOracle:
                 "P2 lost write", f"{write.path} = {write.number} of {write.life} {why}; there is {value!r}"
             )
 
-    def _nothing_invented(self, net: SimNet, content: reading.Content) -> None:
+    def _nothing_invented(self, net: Network, content: reading.Content) -> None:
         for path, value in reading.paths(content):
             if path[0] == "f0" and path[-1] == DERIVED:
                 # What it is derived from may be gone, if nobody who derives lives; but somebody wrote it.
@@ -131,13 +138,13 @@ class StandardOracle:
                         f"{path} holds {value!r}, over which {later.life} wrote {later.number}",
                     )
 
-    def _was_written(self, net: SimNet, path: tuple[str, ...], value: object) -> int:
+    def _was_written(self, net: Network, path: tuple[str, ...], value: object) -> int:
         number = read_stamp(value)
         if number is None or not net.ledger.was_written(path, number):
             raise Violation("P3 invention", f"{path} holds {value!r}, which nobody wrote there")
         return number
 
-    def _reloads(self, net: SimNet, content: reading.Content, what: str, updates: list[bytes]) -> None:
+    def _reloads(self, net: Network, content: reading.Content, what: str, updates: list[bytes]) -> None:
         doc = create_doc(client_id=1 << 28)
         for update in updates:
             doc.apply_update(update)
@@ -156,7 +163,7 @@ class StandardOracle:
         if decode_state_vector(doc.get_state()) != state:
             raise Violation("P7 quiet", f"a mirror that started on {what} wrote something")
 
-    def _present(self, net: SimNet) -> None:
+    def _present(self, net: Network) -> None:
         expected = {
             peer.awareness.client_id: state
             for peer in net.peers

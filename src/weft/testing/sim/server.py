@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weft.documents.yjs.document import YDocument
     from weft.protocols.ysync.session import Send
     from weft.testing.sim.links import SimConnection
-    from weft.testing.sim.net import SimNet
+    from weft.testing.sim.world import World
 
 __all__ = ["SimDisk", "SimServer"]
 
@@ -74,8 +74,8 @@ class SimServer(SimNode):
 
     role = "server"
 
-    def __init__(self, net: SimNet, name: str, index: int, seed: int) -> None:
-        super().__init__(net, name, index, seed)
+    def __init__(self, world: World, name: str, index: int, seed: int) -> None:
+        super().__init__(world, name, index, seed)
         self.disk = SimDisk()
         self._outboxes: dict[SimConnection, deque[tuple[bytes, int]]] = {}
         self._syncing = False
@@ -109,10 +109,10 @@ class SimServer(SimNode):
         self.disk.append(update)
         if not self._syncing:
             self._syncing = True
-            slowness = self.net.weather.rates.disk
+            slowness = self.world.faults.rates.disk
             delay = self.random.uniform(0, slowness) if slowness else 0.0
-            self.net.clock.after(delay, self._sync, self.lives)
-            self.net.busy(self.net.clock.now + delay)
+            self.world.clock.after(delay, self._sync, self.lives)
+            self.world.busy(self.world.clock.now + delay)
 
     def relay(self, update: bytes, origin: object | None) -> None:
         """Pass an update on."""
@@ -121,8 +121,8 @@ class SimServer(SimNode):
     def _sync(self, life: int) -> None:
         if not self.alive or life != self.lives:
             return
-        if self.net.weather.is_frozen(self):
-            self.net.clock.after(0.5, self._sync, life)
+        if self.world.faults.is_frozen(self.name):
+            self.world.clock.after(0.5, self._sync, life)
             return
         self._syncing = False
         self.disk.sync()
