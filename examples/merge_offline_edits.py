@@ -7,8 +7,8 @@ No server, no event loop: an update is bytes, and how they travel is the program
 
 from __future__ import annotations
 
-from weft import Store
-from weft.mirrors import YDocument, YjsMirror, create_doc
+from weft import Store, YjsMirror, create_doc
+from weft.documents import YDocument
 
 
 def main() -> None:

@@ -11,9 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from weft import Store
-from weft.mirrors import YjsMirror, create_doc
-from weft.providers import YWebsocketProvider
+from weft import Store, YjsMirror, YWebsocketProvider, create_doc
 from weft.server import MemoryRoomStorage, Server, allow_all
 
 if TYPE_CHECKING:

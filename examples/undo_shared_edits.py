@@ -5,9 +5,8 @@ python examples/undo_shared_edits.py
 
 from __future__ import annotations
 
-from weft import Store
-from weft.mirrors import YDocument, YjsMirror, create_doc
-from weft.store.checkpoints import Checkpoints
+from weft import Checkpoints, Store, YjsMirror, create_doc
+from weft.documents import YDocument
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         server as server,
         testing as testing,
     )
-    from weft.documents import create_doc as create_doc
+    from weft.documents import AutomergeDocument as AutomergeDocument, create_doc as create_doc
     from weft.mirrors import AutomergeMirror as AutomergeMirror, YjsMirror as YjsMirror
     from weft.providers import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
@@ -42,7 +42,7 @@ else:
             "providers": "",
             "server": "",
             "testing": "",
-            "weft.documents": "create_doc",
+            "weft.documents": "AutomergeDocument create_doc",
             "weft.mirrors": "AutomergeMirror YjsMirror",
             "weft.providers": "AutomergeWebsocketProvider YWebsocketProvider",
         },
