@@ -6,7 +6,7 @@ Each is a peer or a server of which one part is wrong in a way that somebody has
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pycrdt import Doc, get_update
@@ -15,6 +15,7 @@ from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.yjs import YjsMirror
 from weft.protocols.awareness import Awareness, AwarenessChange
+from weft.testing.sim.options import SimOptions
 from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.plan import FaultRates
 from weft.testing.sim.server import SimServer
@@ -31,16 +32,19 @@ if TYPE_CHECKING:
 
 __all__ = ["CANARIES", "Canary", "EventServer", "Fatal"]
 
+ANY_WORLD = SimOptions()
+NESTED = SimOptions(layout="tinybase")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canary:
     """A fault, and worlds in which it has to be found.
 
     Attributes:
-        fault: Options of ``SimNet`` that put it in.
+        fault: Options that put it in.
         breaks: Promises that it breaks.
         beside: Promises that it may break as well, without being what it is there to show.
-        world: Options of ``SimNet`` without the fault; nothing may be found with these alone.
+        world: The options without the fault; nothing may be found with these alone.
         seeds: How many seeds may pass, at most, before it is caught.
         first: The first of them.
     """
@@ -48,7 +52,7 @@ class Canary:
     fault: Mapping[str, Any]
     breaks: frozenset[str]
     beside: frozenset[str] = frozenset()
-    world: Mapping[str, Any] = field(default_factory=dict)
+    world: SimOptions = ANY_WORLD
     seeds: int
     first: int = 0
 
@@ -318,7 +322,7 @@ CANARIES = {
         fault={"server_type": EventServer},
         breaks=_breaks("gap", "P1 convergence", "P2 lost write"),
         beside=_breaks("RemoteProtocolError"),
-        world={"topology": "star", "ordered": False},
+        world=SimOptions(topology="star", ordered=False),
         first=237,  # one of the fastest of the twelve that are caught between 0 and 600
         seeds=600,
     ),
@@ -327,7 +331,7 @@ CANARIES = {
         fault={"server_type": EventServer},
         breaks=_breaks("RemoteProtocolError"),
         beside=_breaks("gap", "P1 convergence", "P2 lost write"),
-        world={"topology": "star", "ordered": False, "edits": 120, "rates": GAPS},
+        world=SimOptions(topology="star", ordered=False, edits=120, rates=GAPS),
         seeds=60,
     ),
     "a relay that drops the seventh update": Canary(
@@ -336,7 +340,7 @@ CANARIES = {
     "an acknowledgement before the disk has it": Canary(
         fault={"server_type": AcknowledgesEarly},
         breaks=_breaks("P2 lost write"),
-        world={"ordered": True, "rates": CRASHES},
+        world=SimOptions(ordered=True, rates=CRASHES),
         seeds=300,
     ),
     "a disk that skips an update": Canary(
@@ -347,10 +351,16 @@ CANARIES = {
         fault=_peer(DeafToResidue), breaks=_breaks("store != document"), seeds=50
     ),
     "a mirror that does not heal": Canary(
-        fault=_peer(NeverHeals), breaks=_breaks("P2 lost write"), world={"layout": "tinybase"}, seeds=20
+        fault=_peer(NeverHeals),
+        breaks=_breaks("P2 lost write"),
+        world=NESTED,
+        seeds=20,
     ),
     "a mirror that removes emptied rows": Canary(
-        fault=_peer(RemovesEmptied), breaks=_breaks("P2 lost write"), world={"layout": "tinybase"}, seeds=200
+        fault=_peer(RemovesEmptied),
+        breaks=_breaks("P2 lost write"),
+        world=NESTED,
+        seeds=200,
     ),
     "a mirror that forgets a change": Canary(
         fault=_peer(Forgetful), breaks=_breaks("store != document"), seeds=20
@@ -358,14 +368,14 @@ CANARIES = {
     "sessions blind to gaps": Canary(
         fault={"peer_type": BlindPeer, "server_type": BlindServer},
         breaks=_breaks("gap"),
-        world={"ordered": False},
+        world=SimOptions(ordered=False),
         seeds=100,
     ),
     "a client id used twice": Canary(
         fault=_peer(Cloned),
         breaks=_breaks("P1 convergence", "P2 lost write", "store != document"),
         beside=_breaks("RemoteProtocolError"),
-        world={"ordered": True},
+        world=SimOptions(ordered=True),
         seeds=100,
     ),
     "a peer that sees those who have left": Canary(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weft.testing.persisters.kills import KillSuite as KillSuite
     from weft.testing.persisters.suite import PersisterSuite as PersisterSuite
     from weft.testing.sim.net import SimNet as SimNet
+    from weft.testing.sim.options import SimOptions as SimOptions
     from weft.testing.sim.plan import FaultRates as FaultRates
     from weft.testing.sim.result import SimFailure as SimFailure, SimResult as SimResult
 else:
@@ -29,6 +30,7 @@ else:
             "persisters.kills": "KillSuite",
             "persisters.suite": "PersisterSuite",
             "sim.net": "SimNet",
+            "sim.options": "SimOptions",
             "sim.plan": "FaultRates",
             "sim.result": "SimFailure SimResult",
         },

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 import pytest
 
 from support.canaries import CANARIES
-from weft.testing import SimFailure, SimNet
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from weft.testing import SimFailure, SimNet, SimOptions
 
 
-def _failure(seed: int, options: Mapping[str, Any]) -> SimFailure | None:
+def _failure(seed: int, options: SimOptions) -> SimFailure | None:
     try:
-        SimNet(seed, **options).run()
+        SimNet(seed, options).run()
     except SimFailure as failure:
         return failure
     return None
@@ -25,7 +22,7 @@ def _failure(seed: int, options: Mapping[str, Any]) -> SimFailure | None:
 def test_a_canary_is_caught_and_it_is_the_canary(name: str) -> None:
     canary = CANARIES[name]
     for seed in range(canary.first, canary.first + canary.seeds):
-        failure = _failure(seed, {**canary.world, **canary.fault})
+        failure = _failure(seed, replace(canary.world, **canary.fault))
         assert failure is None or failure.rule in canary.breaks | canary.beside, str(failure)
         if failure is not None and failure.rule in canary.breaks:
             assert _failure(seed, canary.world) is None

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from support.canaries import EventServer
-from weft.testing.sim.__main__ import main, read_options
+from weft.testing import SimOptions
+from weft.testing.sim.__main__ import main
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,8 +43,9 @@ def test_many_seeds_by_command_in_two_processes() -> None:
 def test_a_failure_is_printed_small_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
     # No server acknowledges the loss here; that storage is fed from events is what fails.
     options = ["--topology", "star", "--unordered", "--edits", "40", "--no-shrink"]
+    feeding_events = SimOptions(server_type=EventServer)
     start = 0
-    while main(["--seeds", "25", "--start", str(start), *options], server_type=EventServer) == 0:
+    while main(["--seeds", "25", "--start", str(start), *options], feeding_events) == 0:
         start += 25
         capsys.readouterr()
         assert start < 600
@@ -51,17 +53,8 @@ def test_a_failure_is_printed_small_and_counted(capsys: pytest.CaptureFixture[st
     assert "again: python -m weft.testing.sim --seed" in printed
     assert " failed, " in printed
     again = next(line for line in printed.splitlines() if "again:" in line)
-    assert main(again.partition("weft.testing.sim ")[2].split(), server_type=EventServer) == 1
+    assert main(again.partition("weft.testing.sim ")[2].split(), feeding_events) == 1
     assert "--keep" in capsys.readouterr().out
-
-
-def test_the_options_of_a_command_are_those_of_the_class() -> None:
-    assert read_options(["--ordered", "--keep", "1,5", "--peers", "3"]) == {
-        "ordered": True,
-        "keep": [1, 5],
-        "peers": 3,
-    }
-    assert read_options([]) == {}
 
 
 @pytest.mark.parametrize("wrong", [[], ["--seed", "1", "--seeds", "2"], ["--seed", "1", "--keep", "x"]])

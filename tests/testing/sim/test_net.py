@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from weft.testing import FaultRates, SimFailure, SimNet
-from weft.testing.sim.__main__ import read_options
+from weft.testing import FaultRates, SimFailure, SimNet, SimOptions
+from weft.testing.sim.options import read_options
 from weft.testing.sim.result import SimStats
 from weft.testing.sim.runner import run_seeds
 
@@ -35,7 +35,7 @@ def tally() -> tuple[list[int], SimStats]:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_peers_and_servers_keep_their_promises(first: int, tally: tuple[list[int], SimStats]) -> None:
-    count, stats, failures = run_seeds(range(first, first + CHUNK), {})
+    count, stats, failures = run_seeds(range(first, first + CHUNK), SimOptions())
     assert not failures, "\n\n".join(text for _, _, text in failures)
     assert count == CHUNK
     ran, total = tally
@@ -46,7 +46,7 @@ def test_peers_and_servers_keep_their_promises(first: int, tally: tuple[list[int
 def test_the_run_had_every_fault_in_it(tally: tuple[list[int], SimStats]) -> None:
     ran, total = tally
     if sum(ran) < SEEDS:
-        count, stats, failures = run_seeds(range(60), {})
+        count, stats, failures = run_seeds(range(60), SimOptions())
         assert count == 60
         assert not failures
         total = stats
@@ -64,7 +64,7 @@ def test_the_run_had_every_fault_in_it(tally: tuple[list[int], SimStats]) -> Non
 @pytest.mark.parametrize("words", FAILED_ONCE, ids=" ".join)
 def test_what_has_failed_once_does_not_fail_again(words: list[str]) -> None:
     seed, *options = words
-    SimNet(int(seed), **read_options(options)).run()
+    SimNet(int(seed), read_options(options)).run()
 
 
 def test_plans_are_as_varied_as_the_tier_needs() -> None:
@@ -87,9 +87,9 @@ def test_a_seed_gives_the_same_run_again(seed: int) -> None:
 
 def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets() -> None:
     program = (
-        "from weft.testing import SimNet\n"
+        "from weft.testing import SimNet, SimOptions\n"
         "for seed in range(8): print(SimNet(seed).run().digest)\n"
-        "print(SimNet(5, topology='mesh', ordered=False, layout='tinybase').run().digest)"
+        "print(SimNet(5, SimOptions(topology='mesh', ordered=False, layout='tinybase')).run().digest)"
     )
 
     def digests(hash_seed: str) -> str:
@@ -110,7 +110,7 @@ def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets
 
 
 def test_the_calm_world_has_no_fault_in_it() -> None:
-    result = SimNet(1, rates=FaultRates(), topology="star", peers=3).run()
+    result = SimNet(1, SimOptions(rates=FaultRates(), topology="star", peers=3)).run()
     assert not result.stats.faults
     assert result.stats.crashes == result.stats.reconnects == result.stats.lost == 0
     assert result.stats.connections == 3
@@ -124,7 +124,7 @@ def test_a_failure_says_how_to_see_it_again() -> None:
         def end(self, net: Network) -> None: ...
 
     with pytest.raises(SimFailure) as caught:
-        SimNet(7, topology="star", ordered=True, oracles=[Wrong()]).run()
+        SimNet(7, SimOptions(topology="star", ordered=True, oracles=[Wrong()])).run()
     text = str(caught.value)
     assert "this is what is wrong" in text
     assert "seed 7: star" in text

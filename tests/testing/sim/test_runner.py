@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from support.canaries import Fatal
-from weft.testing import SimFailure, SimNet
+from weft.testing import SimFailure, SimNet, SimOptions
 from weft.testing.sim.runner import outcomes, shrunk
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_a_seed_that_takes_its_process_along_is_found_and_the_others_run() -> None:
-    found = list(outcomes(range(150), {"peer_type": Fatal, "edits": 1, "peers": 2}, 2))
+    found = list(outcomes(range(150), SimOptions(peer_type=Fatal, edits=1, peers=2), 2))
     assert sum(count for count, _, _ in found) == 100
     (dead,) = [failure for _, _, failures in found for failure in failures]
     assert dead == (-1, "crash", "the process that ran seeds 50 to 99 died")
@@ -27,10 +27,10 @@ class ThirdEditIsOneTooMany:
 
 
 def test_a_failing_schedule_becomes_as_small_as_its_failure() -> None:
-    options = {"oracles": [ThirdEditIsOneTooMany()]}
+    options = SimOptions(oracles=[ThirdEditIsOneTooMany()])
     failure = None
     try:
-        SimNet(2, **options).run()  # type: ignore[arg-type]
+        SimNet(2, options).run()
     except SimFailure as caught:
         failure = caught
     assert failure is not None

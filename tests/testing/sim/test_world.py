@@ -8,10 +8,10 @@ import pytest
 from pycrdt import Map
 
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.testing import FaultRates, SimFailure, SimNet
+from weft.testing import FaultRates, SimFailure, SimNet, SimOptions
+from weft.testing.sim.draw import draw_plan
 from weft.testing.sim.ledger import Ledger
 from weft.testing.sim.links import SimConnection, SimLink, describe
-from weft.testing.sim.plan import draw_plan
 from weft.testing.sim.scheduler import Scheduler
 from weft.testing.sim.server import SimDisk
 
@@ -38,7 +38,8 @@ class Recording(SimNet):
     """A net of two peers of which the test moves the messages."""
 
     def __init__(self, *, ordered: bool, rates: FaultRates) -> None:
-        super().__init__(5, topology="mesh", peers=2, ordered=ordered, rates=rates, keep=[])
+        options = SimOptions(topology="mesh", peers=2, ordered=ordered, rates=rates, keep=[])
+        super().__init__(5, options)
         self.arrived: list[bytes] = []
         for node in self.nodes:
             node.alive = True
@@ -183,8 +184,8 @@ def test_the_ledger_knows_which_write_stands_over_which() -> None:
 
 
 def test_leaving_out_an_action_changes_no_other() -> None:
-    plan = draw_plan(12)
-    kept = draw_plan(12, keep=[3, 5])
+    plan = draw_plan(12, SimOptions())
+    kept = draw_plan(12, SimOptions(keep=[3, 5]))
     assert kept.actions == (plan.actions[3], plan.actions[5])
     assert kept.rates == plan.rates
     assert kept.network_seed == plan.network_seed
@@ -192,7 +193,7 @@ def test_leaving_out_an_action_changes_no_other() -> None:
 
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(ValueError, match="peers"):
-        SimNet(1, peers=0)
+        SimNet(1, SimOptions(peers=0))
 
 
 def test_an_exception_of_the_code_under_test_is_a_failure_that_says_where() -> None:
@@ -203,7 +204,7 @@ def test_an_exception_of_the_code_under_test_is_a_failure_that_says_where() -> N
         def end(self, net: Network) -> None: ...
 
     with pytest.raises(SimFailure) as caught:
-        SimNet(1, oracles=[Breaks()]).run()
+        SimNet(1, SimOptions(oracles=[Breaks()])).run()
     assert caught.value.rule == "KeyError"
     assert "deep down" in caught.value.reason
     assert "test_world.py" in caught.value.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weft.testing.sim.net import SimNet
 from weft.testing.sim.network import Network
+from weft.testing.sim.options import SimOptions
 from weft.testing.sim.oracle import Oracle, StandardOracle
 from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.plan import Action, FaultRates, SimPlan
@@ -20,6 +21,7 @@ __all__ = [
     "Oracle",
     "SimFailure",
     "SimNet",
+    "SimOptions",
     "SimPeer",
     "SimPlan",
     "SimResult",

@@ -7,9 +7,10 @@ import os
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.testing.sim.net import SimNet
+from weft.testing.sim.options import SimOptions, add_options
 from weft.testing.sim.result import SimFailure, SimStats
 from weft.testing.sim.runner import outcomes, shrunk
 
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None, **options: Any) -> int:
+def main(arguments: Sequence[str] | None = None, options: SimOptions | None = None) -> int:
     """Run the command.
 
     Args:
         arguments: Those of the command line.
-        options: Of :class:`SimNet`; what the command line says counts more.
+        options: Those of the simulation; what the command line says counts more.
 
     Returns:
         0 if every promise was kept, 1 if not.
@@ -39,49 +40,21 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes to use; 0 is one a processor")
     parser.add_argument("--trace", action="store_true", help="print everything that happens")
     parser.add_argument("--no-shrink", action="store_true", help="do not make failing schedules small")
-    _add_world(parser)
+    add_options(parser)
     given = parser.parse_args(arguments)
-    options |= _world(given)
+    options = (options or SimOptions()).updated(given)
     if given.seed is not None:
         return _run_one(given.seed, options, trace=given.trace, smaller=not given.no_shrink)
     return _run_many(range(given.start, given.start + given.seeds), options, given)
 
 
-def read_options(words: Sequence[str]) -> dict[str, Any]:
-    """The options of :class:`SimNet` that a command line names, as in the command a failure shows."""
-    parser = argparse.ArgumentParser()
-    _add_world(parser)
-    return _world(parser.parse_args(words))
-
-
-def _add_world(parser: argparse.ArgumentParser) -> None:
-    world = parser.add_argument_group("the world, where the seed is not to decide")
-    world.add_argument("--topology", choices=("star", "mesh", "bridge"))
-    world.add_argument("--peers", type=int)
-    world.add_argument("--edits", type=int)
-    world.add_argument("--layout", choices=("tinybase", "flat"))
-    links = world.add_mutually_exclusive_group()
-    links.add_argument("--ordered", action="store_const", const=True, help="links as websockets are")
-    links.add_argument("--unordered", dest="ordered", action="store_const", const=False, help="as datagrams")
-    world.add_argument("--keep", type=_indices, help="only these actions of the schedule: 3,17,18")
-
-
-def _indices(text: str) -> list[int]:
-    return [int(index) for index in text.split(",")]
-
-
-def _world(given: argparse.Namespace) -> dict[str, Any]:
-    names = ("topology", "peers", "edits", "layout", "ordered", "keep")
-    return {name: value for name in names if (value := getattr(given, name)) is not None}
-
-
-def _run_one(seed: int, options: dict[str, Any], *, trace: bool, smaller: bool) -> int:
-    net = SimNet(seed, **options)
+def _run_one(seed: int, options: SimOptions, *, trace: bool, smaller: bool) -> int:
+    net = SimNet(seed, options)
     try:
         result = net.run()
     except SimFailure as failure:
         _print_trace(net, trace)
-        _say(shrunk(seed, failure, options) if smaller and "keep" not in options else failure)
+        _say(shrunk(seed, failure, options) if smaller and options.keep is None else failure)
         return 1
     _print_trace(net, trace)
     _say(result)
@@ -96,7 +69,7 @@ def _print_trace(net: SimNet, trace: bool) -> None:
             _say(f"{when:9.3f} {kind} {detail}")
 
 
-def _run_many(seeds: range, options: dict[str, Any], arguments: argparse.Namespace) -> int:
+def _run_many(seeds: range, options: SimOptions, arguments: argparse.Namespace) -> int:
     total = SimStats()
     begin = time.monotonic()
     done = failed = 0
@@ -119,9 +92,9 @@ def _run_many(seeds: range, options: dict[str, Any], arguments: argparse.Namespa
     return 1 if failed else 0
 
 
-def _shrunk_again(seed: int, options: dict[str, Any]) -> str:
+def _shrunk_again(seed: int, options: SimOptions) -> str:
     try:
-        SimNet(seed, **options).run()
+        SimNet(seed, options).run()
     except SimFailure as failure:
         return str(shrunk(seed, failure, options))
     return f"seed {seed} does not fail again: the simulation is not deterministic"

@@ -23,23 +23,21 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from weft.limits import DEFAULT_LIMITS, Limits
 from weft.testing.sim.actions import act
+from weft.testing.sim.draw import draw_plan
 from weft.testing.sim.ledger import Ledger
 from weft.testing.sim.links import AWARENESS_KINDS, SimLink
 from weft.testing.sim.network_faults import NetworkFaults
-from weft.testing.sim.oracle import Oracle, StandardOracle
-from weft.testing.sim.peer import SimPeer
-from weft.testing.sim.plan import FaultRates, Layout, Topology, draw_plan
+from weft.testing.sim.options import SimOptions
+from weft.testing.sim.oracle import StandardOracle
 from weft.testing.sim.result import SHOWN, SimFailure, SimResult, SimStats, Violation, with_place
 from weft.testing.sim.scheduler import Scheduler, dice
-from weft.testing.sim.server import SimServer
-from weft.testing.sim.workload import TablesWorkload, Workload
+from weft.testing.sim.workload import TablesWorkload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from weft.testing.sim.node import SimNode
+    from weft.testing.sim.oracle import Oracle
+    from weft.testing.sim.workload import Workload
 
 __all__ = ["SimNet"]
 
@@ -55,18 +53,8 @@ class SimNet:
     """One simulated world, for one run.
 
     Args:
-        seed: Decides everything that the other arguments leave open.
-        topology: ``"star"``, ``"mesh"`` or ``"bridge"``; see :class:`SimPlan`.
-        peers: How many.
-        ordered: Whether links behave as websockets do, or as datagrams.
-        layout: Of the Stores in the document.
-        edits: How many.
-        rates: Fault rates; ``FaultRates()`` is a world without faults.
-        keep: Only these actions of the schedule, by index: a shrunk schedule.
-        workload: What the peers do.
-        oracles: What must hold, beside the :class:`StandardOracle`.
-        peer_type: Makes the peers, for other parts than the ordinary ones; so ``server_type`` the servers.
-        limits: For all sessions.
+        seed: Decides everything that the options leave open.
+        options: What else is decided; everything is drawn without.
 
     Attributes:
         plan: What was drawn.
@@ -81,46 +69,19 @@ class SimNet:
         healed: Whether the time of faults is over.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        *,
-        topology: Topology | None = None,
-        peers: int | None = None,
-        ordered: bool | None = None,
-        layout: Layout | None = None,
-        edits: int | None = None,
-        rates: FaultRates | None = None,
-        keep: Collection[int] | None = None,
-        workload: Workload | None = None,
-        oracles: Sequence[Oracle] = (),
-        peer_type: type[SimPeer] = SimPeer,
-        server_type: type[SimServer] = SimServer,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self.plan = plan = draw_plan(
-            seed,
-            topology=topology,
-            peers=peers,
-            ordered=ordered,
-            layout=layout,
-            edits=edits,
-            rates=rates,
-            keep=keep,
-        )
-        given = {"topology": topology, "peers": peers, "layout": layout, "edits": edits}
-        self._options = "".join(f" --{name} {value}" for name, value in given.items() if value is not None)
-        self._options += "" if ordered is None else " --ordered" if ordered else " --unordered"
-        self._options += "" if keep is None else f" --keep {','.join(map(str, sorted(keep)))}"
-        self.limits = limits
+    def __init__(self, seed: int, options: SimOptions | None = None) -> None:
+        self._options = options = options or SimOptions()
+        self.plan = plan = draw_plan(seed, options)
+        self.limits = options.limits
         self.clock = Scheduler()
         self.faults = NetworkFaults(self.clock, plan.rates, self._deliver_held)
         self.ledger = Ledger()
         self.stats = SimStats()
         self.trace: list[tuple[float, str, str]] = []
-        self.workload: Workload = workload if workload is not None else TablesWorkload(plan.derivers)
+        given = options.workload
+        self.workload: Workload = TablesWorkload(plan.derivers) if given is None else given
         self._standard = StandardOracle()
-        self._oracles: tuple[Oracle, ...] = (self._standard, *oracles)
+        self._oracles: tuple[Oracle, ...] = (self._standard, *options.oracles)
         self.healed = False
         self._quiet = False
         self._busy_until = 0.0
@@ -128,8 +89,8 @@ class SimNet:
 
         rng = dice(plan.network_seed)
         count = {"star": 1, "mesh": 0, "bridge": 2}[plan.topology]
-        self.servers = [server_type(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
-        self.peers = [peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
+        self.servers = [options.server_type(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
+        self.peers = [options.peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
         self.nodes: list[SimNode] = [*self.servers, *self.peers]
         self.links = [
             SimLink(self, dialer, acceptor, rng.getrandbits(64), ordered=plan.ordered)
@@ -173,7 +134,7 @@ class SimNet:
 
     def command(self) -> str:
         """The command that runs this world again."""
-        return f"python -m weft.testing.sim --seed {self.plan.seed}{self._options}"
+        return " ".join(["python -m weft.testing.sim --seed", str(self.plan.seed), *self._options.words()])
 
     def _run(self) -> None:
         for node in self.nodes:

@@ -1,22 +1,15 @@
 """What a seed stands for: a topology, fault rates and a schedule, all drawn before anything runs.
 
-Rates are drawn per seed (swarm testing): with every fault always on nothing deep is ever reached, and some
-bugs need no fault at all. Each action carries a seed of its own, so that leaving one out of the schedule does
-not change what the others do; that is what makes a failing schedule shrinkable.
+Each action carries a seed of its own, so that leaving one out of the schedule does not change what the others
+do; that is what makes a failing schedule shrinkable.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from typing import Literal
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Collection
-
-from weft.testing.sim.scheduler import dice
-
-__all__ = ["Action", "ActionKind", "FaultRates", "Layout", "SimPlan", "Topology", "draw_plan"]
+__all__ = ["Action", "ActionKind", "FaultRates", "Layout", "SimPlan", "Topology"]
 
 Topology = Literal["star", "mesh", "bridge"]
 Layout = Literal["tinybase", "flat"]
@@ -133,127 +126,3 @@ class SimPlan:
             f"{self.derivers} deriving, {len(self.actions)} actions in {self.duration:.1f} s; "
             f"faults: {self.rates}"
         )
-
-
-def draw_plan(
-    seed: int,
-    *,
-    topology: Topology | None = None,
-    peers: int | None = None,
-    ordered: bool | None = None,
-    layout: Layout | None = None,
-    edits: int | None = None,
-    rates: FaultRates | None = None,
-    keep: Collection[int] | None = None,
-) -> SimPlan:
-    """Draw a plan; what is given stands in place of what the seed would have given.
-
-    Args:
-        seed: Any integer.
-        topology: See :class:`SimPlan`; so for ``peers``, ``ordered``, ``layout`` and ``rates``.
-        peers: 2 to 6 are drawn; more may be given.
-        ordered: Drawn true for three of four.
-        layout: Drawn.
-        edits: Number of edits.
-        rates: Fault rates.
-        keep: Indices of the actions to keep of the schedule; all of them otherwise.
-    """
-    rng = dice(seed)
-    drawn_topology: Topology = rng.choice(("star", "star", "star", "mesh", "bridge"))
-    bridge_draw = rng.random()
-    chosen_topology: Topology = topology or drawn_topology
-    count = rng.choice((2, 2, 3, 3, 4, 5, 6))
-    is_ordered = rng.random() < 0.75
-    chosen_layout: Layout = rng.choice(("tinybase", "tinybase", "flat"))
-    derivers = rng.choice((0, 0, 1, 1, 2))
-    duration = rng.choice((2.0, 8.0, 30.0, 70.0))
-    many = rng.choice((10, 20, 30, 45, 60))
-    drawn = _draw_rates(rng, duration)
-    network_seed = rng.getrandbits(64)
-
-    count = count if peers is None else peers
-    is_ordered = is_ordered if ordered is None else ordered
-    drawn = drawn if rates is None else rates
-    if not is_ordered:
-        # A datagram that is lost together with its writer leaves a gap that nobody can close.
-        drawn = replace(drawn, peer_crashes=0)
-    many = many if edits is None else edits
-    if count < 1:
-        raise ValueError(f"peers is {count}; there must be one at least")
-    bridges = 0
-    if chosen_topology == "bridge":
-        bridges = 2 if count > 2 and bridge_draw < 0.4 else 1
-    actions = _draw_actions(rng, many, drawn, count, duration)
-    if keep is not None:
-        kept = frozenset(keep)
-        actions = tuple(action for action in actions if action.index in kept)
-    return SimPlan(
-        seed=seed,
-        topology=chosen_topology,
-        peers=count,
-        bridges=bridges,
-        ordered=is_ordered,
-        layout=layout or chosen_layout,
-        derivers=min(derivers, count),
-        duration=duration,
-        rates=drawn,
-        actions=actions,
-        network_seed=network_seed,
-    )
-
-
-def _draw_rates(rng: random.Random, duration: float) -> FaultRates:
-    if rng.random() < 0.05:
-        return FaultRates(delay=rng.choice((0.0, 0.05)))  # the boring mode finds bugs too
-
-    def some(chance: float, most: int) -> int:
-        return rng.randint(1, most) if rng.random() < chance else 0
-
-    def share(chance: float, most: float) -> float:
-        return rng.uniform(0, most) if rng.random() < chance else 0.0
-
-    long = duration > 5
-    return FaultRates(
-        delay=rng.choice((0.001, 0.05, 0.3, 1.0, 5.0 if long else 0.1)),
-        drop=share(0.4, 0.05),
-        duplicate=share(0.5, 0.5),
-        reorder=share(0.7, 0.6),
-        half_open=share(0.5, 0.8),
-        disk=rng.choice((0.0, 0.01, 0.2, 2.0)),
-        disconnects=some(0.5, 6),
-        clogs=some(0.4, 4),
-        partitions=some(0.5, 4),
-        server_crashes=some(0.5, 3),
-        peer_crashes=some(0.4, 3),
-        jumps=some(0.25, 2),
-        freezes=some(0.25, 2),
-    )
-
-
-def _draw_actions(
-    rng: random.Random, edits: int, rates: FaultRates, peers: int, duration: float
-) -> tuple[Action, ...]:
-    kinds: list[ActionKind] = ["edit"] * edits
-    kinds += ["status"] * rng.randint(0, 2 * peers)
-    kinds += ["flush"] * rng.randint(0, edits // 4 + 1)
-    kinds += ["save"] * rng.randint(0, peers)
-    kinds += ["disconnect"] * rates.disconnects
-    kinds += ["clog"] * rates.clogs
-    kinds += ["partition"] * rates.partitions
-    kinds += ["crash-server"] * rates.server_crashes
-    kinds += ["crash-peer"] * rates.peer_crashes
-    kinds += ["jump"] * rates.jumps
-    kinds += ["freeze"] * rates.freezes
-    # Half of the schedules come in bursts: things that happen at once are what goes wrong.
-    bursts = [rng.uniform(0, duration) for _ in range(rng.randint(1, 6))] if rng.random() < 0.5 else []
-    timed = []
-    for kind in kinds:
-        if bursts and rng.random() < 0.8:
-            when = min(max(rng.gauss(rng.choice(bursts), 0.2), 0.0), duration)
-        else:
-            when = rng.uniform(0, duration)
-        timed.append((when, kind, rng.randrange(peers), rng.getrandbits(64)))
-    timed.sort(key=lambda entry: (entry[0], entry[3]))
-    return tuple(
-        Action(index, when, kind, node, seed) for index, (when, kind, node, seed) in enumerate(timed)
-    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.testing.sim.net import SimNet
 from weft.testing.sim.result import SimFailure, SimStats
@@ -13,6 +14,8 @@ from weft.testing.sim.shrink import shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from weft.testing.sim.options import SimOptions
 
 __all__ = ["Outcome", "outcomes", "run_seeds", "shrunk"]
 
@@ -22,7 +25,7 @@ Outcome = tuple[int, SimStats, list[tuple[int, str, str]]]
 """How many seeds ran, what happened, and the failures as seed, rule and text."""
 
 
-def outcomes(seeds: range, options: dict[str, Any], jobs: int) -> Iterator[Outcome]:
+def outcomes(seeds: range, options: SimOptions, jobs: int) -> Iterator[Outcome]:
     """Run seeds in several processes, some at a time; a process that dies is a failure of seed -1."""
     waiting = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
     if jobs == 1:
@@ -44,9 +47,7 @@ def outcomes(seeds: range, options: dict[str, Any], jobs: int) -> Iterator[Outco
                 yield 0, SimStats(), [(-1, "crash", text)]
 
 
-def _in_pool(
-    chunks: Sequence[range], options: dict[str, Any], jobs: int, left: list[range]
-) -> Iterator[Outcome]:
+def _in_pool(chunks: Sequence[range], options: SimOptions, jobs: int, left: list[range]) -> Iterator[Outcome]:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         running: dict[Future[Outcome], range] = {
             pool.submit(run_seeds, chunk, options): chunk for chunk in chunks
@@ -58,12 +59,12 @@ def _in_pool(
                 left.append(running[future])
 
 
-def run_seeds(seeds: Sequence[int], options: dict[str, Any]) -> Outcome:
+def run_seeds(seeds: Sequence[int], options: SimOptions) -> Outcome:
     """Run seeds one after the other."""
     total = SimStats()
     failures = []
     for seed in seeds:
-        net = SimNet(seed, **options)
+        net = SimNet(seed, options)
         try:
             net.run()
         except SimFailure as failure:
@@ -72,14 +73,14 @@ def run_seeds(seeds: Sequence[int], options: dict[str, Any]) -> Outcome:
     return len(seeds), total, failures
 
 
-def shrunk(seed: int, failure: SimFailure, options: dict[str, Any]) -> SimFailure:
+def shrunk(seed: int, failure: SimFailure, options: SimOptions) -> SimFailure:
     """The same failure with as little of the schedule as still breaks the same promise."""
     smallest = failure
 
     def fails(indices: Sequence[int]) -> bool:
         nonlocal smallest
         try:
-            SimNet(seed, **{**options, "keep": indices}).run()
+            SimNet(seed, replace(options, keep=indices)).run()
         except SimFailure as other:
             if other.rule == failure.rule:
                 smallest = other
