@@ -9,6 +9,7 @@ from weft.changes import TablesInput, ValuesInput
 from weft.errors import DataError, InvalidCellError, InvalidJsonError
 from weft.jsoncodec import MAX_SAFE_INTEGER, dumps, in_js_order, loads, tables_text
 from weft.store._core.rows import RowWrites
+from weft.store._core.transactions import OneWrite
 from weft.values import UNDEFINED, decode_received
 
 if TYPE_CHECKING:
@@ -35,22 +36,19 @@ class ContentWrites(RowWrites):
         Args:
             content: ``(tables, values)``, or a function that gives it.
         """
-        if not self._enter():
-            return self
-        try:
-            given: object = content() if callable(content) else content
-            if isinstance(given, (list, tuple)) and (given or self._lenient()):
-                if self._middleware is not None:
-                    given = self._middleware.will_set_content(given)
-                if given is not None:
-                    self._set_parts(given)
-            elif not self._lenient():
-                raise InvalidCellError(None, None, None, given, "content must be a pair (tables, values)")
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
+        with OneWrite(self) as may_write:
+            if may_write:
+                self._set_content(content() if callable(content) else content)
         return self
+
+    def _set_content(self, given: object) -> None:
+        if isinstance(given, (list, tuple)) and (given or self._lenient()):
+            if self._middleware is not None:
+                given = self._middleware.will_set_content(given)
+            if given is not None:
+                self._set_parts(given)
+        elif not self._lenient():
+            raise InvalidCellError(None, None, None, given, "content must be a pair (tables, values)")
 
     def _set_parts(self, content: Any) -> None:
         tables = content[0] if content else UNDEFINED
@@ -206,8 +204,11 @@ class ContentWrites(RowWrites):
             for part in (tables, values):
                 if part is not _LEAVE and not isinstance(part, dict):
                     raise InvalidJsonError("the JSON text is not content: tables and values are objects")
-        if not self._enter():
-            return
+        with OneWrite(self) as may_write:
+            if may_write:
+                self._write_read(tables, values)
+
+    def _write_read(self, tables: Any, values: Any) -> None:
         decode = self._decode
         try:
             self._decode = decode_received
@@ -226,12 +227,8 @@ class ContentWrites(RowWrites):
                 self._replace_values(valid_values)
             elif _is_empty(values):
                 self.del_values()
-        except BaseException as error:
-            self._fail(error)
-            raise
         finally:
             self._decode = decode
-        self._leave()
 
 
 def _is_empty(part: object) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from weft.errors import InvalidIdError
 from weft.store._core.cells import CellWrites
+from weft.store._core.transactions import OneWrite
 from weft.store._parts.ids import check_id
 from weft.store._parts.log import COLUMN, ROW, TABLE
 
@@ -28,35 +29,25 @@ class RowWrites(CellWrites):
 
     def set_tables(self, tables: TablesInput) -> Self:
         """Set all tables, and delete those not mentioned."""
-        if not self._enter():
-            return self
-        try:
-            valid = self._valid_tables(tables)
-            if valid:
-                self._replace_tables(valid)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
+        with OneWrite(self) as may_write:
+            if may_write:
+                valid = self._valid_tables(tables)
+                if valid:
+                    self._replace_tables(valid)
         return self
 
     def set_table(self, table_id: str, table: TableInput) -> Self:
         """Set all rows of a table, and delete those not mentioned."""
-        if not self._enter():
-            return self
-        try:
-            try:
-                table_id = check_id(table_id)
-            except InvalidIdError as error:
-                self._refuse_id(error, table_id, None, None, table)
-            else:
-                valid = self._valid_table(table_id, table)
-                if valid:
-                    self._replace_table(table_id, valid)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
+        with OneWrite(self) as may_write:
+            if may_write:
+                try:
+                    table_id = check_id(table_id)
+                except InvalidIdError as error:
+                    self._refuse_id(error, table_id, None, None, table)
+                else:
+                    valid = self._valid_table(table_id, table)
+                    if valid:
+                        self._replace_table(table_id, valid)
         return self
 
     def set_row(self, table_id: str, row_id: str, row: RowInput) -> Self:
@@ -135,56 +126,34 @@ class RowWrites(CellWrites):
 
     def set_values(self, values: ValuesInput) -> Self:
         """Set all keyed values, and delete those not mentioned."""
-        if not self._enter():
-            return self
-        try:
-            valid = self._valid_values(values)
-            if valid:
-                self._replace_values(valid)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
+        with OneWrite(self) as may_write:
+            if may_write:
+                valid = self._valid_values(values)
+                if valid:
+                    self._replace_values(valid)
         return self
 
     def set_partial_values(self, partial_values: ValuesInput) -> Self:
         """Set some keyed values and leave the others."""
-        if not self._enter():
-            return self
-        try:
-            for value_id, value in self._valid_values(partial_values, partial=True).items():
-                self._put_value(value_id, value)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
+        with OneWrite(self) as may_write:
+            if may_write:
+                for value_id, value in self._valid_values(partial_values, partial=True).items():
+                    self._put_value(value_id, value)
         return self
 
     def del_tables(self) -> Self:
         """Delete all tables."""
-        if not self._enter():
-            return self
-        try:
-            if self._middleware is None or self._middleware.may_del_tables():
+        with OneWrite(self) as may_write:
+            if may_write and (self._middleware is None or self._middleware.may_del_tables()):
                 for table_id in list(self._tables):
                     self._drop_table(table_id)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
         return self
 
     def del_table(self, table_id: str) -> Self:
         """Delete a table."""
-        if not self._enter():
-            return self
-        try:
-            if table_id in self._tables:
+        with OneWrite(self) as may_write:
+            if may_write and table_id in self._tables:
                 self._drop_table(table_id)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
         return self
 
     def del_row(self, table_id: str, row_id: str) -> Self:
@@ -203,16 +172,10 @@ class RowWrites(CellWrites):
 
     def del_values(self) -> Self:
         """Delete all keyed values; those that have a default in the schema are reset to it."""
-        if not self._enter():
-            return self
-        try:
-            if self._middleware is None or self._middleware.may_del_values():
+        with OneWrite(self) as may_write:
+            if may_write and (self._middleware is None or self._middleware.may_del_values()):
                 for value_id in list(self._values):
                     self._drop_value(value_id)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._leave()
         return self
 
     # The steps. What is passed in is checked and ours: new rows and tables are kept as they are.

@@ -8,6 +8,7 @@ from weft.errors import DataError
 from weft.jsoncodec import dumps
 from weft.store._core.content import ordered, ordered_tables
 from weft.store._core.remote_changes import RemoteChanges
+from weft.store._core.transactions import OneWrite
 from weft.store._parts.log import SCHEMA
 from weft.store._parts.schema_rules import describe, keep_places, parse_tables, parse_values
 
@@ -66,22 +67,18 @@ class Schemas(RemoteChanges):
     def _set_schemas(
         self, tables_rules: dict[str, TableRule] | None, values_rules: dict[str, CellRule] | None
     ) -> Self:
-        if not self._enter():
-            return self
-        # What is there was fine under the old rules: dropping it is no mistake of the caller's.
-        was = self._receiving
-        self._receiving = True
-        try:
-            if tables_rules is not None:
-                self._set_tables_rules(tables_rules)
-            if values_rules is not None:
-                self._set_values_rules(values_rules)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        finally:
-            self._receiving = was
-        self._leave()
+        with OneWrite(self) as may_write:
+            if may_write:
+                # What is there was fine under the old rules: dropping it is no mistake of the caller's.
+                was = self._receiving
+                self._receiving = True
+                try:
+                    if tables_rules is not None:
+                        self._set_tables_rules(tables_rules)
+                    if values_rules is not None:
+                        self._set_values_rules(values_rules)
+                finally:
+                    self._receiving = was
         return self
 
     def _set_tables_rules(self, rules: dict[str, TableRule]) -> None:

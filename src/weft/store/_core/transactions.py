@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-__all__ = ["Transaction", "Transactions"]
+__all__ = ["OneWrite", "Transaction", "Transactions"]
 
 R = TypeVar("R")
 S = TypeVar("S", bound="Transactions")
@@ -63,6 +63,28 @@ class Transaction(Generic[S]):
             self._store.finish_transaction(self._do_rollback)
         else:
             self._store._fail()
+
+
+class OneWrite:
+    """The transaction of one write: ``with OneWrite(self) as may_write:``.
+
+    Where writes are ignored, ``may_write`` is false and no transaction was opened. Writes of one cell, value
+    or row, and of changes, have the same written out: this would cost them a fifth of their time.
+    """
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Transactions) -> None:
+        self._store = store
+
+    def __enter__(self) -> bool:
+        return self._store._enter()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._store._fail(error)
+        elif self._store._depth != LOCKED:
+            self._store._leave()
 
 
 class Transactions(TransactionChanges):
