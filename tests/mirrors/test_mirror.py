@@ -438,3 +438,14 @@ def test_ids_with_separators_and_of_every_kind_survive(kind: Kind) -> None:
     assert b.content == a.content
     assert b.agrees()
     assert a.errors == b.errors == []
+
+
+def test_close_stops_and_may_be_called_twice(kind: Kind) -> None:
+    peer = make_peer(kind)
+    peer.mirror.close()
+    assert not peer.mirror.running
+    peer.store.set_value("open", True)
+    assert peer.project() == ({}, {})
+    peer.mirror.close()
+    peer.mirror.start()
+    assert peer.project() == ({}, {"open": True})

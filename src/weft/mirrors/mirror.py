@@ -120,6 +120,10 @@ class Mirror(ABC):
         self._owed = Paths()
         self._stale = Paths()
 
+    def close(self) -> None:
+        """Stop, as :meth:`stop` does: the name that everything with a beginning and an end has."""
+        self.stop()
+
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer.
 
