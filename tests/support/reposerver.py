@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weft.protocols.automerge_repo import Effect
-    from weft.providers._core.transport import Connection
+    from weft.providers.transport import Connection
 
 __all__ = ["RepoRoom", "RepoServer", "cells", "id_of", "put"]
 

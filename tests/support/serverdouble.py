@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
-    from weft.providers._core.transport import Connection, Transport
+    from weft.providers.transport import Connection, Transport
 
 __all__ = ["MemoryServing", "RoomDouble", "ServerDouble", "Serving", "SocketServing", "VisitDouble"]
 

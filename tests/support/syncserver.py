@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from weft._aio.clock import Clock
     from weft.protocols.awareness import AwarenessChange
     from weft.protocols.ysync import Effect
-    from weft.providers._core.transport import Connection
+    from weft.providers.transport import Connection
 
 __all__ = ["Room", "SyncServer", "kind"]
 

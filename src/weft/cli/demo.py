@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.cli.demo_peers import PATIENCE, SCRIPT, javascript_peer, python_peer
 from weft.errors import WeftError
-from weft.server.auth import allow_all
-from weft.server.fronts.websocket import Server
-from weft.server.sqlite import SqliteRoomStorage
+from weft.server import Server, SqliteRoomStorage, allow_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable

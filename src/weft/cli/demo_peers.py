@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weft.errors import WeftError
-from weft.mirrors.yjs.mirror import YjsMirror, create_doc
+from weft.mirrors.yjs import YjsMirror, create_doc
 from weft.providers import YWebsocketProvider
 from weft.store import Store
 

@@ -147,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
 def _room(text: str) -> str:
     from urllib.parse import quote
 
-    from weft.server._core.names import read_room
+    from weft.server.names import read_room
 
     try:
         return read_room("/" + quote(text, errors="surrogateescape"))

@@ -9,16 +9,13 @@ import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from weft.protocols.automerge_repo.ids import document_url
-from weft.server.auth import Allow, Deny, allow_all
-from weft.server.bridge_id import bridge_document_id
-from weft.server.fronts.websocket import Server
-from weft.server.sqlite import SqliteRoomStorage
+from weft.protocols.automerge_repo import document_url
+from weft.server import Allow, Deny, Server, SqliteRoomStorage, allow_all, bridge_document_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from weft.server.auth import Decision, Request
+    from weft.server import Decision, Request
 
 __all__ = ["serve"]
 

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft._aio.clock import Clock as Clock, SystemClock as SystemClock
     from weft.providers._core.backoff import Backoff as Backoff
     from weft.providers._core.provider import (
         ConnectionOptions as ConnectionOptions,
         WebsocketProvider as WebsocketProvider,
     )
     from weft.providers._core.status import ProviderStatus as ProviderStatus, StatusListener as StatusListener
-    from weft.providers._core.transport import Connection as Connection, Transport as Transport
     from weft.providers._core.websockets import WebsocketsTransport as WebsocketsTransport
     from weft.providers.automerge_repo.document import EphemeralListener as EphemeralListener
     from weft.providers.automerge_repo.handle import DocHandle as DocHandle
@@ -36,13 +34,11 @@ else:
             "_core.backoff": "Backoff",
             "_core.provider": "ConnectionOptions WebsocketProvider",
             "_core.status": "ProviderStatus StatusListener",
-            "_core.transport": "Connection Transport",
             "_core.websockets": "WebsocketsTransport",
             "automerge_repo.document": "EphemeralListener",
             "automerge_repo.handle": "DocHandle",
             "automerge_repo.presence": "Presence PresenceListener",
             "automerge_repo.provider": "AutomergeWebsocketProvider",
-            "weft._aio.clock": "Clock SystemClock",
             "ysync.provider": "YWebsocketProvider",
         },
         extra="yjs",

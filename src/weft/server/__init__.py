@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.documents.compaction import Compacted as Compacted, Compactor as Compactor
     from weft.server._core.broadcast import Broadcast as Broadcast
     from weft.server._core.settings import RoomSettings as RoomSettings
     from weft.server.auth import (
@@ -37,7 +36,6 @@ else:
             "fronts.websocket": "Server serve",
             "sqlite": "SqliteRoomStorage",
             "storage": "MemoryRoomStorage RoomStorage",
-            "weft.documents.compaction": "Compacted Compactor",
             "ysync.room": "Room",
         },
         extra="server",

@@ -13,9 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from weft.mirrors.automerge.keys import genesis
-from weft.mirrors.automerge.mirror import AutomergeMirror
-from weft.mirrors.yjs.mirror import YjsMirror
+from weft.mirrors.automerge import AutomergeMirror, genesis
+from weft.mirrors.yjs import YjsMirror
 from weft.server.automerge_repo.room import storage_name
 from weft.server.bridge_id import bridge_document_id
 from weft.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from weft.protocols.automerge_repo.ids import encode_document_id
+from weft.protocols.automerge_repo import encode_document_id
 
 __all__ = ["bridge_document_id"]
 

@@ -27,7 +27,7 @@ from weft.server.storage import RoomStorage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from weft.documents.compaction import Compactor
+    from weft.documents import Compactor
 
 __all__ = ["SqliteRoomStorage"]
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weft.documents.compaction import Compactor
+    from weft.documents import Compactor
 
 __all__ = ["MemoryRoomStorage", "RoomStorage"]
 

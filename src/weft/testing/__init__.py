@@ -12,7 +12,11 @@ from weft._support.lazy import lazy_exports
 if TYPE_CHECKING:
     from weft.testing import persisters as persisters, sim as sim
     from weft.testing.clock import ManualClock as ManualClock
-    from weft.testing.memory import MemoryNetwork as MemoryNetwork
+    from weft.testing.memory import (
+        MemoryConnection as MemoryConnection,
+        MemoryNetwork as MemoryNetwork,
+        MemoryRequest as MemoryRequest,
+    )
     from weft.testing.persisters.kills import KillSuite as KillSuite
     from weft.testing.persisters.suite import PersisterSuite as PersisterSuite
     from weft.testing.sim.net import SimNet as SimNet
@@ -26,7 +30,7 @@ else:
             "sim": "",
             "persisters": "",
             "clock": "ManualClock",
-            "memory": "MemoryNetwork",
+            "memory": "MemoryConnection MemoryNetwork MemoryRequest",
             "persisters.kills": "KillSuite",
             "persisters.suite": "PersisterSuite",
             "sim.net": "SimNet",

@@ -25,7 +25,7 @@ from weft._aio.clock import Clock, SystemClock
 from weft._aio.tasks import first_of
 from weft._support.urls import shown_url
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers._core.transport import closed_error, refused_error
+from weft.providers.transport import closed_error, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

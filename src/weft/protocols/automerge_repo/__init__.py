@@ -26,12 +26,11 @@ if TYPE_CHECKING:
         parse_document_url as parse_document_url,
     )
     from weft.protocols.automerge_repo.messages import EphemeralMessage as EphemeralMessage
-    from weft.protocols.automerge_repo.session import (
-        ANSWER_S as ANSWER_S,
+    from weft.protocols.automerge_repo.session import ANSWER_S as ANSWER_S, RepoSession as RepoSession
+    from weft.protocols.effects import (
         Denied as Denied,
         Flushed as Flushed,
         FlushLost as FlushLost,
-        RepoSession as RepoSession,
         Send as Send,
     )
 else:
@@ -42,7 +41,8 @@ else:
             "effects": "Due Effect Ephemeral Joined PeerLeft Requested Synced Unavailable Wanted",
             "ids": "decode_document_id document_url encode_document_id parse_document_url",
             "messages": "EphemeralMessage",
-            "session": "ANSWER_S Denied Flushed FlushLost RepoSession Send",
+            "session": "ANSWER_S RepoSession",
+            "weft.protocols.effects": "Denied Flushed FlushLost Send",
         },
         extra="automerge",
     )

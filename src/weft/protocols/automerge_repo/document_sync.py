@@ -9,8 +9,7 @@ from weft._codecs.automerge.chunks import change_hash
 from weft.protocols.effects import Flushed
 
 if TYPE_CHECKING:
-    from weft.documents.automerge.document import AutomergeDocument
-    from weft.documents.automerge.sync_state import PeerSyncState
+    from weft.documents.automerge import AutomergeDocument, PeerSyncState
 
 __all__ = ["DocumentSync"]
 

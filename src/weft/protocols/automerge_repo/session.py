@@ -30,9 +30,6 @@ from weft.protocols.automerge_repo.effects import (
 )
 from weft.protocols.automerge_repo.ids import (
     decode_document_id,
-    document_url,
-    encode_document_id,
-    parse_document_url,
 )
 from weft.protocols.automerge_repo.messages import (
     VERSION,
@@ -48,34 +45,14 @@ from weft.protocols.automerge_repo.messages import (
     read_message,
     write_message,
 )
-from weft.protocols.effects import Denied, Flushed, FlushLost, Send
+from weft.protocols.effects import Denied, FlushLost, Send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge import AutomergeDocument
 
-__all__ = [
-    "ANSWER_S",
-    "Denied",
-    "Due",
-    "Effect",
-    "Ephemeral",
-    "FlushLost",
-    "Flushed",
-    "Joined",
-    "PeerLeft",
-    "RepoSession",
-    "Requested",
-    "Send",
-    "Synced",
-    "Unavailable",
-    "Wanted",
-    "decode_document_id",
-    "document_url",
-    "encode_document_id",
-    "parse_document_url",
-]
+__all__ = ["ANSWER_S", "RepoSession"]
 
 # Seconds that the other end has to answer before it is told of further changes of a document. JavaScript's
 # needs 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.

@@ -31,7 +31,7 @@ from weft.protocols.awareness.message import AwarenessEntry, State, read_entries
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["EXPIRY_S", "RENEWAL_S", "Awareness", "AwarenessChange", "AwarenessEntry", "State"]
+__all__ = ["EXPIRY_S", "RENEWAL_S", "Awareness", "AwarenessChange"]
 
 RENEWAL_S = 15.0  # y-protocols: half of outdatedTimeout
 EXPIRY_S = 30.0  # y-protocols: outdatedTimeout

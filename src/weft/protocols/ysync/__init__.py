@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.protocols.effects import (
+        Denied as Denied,
+        Flushed as Flushed,
+        FlushLost as FlushLost,
+        Send as Send,
+    )
     from weft.protocols.ysync.messages import (
         awareness_message as awareness_message,
         update_message as update_message,
@@ -14,11 +20,7 @@ if TYPE_CHECKING:
     from weft.protocols.ysync.session import (
         KEEP_ALIVE_S as KEEP_ALIVE_S,
         AwarenessChanged as AwarenessChanged,
-        Denied as Denied,
         Effect as Effect,
-        Flushed as Flushed,
-        FlushLost as FlushLost,
-        Send as Send,
         Synced as Synced,
         YSyncSession as YSyncSession,
     )
@@ -27,8 +29,8 @@ else:
         __name__,
         {
             "messages": "awareness_message update_message",
-            "session": "KEEP_ALIVE_S AwarenessChanged Denied Effect Flushed FlushLost Send Synced"
-            " YSyncSession",
+            "session": "KEEP_ALIVE_S AwarenessChanged Effect Synced YSyncSession",
+            "weft.protocols.effects": "Denied Flushed FlushLost Send",
         },
         extra="yjs",
     )

@@ -40,20 +40,10 @@ from weft.protocols.ysync.messages import (
 )
 
 if TYPE_CHECKING:
-    from weft.documents.yjs.document import YDocument
-    from weft.protocols.awareness.states import Awareness, AwarenessChange, AwarenessEntry
+    from weft.documents.yjs import YDocument
+    from weft.protocols.awareness import Awareness, AwarenessChange, AwarenessEntry
 
-__all__ = [
-    "KEEP_ALIVE_S",
-    "AwarenessChanged",
-    "Denied",
-    "Effect",
-    "FlushLost",
-    "Flushed",
-    "Send",
-    "Synced",
-    "YSyncSession",
-]
+__all__ = ["KEEP_ALIVE_S", "AwarenessChanged", "Effect", "Synced", "YSyncSession"]
 
 KEEP_ALIVE_S = 20.0  # y-websocket clients give up after 30 seconds of silence
 _RETRY_S = 0.5  # first pause after an answer that did not close a gap; doubled each time

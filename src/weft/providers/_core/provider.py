@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weft.limits import Limits
     from weft.providers._core.address import Given
     from weft.providers._core.status import ProviderStatus, StatusListener
-    from weft.providers._core.transport import Connection, Transport
+    from weft.providers.transport import Connection, Transport
 
 __all__ = ["ConnectionOptions", "ProviderAdapter", "WebsocketProvider"]
 
@@ -58,7 +58,7 @@ class ConnectionOptions(TypedDict, total=False):
             how a token is refreshed. What it raises is reported and tried again.
         headers: HTTP headers of the handshake; likewise.
         subprotocols: Websocket subprotocols to offer; likewise.
-        transport: Opens the connections; ``WebsocketsTransport()`` by default.
+        transport: Opens the connections; ``WebsocketsTransport()`` by default, which takes TLS settings.
         on_error: Called with what goes wrong where nobody waits for it: failed tries, lost connections,
             malformed messages. By default it is logged.
         connect: Whether ``async with`` connects, as by default; otherwise ``connect()`` does.

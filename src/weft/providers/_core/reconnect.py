@@ -28,7 +28,7 @@ from weft.errors import (
 )
 from weft.providers._core.backoff import ends_success
 from weft.providers._core.send_queue import ResendQueue
-from weft.providers._core.transport import is_final_refusal
+from weft.providers.transport import is_final_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from weft._aio.clock import Clock
     from weft.providers._core.backoff import Backoff
     from weft.providers._core.status import StatusTracker
-    from weft.providers._core.transport import Connection
+    from weft.providers.transport import Connection
 
 __all__ = ["Adapter", "ReconnectLoop"]
 

@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 
 from weft._support.urls import shown_url
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers._core.transport import closed_error, refused_error
+from weft.providers.transport import closed_error, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ class WebsocketsTransport:
         max_size: int,
         open_timeout: float,
     ) -> WebsocketsConnection:
-        """Open a websocket: see :class:`weft.providers.Transport`."""
+        """Open a websocket: see :class:`weft.providers.transport.Transport`."""
         parts = urlsplit(url)
         options: dict[str, Any] = {}
         if parts.scheme == "wss" and self._ssl is not None:

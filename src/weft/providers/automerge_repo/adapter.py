@@ -13,7 +13,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from weft.errors import DocumentUnavailableError, LocalProtocolError, ProviderClosedError, ProviderError
-from weft.protocols.automerge_repo.session import (
+from weft.protocols.automerge_repo import (
     ANSWER_S,
     Denied,
     Due,
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from weft._aio.clock import Clock
-    from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
+    from weft.documents.automerge import AutomergeDocument, DocumentEvent
     from weft.limits import Limits
-    from weft.protocols.automerge_repo.session import Effect
+    from weft.protocols.automerge_repo import Effect
     from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.send_queue import ResendQueue
     from weft.providers._core.status import StatusTracker
-    from weft.providers._core.transport import Connection
+    from weft.providers.transport import Connection
 
 __all__ = ["RepoAdapter"]
 

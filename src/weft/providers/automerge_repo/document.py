@@ -7,14 +7,13 @@ from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from weft.errors import RemoteProtocolError
-from weft.protocols.automerge_repo.cbor import decode
-from weft.protocols.automerge_repo.session import document_url
+from weft.protocols.automerge_repo import decode, document_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
-    from weft.protocols.automerge_repo.messages import EphemeralMessage
+    from weft.documents.automerge import AutomergeDocument, DocumentEvent
+    from weft.protocols.automerge_repo import EphemeralMessage
     from weft.providers._core.confirmations import Confirmations
     from weft.providers.automerge_repo.presence import Presence
 

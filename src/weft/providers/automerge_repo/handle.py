@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from weft._support.callbacks import subscribe
 from weft.errors import LocalProtocolError, RemoteProtocolError
-from weft.protocols.automerge_repo.cbor import decode, encode
+from weft.protocols.automerge_repo import decode, encode
 from weft.providers.automerge_repo.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge import AutomergeDocument
     from weft.providers.automerge_repo.adapter import RepoAdapter
     from weft.providers.automerge_repo.document import EphemeralListener, SharedDocument
 

@@ -9,7 +9,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from weft.limits import DEFAULT_LIMITS, Limits
-from weft.protocols.automerge_repo.session import encode_document_id, parse_document_url
+from weft.protocols.automerge_repo import encode_document_id, parse_document_url
 from weft.providers._core.address import check_server
 from weft.providers._core.provider import WebsocketProvider
 from weft.providers.automerge_repo.adapter import RepoAdapter
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge import AutomergeDocument
     from weft.providers._core.provider import ConnectionOptions
     from weft.providers.automerge_repo.document import EphemeralListener
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.lib0 import Reader, Writer
 from weft.documents.yjs.binding import in_transaction
-from weft.protocols.ysync.messages import awareness_message, update_message
-from weft.protocols.ysync.session import (
+from weft.protocols.ysync import (
     AwarenessChanged,
     Denied,
     Flushed,
@@ -15,6 +14,8 @@ from weft.protocols.ysync.session import (
     Send,
     Synced,
     YSyncSession,
+    awareness_message,
+    update_message,
 )
 from weft.providers._core.confirmations import Confirmations, denial
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from weft._aio.clock import Clock
-    from weft.documents.yjs.document import YDocument
+    from weft.documents.yjs import YDocument
     from weft.limits import Limits
-    from weft.protocols.awareness.states import Awareness, AwarenessChange
-    from weft.protocols.ysync.session import Effect
+    from weft.protocols.awareness import Awareness, AwarenessChange
+    from weft.protocols.ysync import Effect
     from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.status import StatusTracker
-    from weft.providers._core.transport import Connection
+    from weft.providers.transport import Connection
 
 __all__ = ["YSyncAdapter"]
 

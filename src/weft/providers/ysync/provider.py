@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.documents.yjs.document import YDocument
+from weft.documents.yjs import YDocument
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
-from weft.protocols.awareness.states import Awareness
+from weft.protocols.awareness import Awareness
 from weft.providers._core.address import check_url
 from weft.providers._core.provider import WebsocketProvider
 from weft.providers.ysync.adapter import YSyncAdapter

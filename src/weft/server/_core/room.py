@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
-    from weft.documents.compaction import Compactor
+    from weft.documents import Compactor
     from weft.limits import Limits
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage

@@ -14,7 +14,7 @@ from weft.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from weft.documents.compaction import Compactor
+    from weft.documents import Compactor
     from weft.server.storage import RoomStorage
 
 __all__ = ["RoomLog"]

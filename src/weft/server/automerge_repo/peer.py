@@ -8,7 +8,7 @@ import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from weft.protocols.automerge_repo.session import (
+from weft.protocols.automerge_repo import (
     ANSWER_S,
     Denied,
     Ephemeral,
@@ -24,8 +24,7 @@ from weft.server.auth import Deny
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weft.protocols.automerge_repo.messages import EphemeralMessage
-    from weft.protocols.automerge_repo.session import Effect
+    from weft.protocols.automerge_repo import Effect, EphemeralMessage
     from weft.server._core.link import Link
     from weft.server.auth import Request
     from weft.server.automerge_repo.documents import Documents

@@ -18,12 +18,12 @@ from websockets.asyncio.server import ServerConnection, serve as serve_websocket
 
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
-from weft.server._core.names import read_query, read_room
 from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.fronts.websocket_link import WebsocketLink, cut_reason
+from weft.server.names import read_query, read_room
 from weft.server.ysync.peer import YPeer
 from weft.server.ysync.room import Room
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from weft.protocols.ysync.session import Send, YSyncSession
+from weft.protocols.ysync import Send, YSyncSession
 from weft.server._core.peer import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weft.protocols.ysync.session import Effect
+    from weft.protocols.ysync import Effect
     from weft.server._core.link import Link
     from weft.server.auth import Allow
     from weft.server.ysync.room import Room

@@ -6,14 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from weft.documents.yjs.log import build_document, compact_updates
-from weft.protocols.awareness.states import Awareness
-from weft.protocols.ysync.messages import awareness_message, update_message
+from weft.protocols.awareness import Awareness
+from weft.protocols.ysync import awareness_message, update_message
 from weft.server._core.room import BaseRoom, RoomClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from weft.protocols.awareness.states import AwarenessChange
+    from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
 
 __all__ = ["Room", "YClient"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from weft._codecs.yjs.lib0 import Writer
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.protocols.awareness.states import Awareness
-from weft.protocols.ysync.session import (
+from weft.protocols.awareness import Awareness
+from weft.protocols.ysync import (
     AwarenessChanged,
     Denied,
     Flushed,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
-    from weft.protocols.awareness.states import AwarenessChange
-    from weft.protocols.ysync.session import Effect
+    from weft.protocols.awareness import AwarenessChange
+    from weft.protocols.ysync import Effect
     from weft.testing.sim.links import SimConnection
     from weft.testing.sim.world import World
 

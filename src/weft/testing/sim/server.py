@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.documents.yjs.document import YDocument
-    from weft.protocols.ysync.session import Send
+    from weft.protocols.ysync import Send
     from weft.testing.sim.links import SimConnection
     from weft.testing.sim.world import World
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from weft.errors import ConnectError
-from weft.providers._core.transport import closed_error, is_final_refusal, refused_error
+from weft.providers.transport import closed_error, is_final_refusal, refused_error
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, strategies as st
 
-from weft.server._core.names import MAX_ROOM_NAME, read_query, read_room
+from weft.server.names import MAX_ROOM_NAME, read_query, read_room
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which room a URL names, and which document a room is bridged with."""
+"""Which room a URL names."""
 
 from __future__ import annotations
 
