@@ -134,7 +134,7 @@ class SeventhDropped(SimServer):
 class AcknowledgesEarly(SimServer):
     """Answers before the disk has what the answer acknowledges."""
 
-    def ticket(self) -> int:
+    def must_be_durable(self) -> int:
         return 0
 
 
@@ -143,10 +143,10 @@ class Skipping(SimServer):
 
     kept = 0
 
-    def keep(self, update: bytes) -> None:
+    def store_update(self, update: bytes) -> None:
         self.kept += 1
         if self.kept % 20:
-            super().keep(update)
+            super().store_update(update)
 
 
 class EchoingMirror(YjsMirror):

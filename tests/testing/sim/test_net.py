@@ -74,7 +74,9 @@ def test_plans_are_as_varied_as_the_tier_needs() -> None:
     assert len(worlds) == 12
     assert min(worlds.values()) >= 3
     assert {plan.bridges for plan in plans} == {0, 1, 2}
-    assert any(plan.rates == FaultRates(delay=plan.rates.delay) for plan in plans), "calm days count too"
+    assert any(plan.rates == FaultRates(delay=plan.rates.delay) for plan in plans), (
+        "worlds without faults count too"
+    )
 
 
 @pytest.mark.parametrize("seed", [3, 10, 21, 37])
@@ -109,7 +111,7 @@ def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets
     assert digests("2") == one
 
 
-def test_the_calm_world_has_no_fault_in_it() -> None:
+def test_a_world_without_faults_has_none() -> None:
     result = SimNet(1, SimOptions(rates=FaultRates(), topology="star", peers=3)).run()
     assert not result.stats.faults
     assert result.stats.crashes == result.stats.reconnects == result.stats.lost == 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from support.canaries import Fatal
 from weft.testing import SimFailure, SimNet, SimOptions
-from weft.testing.sim.runner import outcomes, shrunk
+from weft.testing.sim.runner import outcomes, shrink_failure
 
 if TYPE_CHECKING:
     from weft.testing.sim import Network
@@ -34,7 +34,7 @@ def test_a_failing_schedule_becomes_as_small_as_its_failure() -> None:
     except SimFailure as caught:
         failure = caught
     assert failure is not None
-    small = shrunk(2, failure, options)
+    small = shrink_failure(2, failure, options)
     assert [action.kind for action in small.plan.actions] == ["edit"] * 3
     assert "three edits" in small.reason
     kept = ",".join(str(action.index) for action in small.plan.actions)

@@ -141,9 +141,9 @@ def test_a_crash_leaves_what_was_synced_and_compaction_loses_nothing() -> None:
         content[f"k{number}"] = number
         if number == 6:
             disk.sync()
-    assert (disk.taken, disk.kept) == (10, 7)
+    assert (disk.appended, disk.kept) == (10, 7)
     disk.crash()
-    assert (disk.taken, disk.kept, len(disk.log)) == (7, 7, 7)
+    assert (disk.appended, disk.kept, len(disk.log)) == (7, 7, 7)
     disk.compact()
     assert len(disk.log) == disk.durable == 1
     assert disk.kept == 7

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from weft.testing.sim.net import SimNet
 from weft.testing.sim.options import SimOptions, add_options
 from weft.testing.sim.result import SimFailure, SimStats
-from weft.testing.sim.runner import outcomes, shrunk
+from weft.testing.sim.runner import outcomes, shrink_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,19 +54,19 @@ def _run_one(seed: int, options: SimOptions, *, trace: bool, smaller: bool) -> i
         result = net.run()
     except SimFailure as failure:
         _print_trace(net, trace)
-        _say(shrunk(seed, failure, options) if smaller and options.keep is None else failure)
+        _print(shrink_failure(seed, failure, options) if smaller and options.keep is None else failure)
         return 1
     _print_trace(net, trace)
-    _say(result)
+    _print(result)
     return 0
 
 
 def _print_trace(net: SimNet, trace: bool) -> None:
     if trace:
         for action in net.plan.actions:
-            _say(f"plan {action.time:9.3f} {action.index} {action.kind}")
+            _print(f"plan {action.time:9.3f} {action.index} {action.kind}")
         for when, kind, detail in net.trace:
-            _say(f"{when:9.3f} {kind} {detail}")
+            _print(f"{when:9.3f} {kind} {detail}")
 
 
 def _run_many(seeds: range, options: SimOptions, arguments: argparse.Namespace) -> int:
@@ -81,14 +81,14 @@ def _run_many(seeds: range, options: SimOptions, arguments: argparse.Namespace) 
         for seed, rule, text in failures:
             failed += 1
             rules[rule] += 1
-            _say(text)
+            _print(text)
             if not arguments.no_shrink and failed <= 3 and seed >= 0:
-                _say(_shrunk_again(seed, options))
+                _print(_shrunk_again(seed, options))
     seconds = time.monotonic() - begin
-    _say(f"{done} seeds, {failed} failed, {done / seconds:.1f} seeds/s with {jobs} processes")
-    _say(total)
+    _print(f"{done} seeds, {failed} failed, {done / seconds:.1f} seeds/s with {jobs} processes")
+    _print(total)
     for rule, times in rules.most_common():
-        _say(f"{times} times {rule}")
+        _print(f"{times} times {rule}")
     return 1 if failed else 0
 
 
@@ -96,11 +96,11 @@ def _shrunk_again(seed: int, options: SimOptions) -> str:
     try:
         SimNet(seed, options).run()
     except SimFailure as failure:
-        return str(shrunk(seed, failure, options))
+        return str(shrink_failure(seed, failure, options))
     return f"seed {seed} does not fail again: the simulation is not deterministic"
 
 
-def _say(text: object) -> None:
+def _print(text: object) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

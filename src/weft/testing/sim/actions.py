@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.testing.sim.scheduler import dice
+from weft.testing.sim.scheduler import seeded_random
 from weft.testing.sim.workload import Edit
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _LONGEST_DEATH = 4.0  # seconds until what has crashed starts again
 
 def act(net: Network, action: Action) -> None:
     """Do one action of the schedule; one that makes no sense at the moment is left out."""
-    rng = dice(action.seed)
+    rng = seeded_random(action.seed)
     peer = net.peers[action.node % len(net.peers)]
     match action.kind:
         case "edit" | "status" | "flush" | "save":
@@ -36,7 +36,7 @@ def act(net: Network, action: Action) -> None:
                 net.clock.after(0.5, act, net, action)
                 net.busy(net.clock.now + 0.5)
                 return
-            _use(net, peer, action, rng)
+            _act_as_user(net, peer, action, rng)
             peer.after_step()
         case "disconnect":
             live = [connection for link in net.links for connection in link.live if not connection.broken]
@@ -64,14 +64,14 @@ def act(net: Network, action: Action) -> None:
             node = rng.choice(net.nodes)
             if node.alive:
                 net.record_fault("jump", node.name)
-                node.leap(rng.choice((rng.uniform(1, 40), rng.uniform(60, 3600))))
+                node.jump_clock(rng.choice((rng.uniform(1, 40), rng.uniform(60, 3600))))
         case "freeze":
             node = rng.choice(net.nodes)
             net.record_fault("freeze", node.name)
             net.faults.freeze(node.name, rng.uniform(0.5, 40.0))
 
 
-def _use(net: Network, peer: SimPeer, action: Action, rng: random.Random) -> None:
+def _act_as_user(net: Network, peer: SimPeer, action: Action, rng: random.Random) -> None:
     net.note(action.kind, f"{action.index} {peer.name}")
     match action.kind:
         case "edit":

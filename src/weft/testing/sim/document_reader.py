@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weft.testing.sim.plan import Layout
 
 __all__ = [
-    "SPOKEN",
+    "PROBE",
     "Content",
     "contested",
     "deleted",
@@ -36,7 +36,7 @@ __all__ = [
 
 Content: TypeAlias = "tuple[Mapping[str, Mapping[str, Mapping[str, Any]]], Mapping[str, Any]]"
 
-SPOKEN = "simnet"  # a root map outside of what is mirrored; see SimPeer.speak
+PROBE = "simnet"  # a root map outside of what is mirrored; see SimPeer.write_probe
 _MIRRORED = "tinybase"
 _SHOWN = 12  # differences in a message
 
@@ -63,7 +63,7 @@ def project(doc: Doc[Any], layout: Layout) -> Content:
 
 def whole(doc: Doc[Any]) -> object:
     """Everything in a document, empty containers too."""
-    return {name: _read(doc, name) for name in (_MIRRORED, f"{_MIRRORED}.values", SPOKEN)}
+    return {name: _read(doc, name) for name in (_MIRRORED, f"{_MIRRORED}.values", PROBE)}
 
 
 def _read(doc: Doc[Any], name: str) -> dict[str, Any]:

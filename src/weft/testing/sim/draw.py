@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weft.testing.sim.plan import Action, FaultRates, SimPlan
-from weft.testing.sim.scheduler import dice
+from weft.testing.sim.scheduler import seeded_random
 
 if TYPE_CHECKING:
     import random
@@ -23,7 +23,7 @@ __all__ = ["draw_plan"]
 
 def draw_plan(seed: int, options: SimOptions) -> SimPlan:
     """Draw a plan; what the options give stands in place of what the seed would have given."""
-    rng = dice(seed)
+    rng = seeded_random(seed)
     drawn_topology: Topology = rng.choice(("star", "star", "star", "mesh", "bridge"))
     bridge_draw = rng.random()
     topology = options.topology or drawn_topology
@@ -69,7 +69,7 @@ def draw_plan(seed: int, options: SimOptions) -> SimPlan:
 
 def _draw_rates(rng: random.Random, duration: float) -> FaultRates:
     if rng.random() < 0.05:
-        return FaultRates(delay=rng.choice((0.0, 0.05)))  # the boring mode finds bugs too
+        return FaultRates(delay=rng.choice((0.0, 0.05)))  # next to no faults finds bugs too
 
     def some(chance: float, most: int) -> int:
         return rng.randint(1, most) if rng.random() < chance else 0

@@ -76,7 +76,7 @@ class Ledger:
         """Unique writes that nothing excuses the loss of: the writer lives, or has an acknowledgement."""
         return [write for write in self.writes if write.unique and self._is_kept(write)]
 
-    def lives(self, life: tuple[str, int]) -> bool:
+    def goes_on(self, life: tuple[str, int]) -> bool:
         """Whether this life of a peer goes on."""
         return life not in self._over
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from weft.testing.sim.scheduler import dice
+from weft.testing.sim.scheduler import seeded_random
 
 if TYPE_CHECKING:
     from weft.testing.sim.world import World
@@ -62,7 +62,7 @@ class SimLink:
         self.dialer = dialer
         self.acceptor = acceptor
         self.ordered = ordered
-        self.random = dice(seed)
+        self.random = seeded_random(seed)
         self.name = f"{dialer.name}-{acceptor.name}"
         self.connection: SimConnection | None = None  # as the dialer sees it
         self.live: list[SimConnection] = []  # open at one end at least

@@ -31,7 +31,7 @@ from weft.testing.sim.network_faults import NetworkFaults
 from weft.testing.sim.options import SimOptions
 from weft.testing.sim.oracle import StandardOracle
 from weft.testing.sim.result import SHOWN, SimFailure, SimResult, SimStats, Violation, with_place
-from weft.testing.sim.scheduler import Scheduler, dice
+from weft.testing.sim.scheduler import Scheduler, seeded_random
 from weft.testing.sim.workload import TablesWorkload
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class SimNet:
         self.healed = False
         self._quiet = False
         self._busy_until = 0.0
-        self._heard_in_quiet: Counter[str] = Counter()
+        self._awareness_in_quiet: Counter[str] = Counter()
 
-        rng = dice(plan.network_seed)
+        rng = seeded_random(plan.network_seed)
         count = {"star": 1, "mesh": 0, "bridge": 2}[plan.topology]
         self.servers = [options.server_type(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
         self.peers = [options.peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
@@ -178,7 +178,7 @@ class SimNet:
     def _close_gaps(self) -> None:
         """Have every peer write once more, which shows to the others what of its writes they have missed."""
         for peer in self.peers:
-            peer.speak()
+            peer.write_probe()
             peer.after_step()
         self._settle()
         self._standard.gaps_closed(self)
@@ -202,8 +202,8 @@ class SimNet:
         self._quiet = True
         self._advance(self.clock.now + _WATCH)
         allowed = _RENEWALS * (len(self.peers) + 1) * 2 * len(self.links)
-        if self._heard_in_quiet.total() > allowed:
-            raise Violation("P7 quiet", f"{dict(self._heard_in_quiet)} in {_WATCH:.0f} s without an edit")
+        if self._awareness_in_quiet.total() > allowed:
+            raise Violation("P7 quiet", f"{dict(self._awareness_in_quiet)} in {_WATCH:.0f} s without an edit")
 
     def _close(self) -> None:
         for node in self.nodes:
@@ -240,7 +240,7 @@ class SimNet:
             if self._quiet:
                 raise Violation("P7 quiet", f"{sender} sends {kind} to {receiver}")
         elif self._quiet:
-            self._heard_in_quiet[kind] += 1
+            self._awareness_in_quiet[kind] += 1
 
     def prepare(self, index: int) -> None:
         """Have the workload prepare a peer's new Store."""

@@ -18,7 +18,7 @@ from weft.protocols.ysync import (
 )
 from weft.testing.sim.links import AWARENESS_KINDS, describe
 from weft.testing.sim.result import Violation
-from weft.testing.sim.scheduler import dice
+from weft.testing.sim.scheduler import seeded_random
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class SimNode:
         self.world = world
         self.name = name
         self.index = index
-        self.random = dice(seed)
+        self.random = seeded_random(seed)
         self.alive = False
         self.lives = 0
         self.sessions: dict[SimConnection, YSyncSession] = {}
@@ -84,7 +84,10 @@ class SimNode:
         self._doc, self.document = self.make_document()  # both held: the hub's reference is weak
         self.awareness = self.make_awareness()
         self._restore()
-        self._ends = [self.document.subscribe(self.heard), self.awareness.observe(self._awareness_changed)]
+        self._ends = [
+            self.document.subscribe(self.on_update),
+            self.awareness.observe(self._awareness_changed),
+        ]
         self.schedule_wake()
 
     def crash(self) -> None:
@@ -98,7 +101,7 @@ class SimNode:
             connection.crashed(self)
         self._forget()
 
-    def leap(self, seconds: float) -> None:
+    def jump_clock(self, seconds: float) -> None:
         """Have the node's clock jump ahead."""
         self._clock_offset += seconds
         self.wake_in(0.0)
@@ -181,8 +184,12 @@ class SimNode:
     def flush_lost(self, connection: SimConnection, tokens: Sequence[int]) -> None:
         """Learn that these will not be answered."""
 
-    def heard(self, update: bytes, origin: object | None) -> None:
-        """Pass an update that has entered the document on to every session but its own."""
+    def on_update(self, update: bytes, origin: object | None) -> None:
+        """Learn of an update that has entered the document."""
+        self.relay(update, origin)
+
+    def relay(self, update: bytes, origin: object | None) -> None:
+        """Pass an update on to every session but its own."""
         for connection, session in tuple(self.sessions.items()):
             if session is not origin:
                 self.perform(connection, session.local_update(update))

@@ -90,7 +90,7 @@ class StandardOracle:
         whole = reading.whole(first.document.doc)
         for node in others:
             theirs = reading.state(node)
-            if len(theirs) != len(state) or theirs != state:
+            if theirs != state:
                 raise Violation(
                     "P1 convergence", f"state vectors differ: {first.name} {state}, {node.name} {theirs}"
                 )
@@ -111,7 +111,7 @@ class StandardOracle:
             value = reading.look_up(content, write.path)
             if read_stamp(value) == write.number:
                 continue
-            if write.path[:2] in contested and not net.ledger.lives(write.life):
+            if write.path[:2] in contested and not net.ledger.goes_on(write.life):
                 # The one limit of the nested layout: of two rows made at once under one id one wins, and what
                 # the other held comes back when somebody who had it in a Store writes it there. Here the
                 # writer died before that, and was the only one.
@@ -171,5 +171,5 @@ class StandardOracle:
         }
         for node in net.nodes:
             states = dict(node.awareness.states)
-            if len(states) != len(expected) or states != expected:
+            if states != expected:
                 raise Violation("awareness", f"{node.name} sees {states}; there are {expected}")

@@ -8,7 +8,7 @@ from pycrdt import Map
 
 from weft.mirrors.yjs.mirror import YjsMirror
 from weft.store import Store
-from weft.testing.sim.document_reader import SPOKEN
+from weft.testing.sim.document_reader import PROBE
 from weft.testing.sim.node import SimNode
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class SimPeer(SimNode):
         finally:
             self._receives = False
 
-    def heard(self, update: bytes, origin: object | None) -> None:
-        """Pass an update on."""
+    def on_update(self, update: bytes, origin: object | None) -> None:
+        """Note an answer to what is being received, and pass the update on."""
         self.echoed |= self._receives and origin is None
-        super().heard(update, origin)
+        super().on_update(update, origin)
 
     def after_step(self) -> None:
         """Have the oracles look, too."""
@@ -113,7 +113,7 @@ class SimPeer(SimNode):
         self.perform(connection, effects)
 
     def flushed(self, connection: SimConnection, token: int) -> None:
-        """Hold the other end to its word."""
+        """Note that the other end has acknowledged what was written."""
         self.world.stats.flushes += 1
         self.world.note("flushed", f"{self.name} {connection.link.name}")
         writes = self._flushing.pop((connection, token), ())
@@ -130,6 +130,6 @@ class SimPeer(SimNode):
         self.awareness.set_local_state({"name": self.name, "status": text}, self.now)
         self.schedule_wake()
 
-    def speak(self) -> None:
+    def write_probe(self) -> None:
         """Write something that no Store sees."""
-        self.document.doc.get(SPOKEN, type=Map)[self.name] = self.lives
+        self.document.doc.get(PROBE, type=Map)[self.name] = self.lives

@@ -30,7 +30,7 @@ ActionKind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRates:
-    """How bad the network and the machines are; all 0 is a calm day.
+    """How bad the network and the machines are; all 0 is a world without faults.
 
     Attributes:
         delay: Longest ordinary delay of a message, in seconds.
@@ -44,7 +44,7 @@ class FaultRates:
         partitions: Cuts between groups of nodes, in both directions or in one.
         server_crashes: Servers that lose what storage has not written, and start again from the rest.
         peer_crashes: Peers that start again from their saved document, or empty, with a new client id.
-        jumps: Clocks that leap ahead by up to an hour.
+        jumps: Clocks that jump ahead by up to an hour.
         freezes: Nodes that do nothing for a while, and do not know it.
     """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from weft.testing.sim.options import SimOptions
 
-__all__ = ["Outcome", "outcomes", "run_seeds", "shrunk"]
+__all__ = ["Outcome", "outcomes", "run_seeds", "shrink_failure"]
 
 _CHUNK = 50  # seeds a worker takes at a time
 
@@ -73,7 +73,7 @@ def run_seeds(seeds: Sequence[int], options: SimOptions) -> Outcome:
     return len(seeds), total, failures
 
 
-def shrunk(seed: int, failure: SimFailure, options: SimOptions) -> SimFailure:
+def shrink_failure(seed: int, failure: SimFailure, options: SimOptions) -> SimFailure:
     """The same failure with as little of the schedule as still breaks the same promise."""
     smallest = failure
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Scheduler", "dice"]
+__all__ = ["Scheduler", "seeded_random"]
 
 
-def dice(seed: int) -> random.Random:
+def seeded_random(seed: int) -> random.Random:
     """A source of chance that gives the same again for the same seed."""
     return random.Random(seed)  # noqa: S311 - a simulation has to be reproducible, not secret
 

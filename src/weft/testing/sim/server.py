@@ -33,12 +33,12 @@ class SimDisk:
     def __init__(self) -> None:
         self.log: list[bytes] = []
         self.durable = 0
-        self.taken = 0
+        self.appended = 0
 
     def append(self, update: bytes) -> None:
         """Take in an update; it is not durable yet."""
         self.log.append(update)
-        self.taken += 1
+        self.appended += 1
 
     def sync(self) -> None:
         """Make everything durable."""
@@ -46,13 +46,13 @@ class SimDisk:
 
     def crash(self) -> None:
         """Forget what was not durable."""
-        self.taken -= len(self.log) - self.durable
+        self.appended -= len(self.log) - self.durable
         del self.log[self.durable :]
 
     @property
     def kept(self) -> int:
         """How many of the updates ever appended are durable."""
-        return self.taken - (len(self.log) - self.durable)
+        return self.appended - (len(self.log) - self.durable)
 
     def compact(self) -> None:
         """Replace what is durable by less that means the same."""
@@ -77,7 +77,7 @@ class SimServer(SimNode):
     def __init__(self, world: World, name: str, index: int, seed: int) -> None:
         super().__init__(world, name, index, seed)
         self.disk = SimDisk()
-        self._outboxes: dict[SimConnection, deque[tuple[bytes, int]]] = {}
+        self._queues: dict[SimConnection, deque[tuple[bytes, int]]] = {}
         self._syncing = False
 
     def make_document(self) -> tuple[Doc[Any], YDocument]:
@@ -86,7 +86,7 @@ class SimServer(SimNode):
 
     def start(self) -> None:
         """Load what the disk has kept."""
-        self._outboxes = {}
+        self._queues = {}
         self._syncing = False
         if self.random.random() < _COMPACTIONS:
             self.disk.compact()
@@ -99,12 +99,12 @@ class SimServer(SimNode):
 
     # -- what is stored and relayed ---------------------------------------------------------------------
 
-    def heard(self, update: bytes, origin: object | None) -> None:
-        """Store an update and relay it to everybody but the sender."""
-        self.keep(update)
-        self.relay(update, origin)
+    def on_update(self, update: bytes, origin: object | None) -> None:
+        """Store an update, and relay it to everybody but the sender."""
+        self.store_update(update)
+        super().on_update(update, origin)
 
-    def keep(self, update: bytes) -> None:
+    def store_update(self, update: bytes) -> None:
         """Hand an update to the disk, which takes its time."""
         self.disk.append(update)
         if not self._syncing:
@@ -114,10 +114,6 @@ class SimServer(SimNode):
             self.world.clock.after(delay, self._sync, self.lives)
             self.world.busy(self.world.clock.now + delay)
 
-    def relay(self, update: bytes, origin: object | None) -> None:
-        """Pass an update on."""
-        super().heard(update, origin)
-
     def _sync(self, life: int) -> None:
         if not self.alive or life != self.lives:
             return
@@ -126,33 +122,33 @@ class SimServer(SimNode):
             return
         self._syncing = False
         self.disk.sync()
-        for connection in tuple(self._outboxes):
+        for connection in tuple(self._queues):
             self._drain(connection)
 
     # -- what leaves, in order -------------------------------------------------------------------------
 
     def connected(self, connection: SimConnection) -> None:
         """Greet a client."""
-        self._outboxes[connection] = deque()
+        self._queues[connection] = deque()
         super().connected(connection)
 
     def disconnected(self, connection: SimConnection) -> None:
         """Let a client go."""
-        self._outboxes.pop(connection, None)
+        self._queues.pop(connection, None)
         super().disconnected(connection)
 
     def send(self, connection: SimConnection, effect: Send) -> None:
         """Put a message on its way, an acknowledgement only when the disk has what it acknowledges."""
-        outbox = self._outboxes.get(connection)
-        if outbox is not None:
-            outbox.append((effect.data, self.ticket() if effect.after_stored else 0))
+        queue = self._queues.get(connection)
+        if queue is not None:
+            queue.append((effect.data, self.must_be_durable() if effect.after_stored else 0))
             self._drain(connection)
 
-    def ticket(self) -> int:
+    def must_be_durable(self) -> int:
         """What must be durable before an answer given now may leave."""
-        return self.disk.taken
+        return self.disk.appended
 
     def _drain(self, connection: SimConnection) -> None:
-        outbox = self._outboxes[connection]
-        while outbox and outbox[0][1] <= self.disk.kept:
-            connection.send(self, outbox.popleft()[0])
+        queue = self._queues[connection]
+        while queue and queue[0][1] <= self.disk.kept:
+            connection.send(self, queue.popleft()[0])

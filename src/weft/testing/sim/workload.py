@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class Edit:
     _life: tuple[str, int]
     _ledger: Ledger
     _taken: int = 0
-    _pending: list[tuple[Path, int, bool]] = field(default_factory=list)
 
     def number(self) -> int:
         """A number no other write of the run has; put it into the value, so that its origin can be told."""
@@ -151,11 +150,11 @@ class TablesWorkload:
             case 3 | 4 | 5:
                 self._unique(peer, edit)
             case 6:
-                table_id, row_id, cell_id = _safe(rng)
+                table_id, row_id, cell_id = _lasting(rng)
                 peer.store.del_cell(table_id, row_id, cell_id)
                 edit.wrote((table_id, row_id, cell_id))
             case 7 | 8:
-                self._doomed(peer, edit)
+                self._removable(peer, edit)
             case 9:
                 row_id = f"r{rng.randrange(3)}"
                 if rng.random() < 0.7:
@@ -175,17 +174,17 @@ class TablesWorkload:
             case 12 | 13:
                 with peer.store.transaction():
                     for _ in range(rng.randint(1, 5)):
-                        rng.choice((self._collide, self._unique, self._doomed))(peer, edit)
+                        rng.choice((self._collide, self._unique, self._removable))(peer, edit)
             case 14:
                 self._nested(peer, edit)
             case _:
                 self._rolled_back(peer, edit)
 
     def _collide(self, peer: SimPeer, edit: Edit) -> None:
-        _set(peer, edit, _safe(edit.random))
+        _set(peer, edit, _lasting(edit.random))
 
     def _unique(self, peer: SimPeer, edit: Edit) -> None:
-        table_id, row_id, _ = _safe(edit.random)
+        table_id, row_id, _ = _lasting(edit.random)
         if edit.random.random() < 0.3:
             table_id, row_id = "e0", f"r{edit.random.randrange(8)}"
         number = edit.number()
@@ -201,7 +200,7 @@ class TablesWorkload:
         else:
             _set(peer, edit, path)
 
-    def _doomed(self, peer: SimPeer, edit: Edit) -> None:
+    def _removable(self, peer: SimPeer, edit: Edit) -> None:
         rng, store = edit.random, peer.store
         table_id, row_id = f"d{rng.randrange(2)}", f"r{rng.randrange(3)}"
         match rng.randrange(7):
@@ -228,7 +227,7 @@ class TablesWorkload:
             with store.transaction():
                 self._collide(peer, edit)
                 with store.transaction():
-                    self._doomed(peer, edit)
+                    self._removable(peer, edit)
             self._unique(peer, edit)
 
     def _rolled_back(self, peer: SimPeer, edit: Edit) -> None:
@@ -237,7 +236,7 @@ class TablesWorkload:
         before = store.get_content()
 
         def write() -> None:
-            table_id, row_id, cell_id = _safe(rng)
+            table_id, row_id, cell_id = _lasting(rng)
             store.set_cell(table_id, row_id, cell_id, stamp(peer.name, edit.number(), rng))
             store.set_value("v0", stamp(peer.name, edit.number(), rng))
             store.del_table("d0")
@@ -249,14 +248,14 @@ class TablesWorkload:
             try:
                 with store.transaction():
                     write()
-                    raise _ChangedMyMindError
-            except _ChangedMyMindError:
+                    raise _RollBackError
+            except _RollBackError:
                 pass
         if store.get_content() != before:
             raise AssertionError("a transaction that was rolled back has left something behind")
 
 
-class _ChangedMyMindError(Exception):
+class _RollBackError(Exception):
     """Rolls a transaction back."""
 
 
@@ -268,7 +267,7 @@ def _derive(store: Store, table_id: str, row_id: str, *_: object) -> None:
         store.set_cell(table_id, row_id, DERIVED, derive(source))
 
 
-def _safe(rng: random.Random) -> tuple[str, str, str]:
+def _lasting(rng: random.Random) -> tuple[str, str, str]:
     return f"t{rng.randrange(2)}", f"r{rng.randrange(4)}", f"c{rng.randrange(3)}"
 
 
