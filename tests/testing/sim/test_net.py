@@ -131,3 +131,17 @@ def test_a_failure_says_how_to_see_it_again() -> None:
     assert "this is what is wrong" in text
     assert "seed 7: star" in text
     assert text.endswith("again: python -m weft.testing.sim --seed 7 --topology star --ordered")
+
+
+def test_an_exception_of_the_code_under_test_is_a_failure_that_says_where() -> None:
+    class Breaks:
+        def step(self, net: Network, peer: object) -> None:
+            raise KeyError("deep down")
+
+        def end(self, net: Network) -> None: ...
+
+    with pytest.raises(SimFailure) as caught:
+        SimNet(1, SimOptions(oracles=[Breaks()])).run()
+    assert caught.value.rule == "KeyError"
+    assert "deep down" in caught.value.reason
+    assert "test_net.py" in caught.value.reason
