@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from weft.store._core.decorators import Subscription
-from weft.store._core.listeners import ListenerStats
 from weft.store._core.store import Store
 from weft.store._core.transactions import Transaction
 from weft.store._core.views import RowView, TablesView, TableView, ValuesView
+from weft.store._parts.listener_tree import ListenerStats
 from weft.store._parts.schema_rules import CellSchema, TablesSchema, ValuesSchema
 from weft.store.checkpoints import Checkpoints, create_checkpoints
 from weft.store.middleware import Middleware, create_middleware

@@ -27,7 +27,8 @@ def add_one(store: Store, kind: str, listener: Any, ids: Any = None) -> str:
     method = getattr(store, f"add_{kind}_listener")
     if kind == "sorted_row_ids":
         return str(method("t", "c", False, 0, None, listener))
-    return str(method(*([ids] * KINDS.get(kind, 0)), listener))
+    path = [ids for name in inspect.signature(method).parameters if name.endswith("_id")]
+    return str(method(*path, listener))
 
 
 PHASES = ["start_transaction", "will_finish_transaction", "did_finish_transaction"]

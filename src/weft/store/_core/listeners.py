@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from weft.store._core.getters import Getters
 from weft.store._parts.listener_tree import KINDS, rows_watched, widened
@@ -11,41 +11,15 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weft.store._parts import signatures as types
+    from weft.store._parts.listener_tree import ListenerStats
+    from weft.store._parts.signatures import GetCellChange, GetIdChanges, GetValueChange, SortedRowIdsArgs
     from weft.store._parts.sorting import Sorter
+    from weft.values import Cell, Undefined, Value
 
-__all__ = ["ListenerStats", "Listeners"]
+__all__ = ["Listeners"]
 
 _NO_IDS = ("",)
 _BY_ROW_ID: Any = UNDEFINED
-
-
-class ListenerStats(TypedDict):
-    """How many listeners of each kind a Store has."""
-
-    has_tables: int
-    tables: int
-    table_ids: int
-    has_table: int
-    table: int
-    table_cell_ids: int
-    has_table_cell: int
-    row_count: int
-    row_ids: int
-    sorted_row_ids: int
-    has_row: int
-    row: int
-    cell_ids: int
-    has_cell: int
-    cell: int
-    invalid_cell: int
-    has_values: int
-    values: int
-    value_ids: int
-    has_value: int
-    value: int
-    invalid_value: int
-    transaction: int
 
 
 class Listeners(Getters):
@@ -83,32 +57,42 @@ class Listeners(Getters):
         self._choose_write_path()
         return listener_id
 
-    def add_has_tables_listener(self, listener: types.HasTablesListener[Self], mutator: bool = False) -> str:
+    def add_has_tables_listener(self, listener: Callable[[Self, bool], object], mutator: bool = False) -> str:
         """Listen to tables appearing in an empty Store, or all disappearing: ``(store, has_tables)``."""
         return self._add("has_tables", (), listener, mutator)
 
-    def add_tables_listener(self, listener: types.TablesListener[Self], mutator: bool = False) -> str:
+    def add_tables_listener(
+        self, listener: Callable[[Self, GetCellChange], object], mutator: bool = False
+    ) -> str:
         """Listen to any change in the tables: ``(store, get_cell_change)``."""
         return self._add("tables", (), listener, mutator)
 
-    def add_table_ids_listener(self, listener: types.TableIdsListener[Self], mutator: bool = False) -> str:
+    def add_table_ids_listener(
+        self, listener: Callable[[Self, GetIdChanges], object], mutator: bool = False
+    ) -> str:
         """Listen to tables coming and going: ``(store, get_id_changes)``."""
         return self._add("table_ids", (), listener, mutator)
 
     def add_has_table_listener(
-        self, table_id: str | None, listener: types.HasTableListener[Self], mutator: bool = False
+        self, table_id: str | None, listener: Callable[[Self, str, bool], object], mutator: bool = False
     ) -> str:
         """Listen to a table coming or going: ``(store, table_id, has_table)``."""
         return self._add("has_table", (table_id,), listener, mutator)
 
     def add_table_listener(
-        self, table_id: str | None, listener: types.TableListener[Self], mutator: bool = False
+        self,
+        table_id: str | None,
+        listener: Callable[[Self, str, GetCellChange], object],
+        mutator: bool = False,
     ) -> str:
         """Listen to any change in a table: ``(store, table_id, get_cell_change)``."""
         return self._add("table", (table_id,), listener, mutator)
 
     def add_table_cell_ids_listener(
-        self, table_id: str | None, listener: types.TableCellIdsListener[Self], mutator: bool = False
+        self,
+        table_id: str | None,
+        listener: Callable[[Self, str, GetIdChanges], object],
+        mutator: bool = False,
     ) -> str:
         """Listen to cell ids coming and going in a table: ``(store, table_id, get_id_changes)``."""
         return self._add("table_cell_ids", (table_id,), listener, mutator)
@@ -117,20 +101,23 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         cell_id: str | None,
-        listener: types.HasTableCellListener[Self],
+        listener: Callable[[Self, str, str, bool], object],
         mutator: bool = False,
     ) -> str:
         """Listen to a cell id coming or going in a table: ``(store, table_id, cell_id, has_cell)``."""
         return self._add("has_table_cell", (table_id, cell_id), listener, mutator)
 
     def add_row_count_listener(
-        self, table_id: str | None, listener: types.RowCountListener[Self], mutator: bool = False
+        self, table_id: str | None, listener: Callable[[Self, str, int], object], mutator: bool = False
     ) -> str:
         """Listen to the number of rows of a table: ``(store, table_id, count)``."""
         return self._add("row_count", (table_id,), listener, mutator)
 
     def add_row_ids_listener(
-        self, table_id: str | None, listener: types.RowIdsListener[Self], mutator: bool = False
+        self,
+        table_id: str | None,
+        listener: Callable[[Self, str, GetIdChanges], object],
+        mutator: bool = False,
     ) -> str:
         """Listen to rows coming and going: ``(store, table_id, get_id_changes)``."""
         return self._add("row_ids", (table_id,), listener, mutator)
@@ -138,8 +125,8 @@ class Listeners(Getters):
     @overload
     def add_sorted_row_ids_listener(
         self,
-        args: types.SortedRowIdsArgs,
-        listener: types.SortedRowIdsListener[Self],
+        args: SortedRowIdsArgs,
+        listener: Callable[[Self, str, str | None, bool, int, int | None, list[str]], object],
         mutator: bool = False,
         /,
     ) -> str: ...
@@ -151,13 +138,13 @@ class Listeners(Getters):
         descending: bool,
         offset: int,
         limit: int | None,
-        listener: types.SortedRowIdsListener[Self],
+        listener: Callable[[Self, str, str | None, bool, int, int | None, list[str]], object],
         mutator: bool = False,
         *,
         sorter: Sorter | None = None,
     ) -> str: ...
     def add_sorted_row_ids_listener(
-        self, table_id: str | types.SortedRowIdsArgs, *args: Any, sorter: Sorter | None = None, **named: Any
+        self, table_id: str | SortedRowIdsArgs, *args: Any, sorter: Sorter | None = None, **named: Any
     ) -> str:
         """Listen to what :meth:`get_sorted_row_ids` gives for the same arguments.
 
@@ -172,7 +159,7 @@ class Listeners(Getters):
 
     def _add_sorted(
         self,
-        listener: types.SortedRowIdsListener[Self],
+        listener: Callable[[Self, str, str | None, bool, int, int | None, list[str]], object],
         mutator: bool = False,
         *,
         table_id: str,
@@ -199,7 +186,7 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         row_id: str | None,
-        listener: types.HasRowListener[Self],
+        listener: Callable[[Self, str, str, bool], object],
         mutator: bool = False,
     ) -> str:
         """Listen to a row coming or going: ``(store, table_id, row_id, has_row)``."""
@@ -209,7 +196,7 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         row_id: str | None,
-        listener: types.RowListener[Self],
+        listener: Callable[[Self, str, str, GetCellChange], object],
         mutator: bool = False,
     ) -> str:
         """Listen to any change in a row: ``(store, table_id, row_id, get_cell_change)``."""
@@ -219,7 +206,7 @@ class Listeners(Getters):
         self,
         table_id: str | None,
         row_id: str | None,
-        listener: types.CellIdsListener[Self],
+        listener: Callable[[Self, str, str, GetIdChanges], object],
         mutator: bool = False,
     ) -> str:
         """Listen to cells coming and going in a row: ``(store, table_id, row_id, get_id_changes)``."""
@@ -230,7 +217,7 @@ class Listeners(Getters):
         table_id: str | None,
         row_id: str | None,
         cell_id: str | None,
-        listener: types.HasCellListener[Self],
+        listener: Callable[[Self, str, str, str, bool], object],
         mutator: bool = False,
     ) -> str:
         """Listen to a cell coming or going: ``(store, table_id, row_id, cell_id, has_cell)``."""
@@ -241,7 +228,7 @@ class Listeners(Getters):
         table_id: str | None,
         row_id: str | None,
         cell_id: str | None,
-        listener: types.CellListener[Self],
+        listener: Callable[[Self, str, str, str, Cell | Undefined, Cell | Undefined, GetCellChange], object],
         mutator: bool = False,
     ) -> str:
         """Listen to a cell: ``(store, table_id, row_id, cell_id, new, old, get_cell_change)``.
@@ -255,7 +242,7 @@ class Listeners(Getters):
         table_id: str | None,
         row_id: str | None,
         cell_id: str | None,
-        listener: types.InvalidCellListener[Self],
+        listener: Callable[[Self, str | None, str | None, str | None, list[object]], object],
         mutator: bool = False,
     ) -> str:
         """Listen to cells refused: ``(store, table_id, row_id, cell_id, [refused, …])``.
@@ -264,45 +251,55 @@ class Listeners(Getters):
         """
         return self._add("invalid_cell", (table_id, row_id, cell_id), listener, mutator)
 
-    def add_has_values_listener(self, listener: types.HasValuesListener[Self], mutator: bool = False) -> str:
+    def add_has_values_listener(self, listener: Callable[[Self, bool], object], mutator: bool = False) -> str:
         """Listen to values appearing, or all disappearing: ``(store, has_values)``."""
         return self._add("has_values", (), listener, mutator)
 
-    def add_values_listener(self, listener: types.ValuesListener[Self], mutator: bool = False) -> str:
+    def add_values_listener(
+        self, listener: Callable[[Self, GetValueChange], object], mutator: bool = False
+    ) -> str:
         """Listen to any change in the values: ``(store, get_value_change)``."""
         return self._add("values", (), listener, mutator)
 
-    def add_value_ids_listener(self, listener: types.ValueIdsListener[Self], mutator: bool = False) -> str:
+    def add_value_ids_listener(
+        self, listener: Callable[[Self, GetIdChanges], object], mutator: bool = False
+    ) -> str:
         """Listen to values coming and going: ``(store, get_id_changes)``."""
         return self._add("value_ids", (), listener, mutator)
 
     def add_has_value_listener(
-        self, value_id: str | None, listener: types.HasValueListener[Self], mutator: bool = False
+        self, value_id: str | None, listener: Callable[[Self, str, bool], object], mutator: bool = False
     ) -> str:
         """Listen to a value coming or going: ``(store, value_id, has_value)``."""
         return self._add("has_value", (value_id,), listener, mutator)
 
     def add_value_listener(
-        self, value_id: str | None, listener: types.ValueListener[Self], mutator: bool = False
+        self,
+        value_id: str | None,
+        listener: Callable[[Self, str, Value | Undefined, Value | Undefined, GetValueChange], object],
+        mutator: bool = False,
     ) -> str:
         """Listen to a value: ``(store, value_id, new, old, get_value_change)``."""
         return self._add("value", (value_id,), listener, mutator)
 
     def add_invalid_value_listener(
-        self, value_id: str | None, listener: types.InvalidValueListener[Self], mutator: bool = False
+        self,
+        value_id: str | None,
+        listener: Callable[[Self, str | None, list[object]], object],
+        mutator: bool = False,
     ) -> str:
         """Listen to values refused: ``(store, value_id, [refused, …])``."""
         return self._add("invalid_value", (value_id,), listener, mutator)
 
-    def add_start_transaction_listener(self, listener: types.TransactionListener[Self]) -> str:
+    def add_start_transaction_listener(self, listener: Callable[[Self], object]) -> str:
         """Be called ``(store)`` when the outermost transaction opens. It may write."""
         return self._add_phase(self._start_listeners, listener)
 
-    def add_will_finish_transaction_listener(self, listener: types.TransactionListener[Self]) -> str:
+    def add_will_finish_transaction_listener(self, listener: Callable[[Self], object]) -> str:
         """Be called ``(store)`` after the mutators, before the other listeners. It may write."""
         return self._add_phase(self._will_finish_listeners, listener)
 
-    def add_did_finish_transaction_listener(self, listener: types.TransactionListener[Self]) -> str:
+    def add_did_finish_transaction_listener(self, listener: Callable[[Self], object]) -> str:
         """Be called ``(store)`` last. It cannot write; the transaction's changes can still be read."""
         return self._add_phase(self._did_finish_listeners, listener)
 

@@ -7,7 +7,7 @@ listeners of one path. For one change the most specific path comes first: of tab
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ __all__ = [
     "KINDS",
     "Interest",
     "Leaf",
+    "ListenerStats",
     "ListenerTree",
     "call",
     "call_all",
@@ -31,31 +32,37 @@ Interest: TypeAlias = dict[str, Literal[True] | dict[str, Literal[True] | set[st
 It may say yes too often, never no: a write that it says no to tells nobody and keeps no log.
 """
 
-# Kind of listener to the number of ids in its path, in the order of get_listener_stats.
-KINDS: Final = {
-    "has_tables": 0,
-    "tables": 0,
-    "table_ids": 0,
-    "has_table": 1,
-    "table": 1,
-    "table_cell_ids": 1,
-    "has_table_cell": 2,
-    "row_count": 1,
-    "row_ids": 1,
-    "sorted_row_ids": 2,
-    "has_row": 2,
-    "row": 2,
-    "cell_ids": 2,
-    "has_cell": 3,
-    "cell": 3,
-    "invalid_cell": 3,
-    "has_values": 0,
-    "values": 0,
-    "value_ids": 0,
-    "has_value": 1,
-    "value": 1,
-    "invalid_value": 1,
-}
+
+class ListenerStats(TypedDict):
+    """How many listeners of each kind a Store has."""
+
+    has_tables: int
+    tables: int
+    table_ids: int
+    has_table: int
+    table: int
+    table_cell_ids: int
+    has_table_cell: int
+    row_count: int
+    row_ids: int
+    sorted_row_ids: int
+    has_row: int
+    row: int
+    cell_ids: int
+    has_cell: int
+    cell: int
+    invalid_cell: int
+    has_values: int
+    values: int
+    value_ids: int
+    has_value: int
+    value: int
+    invalid_value: int
+    transaction: int
+
+
+KINDS: Final = tuple(kind for kind in ListenerStats.__annotations__ if kind != "transaction")
+"""The kinds that listen to data. Those of transactions have no path, and so no tree."""
 
 
 class Leaf:
@@ -85,6 +92,8 @@ class Leaf:
 class ListenerTree:
     """The listeners of one phase: those that may write, or those that only look.
 
+    Each kind of :data:`KINDS` is an attribute: its tree.
+
     Attributes:
         size: How many there are.
         any_cell: The leaf of listeners to every cell, if all listeners to cells are in it.
@@ -92,28 +101,9 @@ class ListenerTree:
 
     __slots__ = (*KINDS, "any_cell", "size")
 
-    has_tables: dict[str | None, Any]
-    tables: dict[str | None, Any]
-    table_ids: dict[str | None, Any]
-    has_table: dict[str | None, Any]
-    table: dict[str | None, Any]
-    table_cell_ids: dict[str | None, Any]
-    has_table_cell: dict[str | None, Any]
-    row_count: dict[str | None, Any]
-    row_ids: dict[str | None, Any]
-    sorted_row_ids: dict[str | None, Any]
-    has_row: dict[str | None, Any]
-    row: dict[str | None, Any]
-    cell_ids: dict[str | None, Any]
-    has_cell: dict[str | None, Any]
-    cell: dict[str | None, Any]
-    invalid_cell: dict[str | None, Any]
-    has_values: dict[str | None, Any]
-    values: dict[str | None, Any]
-    value_ids: dict[str | None, Any]
-    has_value: dict[str | None, Any]
-    value: dict[str | None, Any]
-    invalid_value: dict[str | None, Any]
+    if TYPE_CHECKING:
+
+        def __getattr__(self, kind: str) -> dict[str | None, Any]: ...
 
     def __init__(self) -> None:
         self.size = 0

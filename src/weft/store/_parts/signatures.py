@@ -1,17 +1,15 @@
-"""The shapes of what a Store calls: listeners and their arguments, generic over the Store."""
+"""The shapes of what a Store calls listeners with, and of what it gives back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Required, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Required, TypeAlias, TypedDict
 
 from weft.changes import CellChange, ValueChange
-from weft.values import Cell, Stored, Undefined, Value
+from weft.values import Cell, Stored, Undefined
 
 if TYPE_CHECKING:
     from weft.store._parts.sorting import Sorter
-
-S = TypeVar("S")
 
 ForEachCell: TypeAlias = Callable[[Callable[[str, Cell], object]], None]
 ForEachRow: TypeAlias = Callable[[Callable[[str, ForEachCell], object]], None]
@@ -19,31 +17,6 @@ GetCellChange: TypeAlias = Callable[[str, str, str], CellChange]
 GetValueChange: TypeAlias = Callable[[str], ValueChange]
 GetIdChanges: TypeAlias = Callable[[], dict[str, int]]
 
-HasTablesListener: TypeAlias = "Callable[[S, bool], object]"
-TablesListener: TypeAlias = "Callable[[S, GetCellChange], object]"
-TableIdsListener: TypeAlias = "Callable[[S, GetIdChanges], object]"
-HasTableListener: TypeAlias = "Callable[[S, str, bool], object]"
-TableListener: TypeAlias = "Callable[[S, str, GetCellChange], object]"
-TableCellIdsListener: TypeAlias = "Callable[[S, str, GetIdChanges], object]"
-HasTableCellListener: TypeAlias = "Callable[[S, str, str, bool], object]"
-RowCountListener: TypeAlias = "Callable[[S, str, int], object]"
-RowIdsListener: TypeAlias = "Callable[[S, str, GetIdChanges], object]"
-SortedRowIdsListener: TypeAlias = "Callable[[S, str, str | None, bool, int, int | None, list[str]], object]"
-HasRowListener: TypeAlias = "Callable[[S, str, str, bool], object]"
-RowListener: TypeAlias = "Callable[[S, str, str, GetCellChange], object]"
-CellIdsListener: TypeAlias = "Callable[[S, str, str, GetIdChanges], object]"
-HasCellListener: TypeAlias = "Callable[[S, str, str, str, bool], object]"
-CellListener: TypeAlias = (
-    "Callable[[S, str, str, str, Cell | Undefined, Cell | Undefined, GetCellChange], object]"
-)
-InvalidCellListener: TypeAlias = "Callable[[S, str | None, str | None, str | None, list[object]], object]"
-HasValuesListener: TypeAlias = "Callable[[S, bool], object]"
-ValuesListener: TypeAlias = "Callable[[S, GetValueChange], object]"
-ValueIdsListener: TypeAlias = "Callable[[S, GetIdChanges], object]"
-HasValueListener: TypeAlias = "Callable[[S, str, bool], object]"
-ValueListener: TypeAlias = "Callable[[S, str, Value | Undefined, Value | Undefined, GetValueChange], object]"
-InvalidValueListener: TypeAlias = "Callable[[S, str | None, list[object]], object]"
-TransactionListener: TypeAlias = "Callable[[S], object]"
 
 TransactionLog: TypeAlias = """tuple[
     bool,
