@@ -50,9 +50,9 @@ def test_many_rows_are_what_was_given(fill: Any, cell_ids: list[str]) -> None:
     assert all(type(row) is dict for row in store._tables["t"].values())
     if fill is not fill_from_json:  # which has array indices first
         assert {tuple(store.get_cell_ids("t", row_id)) for row_id in table} == {tuple(cell_ids)}
-    assert not any(gc.is_tracked(row) for row in store._tables["t"].values()), (
-        "numbers and text are no garbage"
-    )
+    # Numbers and text are no garbage. Since Python 3.14 the collector visits every dictionary all the same.
+    plain = gc.is_tracked(dict.fromkeys(cell_ids, 1))
+    assert not any(gc.is_tracked(row) > plain for row in store._tables["t"].values())
 
 
 @pytest.mark.parametrize("fill", FILLS)
