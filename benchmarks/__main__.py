@@ -2,8 +2,9 @@
 
 Areas: store, mirror, automerge, hop, persisters; all of them without an argument. Times are minima over
 several rounds after warm-up on both sides, where the line does not say median. The peer runs before and after
-us, and its better run counts. The exit code is 0 however the targets fare: a figure of a busy machine is no
-verdict on the code.
+us, and its better run counts. Each step is told on stderr; an area that takes five minutes is given up. The
+exit code is 0 however the targets fare: a figure of a busy machine is no verdict on the code. It is 1 where
+an area was given up.
 """
 
 from __future__ import annotations
@@ -11,13 +12,22 @@ from __future__ import annotations
 import argparse
 import importlib
 import platform
+import signal
 import subprocess
-import sys
 
-from benchmarks._measure import EFFORT
+from benchmarks._measure import EFFORT, report
 from benchmarks._table import print_table, verdict
 
 AREAS = ("store", "mirror", "automerge", "hop", "persisters")
+AREA_S = 300  # seconds after which an area is given up
+
+
+class _GivenUp(BaseException):
+    """An area takes too long; no Exception, which an event loop would log and go on."""
+
+
+def _give_up(*_: object) -> None:
+    raise _GivenUp
 
 
 def main() -> int:
@@ -35,13 +45,22 @@ def main() -> int:
     print(
         f"Python {platform.python_version()}, Node {node_version.strip()}, {platform.machine()}\n", flush=True
     )
+    signal.signal(signal.SIGALRM, _give_up)
     found = []
+    code = 0
     for area in chosen:
-        print(f"measuring {area} ...", file=sys.stderr, flush=True)
-        found += importlib.import_module(f"benchmarks.{area}").lines()
+        report(f"measuring {area}")
+        signal.alarm(AREA_S)
+        try:
+            found += importlib.import_module(f"benchmarks.{area}").lines()
+        except _GivenUp:
+            report(f"{area} is given up: that step was not done after {AREA_S} s")
+            code = 1
+        finally:
+            signal.alarm(0)
     print_table(found)
     print(f"\n{'A quick run measures nothing.' if options.quick else verdict(found)}")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

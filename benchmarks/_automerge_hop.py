@@ -16,7 +16,7 @@ from benchmarks._node import node_process, read_line
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, TABLE, row_ids
 from weft import Store
-from weft.documents.automerge.document import AutomergeDocument
+from weft.documents import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror
 from weft.providers import AutomergeWebsocketProvider
 

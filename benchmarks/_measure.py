@@ -1,17 +1,19 @@
 """Timing: warm-up rounds that do not count, then rounds of which the minimum and the median are told.
 
-The minimum is what the machine can do when nobody else wants it; ratios are taken between minima.
+The minimum is what the machine can do when nobody else wants it; ratios are taken between minima. On a
+machine so busy that a measurement takes :attr:`Effort.longest`, it makes do with the rounds that it has.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 __all__ = [
     "EFFORT",
@@ -21,6 +23,7 @@ __all__ = [
     "measure_async",
     "measure_each",
     "measure_each_async",
+    "report",
     "summary",
 ]
 
@@ -38,6 +41,7 @@ class Effort:
     hops: int = 500
     turns: int = 4
     shrink: int = 1  # divides sizes, where a peer would take minutes even once
+    longest: float = 15.0  # seconds after which a measurement of ours makes no further round
 
     def be_quick(self) -> None:
         self.warmup, self.rounds, self.warmup_each, self.rounds_each = 0, 1, 0, 3
@@ -56,21 +60,36 @@ class Times:
     rounds: int
 
 
+def report(step: str) -> None:
+    """Say on stderr what is being done now; the table comes at the end."""
+    print(f"{time.strftime('%H:%M:%S')}   {step}", file=sys.stderr, flush=True)
+
+
 def summary(times: Sequence[float]) -> Times:
     ordered = sorted(times)
     return Times(ordered[0], ordered[len(ordered) // 2], len(ordered))
 
 
+def _rounds() -> Iterator[bool]:
+    """The rounds of a measurement: whether each counts. There are fewer where they take too long."""
+    end = time.monotonic() + EFFORT.longest
+    for number in range(EFFORT.warmup + EFFORT.rounds):
+        counts = number >= EFFORT.warmup
+        yield counts
+        if counts and time.monotonic() > end:
+            return
+
+
 def measure(prepare: Callable[[], T], run: Callable[[T], object]) -> Times:
     """Time ``run``; ``prepare`` makes what one round works on and is not timed."""
     times = []
-    for number in range(EFFORT.warmup + EFFORT.rounds):
+    for counts in _rounds():
         subject = prepare()
         gc.collect()
         start = time.perf_counter_ns()
         kept = run(subject)
         elapsed = time.perf_counter_ns() - start
-        if number >= EFFORT.warmup:
+        if counts:
             times.append(elapsed / 1e6)
         del subject, kept  # what a round built is torn down outside of the time
     return summary(times)
@@ -95,13 +114,13 @@ async def measure_async(
 ) -> Times:
     """:func:`measure`, awaiting; ``clean`` takes down what a round worked on and is not timed either."""
     times = []
-    for number in range(EFFORT.warmup + EFFORT.rounds):
+    for counts in _rounds():
         subject = prepare()
         gc.collect()
         start = time.perf_counter_ns()
         await run(subject)
         elapsed = time.perf_counter_ns() - start
-        if number >= EFFORT.warmup:
+        if counts:
             times.append(elapsed / 1e6)
         await clean(subject)
     return summary(times)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._measure import EFFORT, Times
+from benchmarks._measure import EFFORT, Times, report
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -23,7 +23,9 @@ INTEROP = Path(__file__).resolve().parents[1] / "interop"
 def node(script: str, *args: str) -> dict[str, Any]:
     """Run one script; its stderr is shown as it comes."""
     if not (INTEROP / "node_modules").is_dir():
+        report("npm ci")
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=INTEROP, check=True)
+    report(f"node {script}")
     done = subprocess.run(
         ["node", "--expose-gc", script, *args], cwd=INTEROP, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -49,6 +51,7 @@ def best(*runs: dict[str, Times]) -> dict[str, Times]:
 @asynccontextmanager
 async def node_process(*command: str) -> AsyncIterator[Process]:
     """A script that runs beside us until its stdin is closed."""
+    report(f"beside node {command[0]}")
     process = await asyncio.create_subprocess_exec(
         "node", *command, cwd=INTEROP, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )

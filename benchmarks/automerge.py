@@ -12,14 +12,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from automerge.core import ROOT, Document, ObjType, ScalarType
+
 from benchmarks._automerge_hop import hop_lines
-from benchmarks._measure import EFFORT, Times, measure, measure_each, summary
+from benchmarks._measure import EFFORT, Times, measure, measure_each, report, summary
 from benchmarks._node import best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, TABLE, row_ids, tables
 from weft import Store
-from weft.documents.automerge.binding import ROOT, CoreDocument, ObjType, ScalarType, new_core
-from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
+from weft.documents import AutomergeDocument, DocumentEvent
 from weft.mirrors.automerge import AutomergeMirror
 from weft.protocols.automerge_repo import RepoSession, Send, encode_document_id
 
@@ -64,8 +65,8 @@ class _Live:
             self.heard_at = time.perf_counter_ns()
 
 
-def _raw_build(core: CoreDocument, content: Tables) -> CoreDocument:
-    with core.transaction() as transaction:  # type: ignore[attr-defined]
+def _raw_build(core: Any, content: Tables) -> Any:
+    with core.transaction() as transaction:
         root = transaction.put_object(ROOT, "tinybase", ObjType.Map)
         transaction.put_object(root, "v", ObjType.Map)
         top = transaction.put_object(root, "t", ObjType.Map)
@@ -84,12 +85,12 @@ def _raw_build(core: CoreDocument, content: Tables) -> CoreDocument:
 
 def _whole(kind: str, content: Tables, saved: bytes) -> dict[str, Times]:
     """Build, save and load; what was made is compared with the content outside of the times."""
-    raw = bytes(_raw_build(new_core(b"raw"), content).save())
+    raw = bytes(_raw_build(Document(b"raw"), content).save())
     full = _Live(saved)
     assert full.store.get_tables() == _Live(raw).store.get_tables() == content
     return {
         f"{kind}_store": measure(Store, lambda store: store.set_tables(content)),
-        f"{kind}_raw": measure(lambda: new_core(b"raw"), lambda core: _raw_build(core, content)),
+        f"{kind}_raw": measure(lambda: Document(b"raw"), lambda core: _raw_build(core, content)),
         f"{kind}_build": measure(_Live, lambda live: live.store.set_tables(content)),
         f"{kind}_load": measure(lambda: saved, _Live),
         f"{kind}_save": measure(lambda: full.document, AutomergeDocument.save),
@@ -165,8 +166,10 @@ def _remote(size: int, saved: bytes) -> tuple[Times, Times]:
 def _ours(files: dict[str, bytes]) -> dict[str, Times]:
     times: dict[str, Times] = {}
     for kind, content in _contents().items():
+        report(f"documents of {kind} cells")
         times |= _whole(kind, content, files[kind])
     for size in _sizes():
+        report(f"one local and one remote cell at {size:,} cells")
         filled = _Live()
         filled.store.set_tables(_numbers(size))
         saved = filled.document.save()

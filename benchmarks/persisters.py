@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks._measure import EFFORT, Times, measure_async, measure_each_async
+from benchmarks._measure import EFFORT, Times, measure_async, measure_each_async, report
 from benchmarks._node import INTEROP, best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, SPREAD, SPREAD_IDS, row_ids, spread
@@ -128,7 +128,8 @@ async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
 
 async def _whole(folder: Path) -> dict[str, Times]:
     times: dict[str, Times] = {}
-    for _, case, make, _ in PLACES:
+    for label, case, make, _ in PLACES:
+        report(f"save and load 100,000 cells, {label}")
         place = folder / case
         place.mkdir()
         times[f"{case}_save"], times[f"{case}_load"] = await _save_and_load(make, place)
@@ -138,6 +139,7 @@ async def _whole(folder: Path) -> dict[str, Times]:
 async def _cells(folder: Path, dsn: str, turn: int) -> dict[str, Times]:
     times: dict[str, Times] = {}
     for size in SIZES:
+        report(f"one changed cell at {size:,} cells, turn {turn + 1} of {EFFORT.turns}")
         path = folder / f"cells{turn}_{size}"
         times[f"sqlite_cell_{size}"] = await _one_cell(size, partial(_sqlite_tables, path=path))
         for name, driver in DRIVERS.items():

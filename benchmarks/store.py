@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._measure import Times, measure
+from benchmarks._measure import Times, measure, report
 from benchmarks._node import best, node, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, SCHEMA, TABLE, row_ids, shuffled, tables
@@ -143,11 +143,15 @@ CASES: list[tuple[str, str, Callable[[], Any], Callable[[Any], object], float | 
 def lines() -> list[Line]:
     """Measure the Store and TinyBase."""
     before = node_times("bench_store.mjs")
-    ours: dict[str, Times] = {case: measure(prepare, run) for _, case, prepare, run, _ in CASES}
+    ours: dict[str, Times] = {}
+    for name, case, prepare, run, _ in CASES:
+        report(name.strip())
+        ours[case] = measure(prepare, run)
     theirs = best(before, node_times("bench_store.mjs"))
     found = [
         Line(name, ours[case].min, TINYBASE, theirs[case].min, at_most) for name, case, _, _, at_most in CASES
     ]
+    report("three look-ups, and a listener on another cell")
     bare = measure(_ThreeLookUps, _get_cells)
     found.append(
         Line("get_cell, 100,000 times", ours["get_cell"].min, "bare 3-look-up method", bare.min, 1.5)
@@ -162,6 +166,7 @@ def lines() -> list[Line]:
             1.1,
         )
     )
+    report("memory")
     memory = node("bench_memory.mjs")["bytes"]
     found.append(
         Line("memory of 100,000 cells", bytes_per_store() / 2**20, TINYBASE, memory / 2**20, 1.0, unit="MiB")
