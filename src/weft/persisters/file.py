@@ -59,7 +59,6 @@ class FilePersister(TextPersister):
         super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
         self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
         self._files = WorkerThread("weft-file")
-        self._following: asyncio.Task[None] | None = None
 
     def get_file_path(self) -> str:
         """Get the path, made absolute."""
@@ -110,26 +109,24 @@ class FilePersister(TextPersister):
             rust_timeout=1000,
         )
 
-        def subscribe(wake: Callable[[], None]) -> Callable[[], None]:
+        def subscribe(wake: Callable[[], None]) -> Callable[[], object]:
             async def follow() -> None:
                 # Without the directory, or without room for one more watch, the looks will do.
                 with suppress(OSError, RuntimeError):
                     async for _ in changes:
                         wake()
 
-            self._following = asyncio.get_running_loop().create_task(follow())
-            return stop.set
+            following = asyncio.get_running_loop().create_task(follow())
+
+            async def end() -> None:
+                stop.set()
+                await asyncio.wait([following])
+
+            return end
 
         handle = Polling(_LOOK_SECONDS, lambda: self._look(listener), self._report)
         handle.wake_by(subscribe)
         return handle
-
-    async def unwatch(self, handle: Polling) -> None:
-        """End the looks, and the watch."""
-        await super().unwatch(handle)
-        if self._following is not None:
-            await asyncio.wait([self._following])
-            self._following = None
 
     async def close(self) -> None:
         """End the thread."""

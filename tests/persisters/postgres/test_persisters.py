@@ -24,6 +24,7 @@ from weft.persisters import (
     ValuesTable,
     blocking,
 )
+from weft.persisters.postgres.shared_driver import SharedDriver
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, at_rest, until
 
@@ -478,8 +479,10 @@ async def test_a_save_whose_caller_gave_up_is_news_to_others_on_the_driver(
         PostgresTablesPersister(two, database, config) as second,
     ):
         await second.start_auto_load()
+        shared = SharedDriver.join(database)
         save = asyncio.create_task(first.save())
-        await eventually(lambda: bool(first._db._transactions._running))
+        await eventually(shared.busy.locked)
+        await shared.leave()
         save.cancel()
         await until(lambda: two.has_row("t", "a"))
         assert save.cancelled()

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 from weft.persisters import TablesConfig
 from weft.persisters.sql.tables_persister import TablesPersister
+from weft.persisters.sqlite.database import SqliteDatabase
+from weft.persisters.sqlite.dialect import SqliteDialect
 from weft.store import Store
 
 
 def test_what_is_left_out_is_told_once_for_each_place() -> None:
-    class Nowhere(TablesPersister):
-        async def read(self) -> None: ...
-        async def write(self, get_content: object, changes: object = None) -> None: ...
-
     told: list[str] = []
-    persister = Nowhere(Store(), TablesConfig(), on_ignored_error=lambda error: told.append(str(error)))
+    persister = TablesPersister(
+        Store(),
+        SqliteDatabase(":memory:", None),
+        SqliteDialect(),
+        TablesConfig(),
+        on_ignored_error=lambda error: told.append(str(error)),
+    )
     persister._tell({("cell", "t", "a"): "one"})
     persister._tell({("cell", "t", "a"): "one", ("row", "t", "a"): "two"})
     persister._tell({("row", "t", "a"): "two"})

@@ -11,17 +11,22 @@ from weft.persisters.sql.dialect import Statement
 from weft.persisters.sqlite.database import SqliteDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-Plan = "Generator[Statement, list[Sequence[Any]], list[Sequence[Any]]]"
+    from weft.persisters.sql.dialect import Plan
+
+Rows = list["Sequence[Any]"]
 
 
-def plan(*statements: str) -> Generator[Statement, list[Sequence[Any]], list[Sequence[Any]]]:
-    rows: list[Sequence[Any]] = []
-    for statement in statements:
-        rows = yield Statement(statement)
-    return rows
+def plan(*statements: str) -> Callable[[], Plan[Rows]]:
+    def made() -> Plan[Rows]:
+        rows: Rows = []
+        for statement in statements:
+            rows = yield Statement(statement)
+        return rows
+
+    return made
 
 
 COUNT = "SELECT count(*) FROM t"
@@ -54,12 +59,12 @@ async def test_a_plan_that_fails_leaves_nothing_and_its_statements_are_told(grou
 
 
 async def test_what_the_plan_itself_raises_rolls_back_too(ground: Ground) -> None:
-    def failing() -> Generator[Statement, list[Sequence[Any]], None]:
+    def failing() -> Plan[None]:
         yield Statement("INSERT INTO t VALUES(1)")
         raise LookupError
 
     with pytest.raises(LookupError):
-        await ground.db.write(failing())
+        await ground.db.write(failing)
     assert ground.other.execute(COUNT).fetchone() == (0,)
     assert await ground.db.write(plan("INSERT INTO t VALUES(1)")) == []
 
@@ -81,14 +86,14 @@ async def test_others_writes_are_news_and_ones_own_are_not(ground: Ground) -> No
 async def test_a_read_sees_one_state(ground: Ground) -> None:
     ground.other.execute("PRAGMA journal_mode=WAL")
 
-    def twice() -> Generator[Statement, list[Sequence[Any]], list[Any]]:
+    def twice() -> Plan[list[Any]]:
         first = yield Statement(COUNT)
         with closing(sqlite3.connect(ground.db._driver.name, isolation_level=None)) as third:
             third.execute("INSERT INTO t VALUES(1)")
         second = yield Statement(COUNT)
         return [*first, *second]
 
-    assert await ground.db.read(twice()) == [(0,), (0,)]
+    assert await ground.db.read(twice) == [(0,), (0,)]
     assert await ground.db.changed()
 
 

@@ -96,7 +96,7 @@ class OnADriver(PersisterSuite):
 
         database = SqliteDatabase(self._driver(), None)
         async with TurnQueue.of(database.queue).turn():
-            rows = await database.write(plan())
+            rows = await database.write(plan)
         await database.close()
         return rows
 

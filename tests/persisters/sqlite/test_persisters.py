@@ -200,9 +200,11 @@ async def test_a_saved_change_costs_the_change_and_touches_nothing_else(path: Pa
     await save(path, ({"pets": pets}, {}), BOTH)
     ran: list[tuple[str, Any]] = []
     store = Store()
-    async with SqliteTablesPersister(store, path, BOTH) as persister:
+    async with SqliteTablesPersister(
+        store, path, BOTH, on_sql_command=lambda sql, params: ran.append((sql, params))
+    ) as persister:
         await persister.start_auto_persisting()
-        persister._db._on_sql_command = lambda sql, params: ran.append((sql, params))
+        ran.clear()
         store.set_cell("pets", "7", "price", 700)
         store.del_row("pets", "8")
         store.set_row("pets", "new", {"species": "cat", "color": "red"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,11 @@ class Polling:
         Args:
             subscribe: Called with what it is to call; returns a function that ends this, called by ``stop``.
         """
-        self._ends.append(subscribe(self._look_now))
+        self.when_stopped(subscribe(self._look_now))
+
+    def when_stopped(self, end: Callable[[], object]) -> None:
+        """Have ``stop`` call this too, and wait for what is awaitable of it."""
+        self._ends.append(end)
 
     def _look_now(self) -> None:
         if not self._woken:
@@ -52,10 +57,14 @@ class Polling:
 
     async def stop(self) -> None:
         """End the task, and wait for its end."""
-        for end in self._ends:
-            end()
         self._task.cancel()
-        await asyncio.wait([self._task])  # to await it would swallow a cancellation of the caller
+        try:
+            await asyncio.wait([self._task])  # to await it would swallow a cancellation of the caller
+        finally:
+            for end in self._ends:
+                ending = end()
+                if inspect.isawaitable(ending):
+                    await ending
 
     async def _run(self) -> None:
         failing = False

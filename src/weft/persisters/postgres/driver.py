@@ -5,11 +5,8 @@ Another library is another driver: a class like those in ``asyncpg.py`` and ``ps
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
-
-from weft.persisters.postgres.notifications import NotificationListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,9 +47,6 @@ class PostgresDriver(ABC):
     def __init__(self, dsn: str, *, listens: bool = True) -> None:
         self._dsn = dsn
         self.listens = listens
-        self._users = 0
-        self._busy = asyncio.Lock()
-        self._listening = NotificationListener(self)
 
     @abstractmethod
     async def open(self) -> bool:

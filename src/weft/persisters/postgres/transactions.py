@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weft.errors import StorageError
 from weft.persisters._text.persister import ConflictError
 from weft.persisters.postgres.driver import PING_SECONDS
+from weft.persisters.sql.database import RunningPlan
 from weft.persisters.sql.dialect import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from weft.persisters.postgres.driver import PostgresDriver
+    from weft.persisters.postgres.shared_driver import SharedDriver
+    from weft.persisters.sql.dialect import Plan
 
 __all__ = ["SerializableTransactions"]
 
@@ -53,20 +55,21 @@ class SerializableTransactions:
     """Transactions of one persister on a driver.
 
     Args:
-        driver: The driver.
+        shared: The driver, and what else uses it.
         on_sql_command: Called with each statement and its parameters when it has run.
     """
 
     def __init__(
-        self, driver: PostgresDriver, on_sql_command: Callable[[str, Sequence[Any]], object] | None
+        self, shared: SharedDriver, on_sql_command: Callable[[str, Sequence[Any]], object] | None
     ) -> None:
-        self._driver = driver
+        self._driver = shared.driver
+        self._busy = shared.busy
         self._on_sql_command = on_sql_command
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(
         self,
-        plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]],
+        plan: Callable[[], Plan[R]],
         written: Callable[[], None] | None = None,
     ) -> tuple[R, str, str]:
         """Run a plan in one serializable transaction, again where others came between.
@@ -105,11 +108,11 @@ class SerializableTransactions:
 
     async def _try(
         self,
-        plan: Callable[[], Generator[Statement, list[Sequence[Any]], R]],
+        plan: Callable[[], Plan[R]],
         written: Callable[[], None] | None,
     ) -> tuple[R, str, str]:
         try:
-            async with self._driver._busy:
+            async with self._busy:
                 careful = False
                 for attempt in range(_TRIES):
                     try:
@@ -134,16 +137,18 @@ class SerializableTransactions:
         except self._driver.errors as error:
             raise StorageError(f"PostgreSQL: {error!r}") from error
 
-    async def _transact(
-        self, plan: Generator[Statement, list[Sequence[Any]], R], writes: bool, careful: bool
-    ) -> tuple[R, str, str]:
+    async def _transact(self, plan: Plan[R], writes: bool, careful: bool) -> tuple[R, str, str]:
         await self._begin()
         looks = not self._driver.listens
         before = after = ""
+        running = RunningPlan(plan)
         try:
             if looks:
                 before = after = (await self._execute(_SNAPSHOT))[0][0]
-            result = await self._drive(plan, self._one_by_one if careful else self._execute)
+            while (statement := running.next_statement()) is not None:
+                running.rows = await (self._one_by_one if careful else self._execute)(statement)
+                if self._on_sql_command is not None:
+                    self._on_sql_command(statement.sql, statement.params)
             if looks and writes and (number := (await self._execute(_OWN_NUMBER))[0][0]) is not None:
                 # What the next sees if nobody else commits: our number is over, and no other is open.
                 after = f"{int(number) + 1}:{int(number) + 1}:" if before == f"{number}:{number}:" else before
@@ -157,7 +162,7 @@ class SerializableTransactions:
             except self._driver.errors:
                 await self._driver.close()  # it was lost, or is in a state that nobody knows
             raise
-        return result, before, after
+        return running.result, before, after
 
     async def _begin(self) -> None:
         begin = "BEGIN ISOLATION LEVEL SERIALIZABLE"
@@ -171,23 +176,6 @@ class SerializableTransactions:
             else:
                 return
         await self._driver.execute(begin)
-
-    async def _drive(
-        self,
-        plan: Generator[Statement, list[Sequence[Any]], R],
-        execute: Callable[[Statement], Awaitable[list[Sequence[Any]]]],
-    ) -> R:
-        """Run the statements of a plan, giving it their rows."""
-        rows: list[Sequence[Any]] | None = None
-        while True:
-            try:
-                statement = plan.send(rows) if rows is not None else next(plan)
-            except StopIteration as end:
-                result: R = end.value
-                return result
-            rows = await execute(statement)
-            if self._on_sql_command is not None:
-                self._on_sql_command(statement.sql, statement.params)
 
     async def _execute(self, statement: Statement) -> list[Sequence[Any]]:
         if statement.many:

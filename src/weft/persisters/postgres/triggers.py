@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.persisters.postgres.notifications import CHANNEL
 from weft.persisters.sql.dialect import Statement
 from weft.persisters.sql.names import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Mapping
+
+    from weft.persisters.sql.dialect import Plan
 
 __all__ = ["trigger_plan"]
 
@@ -30,7 +32,7 @@ _TABLES_WITHOUT = """
 
 def trigger_plan(
     tables: Mapping[str, str],
-) -> Generator[Statement, list[Sequence[Any]], tuple[str, bool]]:
+) -> Plan[tuple[str, bool]]:
     """Make what is missing; the schema, and whether anything was.
 
     What is there is not touched: that takes rights which a program may not have.

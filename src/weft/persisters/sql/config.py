@@ -13,8 +13,10 @@ from weft.persisters.sql.names import TABLE_NAME, check_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["TableLoad", "TableSave", "TablesConfig", "ValuesTable"]
+__all__ = ["VALUES_ID", "TableLoad", "TableSave", "TablesConfig", "ValuesTable"]
 
+VALUES_ID = "_id"
+"""Column of the row id in the table of values."""
 _ALL = "true"
 
 
@@ -134,6 +136,16 @@ class TablesConfig:
     def saves(self) -> Mapping[str, TableSave]:
         """The tables to save, each with its condition."""
         return self._saves
+
+    def tables_loaded(self) -> dict[str, str]:
+        """All tables of the database that are loaded, each with the column of its row ids."""
+        tables = {name: load.row_id_column_name for name, load in self._loads.items()}
+        return tables | {self.values.table_name: VALUES_ID} if self.values.load else tables
+
+    def tables_saved(self) -> list[str]:
+        """All tables of the database that are saved to."""
+        names = [save.table_name for save in self._saves.values()]
+        return [*names, self.values.table_name] if self.values.save else names
 
     def _find_loads(self) -> dict[str, TableLoad]:
         return {

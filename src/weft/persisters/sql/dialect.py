@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
-__all__ = ["OTHER_FORM", "Column", "Dialect", "Statement", "TableInfo"]
+__all__ = ["OTHER_FORM", "Column", "Dialect", "Plan", "Statement", "TableInfo"]
+
+R = TypeVar("R")
 
 OTHER_FORM = "the database writes this id in another form, and takes it for that of another row"
 
@@ -25,6 +27,10 @@ class Statement(NamedTuple):
     params: Sequence[Any] = ()
     many: bool = False
     lenient: bool = False
+
+
+Plan: TypeAlias = "Generator[Statement, list[Sequence[Any]], R]"
+"""What is to be done in one transaction: gives statements, and is given the rows of each."""
 
 
 @dataclass(frozen=True, slots=True)

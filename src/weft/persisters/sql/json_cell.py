@@ -6,7 +6,7 @@ TinyBase 10.0.1: one row, whose id is ``_``, in a table of two columns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
 from weft.persisters._text.json_text import version_of
@@ -16,9 +16,7 @@ from weft.persisters.sql.load import read_schema
 from weft.persisters.sql.names import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from weft.persisters.sql.dialect import Dialect
+    from weft.persisters.sql.dialect import Dialect, Plan
 
 __all__ = ["JsonCell", "fetch_plan", "put_plan"]
 
@@ -40,13 +38,21 @@ class JsonCell:
     store_column_name: str = "store"
 
     def __post_init__(self) -> None:
-        for name in (self.store_table_name, self.store_id_column_name, self.store_column_name):
+        for name in self.names:
             quote(name)
 
+    @classmethod
+    def of(cls, cell: str | JsonCell | None) -> JsonCell:
+        """The cell that is meant: one, just the name of its table, or TinyBase's."""
+        return cls() if cell is None else cls(cell) if isinstance(cell, str) else cell
 
-def fetch_plan(
-    dialect: Dialect, cell: JsonCell
-) -> Generator[Statement, list[Sequence[Any]], tuple[bytes | None, bytes | None]]:
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Of the table and its columns."""
+        return self.store_table_name, self.store_id_column_name, self.store_column_name
+
+
+def fetch_plan(dialect: Dialect, cell: JsonCell) -> Plan[tuple[bytes | None, bytes | None]]:
     """Read the text and its version."""
     schema = yield from read_schema(dialect, [cell.store_table_name])
     info = schema.get(dialect.fold(cell.store_table_name))
@@ -71,9 +77,7 @@ def fetch_plan(
     return data, version_of(data)
 
 
-def put_plan(
-    dialect: Dialect, cell: JsonCell, data: bytes, expected: object
-) -> Generator[Statement, list[Sequence[Any]], bytes | None]:
+def put_plan(dialect: Dialect, cell: JsonCell, data: bytes, expected: object) -> Plan[bytes | None]:
     """Replace the text, if it still has the expected version.
 
     Raises:

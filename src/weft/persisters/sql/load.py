@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
+from weft.persisters.sql.config import VALUES_ID
 from weft.persisters.sql.dialect import Column, Statement, TableInfo
 from weft.persisters.sql.names import quote, with_table_name
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Iterable
 
     from weft.persisters.sql.config import TablesConfig
-    from weft.persisters.sql.dialect import Dialect
+    from weft.persisters.sql.dialect import Dialect, Plan
 
 __all__ = ["VALUES_ROW_ID", "id_text", "load_plan", "read_schema"]
 
@@ -21,9 +22,7 @@ VALUES_ROW_ID = "_"
 RawTables = dict[str, dict[str, dict[str, object]]]
 
 
-def read_schema(
-    dialect: Dialect, tables: Iterable[str]
-) -> Generator[Statement, list[Sequence[Any]], dict[str, TableInfo]]:
+def read_schema(dialect: Dialect, tables: Iterable[str]) -> Plan[dict[str, TableInfo]]:
     """Learn which of the tables there are, with their columns. Folded name to table."""
     found: dict[str, TableInfo] = {}
     names = sorted({dialect.fold(name) for name in tables})
@@ -43,13 +42,11 @@ def read_schema(
     return found
 
 
-def load_plan(
-    dialect: Dialect, config: TablesConfig
-) -> Generator[Statement, list[Sequence[Any]], tuple[RawTables, dict[str, object]] | None]:
+def load_plan(dialect: Dialect, config: TablesConfig) -> Plan[tuple[RawTables, dict[str, object]] | None]:
     """Read everything that is configured; ``None`` where there is nothing."""
     loads = config.loads()
     values = config.values
-    schema = yield from read_schema(dialect, [*loads, *([values.table_name] if values.load else [])])
+    schema = yield from read_schema(dialect, config.tables_loaded())
     tables: RawTables = {}
     for name, load in loads.items():
         info = schema.get(dialect.fold(name))
@@ -61,7 +58,7 @@ def load_plan(
     loaded_values: dict[str, object] = {}
     info = schema.get(dialect.fold(values.table_name)) if values.load else None
     if info is not None:
-        rows = yield from _read(dialect, config, info, "_id", "true")
+        rows = yield from _read(dialect, config, info, VALUES_ID, "true")
         loaded_values = rows.get(VALUES_ROW_ID, {})
         if values.load is not True:
             wanted = set(values.load or ())
@@ -73,7 +70,7 @@ def load_plan(
 
 def _read(
     dialect: Dialect, config: TablesConfig, info: TableInfo, id_column: str, condition: str
-) -> Generator[Statement, list[Sequence[Any]], dict[str, dict[str, object]]]:
+) -> Plan[dict[str, dict[str, object]]]:
     folded_id = dialect.fold(id_column)
     if folded_id not in info.columns:
         raise StorageError(f"table {info.name!r} has no column {id_column!r} for the row ids")

@@ -15,11 +15,11 @@ from weft.persisters.sql.table_writer import LeftOut, TableWriter
 from weft.values import Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence, Set
+    from collections.abc import Mapping, Sequence, Set
 
     from weft.persisters._core.unsaved import NotLoaded, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
-    from weft.persisters.sql.dialect import Dialect
+    from weft.persisters.sql.dialect import Dialect, Plan
 
 __all__ = ["save_changes_plan", "save_content_plan"]
 
@@ -31,7 +31,7 @@ def _save_rows(
     kinds: Mapping[str, str],
     spared: Mapping[str, Set[str]],
     spared_rows: Set[str],
-) -> Generator[Statement, list[Sequence[Any]], None]:
+) -> Plan[None]:
     """Make a table hold these rows and no others, but for what is to be spared."""
     rows = writer.savable(save, rows)
     info = writer.info(save)
@@ -88,7 +88,7 @@ def _save_changes(
     save: TableSave,
     rows: Mapping[str, Mapping[str, Any] | Undefined],
     kinds: Mapping[str, str],
-) -> Generator[Statement, list[Sequence[Any]], None]:
+) -> Plan[None]:
     """Write changed cells, delete deleted rows, and leave everything else alone."""
     rows = writer.savable(save, rows)
     yield from writer.delete(save, [row_id for row_id, row in rows.items() if isinstance(row, Undefined)])
@@ -123,18 +123,13 @@ def _values_save(config: TablesConfig) -> TableSave:
     return TableSave(config.values.table_name, delete_empty_columns=whole, delete_empty_table=whole)
 
 
-def _names(config: TablesConfig) -> list[str]:
-    names = [save.table_name for save in config.saves().values()]
-    return [*names, config.values.table_name] if config.values.save else names
-
-
 def save_content_plan(
     dialect: Dialect,
     config: TablesConfig,
     kinds: Mapping[str, Mapping[str, str]],
     content: StoredContent,
     refused: NotLoaded,
-) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
+) -> Plan[LeftOut]:
     """Make the tables hold the content, and nothing else where conditions do not say otherwise.
 
     Args:
@@ -148,7 +143,7 @@ def save_content_plan(
         What was left out.
     """
     writer = TableWriter(dialect, strict=True)
-    yield from writer.prepare(_names(config))
+    yield from writer.prepare(config.tables_saved())
     for table_id, save in config.saves().items():
         yield from _save_rows(
             writer,
@@ -176,7 +171,7 @@ def save_content_plan(
 
 def save_changes_plan(
     dialect: Dialect, config: TablesConfig, kinds: Mapping[str, Mapping[str, str]], changes: StoredChanges
-) -> Generator[Statement, list[Sequence[Any]], LeftOut]:
+) -> Plan[LeftOut]:
     """Write changes; arguments and result as for :func:`save_content_plan`."""
     writer = TableWriter(dialect, strict=False)
     saves = {table_id: save for table_id, save in config.saves().items() if table_id in changes[0]}

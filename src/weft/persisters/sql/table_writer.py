@@ -11,10 +11,10 @@ from weft.persisters.sql.names import check_name, quote, with_table_name
 from weft.values import Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from weft.persisters.sql.config import TableSave
-    from weft.persisters.sql.dialect import Dialect
+    from weft.persisters.sql.dialect import Dialect, Plan
 
 __all__ = ["LeftOut", "TableWriter"]
 
@@ -40,7 +40,7 @@ class TableWriter:
         self.schema: dict[str, TableInfo] = {}
         self.left_out: LeftOut = {}
 
-    def prepare(self, tables: Iterable[str]) -> Generator[Statement, list[Sequence[Any]], None]:
+    def prepare(self, tables: Iterable[str]) -> Plan[None]:
         """Learn which of the tables there are; before everything else."""
         self.schema = yield from read_schema(self.dialect, tables)
 
@@ -59,7 +59,7 @@ class TableWriter:
 
     def columns(
         self, save: TableSave, cell_ids: Iterable[str], kinds: Mapping[str, str]
-    ) -> Generator[Statement, list[Sequence[Any]], dict[str, Column]]:
+    ) -> Plan[dict[str, Column]]:
         """Make what is missing, and tell which column each cell goes to; a cell may have none."""
         dialect, info = self.dialect, self.info(save)
         made: list[Column] = []
@@ -119,7 +119,7 @@ class TableWriter:
 
     def upsert(
         self, save: TableSave, columns: Sequence[Column], rows: Sequence[tuple[str, Sequence[Any]]]
-    ) -> Generator[Statement, list[Sequence[Any]], None]:
+    ) -> Plan[None]:
         """Write cells of rows; ``Undefined`` and ``None`` become NULL."""
         info = self.info(save)
         if info is None or not rows:
@@ -175,9 +175,7 @@ class TableWriter:
             return ""
         return f"({with_table_name(save.condition, info.name)})"
 
-    def delete(
-        self, save: TableSave, row_ids: Sequence[Any] | None, *, if_empty: bool = False
-    ) -> Generator[Statement, list[Sequence[Any]], None]:
+    def delete(self, save: TableSave, row_ids: Sequence[Any] | None, *, if_empty: bool = False) -> Plan[None]:
         """Delete rows, or all; or those of them that have nothing but NULL."""
         info = self.info(save)
         if info is None or (row_ids is not None and not row_ids):

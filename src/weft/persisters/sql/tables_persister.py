@@ -1,18 +1,23 @@
-"""What the persisters of tables share, whichever the database."""
+"""The persister that keeps tables of a Store in tables, whichever the database."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
-from weft.persisters._core.polling import Polling
+from weft.persisters.sql.load import load_plan
+from weft.persisters.sql.save import save_changes_plan, save_content_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from weft.persisters._core.unsaved import StoredChanges
+    from weft.persisters._core.polling import Polling
+    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
+    from weft.persisters.sql.database import Database
+    from weft.persisters.sql.dialect import Dialect
     from weft.persisters.sql.table_writer import LeftOut
     from weft.store import Store
 
@@ -20,19 +25,65 @@ __all__ = ["TablesPersister"]
 
 
 class TablesPersister(Persister):
-    """A persister whose saves may leave something out."""
+    """Keeps tables of a Store in tables. A save may leave something out.
+
+    Args:
+        store: The Store.
+        database: Where.
+        dialect: The kind of database.
+        config: Which tables, and how.
+        on_ignored_error: Called with what automatic work could not do, and with cells that cannot be columns.
+    """
 
     def __init__(
         self,
         store: Store,
+        database: Database,
+        dialect: Dialect,
         config: TablesConfig,
         *,
         on_ignored_error: Callable[[Exception], object] | None,
-        connection: object = None,
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error, connection=connection)
+        super().__init__(store, on_ignored_error=on_ignored_error, connection=database.queue)
+        self._db = database
+        self._dialect = dialect
         self._config = config
         self._left_out: LeftOut = {}
+
+    async def read(self) -> RawContent | None:
+        """Read the tables."""
+        return self._or_emptied(await self._db.read(partial(load_plan, self._dialect, self._config)))
+
+    async def write(
+        self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
+    ) -> None:
+        """Write the tables, or the changed rows of them, in one transaction."""
+        what = self._dialect, self._config, self._journal.replica.kinds()
+        if changes is None:
+            plan = partial(save_content_plan, *what, get_content(), self._journal.not_loaded)
+        else:
+            plan = partial(save_changes_plan, *what, changes)
+        self._tell(await self._db.write(plan))
+        self._held = self._held or self._holds(changes)
+
+    async def watch(self, listener: Callable[..., None]) -> object:
+        """Hear of writes where the database tells of them, and look for them where it does not."""
+
+        async def look() -> None:
+            async with self._turns.turn():  # not while a save of ours is half-way
+                news = await self._db.changed()
+            if news:
+                listener()
+
+        return await self._db.watch(self._config.auto_load_interval_seconds, look, listener, self._report)
+
+    async def unwatch(self, handle: Polling) -> None:
+        """Stop that."""
+        await handle.stop()
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._db.close()
 
     def _tell(self, left_out: LeftOut) -> None:
         """Report what a save has left out, once and not with every save; rows of it stay unsaved."""
@@ -52,14 +103,3 @@ class TablesPersister(Persister):
         )
         saved = bool(tables.keys() & self._config.saves().keys())
         return saved or bool(values and self._config.values.save)
-
-    def _look(self, changed: Callable[[], Awaitable[bool]], listener: Callable[..., None]) -> Polling:
-        """Ask every ``auto_load_interval_seconds`` whether others changed something, and tell of it."""
-
-        async def look() -> None:
-            async with self._turns.turn():  # not while a save of ours is half-way
-                news = await changed()
-            if news:
-                listener()
-
-        return Polling(self._config.auto_load_interval_seconds, look, self._report)

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
+from weft.persisters.sql.database import Database, RunningPlan
+from weft.persisters.sql.dialect import Statement
 from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from weft.persisters.sql.dialect import Statement
+    from weft.persisters._core.polling import Polling
+    from weft.persisters.sql.dialect import Plan
 
 __all__ = ["SqliteDatabase"]
 
 R = TypeVar("R")
 
 
-class SqliteDatabase:
+class SqliteDatabase(Database):
     """One database.
 
     Args:
@@ -38,7 +41,6 @@ class SqliteDatabase:
         self._driver = database if isinstance(database, SqliteDriver) else StdlibDriver(database)
         self._thread = WorkerThread("weft-sqlite")
         self._on_sql_command = on_sql_command
-        self._seen: tuple[object, ...] | None = None
         self._writing = False
 
     @property
@@ -46,37 +48,17 @@ class SqliteDatabase:
         """What persisters that must take turns have in common; ``None`` where nobody else uses this."""
         return self.given.queue if isinstance(self.given, SqliteDriver) else self.given
 
-    async def read(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
-        """Run a plan that reads, all of it on one state of the database.
-
-        Raises:
-            StorageError: It could not be read.
-        """
-        result, _, self._seen = await self._run("BEGIN", plan)
-        return result
-
-    async def write(self, plan: Generator[Statement, list[Sequence[Any]], R]) -> R:
-        """Run a plan that writes, in one transaction.
-
-        Raises:
-            StorageError: Nothing was written.
-        """
-        result, before, after = await self._run("BEGIN IMMEDIATE", plan)
-        if before == self._seen:
-            self._seen = after  # otherwise others wrote, and that is still news
-        return result
-
-    async def changed(self) -> bool:
-        """Look whether others wrote since the last read.
-
-        Raises:
-            StorageError: It could not be seen.
-        """
-        return await self._in_thread(self._look) != self._seen
-
-    def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
-        """Have a callback called when others commit through this connection, where the library can tell."""
-        return self._driver.on_commit(lambda: None if self._writing else callback())
+    async def watch(
+        self,
+        seconds: float | None,
+        look: Callable[[], Awaitable[None]],
+        listener: Callable[[], None],
+        report: Callable[[Exception], object],
+    ) -> Polling:
+        """Look every so often, and where the library can tell, when others commit on this connection."""
+        polling = await super().watch(seconds, look, listener, report)
+        polling.wake_by(lambda wake: self._driver.on_commit(lambda: None if self._writing else wake()))
+        return polling
 
     async def close(self) -> None:
         """Close what was opened here, and end the thread."""
@@ -86,16 +68,17 @@ class SqliteDatabase:
         finally:
             await self._thread.close()
 
-    async def _run(
-        self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R]
-    ) -> tuple[R, tuple[object, ...], tuple[object, ...]]:
-        ran: list[Statement] = []
+    async def _run(self, plan: Callable[[], Plan[R]], *, writes: bool) -> tuple[R, object, object]:
+        begin, ran = "BEGIN IMMEDIATE" if writes else "BEGIN", list[Statement]()
         try:
-            return await self._in_thread(lambda: self._transact(begin, plan, ran))
+            return await self._in_thread(lambda: self._transact(begin, plan(), ran))
         finally:
             if self._on_sql_command is not None:
                 for statement in ran:
                     self._on_sql_command(statement.sql, statement.params)
+
+    async def _look(self) -> object:
+        return await self._in_thread(self._look_now)
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
         try:
@@ -105,15 +88,13 @@ class SqliteDatabase:
 
     # -- in the thread -----------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[object, ...] | None:
+    def _look_now(self) -> object:
         self._driver.open()
         if self._driver.in_transaction:
             return self._seen  # the program has begun something on its connection; its end will be seen
         return self._driver.seen()
 
-    def _transact(
-        self, begin: str, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]
-    ) -> tuple[R, tuple[object, ...], tuple[object, ...]]:
+    def _transact(self, begin: str, plan: Plan[R], ran: list[Statement]) -> tuple[R, object, object]:
         driver = self._driver
         driver.open()
         apart = driver.seen() if driver.looks_apart else None
@@ -135,22 +116,17 @@ class SqliteDatabase:
             self._writing = False
         return result, before, after
 
-    def _drive(self, plan: Generator[Statement, list[Sequence[Any]], R], ran: list[Statement]) -> R:
-        """Run the statements of a plan, giving it their rows."""
-        rows: list[Sequence[Any]] | None = None
-        while True:
-            try:
-                statement = plan.send(rows) if rows is not None else next(plan)
-            except StopIteration as end:
-                result: R = end.value
-                return result
+    def _drive(self, plan: Plan[R], ran: list[Statement]) -> R:
+        running = RunningPlan(plan)
+        while (statement := running.next_statement()) is not None:
             ran.append(statement)
             try:
-                rows = self._execute(statement)
+                running.rows = self._execute(statement)
             except self._driver.errors as error:
                 if not statement.lenient or not self._refuses_row(error):
                     raise
-                rows = self._one_by_one(statement) if statement.many else []
+                running.rows = self._one_by_one(statement) if statement.many else []
+        return running.result
 
     def _execute(self, statement: Statement) -> list[Sequence[Any]]:
         if not statement.many:

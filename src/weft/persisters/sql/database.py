@@ -1,0 +1,109 @@
+"""What a database offers the persisters on it, and a plan while it runs there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from weft.persisters._core.polling import Polling
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from weft.persisters.sql.dialect import Plan, Statement
+
+__all__ = ["Database", "RunningPlan"]
+
+R = TypeVar("R")
+
+
+class Database(ABC):
+    """A database that runs plans in transactions, and finds out that others changed it.
+
+    All of it raises :class:`weft.errors.StorageError` where the database does not do what is asked. A plan is
+    given as what makes it, since a database may have to run it again.
+    """
+
+    _seen: object = None
+
+    @property
+    @abstractmethod
+    def queue(self) -> object:
+        """What persisters that must take turns have in common; ``None`` where nobody else uses this."""
+
+    async def read(self, plan: Callable[[], Plan[R]]) -> R:
+        """Run a plan that reads, all of it on one state of the database."""
+        result, self._seen, _ = await self._run(plan, writes=False)
+        return result
+
+    async def write(self, plan: Callable[[], Plan[R]]) -> R:
+        """Run a plan that writes, in one transaction. When it fails nothing was written."""
+        result, before, after = await self._run(plan, writes=True)
+        if before == self._seen:
+            self._seen = after  # otherwise others wrote, and that is still news
+        return result
+
+    async def changed(self) -> bool:
+        """Look whether others wrote, whatever it was, since the last read."""
+        return await self._look() != self._seen
+
+    async def watch(
+        self,
+        seconds: float | None,
+        look: Callable[[], Awaitable[None]],
+        listener: Callable[[], None],
+        report: Callable[[Exception], object],
+    ) -> Polling:
+        """Begin to find out that others write; to be stopped.
+
+        Args:
+            seconds: How often to look, where the database cannot tell.
+            look: Asks :meth:`changed`, and tells what it finds.
+            listener: Called where the database tells of a change.
+            report: Takes errors of the watch.
+        """
+        del listener
+        return Polling(seconds, look, report)
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of the database. It stays connected where others use the connection."""
+
+    @abstractmethod
+    async def _run(self, plan: Callable[[], Plan[R]], *, writes: bool) -> tuple[R, object, object]:
+        """Run a plan in one transaction.
+
+        Returns:
+            Its result, and what :meth:`_look` would have found before it, and after it if no others came.
+        """
+
+    @abstractmethod
+    async def _look(self) -> object:
+        """Find what differs whenever somebody has written."""
+
+
+class RunningPlan(Generic[R]):
+    """A plan that runs, in a thread or in a task: whoever runs it asks for each statement.
+
+    ::
+
+        running = RunningPlan(plan)
+        while (statement := running.next_statement()) is not None:
+            running.rows = execute(statement)
+        return running.result
+    """
+
+    result: R
+
+    def __init__(self, plan: Plan[R]) -> None:
+        self._plan = plan
+        # Of the last statement; a generator that has not begun is sent ``None``.
+        self.rows: list[Sequence[Any]] | None = None
+
+    def next_statement(self) -> Statement | None:
+        """Go on with the plan; ``None`` where it is over and has a result."""
+        try:
+            return self._plan.send(self.rows)  # type: ignore[arg-type]
+        except StopIteration as end:
+            self.result = end.value
+            return None
