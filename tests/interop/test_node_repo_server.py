@@ -180,7 +180,7 @@ async def test_several_documents_go_over_one_connection(url: str, js_peer: JsPee
             if number >= 3:
                 await js_peer("repo.find", name=name, repo="server", url=handle.url)
             assert await js_peer("am.content", name=name, path=["python"]) == number
-        handles[4].remove()
+        handles[4].close()
         _put(documents[4], "python", 100)
         await js_peer("am.edit", name="js3", edits=[["set", ["js"], 1]])
         await until(lambda: "js" in documents[3].core.keys(ROOT), documents[3].subscribe, "the other's edit")

@@ -46,7 +46,7 @@ class Second:
         if self._handle is None:
             self._handle = self._provider.add(self.document, id_of("second"))
         else:
-            self._handle.remove()
+            self._handle.close()
             self._handle = None
 
     def add(self) -> None:

@@ -49,9 +49,9 @@ class Bridge:
             YjsMirror(store, room.document, _ROOT, on_error=self._report),
             AutomergeMirror(store, document.document, _ROOT, on_error=self._report),
         )
-        self._is_stopped = False
-        room.bind(document, self.stop)
-        document.bind(room, self.stop)
+        self._is_closed = False
+        room.bind(document, self.close)
+        document.bind(room, self.close)
         self._end = room.document.subscribe(self._note_tickets)
         try:
             if not document.document.heads:  # to whoever opens it first it is there, and not unavailable
@@ -59,14 +59,14 @@ class Bridge:
             for mirror in self._mirrors:
                 mirror.start()
         except BaseException:
-            self.stop()
+            self.close()
             raise
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Let the two sides go their own ways; nobody is in them. A second call does nothing."""
-        if self._is_stopped:
+        if self._is_closed:
             return
-        self._is_stopped = True
+        self._is_closed = True
         for mirror in self._mirrors:
             mirror.stop()
         self._end()
@@ -120,7 +120,7 @@ class Bridges:
             # One side may have been forgotten, and loaded again, while the other was still being stored.
             if bridge is None or bridge.room is not room or bridge.document is not document:
                 if bridge is not None:
-                    bridge.stop()
+                    bridge.close()
                 bridge = self._open[name] = Bridge(room, document)
             yield bridge
 

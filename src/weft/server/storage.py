@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from weft.documents import Compactor
@@ -102,6 +102,14 @@ class RoomStorage(ABC):
         Raises:
             StorageError: Something could not be written; the place is let go of all the same.
         """
+
+    async def __aenter__(self) -> Self:
+        """:meth:`open` it, where no server does."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 class MemoryRoomStorage(RoomStorage):

@@ -29,7 +29,6 @@ from weft.providers.transport import closed_error, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from types import TracebackType
 
 __all__ = ["Direction", "MemoryConnection", "MemoryLink", "MemoryNetwork", "MemoryRequest"]
 
@@ -344,12 +343,12 @@ class MemoryNetwork:
         else:
             link.drop(1000)
 
-    async def __aenter__(self) -> Self:
-        return self
+    async def close(self) -> None:
+        """Break every link and end the handlers; the end of an ``async with`` block does so too.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+        Raises:
+            ExceptionGroup: What handlers raised.
+        """
         self.drop_all()
         tasks = tuple(self._tasks)
         for task in tasks:
@@ -357,3 +356,9 @@ class MemoryNetwork:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._failures:
             raise ExceptionGroup("handlers of the memory network failed", self._failures)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -82,8 +82,9 @@ def test_it_says_its_state_then_what_changes_and_that_it_is_still_there() -> Non
     alone.clock.advance(0.5)
     assert alone.presence.tick() == 15
     assert alone.kinds() == ["heartbeat"]
-    alone.presence.leave()
-    alone.presence.leave()
+    with alone.presence:
+        pass
+    alone.presence.close()
     assert alone.kinds() == ["goodbye"]
     assert not alone.presence.is_present
 
@@ -218,7 +219,7 @@ async def test_providers_see_each_other_come_change_and_go() -> None:
         await until_states(theirs, {})
         await one.provider.connect()
         await until_states(theirs, {"one": {"name": "One", "cursor": [2]}})
-        one.provider.handle.remove()
+        one.provider.handle.close()
         await until_states(theirs, {})
-        theirs.leave()
+        theirs.close()
         other.provider.handle.presence()

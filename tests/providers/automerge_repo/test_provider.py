@@ -66,8 +66,8 @@ async def test_a_removed_document_is_left_alone_and_who_waits_for_it_is_told(rep
             peer.errors.clear()
             await peer.until_error()
         put(second, "x", "1")
-        handle.remove()
-        handle.remove()
+        handle.close()
+        handle.close()
         with pytest.raises(ProviderClosedError, match="was removed"):
             await wait
         # What was written before is on its way; what comes after is not.
@@ -107,11 +107,12 @@ async def test_who_waits_for_a_flush_of_a_removed_document_is_told(memory: Memor
         for _ in range(10):
             await asyncio.sleep(0)
         assert memory.network.links[0].waiting("up")  # the question
-        handle.remove()
+        handle.close()
         with pytest.raises(ProviderClosedError, match="was removed"):
             await flush
         # Added again and removed at once: the connection need not be made anew.
-        peer.provider.add(second, id_of("second")).remove()
+        with peer.provider.add(second, id_of("second")):
+            pass
         memory.server.resumed.set()
         peer.write("y", "2")
         await peer.provider.flush()
@@ -127,7 +128,7 @@ async def test_a_document_may_be_removed_by_who_hears_of_its_content(
     async with AutomergePeer(memory, "first") as peer:
         second = AutomergeDocument()
         handle = peer.provider.add(second, id_of("second"))
-        second.subscribe(lambda event: handle.remove())
+        second.subscribe(lambda event: handle.close())
         await peer.provider.wait_synced()
         assert cells(second) == {"x": "1"}
         assert not handle.synced

@@ -120,7 +120,7 @@ class RepoAdapter:
         self._push(always=True)
         self._insist(shared)
         if shared.presence is not None:
-            shared.presence.leave()
+            shared.presence.close()
         self._perform(self.session.remove(shared.document_id))
         if shared in self._next:
             self._next.remove(shared)

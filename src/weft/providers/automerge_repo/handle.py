@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from weft._support.callbacks import subscribe
 from weft.errors import LocalProtocolError, RemoteProtocolError
@@ -89,7 +89,7 @@ class DocHandle:
     def presence(self, state: Mapping[str, object] | None = None) -> Presence:
         """Take part in presence: tell the others who have the document open about oneself, and hear of them.
 
-        It is what automerge-repo's ``Presence`` is in JavaScript, and speaks with it. ``leave()`` ends it.
+        It is what automerge-repo's ``Presence`` is in JavaScript, and speaks with it. ``close()`` ends it.
 
         Args:
             state: What to tell, channel by channel.
@@ -114,13 +114,19 @@ class DocHandle:
             shared.presence.announce()
         return shared.presence
 
-    def remove(self) -> None:
-        """Take the document out of the provider's care.
+    def close(self) -> None:
+        """Take the document out of the provider's care; the end of a ``with`` block does so too.
 
         What was written is sent, but not waited for: call :meth:`flush` before, if that matters. Calling it
         again does nothing.
         """
         self._adapter.remove(self._shared)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         state = "synced" if self.synced else "unavailable" if self.unavailable else "not synced"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from weft._support.callbacks import subscribe
 
@@ -116,12 +116,18 @@ class Presence:
         """
         return subscribe(self._listeners, listener)
 
-    def leave(self) -> None:
-        """Say goodbye, and listen no longer."""
+    def close(self) -> None:
+        """Say goodbye, and listen no longer; the end of a ``with`` block does so too."""
         if self._present:
             self.say_goodbye()
             self._present = False
             self._peers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- for the adapter
 

@@ -102,7 +102,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
         return self._handle.url
 
     def add(self, document: AutomergeDocument, document_url: str | None = None) -> DocHandle:
-        """Keep another document in sync over the same connection; ``remove()`` of what is returned ends it.
+        """Keep another document in sync over the same connection; ``close()`` of what is returned ends it.
 
         Args:
             document: The document.
