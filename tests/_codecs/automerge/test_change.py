@@ -12,12 +12,12 @@ from weft._codecs.automerge.change import DEL, MAKE_MAP, MAKE_TEXT, SET, VALUE_C
 from weft._codecs.automerge.chunks import (
     COMPRESSED,
     DOCUMENT,
-    check_document,
     inflate,
     split_chunks,
     split_log,
 )
 from weft._codecs.automerge.leb128 import read_int, read_uint, write_uint
+from weft._codecs.automerge.saved_document import check_document
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft.errors import RemoteProtocolError
 

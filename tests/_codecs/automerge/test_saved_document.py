@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import given, strategies as st
 
+from support.automerge_chunks import honest_changes
 from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET, OpId
-from weft._codecs.automerge.saved_document import Content, read_content
+from weft._codecs.automerge.chunks import split_chunks
+from weft._codecs.automerge.saved_document import Content, check_document, read_content
 from weft.documents.automerge.binding import ROOT, CoreDocument, ObjType, ScalarType, new_core
+from weft.errors import RemoteProtocolError
 from weft.mirrors.automerge.keys import op_id
 
 SCALARS = {int: ScalarType.Int, float: ScalarType.F64, bool: ScalarType.Boolean, type(None): ScalarType.Null}
@@ -104,3 +109,14 @@ def test_what_is_mostly_history_is_left_to_the_binding_which_is_faster_there() -
     content = read_content(bytes(core.save()), always=True)
     assert content is not None
     assert content.maps == {None: {"a": (SET, 99)}}
+
+
+@given(st.data())
+def test_a_damaged_document_is_looked_at_or_refused(data: st.DataObject) -> None:
+    whole = split_chunks(honest_changes()[0])[0]
+    damaged = bytearray(whole.data)
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(whole.start, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(whole.start, len(damaged)))
+    with suppress(RemoteProtocolError):
+        check_document(whole._replace(data=bytes(damaged[:end])))

@@ -13,7 +13,7 @@ import pytest
 
 from support.amdocs import sync
 from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes
-from weft._codecs.automerge import chunks as _amchunks
+from weft._codecs.automerge import saved_document
 from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.chunks import COMPRESSED, DOCUMENT, change_hash, split_chunks
 from weft._codecs.automerge.leb128 import write_int, write_uint
@@ -243,7 +243,7 @@ def test_what_waits_goes_with_its_peer_and_harms_nobody() -> None:
 
 
 def test_a_document_may_have_more_operations_the_larger_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_amchunks, "MAX_OPS", 50)
+    monkeypatch.setattr(saved_document, "MAX_OPS", 50)
     long_history, bomb = AutomergeDocument(), AutomergeDocument()
     for number in range(400):
         put(long_history, f"k{number % 7}", number * 999)

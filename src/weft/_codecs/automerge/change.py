@@ -7,14 +7,18 @@ document, since another operation may have won.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
-from weft._codecs.automerge.chunks import CHANGE, COMPRESSED, MAGIC, MAX_COUNTER, MAX_OPS, check_time, inflate
-from weft._codecs.automerge.leb128 import read_bytes, read_int, read_uint
+from weft._codecs.automerge.chunks import CHANGE, COMPRESSED, MAGIC, MAX_COUNTER, MAX_OPS, inflate
+from weft._codecs.automerge.columns import (
+    Spec,
+    read_column,
+    read_deltas,
+    read_layout,
+    read_string,
+)
+from weft._codecs.automerge.leb128 import read_bytes, read_hashes, read_int, read_list, read_uint
 from weft.errors import RemoteProtocolError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "DEL",
@@ -30,17 +34,17 @@ __all__ = [
     "Decoded",
     "Op",
     "OpId",
+    "check_time",
     "decode_change",
 ]
 
 OpId: TypeAlias = tuple[bytes, int]
 """Actor and counter: who made an operation or object, and when. Unlike the binding's ids they are stable."""
 
-V = TypeVar("V")
-
 MAKE_MAP, SET, MAKE_LIST, DEL, MAKE_TEXT, INC, MAKE_TABLE, MARK = range(8)
 MAKES = frozenset({MAKE_MAP, MAKE_LIST, MAKE_TEXT, MAKE_TABLE})
 VALUE_COUNTER = 8
+_MAX_TIME = 1 << 53  # the binding saves times as differences of 64 bits; JavaScript's are seconds
 
 
 class Op(NamedTuple):
@@ -104,11 +108,7 @@ def decode_change(data: bytes) -> Decoded:
 
 def _decode_body(data: bytes, at: int) -> Decoded:
     end = len(data)
-    count, at = read_uint(data, at, end)
-    if count * 32 > end - at:
-        raise RemoteProtocolError("an Automerge change names more dependencies than it holds")
-    deps = tuple([data[i : i + 32] for i in range(at, at + 32 * count, 32)])
-    at += 32 * count
+    deps, at = read_hashes(data, at, end)
     actor, at = read_bytes(data, at, end)
     seq, at = read_uint(data, at, end)
     start_op, at = read_uint(data, at, end)
@@ -117,60 +117,42 @@ def _decode_body(data: bytes, at: int) -> Decoded:
     time, at = read_int(data, at, end)
     check_time(time)
     _, at = read_bytes(data, at, end)  # message
-    actors = [actor]
-    count, at = read_uint(data, at, end)
-    if count > end - at:
-        raise RemoteProtocolError("an Automerge change names more actors than it holds")
-    for _ in range(count):
-        other, at = read_bytes(data, at, end)
-        actors.append(other)
-    count, at = read_uint(data, at, end)
-    if count > end - at:
-        raise RemoteProtocolError("an Automerge change names more columns than it holds")
-    layout = []
+    others, at = read_list(data, at, end)
+    layout, at = read_layout(data, at, end)
+    columns: dict[int, bytes] = {}
     last = -1
-    for _ in range(count):
-        spec, size = data[at], data[at + 1]
-        if spec < 0x80 and size < 0x80:
-            at += 2
-        else:
-            spec, at = read_uint(data, at, end)
-            size, at = read_uint(data, at, end)
-        if spec <= last or spec & 8:
+    for spec, size in layout:
+        if spec <= last or spec & Spec.DEFLATED:
             raise RemoteProtocolError("the columns of an Automerge change are out of order or compressed")
         last = spec
-        layout.append((spec, size))
-    columns: dict[int, tuple[int, int]] = {}
-    for spec, size in layout:
-        if at + size > end:
-            raise RemoteProtocolError("a column of an Automerge change is longer than the change")
-        columns[spec] = (at, at + size)
+        columns[spec] = data[at : at + size]
         at += size
-    return Decoded(actor, seq, deps, _ops(data, columns, actors, start_op))
+    if at > end:
+        raise RemoteProtocolError("a column of an Automerge change is longer than the change")
+    return Decoded(actor, seq, deps, _ops(columns, [actor, *others], start_op))
 
 
-_NONE = (0, 0)
-_ONE = 0x7F  # head of a run of one literal, which is all that a column of a change of one operation holds
-# Column specifications: id times 16, plus the type.
-_OBJ_ACTOR, _OBJ_COUNTER, _KEY_STRING = 1, 2, 21
-_ACTION, _VALUE_META, _PRED_COUNT, _PRED_ACTOR, _PRED_COUNTER = 66, 86, 112, 113, 115
+def check_time(time: int) -> None:
+    """Refuse a time of a change with which a saved document could not be loaded."""
+    if abs(time) > _MAX_TIME:
+        raise RemoteProtocolError("the time of an Automerge change is not one")
 
 
-def _ops(data: bytes, columns: dict[int, tuple[int, int]], actors: list[bytes], start_op: int) -> list[Op]:
+def _ops(columns: dict[int, bytes], actors: list[bytes], start_op: int) -> list[Op]:
     column = columns.get
-    actions = _runs(data, *column(_ACTION, _NONE))
+    actions = read_column(column(Spec.ACTION, b""), read_uint)
     total = len(actions)
-    obj_actors = _runs(data, *column(_OBJ_ACTOR, _NONE), total)
-    obj_counters = _runs(data, *column(_OBJ_COUNTER, _NONE), total)
-    keys = _strings(data, *column(_KEY_STRING, _NONE), total)
-    metas = _runs(data, *column(_VALUE_META, _NONE), total)
-    pred_counts = _runs(data, *column(_PRED_COUNT, _NONE), total)
+    obj_actors = read_column(column(Spec.OBJECT_ACTOR, b""), read_uint, total)
+    obj_counters = read_column(column(Spec.OBJECT_COUNTER, b""), read_uint, total)
+    keys = read_column(column(Spec.KEY, b""), read_string, total)
+    metas = read_column(column(Spec.VALUE_META, b""), read_uint, total)
+    pred_counts = read_column(column(Spec.PREDECESSOR_COUNT, b""), read_uint, total)
     number = sum([count for count in pred_counts if count])
     if number > MAX_OPS:
         raise RemoteProtocolError("an Automerge change overwrites too much")
     preds: list[OpId] = []
-    pred_actors = _runs(data, *column(_PRED_ACTOR, _NONE), number)
-    pred_counters = _deltas(data, *column(_PRED_COUNTER, _NONE), number)
+    pred_actors = read_column(column(Spec.PREDECESSOR_ACTOR, b""), read_uint, number)
+    pred_counters = read_deltas(column(Spec.PREDECESSOR_COUNTER, b""), number)
     for actor, counter in zip(pred_actors, pred_counters, strict=True):
         if actor is None or counter is None:
             raise RemoteProtocolError("an operation id in an Automerge change is half there")
@@ -202,74 +184,3 @@ def _ops(data: bytes, columns: dict[int, tuple[int, int]], actors: list[bytes], 
         known = tuple(preds[used - count : used])
         ops.append(Op((author, start_op + at), obj, key, action, known, (metas[at] or 0) & 15))
     return ops
-
-
-# -- columns ---------------------------------------------------------------------------------------------
-
-
-def _column(
-    data: bytes, at: int, end: int, total: int | None, read: Callable[[bytes, int, int], tuple[V, int]]
-) -> list[V | None]:
-    """Read a column of run-length encoded values; missing ones at its end are null.
-
-    Args:
-        data: The change.
-        at: Where the column begins.
-        end: Where it ends.
-        total: How many entries it has at most; ``None`` where it is the column that says so.
-        read: Reads one value.
-    """
-    values: list[V | None] = []
-    bound = MAX_OPS if total is None else total
-    while at < end:
-        count, at = read_int(data, at, end)
-        _check(len(values) + abs(count), bound)
-        if count > 0:
-            value, at = read(data, at, end)
-            values.extend([value] * count)
-        elif count < 0:
-            for _ in range(-count):
-                value, at = read(data, at, end)
-                values.append(value)
-        else:
-            count, at = read_uint(data, at, end)
-            _check(len(values) + count, bound)
-            values.extend([None] * count)
-    if total is not None:
-        values.extend([None] * (total - len(values)))
-    return values
-
-
-def _runs(data: bytes, at: int, end: int, total: int | None = None) -> list[int | None]:
-    """Read a column of unsigned integers."""
-    if end - at == 2 and data[at] == _ONE and data[at + 1] < 0x80 and total in {None, 1}:
-        return [data[at + 1]]
-    return _column(data, at, end, total, read_uint)
-
-
-def _deltas(data: bytes, at: int, end: int, total: int) -> list[int | None]:
-    """Read a column of differences, each to the last one that is not null."""
-    values = _column(data, at, end, total, read_int)
-    last = 0
-    for place, delta in enumerate(values):
-        if delta is not None:
-            values[place] = last = last + delta
-    return values
-
-
-def _strings(data: bytes, at: int, end: int, total: int) -> list[str | None]:
-    """Read a column of strings."""
-    return _column(data, at, end, total, _read_string)
-
-
-def _read_string(data: bytes, at: int, end: int) -> tuple[str, int]:
-    stop = at + 1 + data[at]
-    if stop <= end and data[at] < 0x80:
-        return data[at + 1 : stop].decode(), stop
-    raw, at = read_bytes(data, at, end)
-    return raw.decode(), at
-
-
-def _check(count: int, bound: int) -> None:
-    if count > bound:
-        raise RemoteProtocolError("a column of an Automerge change has more entries than it has operations")

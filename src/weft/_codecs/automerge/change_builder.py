@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import struct
 from hashlib import sha256
-from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET
 from weft._codecs.automerge.chunks import CHANGE, MAGIC
-from weft._codecs.automerge.leb128 import write_int, write_uint
+from weft._codecs.automerge.columns import (
+    Spec,
+    write_column,
+    write_columns,
+    write_deltas,
+    write_flags,
+    write_string,
+)
+from weft._codecs.automerge.leb128 import write_bytes, write_int, write_uint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from weft._codecs.automerge.change import OpId
 
 __all__ = ["ChangeBuilder"]
-
-V = TypeVar("V")
 
 _FALSE, _TRUE, _INT, _F64, _STRING = 1, 2, 4, 5, 6  # types of values; 0 is null
 _ASCII = 1 << 4 | _STRING  # what is said of a character of one byte
@@ -111,83 +116,28 @@ class ChangeBuilder:
             for actor, number in self._actors.items()
         }
         elements = self._elements + [None] * (len(self) - len(self._elements))
-        columns = [
-            (1, _runs([None if obj is None else place[obj[0]] for obj in self._objects], write_uint)),
-            (2, _runs([None if obj is None else obj[1] for obj in self._objects], write_uint)),
-            (17, _runs([0 if at else None for at in elements], write_uint)),
-            (19, _runs(_deltas(elements), write_int)),
-            (21, _runs(self._keys, _write_string)),
-            (52, _flags([at is not None for at in elements])),
-            (66, _runs(self._actions, write_uint)),
-            (86, _runs(self._metas, write_uint)),
-            (87, b"".join(self._values)),
-            (112, _runs([0] * len(self), write_uint)),
-        ]  # fmt: skip
-        columns = [column for column in columns if column[1]]
+        actors = [None if obj is None else place[obj[0]] for obj in self._objects]
+        counters = [None if obj is None else obj[1] for obj in self._objects]
+        columns = write_columns(
+            (
+                (Spec.OBJECT_ACTOR, write_column(actors, write_uint)),
+                (Spec.OBJECT_COUNTER, write_column(counters, write_uint)),
+                (Spec.ELEMENT_ACTOR, write_column([0 if at else None for at in elements], write_uint)),
+                (Spec.ELEMENT_COUNTER, write_deltas(elements)),
+                (Spec.KEY, write_column(self._keys, write_string)),
+                (Spec.INSERT, write_flags([at is not None for at in elements])),
+                (Spec.ACTION, write_column(self._actions, write_uint)),
+                (Spec.VALUE_META, write_column(self._metas, write_uint)),
+                (Spec.VALUE, b"".join(self._values)),
+                (Spec.PREDECESSOR_COUNT, write_column([0] * len(self), write_uint)),
+            )
+        )
         body = b"".join(
             (
-                write_uint(len(self._deps)), *self._deps, _write_bytes(self._actor), write_uint(self._seq),
+                write_uint(len(self._deps)), *self._deps, write_bytes(self._actor), write_uint(self._seq),
                 write_uint(self._start_op), b"\0\0",  # no time, no message
-                write_uint(len(others)), *map(_write_bytes, others),
-                write_uint(len(columns)),
-                *(write_uint(spec) + write_uint(len(data)) for spec, data in columns),
-                *(data for _, data in columns),
+                write_uint(len(others)), *map(write_bytes, others), columns,
             )
         )  # fmt: skip
         named = bytes([CHANGE]) + write_uint(len(body)) + body
         return MAGIC + sha256(named).digest()[:4] + named
-
-
-def _runs(values: Sequence[V | None], write: Callable[[V], bytes]) -> bytes:
-    """Encode a column by runs: equal values, nulls, and values that differ each from the next."""
-    out: list[bytes] = []
-    single: list[bytes] = []
-    only_nulls = True
-    for value, group in groupby(values):
-        count = len(list(group))
-        if value is None:
-            head = b"\0" + write_uint(count)
-        else:
-            only_nulls = False
-            if count == 1:
-                single.append(write(value))
-                continue
-            head = write_int(count) + write(value)
-        if single:
-            out += (write_int(-len(single)), *single)
-            single.clear()
-        out.append(head)
-    if only_nulls:
-        return b""
-    if single:
-        out += (write_int(-len(single)), *single)
-    return b"".join(out)
-
-
-def _deltas(values: Iterable[int | None]) -> list[int | None]:
-    found: list[int | None] = []
-    last = 0
-    for value in values:
-        found.append(None if value is None else value - last)
-        last = last if value is None else value
-    return found
-
-
-def _flags(values: Iterable[bool]) -> bytes:
-    """Encode a column of booleans: how many are false, then true, and so on."""
-    out: list[bytes] = []
-    expected = False
-    for value, group in groupby(values):
-        if value is not expected:
-            out.append(b"\0")
-        out.append(write_uint(len(list(group))))
-        expected = not value
-    return b"".join(out)
-
-
-def _write_bytes(data: bytes) -> bytes:
-    return write_uint(len(data)) + data
-
-
-def _write_string(text: str) -> bytes:
-    return _write_bytes(text.encode())

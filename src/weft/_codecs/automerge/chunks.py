@@ -12,7 +12,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from weft._codecs.automerge.leb128 import read_bytes, read_int, read_uint, write_uint
+from weft._codecs.automerge.leb128 import read_uint, write_uint
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ __all__ = [
     "DOCUMENT",
     "MAGIC",
     "MAX_COUNTER",
+    "MAX_INFLATED",
     "MAX_OPS",
     "Chunk",
     "change_hash",
-    "check_document",
-    "check_time",
     "inflate",
     "split_chunks",
     "split_log",
@@ -40,18 +39,10 @@ DOCUMENT, CHANGE, COMPRESSED = 0, 1, 2  # chunk types
 # A run of a billion equal operations fits into a few bytes. A text makes one operation a character: 100,000
 # cells of a dozen characters are 1.5 million.
 MAX_OPS = 1 << 21
-# A document has more, as its history counts: eight for each byte, up to these. Each takes the binding 0.4 µs
-# and 90 bytes of memory.
-_MAX_DOCUMENT_OPS = 1 << 23
 # The binding counts operations in 32 bits: behind the last one a document can be neither written nor saved.
 MAX_COUNTER = 1 << 31
-# It saves times as differences of 64 bits. JavaScript's are seconds.
-_MAX_TIME = 1 << 53
 # Bytes that one chunk may inflate to: the binding has no bound of its own, and deflate packs 1,000 to 1.
-_MAX_INFLATED = 1 << 27
-_DEFLATED = 8  # bit of a column's specification
-_ACTION = 66  # specification of the column that each operation has an entry in
-_TIME = 35  # and each change
+MAX_INFLATED = 1 << 27
 
 
 class TornChunkError(RemoteProtocolError):
@@ -141,7 +132,7 @@ def _read_chunk(data: bytes, at: int) -> Chunk:
     return Chunk(kind, whole, start - at, digest)
 
 
-def inflate(data: bytes, bound: int = _MAX_INFLATED) -> bytes:
+def inflate(data: bytes, bound: int = MAX_INFLATED) -> bytes:
     """Inflate what is deflated without a header.
 
     Raises:
@@ -157,94 +148,3 @@ def inflate(data: bytes, bound: int = _MAX_INFLATED) -> bytes:
     if inflater.unused_data:
         raise RemoteProtocolError("compressed Automerge data goes on after its end")
     return content
-
-
-def check_document(chunk: Chunk, bound: int = _MAX_INFLATED) -> tuple[bytes, ...]:
-    """Look how much a document chunk unpacks to, before the binding unpacks it.
-
-    Args:
-        chunk: Of kind ``DOCUMENT``.
-        bound: Bytes that its columns may have altogether.
-
-    Returns:
-        The heads of the document.
-
-    Raises:
-        RemoteProtocolError: It is malformed, or unpacks to more bytes or operations than it may.
-    """
-    data, end = chunk.data, len(chunk.data)
-    at = chunk.start
-    count, at = read_uint(data, at, end)
-    for _ in range(min(count, end)):  # reading past the end is refused
-        _, at = read_bytes(data, at, end)  # an actor
-    count, at = read_uint(data, at, end)
-    if 32 * count > end - at:
-        raise RemoteProtocolError("an Automerge document names more heads than it holds")
-    heads = tuple([data[i : i + 32] for i in range(at, at + 32 * count, 32)])
-    at += 32 * count
-    columns: list[tuple[int, int]] = []
-    changes = 0
-    for which in range(2):  # of the changes, of the operations
-        count, at = read_uint(data, at, end)
-        if count > end - at:
-            raise RemoteProtocolError("an Automerge document names more columns than it holds")
-        for _ in range(count):
-            spec, at = read_uint(data, at, end)
-            size, at = read_uint(data, at, end)
-            columns.append((spec, size))
-        if which == 0:
-            changes = count
-    for index, (spec, size) in enumerate(columns):
-        if size > end - at:
-            raise RemoteProtocolError("a column of an Automerge document is longer than the document")
-        column = data[at : at + size]
-        at += size
-        if spec & _DEFLATED:
-            column = inflate(column, bound)
-        bound -= len(column)
-        if bound < 0:
-            raise RemoteProtocolError("an Automerge document is too large when it is unpacked")
-        if index >= changes and spec & ~_DEFLATED == _ACTION:
-            _count_entries(column, min(MAX_OPS + 8 * end, _MAX_DOCUMENT_OPS))
-        elif index < changes and spec & ~_DEFLATED == _TIME:
-            _check_times(column)
-    return heads
-
-
-def check_time(time: int) -> None:
-    """Refuse a time of a change with which a saved document could not be loaded."""
-    if abs(time) > _MAX_TIME:
-        raise RemoteProtocolError("the time of an Automerge change is not one")
-
-
-def _check_times(column: bytes) -> None:
-    at, end, time = 0, len(column), 0
-    while at < end:
-        count, at = read_int(column, at, end)
-        if count == 0:
-            _, at = read_uint(column, at, end)  # changes without a time
-        for _ in range(max(-count, min(count, 1))):
-            delta, at = read_int(column, at, end)
-            time += delta * max(count, 1)
-            check_time(time)
-
-
-def _count_entries(column: bytes, bound: int) -> None:
-    """Refuse a column of run-length encoded integers that unpacks to more than so many."""
-    at, end, total = 0, len(column), 0
-    while at < end:
-        count, at = read_int(column, at, end)
-        if count < 0:
-            if -count > end - at:
-                break
-            total -= count
-            for _ in range(-count):
-                _, at = read_uint(column, at, end)
-        else:
-            value, at = read_uint(column, at, end)
-            total += count or value
-        if total > bound:
-            break
-    else:
-        return
-    raise RemoteProtocolError("an Automerge document unpacks to too many operations")

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from weft.errors import RemoteProtocolError
 
-__all__ = ["read_bytes", "read_int", "read_uint", "write_int", "write_uint"]
+__all__ = [
+    "read_bytes",
+    "read_hashes",
+    "read_int",
+    "read_list",
+    "read_uint",
+    "write_bytes",
+    "write_int",
+    "write_uint",
+]
 
 _SMALL = [bytes((byte,)) for byte in range(0x80)]
 
@@ -55,6 +64,32 @@ def read_bytes(data: bytes, at: int, end: int) -> tuple[bytes, int]:
     if length > end - at:
         raise RemoteProtocolError("a string in Automerge data is longer than the data")
     return data[at : at + length], at + length
+
+
+def read_list(data: bytes, at: int, end: int) -> tuple[list[bytes], int]:
+    """Read several times bytes, with their number before them; gives them and where they end."""
+    count, at = read_uint(data, at, end)
+    if count > end - at:
+        raise RemoteProtocolError("Automerge data names more strings than it holds")
+    found = []
+    for _ in range(count):
+        one, at = read_bytes(data, at, end)
+        found.append(one)
+    return found, at
+
+
+def read_hashes(data: bytes, at: int, end: int) -> tuple[tuple[bytes, ...], int]:
+    """Read hashes of 32 bytes with their number before them; gives them and where they end."""
+    count, at = read_uint(data, at, end)
+    stop = at + 32 * count
+    if stop > end:
+        raise RemoteProtocolError("Automerge data names more hashes than it holds")
+    return tuple([data[i : i + 32] for i in range(at, stop, 32)]), stop
+
+
+def write_bytes(data: bytes) -> bytes:
+    """Write bytes with their length before them."""
+    return write_uint(len(data)) + data
 
 
 def write_uint(value: int) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weft._codecs.automerge.chunks import Chunk, split_chunks
-from weft._codecs.automerge.leb128 import read_bytes, read_uint, write_uint
+from weft._codecs.automerge.leb128 import read_bytes, read_hashes, read_list, read_uint, write_uint
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -49,21 +49,17 @@ def parse_sync_message(data: bytes) -> SyncMessage:
     if not data or data[0] not in {_V1, _V2}:
         raise RemoteProtocolError("this is no Automerge sync message")
     end = len(data)
-    heads, at = _hashes(data, 1, end)
-    needs, at = _hashes(data, at, end)
+    heads, at = read_hashes(data, 1, end)
+    needs, at = read_hashes(data, at, end)
     count, at = read_uint(data, at, end)
     if count > _MAX_FILTERS:
         raise RemoteProtocolError(f"an Automerge sync message with {count} filters")
     for _ in range(count):
-        _, at = _hashes(data, at, end)
+        _, at = read_hashes(data, at, end)
         bloom, at = read_bytes(data, at, end)
         _check_filter(bloom)
-    count, at = read_uint(data, at, end)
-    chunks: list[Chunk] = []
-    for _ in range(count):
-        piece, at = read_bytes(data, at, end)
-        chunks += split_chunks(piece)
-    return SyncMessage(heads, needs, chunks)
+    pieces, _ = read_list(data, at, end)
+    return SyncMessage(heads, needs, [chunk for piece in pieces for chunk in split_chunks(piece)])
 
 
 def _check_filter(bloom: bytes) -> None:
@@ -88,11 +84,3 @@ def make_sync_message(heads: Sequence[bytes], chunks: Iterable[bytes] = ()) -> b
     for piece in pieces:
         out += (write_uint(len(piece)), piece)
     return b"".join(out)
-
-
-def _hashes(data: bytes, at: int, end: int) -> tuple[tuple[bytes, ...], int]:
-    count, at = read_uint(data, at, end)
-    stop = at + 32 * count
-    if stop > end:
-        raise RemoteProtocolError("an Automerge sync message names more hashes than it holds")
-    return tuple([data[i : i + 32] for i in range(at, stop, 32)]), stop

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.change_builder import ChangeBuilder
-from weft._codecs.automerge.chunks import DOCUMENT, check_document, split_chunks
+from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
+from weft._codecs.automerge.saved_document import check_document
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft._support.callbacks import subscribe
 from weft.documents.automerge.binding import (
