@@ -19,6 +19,7 @@ from weft.values import (
     UNDEFINED,
     EncodedCell,
     Undefined,
+    decode_cell,
     decode_received,
     encode_cell,
     is_same,
@@ -250,3 +251,11 @@ def test_sameness_is_json_equality(a: object, b: object, same: bool) -> None:
 def test_decoded_json_is_compared_at_all_depths(a: object, b: object, same: bool) -> None:
     assert json_equal(a, b) is same
     assert json_equal(b, a) is same
+
+
+def test_a_stored_form_is_given_as_a_cell_of_the_callers_own() -> None:
+    stored = encode_cell({"a": [1]})
+    cell = decode_cell(stored)
+    assert cell == {"a": [1]}
+    assert decode_cell(stored) is not cell
+    assert [decode_cell(each) for each in ("x", 1, None, UNDEFINED)] == ["x", 1, None, UNDEFINED]

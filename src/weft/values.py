@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, overload
 
 from weft.jsoncodec import MAX_DEPTH, MAX_SAFE_INTEGER, check_text, dumps, normal_number, parse
 
@@ -23,6 +23,7 @@ __all__ = [
     "Stored",
     "Undefined",
     "Value",
+    "decode_cell",
     "decode_received",
     "encode_cell",
     "is_same",
@@ -110,6 +111,17 @@ def encode_cell(value: object) -> Stored:
     if isinstance(value, (list, tuple, dict)):
         return EncodedCell(JSON_PREFIX + dumps(value))
     raise TypeError(f"a cell cannot be of type {kind.__name__}")
+
+
+@overload
+def decode_cell(stored: Stored) -> Cell: ...
+@overload
+def decode_cell(stored: Stored | Undefined) -> Cell | Undefined: ...
+@overload
+def decode_cell(stored: object) -> object: ...
+def decode_cell(stored: object) -> object:
+    """Give a stored form as a cell of the caller's own: a list or an object is made anew, all else stays."""
+    return stored.decode() if type(stored) is EncodedCell else stored
 
 
 def decode_received(value: object) -> Stored:

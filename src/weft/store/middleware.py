@@ -16,7 +16,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from weft.store._parts.gate import Gate
-from weft.values import UNDEFINED, EncodedCell, Undefined, decode_received
+from weft.values import UNDEFINED, Undefined, decode_cell, decode_received
 
 if TYPE_CHECKING:
     from weft.changes import Changes, Content, Row, Table, Tables, Values
@@ -37,12 +37,8 @@ def create_middleware(store: Store) -> Middleware:
     return gate.middleware
 
 
-def _plain(stored: Stored) -> Cell:
-    return stored.decode() if type(stored) is EncodedCell else stored
-
-
 def _plain_row(row: Mapping[str, Stored]) -> dict[str, Any]:
-    return {cell_id: _plain(cell) for cell_id, cell in row.items()}
+    return {cell_id: decode_cell(cell) for cell_id, cell in row.items()}
 
 
 def _plain_table(table: Mapping[str, Mapping[str, Stored]]) -> dict[str, Any]:
@@ -56,7 +52,7 @@ def _decoded(received: Mapping[str, object]) -> dict[str, object]:
         decoded[id_] = cell
         if isinstance(cell, str):
             with suppress(TypeError, ValueError):
-                decoded[id_] = _plain(decode_received(cell))
+                decoded[id_] = decode_cell(decode_received(cell))
     return decoded
 
 
@@ -259,7 +255,7 @@ class _CallbackGate(Gate):
             if force:
                 stored = self._store._valid_cell(table_id, row_id, cell_id, cell)
                 if stored is not UNDEFINED:
-                    self._cell(table_id, row_id, cell_id, _plain(stored))
+                    self._cell(table_id, row_id, cell_id, decode_cell(stored))
             else:
                 self._cell(table_id, row_id, cell_id, cell)
         row = self._store._tables.get(table_id, {}).get(row_id)
@@ -286,27 +282,27 @@ class _CallbackGate(Gate):
         self._store._put_in_row(table_id, row_id, row, cell_id, stored)
 
     def put_in_row(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
-        self._cell(table_id, row_id, cell_id, _plain(stored))
+        self._cell(table_id, row_id, cell_id, decode_cell(stored))
 
     def put_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
         rule = None if self._store._schema is None else self._store._schema.get(table_id)
         if rule is None or row_id in self._store._tables.get(table_id, ()):
-            self._cell(table_id, row_id, cell_id, _plain(stored))
+            self._cell(table_id, row_id, cell_id, decode_cell(stored))
             return
         for other_id in rule.others:
             if other_id != cell_id:
                 self._store._note_invalid_cell(table_id, row_id, other_id, UNDEFINED)
-        self._cell(table_id, row_id, cell_id, _plain(stored))
+        self._cell(table_id, row_id, cell_id, decode_cell(stored))
         for other_id, default in rule.defaults.items():
             if other_id != cell_id:
-                self._cell(table_id, row_id, other_id, _plain(default))
+                self._cell(table_id, row_id, other_id, decode_cell(default))
 
     def set_cell(self, table_id: str, row_id: str, cell_id: str, stored: Stored) -> None:
         if not self._ask_rows or "set_row" not in self.callbacks:
             self.put_cell(table_id, row_id, cell_id, stored)
             return
         row = _plain_row(self._store._tables.get(table_id, {}).get(row_id, {}))
-        row[cell_id] = _plain(stored)
+        row[cell_id] = decode_cell(stored)
         cells = self._whole("set_row", row, table_id, row_id)
         if isinstance(cells, Mapping):
             self._cells(table_id, row_id, cells, force=True)
@@ -344,7 +340,7 @@ class _CallbackGate(Gate):
                 self._store._drop_value(value_id)
 
     def put_value(self, value_id: str, stored: Stored) -> None:
-        self._value(value_id, _plain(stored))
+        self._value(value_id, decode_cell(stored))
 
     def _value(self, value_id: str, given: Any) -> None:
         value = self._one("set_value", given, value_id)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from weft import UNDEFINED, Store
+from weft.store.replica import Replica
 from weft.values import EncodedCell
 
 
@@ -100,14 +101,14 @@ def test_hooks_are_called_when_an_outermost_transaction_is_over_however_it_ended
     store.add_did_finish_transaction_listener(lambda _: None)
 
     def hook() -> None:
-        assert not store._busy
+        assert not Replica(store).is_busy
         calls.append(store.get_value("v"))
         if store.get_value("v") == 2:
             store.set_value("v", 3)
 
     unhook = store._on_transaction_end(hook)
     with store.transaction(), store.transaction():
-        assert store._busy
+        assert Replica(store).is_busy
         store.set_value("v", 2)
     assert calls == [2, 3]
     with pytest.raises(ZeroDivisionError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from weft.changes import TablesInput, ValuesInput
 from weft.errors import DataError, InvalidCellError, InvalidJsonError
-from weft.jsoncodec import MAX_SAFE_INTEGER, dumps, in_js_order, loads, tables_text
+from weft.jsoncodec import dumps, in_js_order, loads, tables_text
 from weft.store._core.rows import RowWrites
 from weft.store._core.transactions import OneWrite
 from weft.values import UNDEFINED, decode_received
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from weft.values import Stored
 
 __all__ = ["ContentWrites", "ordered", "ordered_tables"]
-
-_MIN = -MAX_SAFE_INTEGER
-_MAX = MAX_SAFE_INTEGER
 
 _LEAVE: Any = object()  # a part of the content that is left as it is
 

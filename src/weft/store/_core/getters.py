@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from weft.store._core.state import StoreState
 from weft.store._parts.sorting import sorted_ids
-from weft.values import EncodedCell
+from weft.values import EncodedCell, decode_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,19 +17,14 @@ if TYPE_CHECKING:
     from weft.store._parts.sorting import Sorter
     from weft.values import Cell, Stored, Value
 
-__all__ = ["Getters", "decoded"]
+__all__ = ["Getters"]
 
 D = TypeVar("D")
 
 
-def decoded(stored: Stored) -> Cell:
-    """Give a stored form as the caller's own cell."""
-    return stored.decode() if type(stored) is EncodedCell else stored
-
-
 def _decoded_row(row: dict[str, Stored]) -> Row:
     if EncodedCell in set(map(type, row.values())):
-        return {cell_id: decoded(cell) for cell_id, cell in row.items()}
+        return {cell_id: decode_cell(cell) for cell_id, cell in row.items()}
     return row.copy()  # type: ignore[return-value]  # no encoded cells in it
 
 
@@ -149,9 +144,7 @@ class Getters(StoreState):
             cell = self._tables[table_id][row_id][cell_id]
         except KeyError:
             return default
-        if type(cell) is EncodedCell:
-            return cell.decode()
-        return cell
+        return cell.decode() if type(cell) is EncodedCell else cell
 
     def get_values(self) -> Values:
         """Get all keyed values."""
@@ -171,7 +164,7 @@ class Getters(StoreState):
             value = self._values[value_id]
         except KeyError:
             return default
-        return decoded(value)
+        return decode_cell(value)
 
     def has_tables(self) -> bool:
         """Tell whether there is any table."""
@@ -224,12 +217,12 @@ class Getters(StoreState):
         table = self._tables.get(table_id)
         if table is not None:
             for cell_id, cell in list(table.get(row_id, {}).items()):
-                callback(cell_id, decoded(cell))
+                callback(cell_id, decode_cell(cell))
 
     def for_each_value(self, callback: Callable[[str, Value], object]) -> None:
         """Call ``callback(value_id, value)`` for each keyed value."""
         for value_id, value in list(self._values.items()):
-            callback(value_id, decoded(value))
+            callback(value_id, decode_cell(value))
 
 
 def _js_end(offset: int, limit: int) -> int | None:

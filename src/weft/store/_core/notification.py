@@ -15,20 +15,15 @@ from weft.store._core.listeners import Listeners
 from weft.store._core.state import GENERAL, LOCKED
 from weft.store._parts.listener_tree import call, call_all, matching, pending
 from weft.store._parts.log import ADDED, CELL, ROW, IdChanges, net_cells, net_values, touch
-from weft.values import UNDEFINED, EncodedCell, is_same
+from weft.values import UNDEFINED, EncodedCell, decode_cell, is_same
 
 if TYPE_CHECKING:
     from weft.changes import CellChange, ValueChange
     from weft.store._parts.listener_tree import Leaf, ListenerTree
     from weft.store._parts.log import Entry, Net
-    from weft.values import Cell, Stored, Undefined
+    from weft.values import Stored, Undefined
 
-__all__ = ["Notification", "shown"]
-
-
-def shown(stored: Stored | Undefined) -> Cell | Undefined:
-    """Give a stored form, or its absence, as listeners see it."""
-    return stored.decode() if type(stored) is EncodedCell else stored
+__all__ = ["Notification"]
 
 
 class Notification(Listeners):
@@ -52,7 +47,7 @@ class Notification(Listeners):
             old = self._touched[table_id][row_id][cell_id]
         except KeyError:
             return False, now, now
-        return True, shown(old), now
+        return True, decode_cell(old), now
 
     def _value_change(self, value_id: str) -> ValueChange:
         """Tell a listener about one value: whether it was written, its old and its new form."""
@@ -60,7 +55,7 @@ class Notification(Listeners):
         now = self.get_value(value_id, UNDEFINED)
         if value_id not in self._touched_values:
             return False, now, now
-        return True, shown(self._touched_values[value_id]), now
+        return True, decode_cell(self._touched_values[value_id]), now
 
     def _call_phase(self, tree: ListenerTree) -> None:
         """Call the data listeners of one phase."""
@@ -297,6 +292,6 @@ class Notification(Listeners):
         for value_id, (old, new) in net.items():
             leaves = matching(tree.value, value_id)
             if leaves:
-                call(leaves, self, value_id, shown(new), shown(old), get_value_change)
+                call(leaves, self, value_id, decode_cell(new), decode_cell(old), get_value_change)
         if net:
             call(matching(tree.values, ""), self, get_value_change)

@@ -35,8 +35,6 @@ GENERAL: Final = 3  # schema, middleware, mutators, or a Store that is locked
 
 LOCKED: Final = -1  # depth while listeners run that may only look
 
-InvalidCells = "dict[str | None, dict[str | None, dict[str | None, list[object]]]]"
-
 
 class StoreState:
     """The attributes of a Store.
@@ -169,11 +167,6 @@ class StoreState:
             self._mode = LOGGED
         else:
             self._mode = GENERAL
-
-    @property
-    def _busy(self) -> bool:
-        """Whether a transaction is open or its listeners are being called."""
-        return self._depth != 0
 
     def _on_transaction_end(self, hook: Callable[[], object]) -> Callable[[], None]:
         """Call ``hook()`` when an outermost transaction is over, committed or rolled back.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.store._core.notification import Notification, shown
+from weft.store._core.notification import Notification
 from weft.store._parts.log import (
     IdChanges,
     net_cells,
@@ -12,7 +12,7 @@ from weft.store._parts.log import (
     removed_containers,
     touch,
 )
-from weft.values import UNDEFINED, is_same
+from weft.values import UNDEFINED, decode_cell, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,13 +45,13 @@ class TransactionChanges(Notification):
                 changed_tables[table_id] = UNDEFINED
                 continue
             changed_tables[table_id] = {
-                row_id: {cell_id: shown(new) for cell_id, (_, new) in cells.items()}
+                row_id: {cell_id: decode_cell(new) for cell_id, (_, new) in cells.items()}
                 if row_id in table
                 else UNDEFINED
                 for row_id, cells in rows.items()
             }
         changed_values: ChangedValues = {
-            value_id: shown(new)
+            value_id: decode_cell(new)
             for value_id, (_, new) in net_values(self._touched_values, self._values).items()
         }
         return changed_tables, changed_values, 1

@@ -21,7 +21,7 @@ from weft.errors import (
 from weft.jsoncodec import MAX_SAFE_INTEGER
 from weft.store._core.transactions import Transactions
 from weft.store._parts.ids import check_id
-from weft.values import UNDEFINED, EncodedCell
+from weft.values import UNDEFINED, decode_cell
 
 if TYPE_CHECKING:
     from weft.store._parts.schema_rules import CellRule
@@ -58,7 +58,8 @@ class Validation(Transactions):
         self, table_id: str | None, row_id: str | None, cell_id: str | None, cell: object
     ) -> None:
         rows = self._invalid_cells.setdefault(table_id, {})
-        rows.setdefault(row_id, {}).setdefault(cell_id, []).append(_shown(cell))
+        # What is restored comes in stored form, and is shown as a caller would write it.
+        rows.setdefault(row_id, {}).setdefault(cell_id, []).append(decode_cell(cell))
 
     def _refuse_value(self, value_id: str | None, value: object, reason: str | Exception) -> None:
         """Raise, or note for the invalid listeners."""
@@ -68,7 +69,7 @@ class Validation(Transactions):
         self._note_invalid_value(value_id, value)
 
     def _note_invalid_value(self, value_id: str | None, value: object) -> None:
-        self._invalid_values.setdefault(value_id, []).append(_shown(value))
+        self._invalid_values.setdefault(value_id, []).append(decode_cell(value))
 
     def _refuse_id(
         self, error: InvalidIdError, table_id: object, row_id: object, cell_id: object, cell: object
@@ -296,11 +297,6 @@ class Validation(Transactions):
                     self._refuse_value(value_id, UNDEFINED, "the schema requires this value")
                 return {}
         return valid
-
-
-def _shown(refused: object) -> object:
-    """Give what was refused as a caller would write it: what is restored comes in stored form."""
-    return refused.decode() if type(refused) is EncodedCell else refused
 
 
 def _not_a(what: str, given: object, instead: str) -> str | TypeError:

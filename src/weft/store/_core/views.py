@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
-from weft.store._core.getters import decoded
-from weft.values import UNDEFINED, Cell, Value
+from weft.values import UNDEFINED, Cell, Value, decode_cell
 
 if TYPE_CHECKING:
     from weft.changes import Row, Table, Tables, Values
     from weft.store._core.content import ContentWrites
+    from weft.values import Stored
 
 __all__ = ["RowView", "TableView", "TablesView", "ValuesView"]
 
@@ -130,7 +130,8 @@ class RowView(_View[Cell]):
         return self._store.get_row(self.table_id, self.row_id)
 
     def __getitem__(self, cell_id: str) -> Cell:
-        return decoded(self._content()[cell_id])
+        stored: Stored = self._content()[cell_id]
+        return decode_cell(stored)
 
     def __setitem__(self, cell_id: str, cell: Cell) -> None:
         self._store.set_cell(self.table_id, self.row_id, cell_id, cell)
@@ -240,7 +241,7 @@ class ValuesView(_View[Value]):
         return self._store.get_values()
 
     def __getitem__(self, value_id: str) -> Value:
-        return decoded(self._store._values[value_id])
+        return decode_cell(self._store._values[value_id])
 
     def __setitem__(self, value_id: str, value: Value) -> None:
         self._store.set_value(value_id, value)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from weft.errors import InvalidSchemaError
 from weft.store._parts.ids import check_id
-from weft.values import UNDEFINED, EncodedCell, encode_cell
+from weft.values import UNDEFINED, EncodedCell, decode_cell, encode_cell
 
 if TYPE_CHECKING:
-    from weft.values import Cell, Stored, Undefined
+    from weft.values import Stored, Undefined
 
 __all__ = [
     "CellRule",
@@ -24,6 +24,7 @@ __all__ = [
     "TableRule",
     "TablesSchema",
     "ValuesSchema",
+    "describe",
     "keep_places",
     "parse_tables",
     "parse_values",
@@ -170,7 +171,7 @@ def _parse_cell(source: object, *, strict: bool) -> CellRule:
         except (TypeError, ValueError) as error:
             reason = str(error)
         if reason is None and default is not UNDEFINED:
-            schema["default"] = cell_of(default)
+            schema["default"] = decode_cell(default)
         elif strict:
             raise InvalidSchemaError(f"the default {schema['default']!r} does not fit: {reason}")
         else:
@@ -262,8 +263,3 @@ def describe(rules: Mapping[str, CellRule]) -> dict[str, CellSchema]:
                 schema[key] = list(schema[key])  # type: ignore[call-overload]
         described[id_] = schema  # type: ignore[assignment]
     return described
-
-
-def cell_of(stored: Stored) -> Cell:
-    """Give a stored form as the caller's own cell."""
-    return stored.decode() if type(stored) is EncodedCell else stored

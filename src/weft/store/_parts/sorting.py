@@ -16,7 +16,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from weft.jsoncodec import number_text
-from weft.values import UNDEFINED, EncodedCell
+from weft.values import UNDEFINED, decode_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ def _custom(
     if cell_id is None:
         pairs = [(row_id, row_id) for row_id in table]
     else:
-        pairs = [(_plain(row.get(cell_id, UNDEFINED)), row_id) for row_id, row in table.items()]
+        pairs = [(decode_cell(row.get(cell_id, UNDEFINED)), row_id) for row_id, row in table.items()]
 
     def compare(a: tuple[Cell | Undefined, str], b: tuple[Cell | Undefined, str]) -> int:
         order = sign * sorter(a[0], b[0])
@@ -97,13 +97,9 @@ def _custom(
     return [row_id for _, row_id in pairs]
 
 
-def _plain(cell: Stored | Undefined) -> Cell | Undefined:
-    return cell.decode() if type(cell) is EncodedCell else cell
-
-
 def _mixed(table: dict[str, dict[str, Stored]], cells: list[Stored], descending: bool) -> list[str]:
     """Sort as JavaScript does where kinds meet: by its comparison, which need not be an order."""
-    pairs = [(_primitive(_plain(cell)), row_id) for cell, row_id in zip(cells, table, strict=True)]
+    pairs = [(_primitive(decode_cell(cell)), row_id) for cell, row_id in zip(cells, table, strict=True)]
 
     def less(a: tuple[str | float, str], b: tuple[str | float, str]) -> bool:
         return _js_less(a[0], b[0]) is not descending
