@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weft.testing import FaultRates, SimFailure, SimNet, SimOptions
-from weft.testing.sim.options import read_options
+from weft.testing.sim.__main__ import main
 from weft.testing.sim.result import SimStats
 from weft.testing.sim.runner import run_seeds
 
@@ -62,9 +62,10 @@ def test_the_run_had_every_fault_in_it(tally: tuple[list[int], SimStats]) -> Non
 
 
 @pytest.mark.parametrize("words", FAILED_ONCE, ids=" ".join)
-def test_what_has_failed_once_does_not_fail_again(words: list[str]) -> None:
-    seed, *options = words
-    SimNet(int(seed), read_options(options)).run()
+def test_what_has_failed_once_does_not_fail_again(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--no-shrink", "--seed", *words]) == 0, capsys.readouterr().out
 
 
 def test_plans_are_as_varied_as_the_tier_needs() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 from weft.testing import SimOptions
-from weft.testing.sim.options import read_options
+from weft.testing.sim.options import add_options
 
 
 @pytest.mark.parametrize(
@@ -19,4 +21,6 @@ from weft.testing.sim.options import read_options
 )
 def test_the_options_of_a_command_are_those_of_the_class(options: SimOptions, line: str) -> None:
     assert options.words() == line.split()
-    assert read_options(line.split()) == options
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    assert SimOptions().updated(parser.parse_args(line.split())) == options

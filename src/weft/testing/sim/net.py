@@ -50,23 +50,11 @@ _MOST_CALLS = 60_000  # calls of the scheduler in a run; a world that does not c
 
 
 class SimNet:
-    """One simulated world, for one run.
+    """One simulated world, for one run; what it knows and has, :class:`Network` says.
 
     Args:
         seed: Decides everything that the options leave open.
         options: What else is decided; everything is drawn without.
-
-    Attributes:
-        plan: What was drawn.
-        clock: Virtual time.
-        faults: Faults in force.
-        peers: Peers, dead ones too.
-        servers: Servers likewise.
-        links: Who dials whom.
-        ledger: Who wrote what.
-        stats: What has happened.
-        trace: What has happened, in order: time, kind, detail.
-        healed: Whether the time of faults is over.
     """
 
     def __init__(self, seed: int, options: SimOptions | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,14 @@ from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.server import SimServer
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Collection, Sequence
 
     from weft.testing.sim.oracle import Oracle
     from weft.testing.sim.plan import FaultRates, Layout, Topology
     from weft.testing.sim.workload import Workload
 
-__all__ = ["SimOptions", "add_options", "read_options"]
+__all__ = ["SimOptions", "add_options"]
 
 _NAMED = ("topology", "peers", "layout", "edits")  # options of the command line that are given with a value
 
@@ -81,13 +81,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     links.add_argument("--ordered", action="store_const", const=True, help="links as websockets are")
     links.add_argument("--unordered", dest="ordered", action="store_const", const=False, help="as datagrams")
     world.add_argument("--keep", type=_indices, help="only these actions of the schedule: 3,17,18")
-
-
-def read_options(words: Sequence[str]) -> SimOptions:
-    """What :meth:`SimOptions.words` says."""
-    parser = argparse.ArgumentParser()
-    add_options(parser)
-    return SimOptions().updated(parser.parse_args(words))
 
 
 def _indices(text: str) -> tuple[int, ...]:
