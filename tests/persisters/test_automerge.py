@@ -11,7 +11,7 @@ from weft.errors import StorageError
 from weft.mirrors import AutomergeDocument, AutomergeMirror
 from weft.persisters import AutomergePersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, at_rest, until
+from weft.testing.persisters import MORE, PETS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ async def test_rows_first_written_apart_merge_and_stores_follow() -> None:
         await two.start_auto_persisting()
         stores[0].set_row("pets", "fido", {"color": "brown"}).set_value("a", 1)
         stores[1].set_row("pets", "fido", {"price": 5}).set_value("b", 2)
-        await until(lambda: at_rest(one) and at_rest(two))
+        await until(lambda: one.is_at_rest() and two.is_at_rest())
         exchange(*documents)
         await until(lambda: stores[0].get_content() == stores[1].get_content())
         assert stores[0].get_content() == (

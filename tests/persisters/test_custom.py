@@ -8,7 +8,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import create_custom_persister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -198,6 +198,6 @@ async def test_what_others_wrote_and_cannot_be_loaded_yet_is_not_overwritten() -
         failures.extend([ConnectionError("away")] * 3)
         listeners[0]()
         store.set_cell("pets", "fido", "price", 6)
-        await until(lambda: at_rest(persister) and not failures)
+        await until(lambda: persister.is_at_rest() and not failures)
         expected = Store().set_content(MORE).set_cell("pets", "fido", "price", 6).get_content()
         assert place[0] == store.get_content() == expected

@@ -13,7 +13,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import FilePersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, KillSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, KillSuite, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,7 +237,7 @@ async def test_a_full_disk_is_an_error_keeps_the_old_file_and_is_got_over(path: 
             assert path.read_bytes() == before
             assert os.listdir(path.parent) == ["store.json"]  # noqa: PTH208
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, was)

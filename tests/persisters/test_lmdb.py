@@ -11,7 +11,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import LmdbPersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, KillSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, KillSuite, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ async def test_a_full_environment_is_an_error_and_saving_resumes_when_there_is_r
             await until(lambda: len(errors) > 1)
             assert "map_bytes" in str(errors[0])
             store.set_value("long", "y")
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
         with environment.begin() as transaction:
             assert b'"long":"y"' in bytes(transaction.get(b"store") or b"")
 

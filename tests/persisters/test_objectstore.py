@@ -17,7 +17,7 @@ from support.ports import free_port
 from weft.errors import StorageError
 from weft.persisters import ANY, ObjectStorePersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,8 +113,8 @@ async def test_two_writers_lose_nothing(s3_url: str) -> None:
             for step in range(10):
                 stores[number].set_cell("t", f"r{number}", f"c{step}", rng.randrange(1000))
                 if rng.random() < 0.5:
-                    await until(lambda: at_rest(persister))
-            await until(lambda: at_rest(persister))
+                    await until(persister.is_at_rest)
+            await until(persister.is_at_rest)
 
     await asyncio.gather(*(write(number) for number in range(3)))
     result = Store()
@@ -174,7 +174,7 @@ async def test_an_object_deleted_between_reading_and_writing_is_made_again(s3_ur
         await persister.start_auto_persisting(PETS)
         await obstore.delete_async(objects, "deleted.json")
         store.set_value("open", True)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         again = Store()
         async with ObjectStorePersister(again, objects, "deleted.json") as reader:
             await reader.load()
@@ -193,7 +193,7 @@ async def test_saving_resumes_when_the_server_is_back() -> None:
         store.set_cell("pets", "felix", "species", "cat")
         await until(lambda: len(errors) > 1)
         with serving(port):
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             again = Store()
             async with ObjectStorePersister(again, s3(url)) as reader:
                 await reader.load()
@@ -211,7 +211,7 @@ async def test_a_store_without_conditional_writes_needs_to_be_told_so(tmp_path: 
     async with ObjectStorePersister(store, objects, "a.json", conditional=False) as persister:
         await persister.start_auto_save()
         store.set_cell("pets", "rex", "species", "dog")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert persister.get_path() == "a.json"
     assert b"rex" in (tmp_path / "a.json").read_bytes()
 

@@ -11,7 +11,7 @@ from support.persister_peer import TinyBasePeer
 from weft.errors import StorageError
 from weft.persisters import RemotePersister, remote_handler
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -132,7 +132,7 @@ async def test_a_save_over_anothers_is_merged(site: Site) -> None:
         await first.start_auto_persisting(PETS)
         await second.start_auto_persisting()
         one.set_row("pets", "one", {"price": 1})
-        await until(lambda: at_rest(first))
+        await until(first.is_at_rest)
         two.set_row("pets", "two", {"price": 2})
         await second.stop_auto_save()
         assert "POST 412" in site.requests
@@ -164,7 +164,7 @@ async def test_a_weak_version_is_compared_before_the_save_as_no_server_may_match
             await second.start_auto_persisting()
             requests.clear()
             one.set_row("pets", "one", {"price": 1})
-            await until(lambda: at_rest(first))
+            await until(first.is_at_rest)
             assert requests == ["HEAD", "POST"]
             two.set_row("pets", "two", {"price": 2})
             await second.stop_auto_save()
@@ -216,7 +216,7 @@ async def test_a_lost_connection_is_reported_and_nothing_is_lost_when_it_is_back
             await persister.save()
         assert store.get_cell("pets", "fido", "price") == 6
         await site.start()
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         async with RemotePersister(other, site.url) as reader:
             await reader.load()
         assert other.get_content() == store.get_content()

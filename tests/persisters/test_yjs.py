@@ -11,7 +11,7 @@ from weft.errors import StorageError
 from weft.mirrors import YDocument, YjsMirror, create_doc
 from weft.persisters import YjsPersister
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, at_rest, until
+from weft.testing.persisters import MORE, PETS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ async def test_rows_first_written_apart_merge_and_stores_follow() -> None:
         await two.start_auto_persisting()
         stores[0].set_row("pets", "fido", {"color": "brown"}).set_value("a", 1)
         stores[1].set_row("pets", "fido", {"price": 5}).set_value("b", 2)
-        await until(lambda: at_rest(one) and at_rest(two))
+        await until(lambda: one.is_at_rest() and two.is_at_rest())
         connect(*docs)
         await until(lambda: stores[0].get_content() == stores[1].get_content())
         assert stores[0].get_content() == (
@@ -152,11 +152,11 @@ async def test_stores_and_documents_agree_after_random_edits_and_exchanges(seed:
                 store.del_row(table, row)
             else:
                 for persister in persisters:
-                    await until(lambda persister=persister: at_rest(persister))  # type: ignore[misc]
+                    await until(lambda persister=persister: persister.is_at_rest())  # type: ignore[misc]
                 connect(*draw.sample(docs, 2))
         for _ in range(2):
             for persister in persisters:
-                await until(lambda persister=persister: at_rest(persister))  # type: ignore[misc]
+                await until(lambda persister=persister: persister.is_at_rest())  # type: ignore[misc]
             connect(*docs)
         await until(lambda: stores[0].get_content() == stores[1].get_content() == stores[2].get_content())
         for doc in docs:
@@ -176,7 +176,7 @@ async def test_a_document_that_others_emptied_is_empty_and_is_not_filled_again()
         with YjsMirror(other := Store(), doc):
             other.set_content(({}, {}))
         await persister.load()
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert store.get_content() == ({}, {})
         with YjsMirror(other, doc):
             assert other.get_content() == ({}, {})

@@ -116,7 +116,7 @@ def edit(peer: Peer, rng: random.Random) -> None:
                 scribble(tx, rng)
         return
     store = peer.store
-    if peer.mirror._refusal() is not None:
+    if peer.mirror.refusal() is not None:
         return  # what is written where something else stands in the way would be in the Store alone
     table, row, cell = rng.choice("ab"), rng.choice(["a", "b", "toString"]), rng.choice("ab")
     match rng.randrange(6):

@@ -260,7 +260,7 @@ class Mirror(ABC):
         """All that the document holds."""
 
     @abstractmethod
-    def _refusal(self) -> MirrorError | None:
+    def refusal(self) -> MirrorError | None:
         """Why the document cannot hold the Store at all, such as a root of another type."""
 
     @abstractmethod

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
 from weft.store import Store
+from weft.store.replica import Replica
 from weft.values import UNDEFINED, Undefined
 
 if TYPE_CHECKING:
@@ -38,19 +39,20 @@ class MirrorPersister(Persister):
     ) -> None:
         super().__init__(store, on_ignored_error=on_ignored_error)
         self._shadow = Store()
+        self._replica = Replica(self._shadow)
         self._mirror = make_mirror(self._shadow, self._report)
         self._mine = object()
 
     def _open(self) -> None:
-        if (error := self._mirror._refusal()) is not None:
+        if (error := self._mirror.refusal()) is not None:
             raise StorageError(str(error)) from error
         self._mirror.start()
 
     async def read(self) -> RawContent | None:
         """Read the document."""
         self._open()
-        content: StoredContent = (self._shadow._tables, self._shadow._values)
-        return self._or_emptied(content if content[0] or content[1] else None)
+        tables, values = self._replica.tables, self._replica.values
+        return self._or_emptied((tables, values) if tables or values else None)
 
     async def write(
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
@@ -60,7 +62,7 @@ class MirrorPersister(Persister):
         shadow = self._shadow
         tables, values = (changes[0], changes[1]) if changes is not None else (None, None)
         if tables is None or values is None:
-            tables, values = _to_become(get_content(), shadow)
+            tables, values = _to_become(get_content(), self._replica)
         with shadow.transaction(origin=self._mine):
             cells: dict[str, dict[str, dict[str, object]]] = {}
             for table_id, rows in tables.items():
@@ -72,7 +74,7 @@ class MirrorPersister(Persister):
                         shadow.del_row(table_id, row_id)
                     else:
                         cells.setdefault(table_id, {})[row_id] = dict(row)
-            shadow._apply_stored(cells, values)
+            self._replica.receive(cells, dict(values), self._report)
         self._mirror.flush()
         self._held = self._held or bool(tables or values)
 
@@ -80,32 +82,32 @@ class MirrorPersister(Persister):
         """Hear of what comes into the document, change by change."""
         self._open()
 
-        def finished(shadow: Store) -> None:
-            if shadow.transaction_origin is not self._mine:
-                tables, values = shadow._stored_changes()
+        def finished() -> None:
+            if self._shadow.transaction_origin is not self._mine:
+                tables, values = self._replica.changes()
                 if tables or values:
                     listener(None, (tables, values, 1))
 
-        return self._shadow.add_did_finish_transaction_listener(finished)
+        return self._replica.on_finish(finished)
 
-    async def unwatch(self, handle: str) -> None:
+    async def unwatch(self, handle: Callable[[], None]) -> None:
         """Stop hearing."""
-        self._shadow.del_listener(handle)
+        handle()
 
     async def close(self) -> None:
         """Let go of the document."""
         self._mirror.stop()
 
 
-def _to_become(content: StoredContent, shadow: Store) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The changes that make the shadow hold the content: all of it, and an end of everything else."""
-    tables: dict[str, Any] = dict.fromkeys(shadow._tables.keys() - content[0].keys(), UNDEFINED)
+def _to_become(content: StoredContent, there: Replica) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The changes that make the copy hold the content: all of it, and an end of everything else."""
+    tables: dict[str, Any] = dict.fromkeys(there.tables.keys() - content[0].keys(), UNDEFINED)
     for table_id, table in content[0].items():
-        there = shadow._tables.get(table_id, {})
-        rows: dict[str, Any] = dict.fromkeys(there.keys() - table.keys(), UNDEFINED)
+        rows_there = there.tables.get(table_id, {})
+        rows: dict[str, Any] = dict.fromkeys(rows_there.keys() - table.keys(), UNDEFINED)
         for row_id, row in table.items():
-            gone = there.get(row_id, {}).keys() - row.keys()
+            gone = rows_there.get(row_id, {}).keys() - row.keys()
             rows[row_id] = {**row, **dict.fromkeys(gone, UNDEFINED)}
         tables[table_id] = rows
-    gone_values = shadow._values.keys() - content[1].keys()
+    gone_values = there.values.keys() - content[1].keys()
     return tables, {**content[1], **dict.fromkeys(gone_values, UNDEFINED)}

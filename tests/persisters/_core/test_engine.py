@@ -11,7 +11,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import MappingPersister, Persister, Persists
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, at_rest, until
+from weft.testing.persisters import MORE, PETS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -286,7 +286,7 @@ async def test_content_that_is_brought_during_a_save_does_not_undo_what_is_saved
     async with Bringing(store) as persister:
         await persister.start_auto_persisting(PETS)
         store.set_cell("pets", "fido", "price", 6)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert persister.content[0]["pets"]["fido"]["price"] == 6
         assert store.get_content() == persister.content
 
@@ -307,7 +307,7 @@ async def test_content_that_waits_while_a_save_comes_first_does_not_undo_what_is
         persister.listener(PETS)
         gate.set()
         await asyncio.gather(waiting, save)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert persister.content[0]["pets"]["fido"]["price"] == 6
         assert store.get_content() == persister.content
 
@@ -389,5 +389,5 @@ async def test_what_is_brought_and_is_no_content_is_reported_and_the_place_is_lo
         assert persister.listener is not None
         persister.listener(*brought)
         await until(lambda: store.get_content() == MORE)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
     assert [type(error) for error in errors] == [AttributeError]

@@ -11,7 +11,7 @@ from weft.errors import StorageError
 from weft.persisters import ANY, ConflictError, TextPersister
 from weft.persisters._text.json_text import parse_content, render_content
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, at_rest, until
+from weft.testing.persisters import MORE, PETS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +63,9 @@ async def test_an_automatic_save_replaces_what_it_knows_without_reading_again() 
         persister.write_there(PETS)
         await persister.start_auto_persisting()
         store.set_value("open", "no")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         store.set_value("open", "yes")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert persister.expected == [1, 2]
 
 
@@ -86,7 +86,7 @@ async def test_where_another_was_faster_the_edit_is_merged_into_the_others(when:
         else:
             persister.before_put = another
         store.set_cell("pets", "fido", "price", 6)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         fido = {**PETS[0]["pets"]["fido"], "price": 6}
         assert persister.there == ({"pets": {**MORE[0]["pets"], "fido": fido}}, MORE[1])
         assert store.get_row_ids("pets") == ["fido"]  # it saves and does not load
@@ -104,7 +104,7 @@ async def test_who_is_never_fast_enough_gives_up_with_an_error_and_tries_later()
         assert "100 times in a row" in str(errors[0])
         assert len(persister.expected) >= 100
         persister.before_put = lambda: None
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert persister.there[1] == {"open": "changed"}
 
 
@@ -122,7 +122,7 @@ async def test_after_a_write_that_was_cut_off_the_place_is_read_before_it_is_wri
 
         persister.before_put = cut_off
         store.set_cell("pets", "fido", "price", 6)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert [str(error) for error in errors] == ["no answer"]
         assert persister.there[0]["pets"].keys() == {"fido", "felix"}
         assert persister.there[0]["pets"]["fido"]["price"] == 6
@@ -133,7 +133,7 @@ async def test_an_empty_text_is_nothing_yet() -> None:
     async with FakeText(store) as persister:
         persister.text = b""
         await persister.start_auto_persisting(PETS)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert store.get_content() == persister.there == PETS
 
 

@@ -26,7 +26,7 @@ from weft.persisters import (
 )
 from weft.persisters.postgres.shared_driver import SharedDriver
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, RICH, KillSuite, PersisterSuite, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,18 +72,18 @@ class OnPostgres(PersisterSuite):
                     while not killing.done():
                         generation += 1
                         store.set_content(_generation(generation))
-                        await until(lambda: at_rest(persister) or killing.done())  # noqa: B023
-                        saved = generation if at_rest(persister) else saved
+                        await until(lambda: persister.is_at_rest() or killing.done())  # noqa: B023
+                        saved = generation if persister.is_at_rest() else saved
                     may_write.clear()
                     await killing
-                    in_flight += not at_rest(persister)
+                    in_flight += not persister.is_at_rest()
                 finally:
                     await asyncio.to_thread(postgres.start)
                 # What the crash left, which the persister has had no chance to mend.
                 there = await self.read_raw()
                 assert there in [_generation(number) for number in range(saved, generation + 1)]
                 may_write.set()
-                await until(lambda: at_rest(persister))
+                await until(persister.is_at_rest)
                 assert await self.read_raw() == _generation(generation)
         assert in_flight > self.server_kills // 2
 
@@ -236,7 +236,7 @@ async def test_a_lost_connection_comes_back_loads_what_was_missed_and_saves_what
         assert store.get_table("lost") == {"a": {"x": 1}, "b": {"x": 2}}
         postgres.start()
         await run(dsn, """INSERT INTO lost VALUES('c', '3')""")
-        await until(lambda: store.has_row("lost", "c") and at_rest(persister))
+        await until(lambda: store.has_row("lost", "c") and persister.is_at_rest())
         await run(dsn, """INSERT INTO lost VALUES('d', '4')""")  # and it listens again
         await until(lambda: store.has_row("lost", "d"))
     assert await run(dsn, "SELECT * FROM lost ORDER BY _id") == [
@@ -297,7 +297,7 @@ async def test_connections_that_fall_silent_are_given_up_and_made_anew(
             await run(dsn, f"UPDATE silent SET store='{text}'")
             await until(lambda: store.get_content() == MORE, seconds=40)
             store.set_value("open", "again")
-            await until(lambda: at_rest(persister), seconds=40)
+            await until(persister.is_at_rest, seconds=40)
         assert "again" in (await run(dsn, "SELECT store FROM silent"))[0][0]
 
 
@@ -325,7 +325,7 @@ async def test_a_save_under_way_when_the_server_falls_silent_is_given_up_and_don
         with stopped(pids):
             await until(lambda: "PostgreSQL: the server fell silent" in errors)
             await locking.close()
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             assert await run(dsn, "SELECT * FROM held") == [("a", "2")]
 
 
@@ -464,7 +464,7 @@ async def test_persisters_that_share_a_driver_share_its_connections_and_hear_of_
         assert len(await run(dsn, f"{backends} AND pid <> pg_backend_pid()")) == 2
         await second.destroy()
         one.set_cell("t", "a", "x", 4)
-        await until(lambda: at_rest(first))
+        await until(first.is_at_rest)
         await run(dsn, """UPDATE shared SET x='5'""")
         await until(lambda: one.get_cell("t", "a", "x") == 5)
 
@@ -556,7 +556,7 @@ async def test_who_looks_for_changes_takes_none_of_its_own_for_anothers(
         loads = persister.get_stats().loads
         for number in range(5):
             store.set_cell("t", "a", "x", number)
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             looks.clear()
             await until(lambda: len(looks) > 1)
         assert persister.get_stats().loads == loads
@@ -629,9 +629,9 @@ async def test_tables_that_others_empty_are_empty_and_are_not_filled_again(
     config, store = TablesConfig(load={"emptied": "t"}, save={"t": "emptied"}), Store()
     async with PostgresTablesPersister(store, database, config) as persister:
         await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         await run(dsn, "TRUNCATE emptied")
-        await until(lambda: not store.has_tables() and at_rest(persister))
+        await until(lambda: not store.has_tables() and persister.is_at_rest())
         assert await run(dsn, "SELECT * FROM emptied") == []
 
 

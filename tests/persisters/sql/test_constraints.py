@@ -22,7 +22,7 @@ from weft.persisters import (
 )
 from weft.persisters.sqlite.driver import StdlibDriver
 from weft.store import Store
-from weft.testing.persisters import at_rest, until
+from weft.testing.persisters import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ async def test_a_cell_is_saved_where_other_columns_of_its_row_must_be_filled(pla
         store.set_cell("pets", "1", "price", 6)
         store.set_row("pets", "3", {"name": "Rex", "price": 7})
         store.del_cell("pets", "2", "price")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
     assert errors == []
     assert place.run("SELECT id, name, price, color FROM kept_pets ORDER BY id") == [
         (1, "Fido", 6, "brown"),
@@ -118,7 +118,7 @@ async def test_a_row_that_the_database_refuses_stops_no_others_and_is_told(place
             store.set_row("pets", "4", {"name": "Rex", "price": 8})
             store.set_cell("pets", "1", "price", -1)
             store.set_cell("pets", "2", "tag", "a")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         told = sorted(str(error)[:40] for error in errors)
         assert told == [
             f"row {row!r} of table 'kept_pets' is not saved: "[:40] for row in ("1", "2", "3", "no number")
@@ -134,7 +134,7 @@ async def test_a_row_that_the_database_refuses_stops_no_others_and_is_told(place
         assert store.get_row("pets", "3") == {"price": 7}
         # What is mended is saved, with all of it.
         store.set_cell("pets", "3", "name", "Lassie").set_cell("pets", "1", "price", 6)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         await persister.stop_auto_persisting()
     assert place.run("SELECT id, name, price FROM kept_pets ORDER BY id") == [
         (1, "Fido", 6),
@@ -156,7 +156,7 @@ async def test_a_column_that_the_database_computes_is_not_written_and_that_is_to
     async with place.make(store, on_ignored_error=errors.append) as persister:
         await persister.start_auto_persisting()
         store.set_row("pets", "1", {"price": 6, "twice": 7})
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         await persister.save()
     assert [str(error) for error in errors] == [
         "cell 'twice' is not saved in table 'kept_pets': the database computes it"

@@ -15,7 +15,7 @@ from weft.persisters import (
     TablesConfig,
 )
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, at_rest, until
+from weft.testing.persisters import MORE, PETS, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ async def test_persisters_of_one_driver_hear_each_other_and_not_themselves(tmp_p
         loads = second.get_stats().loads
         two.set_value("open", "again")
         await until(lambda: one.get_value("open") == "again")
-        await until(lambda: at_rest(first) and at_rest(second))
+        await until(lambda: first.is_at_rest() and second.is_at_rest())
         assert second.get_stats().loads == loads
     driver.close()
 

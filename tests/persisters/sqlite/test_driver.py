@@ -32,7 +32,7 @@ from weft.persisters.sql.dialect import Statement
 from weft.persisters.sqlite.database import SqliteDatabase
 from weft.persisters.sqlite.driver import StdlibDriver
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -255,7 +255,7 @@ async def test_a_libsql_server_that_was_away_gets_what_was_edited_meanwhile(mode
                 await persister.load()
             assert store.get_cell("pets", "fido", "price") == 6
             server.start()
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             loaded = Store()
             async with make(loaded, other) as reader:
                 await reader.load()
@@ -362,7 +362,7 @@ async def test_a_row_with_a_nul_does_not_keep_libsql_from_saving_others(tmp_path
     ) as persister:
         await persister.start_auto_save()
         store.set_cell("pets", "fido", "name", "fi\0do").set_cell("pets", "felix", "name", "felix")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
     assert driver.execute("SELECT * FROM pets") == [("felix", "felix")]
     driver.close()
     assert len(errors) == 1
@@ -441,9 +441,9 @@ async def test_powersync_queues_what_is_saved_and_what_it_brings_is_loaded(tmp_p
     async with SqliteTablesPersister(store, driver, POWERSYNC_CONFIG) as persister:
         await persister.start_auto_persisting()
         store.set_cell("pets", "fido", "price", 6)
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         store.del_row("pets", "fido")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         queue = [json.loads(str(row[0])) for row in driver.execute("SELECT data FROM ps_crud ORDER BY id")]
         assert [(item["op"], item["id"], item.get("data")) for item in queue] == [
             ("PUT", "fido", {"species": "dog", "price": 5}),

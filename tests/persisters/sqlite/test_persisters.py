@@ -19,7 +19,7 @@ from weft.persisters import (
     ValuesTable,
 )
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, RICH, KillSuite, at_rest, until
+from weft.testing.persisters import MORE, PETS, RICH, KillSuite, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -333,7 +333,7 @@ async def test_only_the_values_asked_for_are_loaded_and_saved(path: Path) -> Non
         await persister.start_auto_persisting()
         assert store.get_values() == {"a": 1, "b": 2}
         store.set_partial_values({"a": 10, "b": 20, "c": 30, "d": 40})
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         assert run(path, "SELECT a, b, c, d FROM tinybase_values") == [(1, 20, 3, 40)]
         store.del_value("b")
         await persister.save()
@@ -362,7 +362,7 @@ async def test_only_allowed_columns_are_made_and_each_refusal_is_told_once(path:
     ) as p:
         await p.start_auto_save()
         store.set_cell("pets", "fido", "evil", 1)
-        await until(lambda: at_rest(p))
+        await until(p.is_at_rest)
         store.set_cell("pets", "fido", "evil", 2).set_cell("pets", "fido", "price", 6)
     assert run(path, "SELECT * FROM pets") == [("fido", "dog", 6)]
     assert errors == ["cell 'evil' is not saved in table 'pets': it is not among the columns allowed"]
@@ -450,7 +450,7 @@ async def test_a_full_database_is_an_error_and_saving_resumes_when_there_is_room
             with pytest.raises(StorageError, match="full"):
                 await persister.save()
             db.execute("PRAGMA max_page_count=1000")
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
         assert db.execute("SELECT length(species) FROM pets").fetchall() == [(100_000,)]
 
 
@@ -465,7 +465,7 @@ async def test_a_database_locked_by_another_is_waited_for(path: Path) -> None:
             other.execute("UPDATE tinybase_values SET open='changed'")
             store.set_cell("pets", "fido", "price", 6)
             other.execute("COMMIT")
-        await until(lambda: at_rest(persister))
+        await until(persister.is_at_rest)
         await until(lambda: store.get_value("open") == "changed")
         assert store.get_cell("pets", "fido", "price") == 6
     assert errors == []
@@ -492,7 +492,7 @@ async def test_tables_that_others_empty_are_empty_and_are_not_filled_again(path:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             for row_id in ("felix", "cujo"):
                 other.execute("DELETE FROM pets")
-                await until(lambda: not store.has_tables() and at_rest(persister))
+                await until(lambda: not store.has_tables() and persister.is_at_rest())
                 assert other.execute("SELECT * FROM pets").fetchall() == []
                 other.execute("INSERT INTO pets VALUES(?,6)", (row_id,))
                 await until(lambda row_id=row_id: store.has_row("pets", row_id))  # type: ignore[misc]
@@ -547,10 +547,10 @@ async def test_a_row_id_that_the_database_takes_for_another_is_left_out(kind: st
             for row_id in ("01", " 1", "1.0", "1e0", "+1"):
                 store.set_cell("pets", row_id, "price", 7)
             store.set_cell("pets", "-3", "price", 8)
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             await persister.save()
             store.del_row("pets", "01")
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             rows = other.execute("SELECT id, price FROM pets ORDER BY id").fetchall()
             assert rows == [(-3, 8), (1, 5), (2, 6)]
             assert len(errors) == 5

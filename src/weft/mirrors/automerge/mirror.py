@@ -134,7 +134,8 @@ class AutomergeMirror(Mirror):
         self._seen = self._document.heads
         return found
 
-    def _refusal(self) -> MirrorError | None:
+    def refusal(self) -> MirrorError | None:
+        """Look whether the root is somebody else's."""
         return self._index.refusal()
 
     def _blocked(self) -> bool:

@@ -142,7 +142,8 @@ class YjsMirror(Mirror):
             self._owed.add(tables, values)
         super().flush()
 
-    def _refusal(self) -> MirrorError | None:
+    def refusal(self) -> MirrorError | None:
+        """Look whether the root is somebody else's."""
         with raw_transaction(self._doc) as txn:
             return self._layout.refusal(txn)
 

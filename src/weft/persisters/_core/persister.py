@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from weft.persisters._core.engine import PersisterEngine
+from weft.persisters._core.states import PersisterStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
     from weft.changes import Content
-    from weft.persisters._core.states import PersisterStatus
     from weft.store import Store
 
 __all__ = ["Persister", "PersisterStats"]
@@ -193,6 +193,10 @@ class Persister(PersisterEngine):
     def is_auto_saving(self) -> bool:
         """Tell whether it saves by itself."""
         return self._auto_saving
+
+    def is_at_rest(self) -> bool:
+        """Tell whether it is doing nothing, and everything that was edited is saved."""
+        return self._worker is None and not self._journal.dirty and self._status is PersisterStatus.IDLE
 
     async def schedule(self, *actions: Callable[[], Awaitable[object]]) -> Self:
         """Run actions in the queue of loads and saves, one after the other.

@@ -23,7 +23,7 @@ Each test has a place of its own, empty at first; all calls of ``make`` in one t
 
 from __future__ import annotations
 
-from weft.testing.persisters.hooks import MORE, PETS, RICH, Failing, Gate, PersisterHooks, at_rest, until
+from weft.testing.persisters.hooks import MORE, PETS, RICH, Failing, Gate, PersisterHooks, until
 from weft.testing.persisters.kills import KillSuite
 from weft.testing.persisters.suite import PersisterSuite
 
@@ -36,6 +36,5 @@ __all__ = [
     "KillSuite",
     "PersisterHooks",
     "PersisterSuite",
-    "at_rest",
     "until",
 ]

@@ -9,7 +9,7 @@ import pytest
 from weft.errors import StorageError
 from weft.persisters import PersisterStatus
 from weft.store import Store
-from weft.testing.persisters.hooks import MORE, PETS, Failing, Gate, PersisterHooks, at_rest, until
+from weft.testing.persisters.hooks import MORE, PETS, Failing, Gate, PersisterHooks, until
 
 __all__ = ["AutomaticTests"]
 
@@ -118,7 +118,7 @@ class AutomaticTests(PersisterHooks):
             Failing(persister, "write", 3)
             store.set_cell("pets", "fido", "price", 6)
             await until(lambda: len(errors) == 3)
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             assert [str(error) for error in errors] == ["made to fail"] * 3
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
 
@@ -163,7 +163,7 @@ class AutomaticTests(PersisterHooks):
                 await self.write_raw(MORE)
                 await until(lambda: store.get_content() == MORE)
                 store.set_cell("pets", "fido", "price", 99)
-                await until(lambda: at_rest(persister))
+                await until(persister.is_at_rest)
             assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 99
 
     async def test_after_the_stop_nothing_is_loaded_or_saved_by_itself(self) -> None:
@@ -193,7 +193,7 @@ class AutomaticTests(PersisterHooks):
                 two.set_row("pets", f"two{number}", {"species": "cat", "price": number})
                 await until(lambda: one.get_content() == two.get_content() and one.get_row_count("pets") > 1)
             await until(lambda: one.get_row_count("pets") == two.get_row_count("pets") == 11)
-            await until(lambda: at_rest(first) and at_rest(second))
+            await until(lambda: first.is_at_rest() and second.is_at_rest())
             assert one.get_content() == two.get_content()
         assert len((await self.loaded_content())[0]["pets"]) == 11
 
@@ -202,7 +202,7 @@ class AutomaticTests(PersisterHooks):
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             store.set_cell("pets", "fido", "price", 6)
-            await until(lambda: at_rest(persister))
+            await until(persister.is_at_rest)
             stats = persister.get_stats()
             await asyncio.sleep(0.2)  # no echo: time for a look or two at the place
             assert persister.get_stats().saves == stats.saves

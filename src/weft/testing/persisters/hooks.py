@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weft.changes import Content
     from weft.persisters import Persister
 
-__all__ = ["MORE", "PETS", "RICH", "Failing", "Gate", "PersisterHooks", "at_rest", "until"]
+__all__ = ["MORE", "PETS", "RICH", "Failing", "Gate", "PersisterHooks", "until"]
 
 PETS: Content = ({"pets": {"fido": {"species": "dog", "price": 5}}}, {"open": "yes"})
 MORE: Content = (
@@ -55,11 +55,6 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
         if asyncio.get_running_loop().time() > end:
             raise AssertionError(f"not within {seconds} s: {condition!r}")
         await asyncio.sleep(0.002)
-
-
-def at_rest(persister: Persister) -> bool:
-    """Whether everything is saved and nothing is on its way."""
-    return persister._worker is None and not persister._journal.dirty and persister.get_status() == 0
 
 
 class Gate:
