@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pycrdt import Doc, get_update
 
+from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.yjs import YjsMirror
@@ -115,6 +116,9 @@ class _EventHub:
 
     def state_vector(self) -> bytes:
         return self.doc.get_state()
+
+    def state(self) -> dict[int, int]:
+        return decode_state_vector(self.state_vector())
 
     def diff(self, state_vector: bytes) -> bytes:
         return self.doc.get_update(state_vector)

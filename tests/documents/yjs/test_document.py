@@ -255,3 +255,27 @@ def test_a_deletion_that_comes_before_what_it_deletes_is_told_and_takes_effect_l
     assert doc.get("m", type=Map).to_py() == {}
     assert document.apply(deletion, origin="p") is False
     assert len(told) == 3
+
+
+def test_covered_means_nothing_of_the_update_waits() -> None:
+    updates = chain(3)
+    empty, one = create_doc(), create_doc()
+    one.apply_update(updates[0])
+    assert not YDocument.of(empty).is_covered(updates[0])
+    assert YDocument.of(one).is_covered(updates[0])
+    assert not YDocument.of(one).is_covered(updates[1])
+    assert YDocument.of(empty).is_covered(b"\0\0")
+    with pytest.raises(RemoteProtocolError):
+        YDocument.of(empty).is_covered(b"\xff\xff")
+
+
+def test_an_open_transaction_and_the_state_are_told() -> None:
+    doc = create_doc(client_id=5)
+    document = YDocument.of(doc)
+    told = [document.in_transaction]
+    with doc.transaction():
+        told.append(document.in_transaction)
+        doc.get("m", type=Map)["k"] = 1
+    told.append(document.in_transaction)
+    assert told == [False, True, False]
+    assert document.state() == {5: 1}

@@ -8,8 +8,8 @@ from pycrdt import Doc, Map
 
 from support.storage_suite import write_updates
 from weft._codecs.yjs.state import decode_state_vector
-from weft.documents.yjs.document import create_doc
-from weft.documents.yjs.log import build_document, compact_updates, is_covered
+from weft.documents.yjs.document import YDocument, create_doc
+from weft.documents.yjs.log import build_document, compact_updates
 from weft.errors import RemoteProtocolError
 
 
@@ -91,9 +91,10 @@ def test_no_update_that_waits_is_dropped(script: list[tuple[int, int, int]], dat
     missing = data.draw(st.sets(st.integers(0, max(len(log) - 1, 0)), max_size=8))
     there = [update for at, update in enumerate(log) if at not in missing]
     kept = compacted(there)
-    vector = build(there).get_state()
+    doc = build(there)
+    document = YDocument.of(doc)
     for update in there:
-        if not is_covered(update, vector):
+        if not document.is_covered(update):
             assert update in kept
 
 
@@ -117,19 +118,11 @@ def test_a_deletion_that_came_before_what_it_deletes_is_kept() -> None:
     deletion = deleter.get_update(state)
     others = write_updates(create_doc(client_id=7), 5, prefix="o")
     there = [deletion, *others]
-    assert not is_covered(deletion, build(there).get_state())
+    before = build(there)
+    assert not YDocument.of(before).is_covered(deletion)
     doc = build([*compacted(there), *writes])
     assert "k1" not in content(doc)[0]
     assert content(doc)[0]["k0"] == 0
-
-
-def test_covered_means_nothing_of_the_update_waits() -> None:
-    updates = write_updates(create_doc(), 3)
-    empty = create_doc().get_state()
-    assert not is_covered(updates[0], empty)
-    assert is_covered(updates[0], build(updates[:1]).get_state())
-    assert not is_covered(updates[1], build(updates[:1]).get_state())
-    assert is_covered(b"\0\0", empty)
 
 
 def test_one_update_is_left_alone() -> None:

@@ -20,7 +20,7 @@ what it does not match, of whatever shape, goes through the Python loop.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weft._codecs.yjs.patterns import BATCH, CONTENTS, patterns
 from weft._codecs.yjs.skip import (
@@ -33,6 +33,9 @@ from weft._codecs.yjs.skip import (
     utf16_length,
 )
 from weft.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from weft._codecs.yjs.state import State
 
 __all__ = ["MAX_CLOCK", "Span", "Spans", "check_update"]
 
@@ -75,6 +78,10 @@ class Spans(dict[int, Span]):
     __slots__ = ("deletes_at",)
 
     deletes_at: int
+
+    def ends(self) -> State:
+        """The state that a document has of these clients when it has taken in all of them."""
+        return {client: span.end for client, span in self.items()}
 
 
 def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:

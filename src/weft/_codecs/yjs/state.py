@@ -1,27 +1,34 @@
-"""State vectors and delete sets."""
+"""State vectors and delete sets: how far each client's structs are known, and which of them are deleted.
+
+Format: y-protocols (a state vector is a count, then pairs of client and clock) and yjs ``DeleteSet.js``
+(clients, for each its ranges as clock and length), all varuints.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
 from weft._codecs.yjs.lib0 import Reader
 
-__all__ = ["Ranges", "decode_state_vector", "read_delete_set"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "EMPTY_UPDATE", "DeleteSet", "State", "decode_delete_set", "decode_state_vector", "deleted_up_to",
+    "missing", "read_delete_set",
+]  # fmt: skip
+
+State: TypeAlias = dict[int, int]
+"""For each client a clock: all its structs before that are meant."""
+
+DeleteSet: TypeAlias = dict[int, list[tuple[int, int]]]
+"""For each client, deleted ranges as first clock and length."""
+
+EMPTY_UPDATE = b"\0\0"  # neither structs nor deletions
 
 
-Ranges = dict[int, list[tuple[int, int]]]
-
-
-def read_delete_set(data: bytes) -> Ranges:
-    """Decode a Yjs v1 delete set into clock ranges ``(start, length)`` for each client."""
-    reader = Reader(data)
-    ranges: Ranges = {}
-    for _ in range(reader.uint()):
-        client = reader.uint()
-        ranges.setdefault(client, []).extend((reader.uint(), reader.uint()) for _ in range(reader.uint()))
-    return ranges
-
-
-def decode_state_vector(data: bytes) -> dict[int, int]:
-    """Decode a Yjs state vector (y-protocols: count, then client and clock pairs, all varuints).
+def decode_state_vector(data: bytes) -> State:
+    """Decode a Yjs state vector.
 
     Raises:
         RemoteProtocolError: The bytes are not one.
@@ -32,3 +39,35 @@ def decode_state_vector(data: bytes) -> dict[int, int]:
         client = reader.uint()
         state[client] = reader.uint()
     return state
+
+
+def missing(state: Mapping[int, int], wanted: Mapping[int, int]) -> State:
+    """What a state lacks of another one: that one's clock, for each client of which something is missing."""
+    return {client: clock for client, clock in wanted.items() if clock > state.get(client, 0)}
+
+
+def read_delete_set(reader: Reader) -> DeleteSet:
+    """Read a Yjs v1 delete set."""
+    deletes: DeleteSet = {}
+    for _ in range(reader.uint()):
+        ranges = deletes.setdefault(reader.uint(), [])
+        for _ in range(reader.uint()):
+            ranges.append((reader.uint(), reader.uint()))
+    return deletes
+
+
+def decode_delete_set(data: bytes) -> DeleteSet:
+    """Decode a Yjs v1 delete set.
+
+    Raises:
+        RemoteProtocolError: The bytes are not one.
+    """
+    return read_delete_set(Reader(data))
+
+
+def deleted_up_to(deletes: bytes) -> State:
+    """The state that a document must have to know all that a delete set names."""
+    return {
+        client: max([start + length for start, length in ranges], default=0)
+        for client, ranges in decode_delete_set(deletes).items()
+    }

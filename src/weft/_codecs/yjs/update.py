@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 from weft._codecs.yjs.guard import MAX_CLOCK, Span, Spans, check_update
 from weft._codecs.yjs.lib0 import MAX_UINT, Reader, Writer
+from weft._codecs.yjs.state import DeleteSet, read_delete_set
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS
 
@@ -75,7 +76,7 @@ class ParsedUpdate(NamedTuple):
     """
 
     items: list[Item]
-    deletes: dict[int, list[tuple[int, int]]]
+    deletes: DeleteSet
 
 
 def parse_update(data: bytes) -> ParsedUpdate:
@@ -99,11 +100,7 @@ def parse_update(data: bytes) -> ParsedUpdate:
             clock += item.length
             if clock > MAX_CLOCK:
                 _refuse("clock out of range", reader)
-    deletes: dict[int, list[tuple[int, int]]] = {}
-    for _ in range(reader.uint()):
-        ranges = deletes.setdefault(reader.uint(), [])
-        for _ in range(reader.uint()):
-            ranges.append((reader.uint(), reader.uint()))
+    deletes = read_delete_set(reader)
     reader.expect_end()
     return ParsedUpdate(items, deletes)
 

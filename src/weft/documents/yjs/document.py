@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
-from weft._codecs.yjs.state import decode_state_vector, read_delete_set
+from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.update import Spans, check_update, cut_at_holes
 from weft._support.callbacks import subscribe
 from weft.documents.yjs.binding import (
@@ -28,6 +28,7 @@ from weft.documents.yjs.binding import (
     create_doc,
     guarded,
     in_observer,
+    in_transaction,
     observe_transactions,
 )
 from weft.errors import MirrorError
@@ -40,7 +41,6 @@ _log = logging.getLogger("weft.documents")
 _MAX_HELD = 256
 _MAX_HELD_BYTES = 16 * 1024 * 1024
 _SMALL = 4096  # bytes; up to here the binding's own look at an update is cheaper than one at its spans
-_NOTHING = b"\0\0"  # an update without structs and deletions
 
 Subscriber = Callable[[bytes, object | None], None]
 
@@ -94,7 +94,7 @@ class YDocument:
         self._grown = False  # since what is held back was last tried
         self._committing = False
         # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
-        self._clocks: dict[int, int] = {}
+        self._clocks: State = {}
         self._held: list[_Held] = []
         document = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
 
@@ -197,22 +197,18 @@ class YDocument:
 
     def _follows_on(self, spans: Spans) -> bool:
         """Whether no struct of the update follows a missing one of the same client."""
-        return self._knows([(client, span.needs) for client, span in spans.items()])
+        return self._knows({client: span.needs for client, span in spans.items()})
 
-    def _knows(self, needed: list[tuple[int, int]]) -> bool:
+    def _knows(self, needed: State) -> bool:
         """Whether for each client all structs before a clock are known."""
-        clocks = self._clocks
-        if all(clock <= clocks.get(client, 0) for client, clock in needed):
+        if not missing(self._clocks, needed):
             return True
         # What was written locally, or applied to the ``Doc`` itself, is known to the document alone.
-        clocks = self._clocks = decode_state_vector(self.state_vector())
-        return all(clock <= clocks.get(client, 0) for client, clock in needed)
+        self._clocks = self.state()
+        return not missing(self._clocks, needed)
 
     def _advance(self, spans: Spans) -> None:
-        clocks = self._clocks
-        for client, span in spans.items():
-            if span.end > clocks.get(client, 0):
-                clocks[client] = span.end
+        self._clocks |= missing(self._clocks, spans.ends())
 
     def _hold(self, held: _Held) -> None:
         self._held.append(held)
@@ -271,6 +267,10 @@ class YDocument:
         """The document's state vector: for each client, how many of its clock ticks are known."""
         return self.doc.get_state()
 
+    def state(self) -> State:
+        """The same, decoded: for each client, up to which clock its structs are known."""
+        return decode_state_vector(self.state_vector())
+
     def diff(self, state_vector: bytes) -> bytes:
         """The update that brings a peer with that state vector up to date.
 
@@ -279,6 +279,25 @@ class YDocument:
         """
         with guarded():
             return self.doc.get_update(state_vector)
+
+    def is_covered(self, update: bytes) -> bool:
+        """Whether the document, which was given an update, has taken in all of it: nothing of it waits.
+
+        yrs leaves what waits out of ``get_update``, so whatever is built from a document lacks it. Waiting
+        structs are what remains of the update beyond the state vector; a deletion waits when it reaches
+        beyond the clock known of its client.
+
+        Raises:
+            RemoteProtocolError: The bytes are not an update.
+        """
+        with guarded():
+            rest = get_update(update, self.state_vector())
+        return rest == EMPTY_UPDATE or (rest[0] == 0 and self._knows(deleted_up_to(rest[1:])))
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open: an asynchronous one stays open while its task waits."""
+        return in_transaction(self.doc)
 
     @property
     def is_waiting(self) -> bool:
@@ -313,19 +332,8 @@ class YDocument:
         A deletion too may come before what it deletes; in a large update that is not looked for.
         """
         if len(update) <= _SMALL:
-            # Not empty: the document's state does not cover the update.
-            rest = get_update(update, self.state_vector())
-            if rest[0] != 0 or rest == _NOTHING:
-                return rest[0] != 0
-            return not self._knows(
-                [
-                    (client, start + length)
-                    for client, ranges in read_delete_set(rest[1:]).items()
-                    for start, length in ranges
-                ]
-            )
-        state = decode_state_vector(self.state_vector())
-        return any(state.get(client, 0) < span.end for client, span in spans.items())
+            return not self.is_covered(update)
+        return bool(missing(self.state(), spans.ends()))
 
 
 _documents: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()

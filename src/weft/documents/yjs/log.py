@@ -6,47 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from pycrdt import get_update
 
-from weft._codecs.yjs.state import decode_state_vector, read_delete_set
+from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.compaction import Compacted
 from weft.documents.yjs.binding import guarded
 from weft.documents.yjs.document import YDocument, create_doc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pycrdt import Doc
 
-__all__ = ["build_document", "compact_updates", "is_covered"]
-
-
-def is_covered(update: bytes, state_vector: bytes, state: Mapping[int, int] | None = None) -> bool:
-    """Whether a document that was given an update has taken in all of it: nothing of it waits.
-
-    yrs leaves what waits out of ``get_update``, so whatever is built from a document lacks it. Waiting
-    structs are what remains of the update beyond the state vector; a deletion waits when it reaches beyond
-    the clock known of its client.
-
-    Args:
-        update: A Yjs v1 update that the document has been given.
-        state_vector: The document's state vector after that.
-        state: The same, decoded, where the caller has it.
-
-    Raises:
-        RemoteProtocolError: The bytes are not an update.
-    """
-    with guarded():
-        rest = get_update(update, state_vector)
-    if rest[0] != 0:
-        return False
-    if rest == b"\0\0":
-        return True
-    if state is None:
-        state = decode_state_vector(state_vector)
-    return all(
-        start + length <= state.get(client, 0)
-        for client, ranges in read_delete_set(rest[1:]).items()
-        for start, length in ranges
-    )
+__all__ = ["build_document", "compact_updates"]
 
 
 def build_document(
@@ -101,16 +71,14 @@ def compact_updates(updates: Sequence[bytes]) -> Compacted | None:
     Raises:
         RemoteProtocolError: One of them is not an update.
     """
-    doc, _ = build_document(updates, document_of=YDocument)
-    vector = doc.get_state()
-    state = decode_state_vector(vector)
-    kept = frozenset(at for at, update in enumerate(updates) if not is_covered(update, vector, state))
+    doc, document = build_document(updates, document_of=YDocument)
+    kept = frozenset(at for at, update in enumerate(updates) if not document.is_covered(update))
     if len(updates) - len(kept) < 2:
         return None
     snapshot = doc.get_update()
     again = create_doc()
     with guarded():
         again.apply_update(snapshot)
-    if decode_state_vector(again.get_state()) != state:
+    if decode_state_vector(again.get_state()) != document.state():
         return None
     return Compacted(snapshot, kept)

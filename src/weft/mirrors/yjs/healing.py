@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from weft._codecs.yjs.state import Ranges, decode_state_vector, read_delete_set
+from weft._codecs.yjs.state import DeleteSet, decode_delete_set, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.update import Item, ItemId, parse_update
 
 if TYPE_CHECKING:
@@ -30,21 +30,16 @@ class Loser(NamedTuple):
     value: object
 
 
-def _covers(ranges: Ranges, item_id: ItemId) -> bool:
+def _covers(deletes: DeleteSet, item_id: ItemId) -> bool:
     client, clock = item_id
-    return any(start <= clock < start + length for start, length in ranges.get(client, ()))
+    return any(start <= clock < start + length for start, length in deletes.get(client, ()))
 
 
 def has_losers(newly_deleted: bytes, before_state: bytes) -> bool:
     """Whether a transaction deleted what it had brought itself, as it does with a container that loses."""
     if len(newly_deleted) <= 1:
         return False
-    before = decode_state_vector(before_state)
-    return any(
-        start + length > before.get(client, 0)
-        for client, ranges in read_delete_set(newly_deleted).items()
-        for start, length in ranges
-    )
+    return bool(missing(decode_state_vector(before_state), deleted_up_to(newly_deleted)))
 
 
 def was_concurrent(update: bytes, newly_deleted: bytes, key: str) -> bool:
@@ -65,7 +60,7 @@ def was_concurrent(update: bytes, newly_deleted: bytes, key: str) -> bool:
         ``True``: content written again can be deleted again, content lost cannot be found.
     """
     parsed = parse_update(update)
-    deleted = read_delete_set(newly_deleted)
+    deleted = decode_delete_set(newly_deleted)
     maps = {(item.client, item.clock): item for item in parsed.items if item.type_ref == _MAP}
     known_replacement = unknown = False
     for item_id, item in maps.items():
@@ -126,7 +121,7 @@ def lost_writes(
         Lost cells (path: table, row, cell under ``t``) and values (under ``v``), the last write of each.
     """
     parsed = parse_update(update)
-    deleted = read_delete_set(newly_deleted)
+    deleted = decode_delete_set(newly_deleted)
     written: dict[Path, object] = {}
     for item in _parents_first(parsed.items):
         item_id = (item.client, item.clock)

@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from weft._codecs.yjs.state import decode_state_vector
+from weft._codecs.yjs.state import EMPTY_UPDATE, missing
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.effects import Denied, Flushed, FlushLost, Send
@@ -48,7 +48,6 @@ __all__ = ["KEEP_ALIVE_S", "AwarenessChanged", "Effect", "Synced", "YSyncSession
 KEEP_ALIVE_S = 20.0  # y-websocket clients give up after 30 seconds of silence
 _RETRY_S = 0.5  # first pause after an answer that did not close a gap; doubled each time
 _RETRIES = 10  # about eight minutes in all; then it is for the next update or connection to bring it
-_NOTHING = b"\x00\x00"  # an update without structs and deletes
 
 # What a SyncStep1 was sent for: the handshake, a gap, or the flush with that token.
 _HANDSHAKE, _GAP = -1, -2
@@ -279,7 +278,7 @@ class YSyncSession:
     def _take_update(self, message: Update, effects: list[Effect], now: float) -> None:
         if self.read_only:
             self._refuse_update(message, effects)
-        elif message.update != _NOTHING:
+        elif message.update != EMPTY_UPDATE:
             if self.document.apply(message.update, origin=self, spans=message.spans):
                 self._note_gap(message, effects)
             else:
@@ -289,8 +288,7 @@ class YSyncSession:
 
     def _refuse_update(self, message: Update, effects: list[Effect]) -> None:
         """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does."""
-        state = decode_state_vector(self.document.state_vector())
-        if any(state.get(client, 0) < span.end for client, span in message.spans.items()):
+        if missing(self.document.state(), message.spans.ends()):
             self.refused_updates += 1
             if not self._told_read_only:
                 self._told_read_only = True
@@ -315,16 +313,14 @@ class YSyncSession:
 
     def _note_gap(self, message: Update, effects: list[Effect]) -> None:
         """Ask for what is missing: at once if that is news, otherwise as the pauses between tries allow."""
-        state = decode_state_vector(self.document.state_vector())
-        missing = {
-            client: span.end for client, span in message.spans.items() if state.get(client, 0) < span.end
-        }
+        state = self.document.state()
+        lacking = missing(state, message.spans.ends())
         known = self._waiting
         if known:
             # What another connection has brought meanwhile is a gap no more, and the next one is news.
-            known = {client: end for client, end in known.items() if state.get(client, 0) < end} or None
-        is_news = known is None or not missing.keys() <= known.keys()
-        self._waiting = {**(known or {}), **missing}
+            known = missing(state, known) or None
+        is_news = known is None or not lacking.keys() <= known.keys()
+        self._waiting = {**(known or {}), **lacking}
         if is_news and _GAP not in self._questions:
             self._retries = 0
             self._retry_at = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.lib0 import Reader, Writer
-from weft.documents.yjs.binding import in_transaction
 from weft.protocols.ysync import (
     AwarenessChanged,
     Denied,
@@ -154,7 +153,7 @@ class YSyncAdapter:
         elif not self._is_live or (self._noted_at is not None and queue.sent - self._noted_at < _NOTE_EVERY):
             return
         # Inside an asynchronous transaction the state holds what has not been told yet.
-        if not in_transaction(self._document.doc):
+        if not self._document.in_transaction:
             self._base, self._noted_at = self._document.state_vector(), queue.sent
 
     def closed(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.documents.yjs.log import build_document, compact_updates
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import awareness_message, update_message
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from weft.server._core.room import RoomContext
 
 __all__ = ["Room", "YClient"]
-
-_NOTHING = b"\0\0"  # the update without structs and deletions
 
 
 class YClient(RoomClient, Protocol):
@@ -75,7 +74,7 @@ class Room(BaseRoom[YClient]):
     def message_since(self, state_vector: bytes) -> bytes | None:
         """The update message for a client that has what this state vector says; ``None`` if that is all."""
         update = self.document.diff(state_vector)
-        return None if update == _NOTHING else update_message(update)
+        return None if update == EMPTY_UPDATE else update_message(update)
 
     def awareness_message(self, ids: Iterable[int] | None) -> bytes:
         """The awareness message with the states of these clients, or of all."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pycrdt import Doc, Map
 
-from weft._codecs.yjs.state import decode_state_vector
 from weft._codecs.yjs.update import parse_update
 from weft.mirrors.yjs.containers import table_client
 from weft.values import json_equal
@@ -74,7 +73,7 @@ def _read(doc: Doc[Any], name: str) -> dict[str, Any]:
 
 def state(node: SimNode) -> dict[int, int]:
     """How much a node's document has of each client."""
-    return decode_state_vector(node.document.state_vector())
+    return node.document.state()
 
 
 def deleted(node: SimNode) -> dict[int, list[tuple[int, int]]]:

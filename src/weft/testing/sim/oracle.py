@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from weft._codecs.yjs.state import decode_state_vector
-from weft.documents.yjs.document import create_doc
-from weft.documents.yjs.log import is_covered
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.yjs.mirror import YjsMirror
 from weft.store import Store
 from weft.store.replica import Replica
@@ -148,11 +147,10 @@ class StandardOracle:
         doc = create_doc(client_id=1 << 28)
         for update in updates:
             doc.apply_update(update)
-        vector = doc.get_state()
-        state = decode_state_vector(vector)
+        state = decode_state_vector(doc.get_state())
         if state != reading.state(net.nodes[0]):
             raise Violation("P1 convergence", f"{what} lacks something of the documents")
-        if not all(is_covered(update, vector) for update in updates):
+        if not all(map(YDocument.of(doc).is_covered, updates)):
             raise Violation("gap", f"{what} has a gap")
         errors: list[Exception] = []
         store = Store()
