@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from weft.protocols.ysync import YSyncSession
     from weft.testing.sim.links import SimConnection
 
-__all__ = ["CANARIES", "Canary", "EventServer", "Fatal"]
+__all__ = ["CANARIES", "Canary", "EventServer", "KillsProcess"]
 
 ANY_WORLD = SimOptions()
 NESTED = SimOptions(layout="tinybase")
@@ -124,7 +124,7 @@ class _EventHub:
         return self.doc.get_update(state_vector)
 
 
-class SeventhDropped(SimServer):
+class DropsEverySeventh(SimServer):
     """Does not relay every seventh update."""
 
     relayed = 0
@@ -142,7 +142,7 @@ class AcknowledgesEarly(SimServer):
         return 0
 
 
-class Skipping(SimServer):
+class SkipsUpdates(SimServer):
     """Relays every update, and does not store every twentieth."""
 
     kept = 0
@@ -164,7 +164,7 @@ class EchoingMirror(YjsMirror):
         super()._write(changes, compare=False)
 
 
-class DeafToResidue(YjsMirror):
+class DropsListenerWrites(YjsMirror):
     """Takes what listeners wrote during a remote change for a part of the change, as a loading flag does."""
 
     def _store_finished(self) -> None:
@@ -203,7 +203,7 @@ class RemovesEmptied(YjsMirror):
         super()._write(replace(changes, removed_rows=changes.removed_rows | emptied), compare=compare)
 
 
-class Forgetful(YjsMirror):
+class SkipsChanges(YjsMirror):
     """Now and then does not write a change of the Store."""
 
     finished = 0
@@ -224,7 +224,7 @@ def with_mirror(mirror: type[YjsMirror]) -> type[SimPeer]:
     return Peer
 
 
-class BlindToGaps:
+class ReportsNoGaps:
     """A hub that never says that something is missing."""
 
     def __init__(self, document: YDocument) -> None:
@@ -238,25 +238,25 @@ class BlindToGaps:
         return getattr(self._document, name)
 
 
-class BlindPeer(SimPeer):
+class PeerWithoutGaps(SimPeer):
     """Has sessions that do not look for gaps."""
 
     def make_session(self, connection: SimConnection) -> YSyncSession:
         session = super().make_session(connection)
-        session.document = BlindToGaps(session.document)  # type: ignore[assignment]
+        session.document = ReportsNoGaps(session.document)  # type: ignore[assignment]
         return session
 
 
-class BlindServer(SimServer):
+class ServerWithoutGaps(SimServer):
     """The same, as a server."""
 
     def make_session(self, connection: SimConnection) -> YSyncSession:
         session = super().make_session(connection)
-        session.document = BlindToGaps(session.document)  # type: ignore[assignment]
+        session.document = ReportsNoGaps(session.document)  # type: ignore[assignment]
         return session
 
 
-class Cloned(SimPeer):
+class ReusesClientId(SimPeer):
     """Starts again with the client id it had before, from an older copy of its document."""
 
     client_id: int | None = None
@@ -270,21 +270,21 @@ class Cloned(SimPeer):
         return doc, hub
 
 
-class Immortal(Awareness):
+class KeepsEverybody(Awareness):
     """Never lets go of anybody."""
 
     def remove(self, *args: Any, **options: Any) -> AwarenessChange:
         return AwarenessChange()
 
 
-class NeverLetsGo(SimPeer):
+class SeesTheDeparted(SimPeer):
     """Sees those who have left for ever."""
 
     def make_awareness(self) -> Awareness:
-        return Immortal(self._doc.client_id, limits=self.world.limits)
+        return KeepsEverybody(self._doc.client_id, limits=self.world.limits)
 
 
-class Stubborn(SimPeer):
+class IgnoresSecondQuestion(SimPeer):
     """Does not answer the question after a reconnect, so that what it wrote offline stays with it."""
 
     met = False
@@ -297,7 +297,7 @@ class Stubborn(SimPeer):
         super().deliver(connection, data)
 
 
-class Fatal(SimPeer):
+class KillsProcess(SimPeer):
     """Takes the process along in one world, as a fault in native code does."""
 
     def start(self) -> None:
@@ -339,7 +339,7 @@ CANARIES = {
         seeds=60,
     ),
     "a relay that drops the seventh update": Canary(
-        fault={"server_type": SeventhDropped}, breaks=_breaks("gap", "P1 convergence"), seeds=20
+        fault={"server_type": DropsEverySeventh}, breaks=_breaks("gap", "P1 convergence"), seeds=20
     ),
     "an acknowledgement before the disk has it": Canary(
         fault={"server_type": AcknowledgesEarly},
@@ -348,11 +348,13 @@ CANARIES = {
         seeds=300,
     ),
     "a disk that skips an update": Canary(
-        fault={"server_type": Skipping}, breaks=_breaks("gap", "P1 convergence", "P2 lost write"), seeds=20
+        fault={"server_type": SkipsUpdates},
+        breaks=_breaks("gap", "P1 convergence", "P2 lost write"),
+        seeds=20,
     ),
     "a mirror that echoes": Canary(fault=_peer(EchoingMirror), breaks=_breaks("P7 quiet"), seeds=20),
     "a mirror that drops what listeners write": Canary(
-        fault=_peer(DeafToResidue), breaks=_breaks("store != document"), seeds=50
+        fault=_peer(DropsListenerWrites), breaks=_breaks("store != document"), seeds=50
     ),
     "a mirror that does not heal": Canary(
         fault=_peer(NeverHeals),
@@ -367,25 +369,25 @@ CANARIES = {
         seeds=200,
     ),
     "a mirror that forgets a change": Canary(
-        fault=_peer(Forgetful), breaks=_breaks("store != document"), seeds=20
+        fault=_peer(SkipsChanges), breaks=_breaks("store != document"), seeds=20
     ),
     "sessions blind to gaps": Canary(
-        fault={"peer_type": BlindPeer, "server_type": BlindServer},
+        fault={"peer_type": PeerWithoutGaps, "server_type": ServerWithoutGaps},
         breaks=_breaks("gap"),
         world=SimOptions(ordered=False),
         seeds=100,
     ),
     "a client id used twice": Canary(
-        fault=_peer(Cloned),
+        fault=_peer(ReusesClientId),
         breaks=_breaks("P1 convergence", "P2 lost write", "store != document"),
         beside=_breaks("RemoteProtocolError"),
         world=SimOptions(ordered=True),
         seeds=100,
     ),
     "a peer that sees those who have left": Canary(
-        fault=_peer(NeverLetsGo), breaks=_breaks("awareness", "P7 quiet"), seeds=50
+        fault=_peer(SeesTheDeparted), breaks=_breaks("awareness", "P7 quiet"), seeds=50
     ),
     "a peer that keeps what it wrote offline": Canary(
-        fault=_peer(Stubborn), breaks=_breaks("gap", "P1 convergence"), seeds=50
+        fault=_peer(IgnoresSecondQuestion), breaks=_breaks("gap", "P1 convergence"), seeds=50
     ),
 }

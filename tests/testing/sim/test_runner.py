@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from support.canaries import Fatal
+from support.canaries import KillsProcess
 from weft.testing import SimFailure, SimNet, SimOptions
 from weft.testing.sim.runner import outcomes, shrink_failure
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_a_seed_that_takes_its_process_along_is_found_and_the_others_run() -> None:
-    found = list(outcomes(range(150), SimOptions(peer_type=Fatal, edits=1, peers=2), 2))
+    found = list(outcomes(range(150), SimOptions(peer_type=KillsProcess, edits=1, peers=2), 2))
     assert sum(count for count, _, _ in found) == 100
     (dead,) = [failure for _, _, failures in found for failure in failures]
     assert dead == (-1, "crash", "the process that ran seeds 50 to 99 died")

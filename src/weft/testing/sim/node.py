@@ -77,7 +77,7 @@ class SimNode:
         return self.name, self.lives
 
     def start(self) -> None:
-        """Come to life with a new document and a new client id."""
+        """Start with a new document and a new client id."""
         self.alive = True
         self.lives += 1
         self._wake_at = float("inf")
@@ -91,7 +91,7 @@ class SimNode:
         self.schedule_wake()
 
     def crash(self) -> None:
-        """Be gone from one moment to the next: nothing is sent, nothing is saved."""
+        """Stop at once: nothing is sent, nothing is saved."""
         self.alive = False
         for end in self._ends:
             end()
