@@ -181,3 +181,15 @@ def test_a_forced_call_of_the_listeners_of_checkpoints_changes_nothing(
     for listener_id in ("0", "1"):
         store.call_listener(listener_id)
     assert checkpoints.get_checkpoint_ids() == ([], "0", [])
+
+
+def test_an_object_that_cannot_be_restored_is_reported_as_an_object() -> None:
+    store = Store().set_values_schema({"w": {"type": "array", "default": [0]}})
+    checkpoints = create_checkpoints(store)
+    heard: list[Any] = []
+    store.add_invalid_value_listener(None, lambda *args: heard.append(args[1:]))
+    store.set_values_schema({"v": {"type": "object"}})
+    heard.clear()
+    checkpoints.go_backward()
+    assert heard == [("w", [[0]])]
+    assert type(heard[0][1][0]) is list

@@ -250,3 +250,14 @@ def test_an_exception_in_a_callback_rolls_back(store: Store, middleware: Middlew
     with pytest.raises(ZeroDivisionError):
         store.set_table("t", {"n": {"a": 1}, "r": {"a": 2, "bad": 1}})
     assert list(store.get_table("t").items()) == [("r", {"a": 1}), ("s", {"a": 1})]
+
+
+def test_cells_a_new_row_misses_are_reported_before_middleware_is_asked() -> None:
+    store = Store(on_invalid="ignore").set_tables_schema(
+        {"t": {"a": {"type": "string"}, "b": {"type": "number"}}}
+    )
+    create_middleware(store).add_will_set_cell_callback(lambda *_: None)
+    heard: list[Any] = []
+    store.add_invalid_cell_listener("t", "r", None, lambda *args: heard.append(args[3:]))
+    store.set_cell("t", "r", "b", 1)
+    assert heard == [("a", [UNDEFINED]), ("b", [None])]

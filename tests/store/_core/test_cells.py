@@ -305,25 +305,14 @@ def test_a_defaulted_value_is_reset() -> None:
         store.set_value("a", "x")
 
 
-def test_with_ignore_bad_pieces_are_left_out_and_reported() -> None:
-    store = Store(on_invalid="ignore")
-    cells: list[object] = []
-    values: list[object] = []
-    store.add_invalid_cell_listener(None, None, None, lambda _s, *args: cells.append(args))
-    store.add_invalid_value_listener(None, lambda _s, *args: values.append(args))
-    with store.transaction():
-        store.set_cell("t", "r", "c", b"1").set_cell("t", "r", "c", b"2").set_cell("t", 1, "c", 3)  # type: ignore[arg-type]
-        store.set_value("v", b"").set_value(2, 1)  # type: ignore[arg-type]
-    assert cells == [("t", "r", "c", [b"1", b"2"]), ("t", "1", "c", [3])]
-    assert values == [("v", [b""]), ("2", [1])]
-    assert store.get_content() == ({}, {})
-
-
-def test_how_to_treat_bad_data_is_one_of_two_words() -> None:
-    with pytest.raises(ValueError, match="on_invalid"):
-        Store(on_invalid="explode")  # type: ignore[arg-type]
-
-
-def test_an_integer_that_python_cannot_even_show_is_refused_in_words() -> None:
-    with pytest.raises(InvalidCellError, match="data of type int that cannot be shown"):
-        Store().set_cell("t", "r", "c", 10**5000)
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("present", [False, True])
+def test_nan_and_infinities_are_refused_by_the_fast_path(number: float, present: bool) -> None:
+    store = Store()
+    if present:
+        store.set_cell("t", "r", "c", 1)
+    with pytest.raises(InvalidCellError):
+        store.set_cell("t", "r", "c", number)
+    with pytest.raises(InvalidCellError), store.transaction():
+        store.set_cell("t", "r", "c", number)
+    assert store.get_cell("t", "r", "c", UNDEFINED) == (1 if present else UNDEFINED)

@@ -146,3 +146,35 @@ def test_changes_give_defaults_only_to_new_rows_and_force_deletions() -> None:
 
 
 # What peers send.
+
+
+MALFORMED: list[Any] = [None, 5, "ab", [1], True]
+
+
+@pytest.mark.parametrize("rows", MALFORMED)
+def test_changes_of_a_table_that_are_no_mapping_are_left_out(rows: Any) -> None:
+    store = Store(on_invalid="ignore").set_cell("t", "r", "c", 1)
+    heard: list[tuple[Any, ...]] = []
+    store.add_invalid_cell_listener(None, None, None, lambda _, *args: heard.append(args))
+    store.apply_changes(({"t": rows, "u": {"r": {"c": 2}}}, {"v": 3}, 1))
+    assert store.get_content() == ({"t": {"r": {"c": 1}}, "u": {"r": {"c": 2}}}, {"v": 3})
+    assert heard == [("t", None, None, [rows])]
+
+
+@pytest.mark.parametrize("cells", MALFORMED)
+def test_changes_of_a_row_that_are_no_mapping_are_left_out(cells: Any) -> None:
+    store = Store(on_invalid="ignore").set_cell("t", "r", "c", 1)
+    heard: list[tuple[Any, ...]] = []
+    store.add_invalid_cell_listener(None, None, None, lambda _, *args: heard.append(args))
+    store.apply_changes(({"t": {"r": cells, "s": {"c": 2}}}, {}, 1))
+    assert store.get_content() == ({"t": {"r": {"c": 1}, "s": {"c": 2}}}, {})
+    assert heard == [("t", "r", None, [cells])]
+
+
+@pytest.mark.parametrize("tables", [{"u": {"r": {"c": 2}}, "t": None}, {"u": {"r": {"c": 2}}, "t": {"r": 5}}])
+def test_changes_that_are_no_mapping_raise_and_change_nothing(tables: Any) -> None:
+    store = Store().set_cell("t", "r", "c", 1)
+    with pytest.raises(InvalidCellError, match="must be a mapping"):
+        store.apply_changes((tables, {}, 1))
+    assert store.get_tables() == {"t": {"r": {"c": 1}}}
+    assert not store.has_table("u")

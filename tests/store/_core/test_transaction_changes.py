@@ -1,4 +1,4 @@
-"""The seam of mirrors and persisters: what a transaction did, in stored form, with parts left out."""
+"""What a transaction tells of itself, and in stored form, with parts left out, to mirrors and persisters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from weft import UNDEFINED, Store
-from weft.store.replica import Replica
 from weft.values import EncodedCell
 
 
@@ -70,23 +69,6 @@ def test_what_was_touched_only_in_the_skipped_ranges_is_left_out(store: Store) -
         assert "b" not in store._stored_changes()[0]["t"]["r"]
 
 
-def test_emptied_is_not_removed(store: Store) -> None:
-    with store.transaction():
-        store.del_cell("t", "s", "a").del_cell("u", "q", "x").del_cell("u", "q", "y")
-        assert store._removed() == (set(), set())
-        store.set_row("u", "q", {"x": 1}).del_row("u", "q")
-        assert store._removed() == (set(), {("u", "q")}), (
-            "the row as a container, the table only for want of rows"
-        )
-        store.set_tables({"t": {"z": {"a": 1}}})
-        assert store._removed() == (set(), {("u", "q"), ("t", "r")})
-        store.set_row("t", "r", {"a": 1})
-        assert store._removed() == (set(), {("u", "q")}), "it is there again"
-    with store.transaction():
-        store.set_table("u", {"q": {"x": 1}}).del_tables().set_cell("t", "z", "new", 1)
-        assert store._removed() == ({"u"}, {("u", "q"), ("t", "r")})
-
-
 def test_the_changes_are_still_there_for_did_finish_listeners_of_a_rollback(store: Store) -> None:
     seen: list[Any] = []
     store.add_did_finish_transaction_listener(
@@ -94,31 +76,6 @@ def test_the_changes_are_still_there_for_did_finish_listeners_of_a_rollback(stor
     )
     store.transaction(lambda: store.del_tables(), lambda _: True)  # noqa: PLW0108
     assert seen == [(({}, {}), (set(), set()))]
-
-
-def test_hooks_are_called_when_an_outermost_transaction_is_over_however_it_ended(store: Store) -> None:
-    calls: list[object] = []
-    store.add_did_finish_transaction_listener(lambda _: None)
-
-    def hook() -> None:
-        assert not Replica(store).is_busy
-        calls.append(store.get_value("v"))
-        if store.get_value("v") == 2:
-            store.set_value("v", 3)
-
-    unhook = store._on_transaction_end(hook)
-    with store.transaction(), store.transaction():
-        assert Replica(store).is_busy
-        store.set_value("v", 2)
-    assert calls == [2, 3]
-    with pytest.raises(ZeroDivisionError):
-        store.transaction(lambda: 1 / 0)
-    assert calls == [2, 3, 3]
-    store.set_cell("t", "r", "a", 9)
-    assert len(calls) == 4
-    unhook()
-    store.set_value("v", 5)
-    assert len(calls) == 4
 
 
 def test_in_a_received_transaction_listeners_that_fail_are_reported_and_stop_nothing(store: Store) -> None:
@@ -183,3 +140,57 @@ def test_skipping_agrees_with_the_writes_made_outside(before: Any, writes: Any) 
             for c, cell in cells.items()
         }
     assert told == expected
+
+
+# What a transaction tells of itself, to anybody.
+
+
+def test_the_changes_are_net_and_stand_at_the_highest_level_removed() -> None:
+    store = Store().set_content(
+        (
+            {"t": {"b": {"x": 1, "y": 2}, "a": {"x": [1]}, "c": {"y": 3}}, "u": {"1": {"x": 2}}},
+            {"open": True, "names": ["a"]},
+        )
+    )
+    seen: list[Any] = []
+    store.add_did_finish_transaction_listener(lambda _: seen.append(store.get_transaction_changes()))
+    with store.transaction():
+        store.set_cell("t", "a", "x", 2).set_cell("t", "a", "x", [1])
+        store.del_cell("t", "c", "y")
+        store.set_cell("t", "b", "y", 2).del_cell("t", "b", "x")
+        store.del_table("u")
+        store.set_cell("new", "r", "c", 1).del_table("new")
+        store.set_value("open", False).set_value("open", True).del_value("names")
+        assert store.get_transaction_changes() == (
+            {"t": {"c": UNDEFINED, "b": {"x": UNDEFINED}}, "u": UNDEFINED},
+            {"names": UNDEFINED},
+            1,
+        )
+    assert seen == [({"t": {"c": UNDEFINED, "b": {"x": UNDEFINED}}, "u": UNDEFINED}, {"names": UNDEFINED}, 1)]
+
+
+def test_the_log_has_tinybases_ten_parts() -> None:
+    store: Any = Store(on_invalid="ignore").set_tables({"t": {"r": {"a": 1}}}).set_value("v", 1)
+    logs: list[Any] = []
+    store.add_did_finish_transaction_listener(lambda _: logs.append(store.get_transaction_log()))
+    with store.transaction():
+        store.set_cell("t", "r", "b", [1]).set_cell("t", "r", "bad", b"").del_cell("t", "r", "a")
+        store.set_row("u", "r", {"c": 1}).set_value("w", 1).set_value("v", b"").set_cell("t", "r", "b", [2])
+    assert logs == [
+        (
+            True,
+            True,
+            {
+                "t": {"r": {"b": (UNDEFINED, "\ufffd[2]"), "a": (1, UNDEFINED)}},
+                "u": {"r": {"c": (UNDEFINED, 1)}},
+            },
+            {"t": {"r": {"bad": [b""]}}},
+            {"w": (UNDEFINED, 1)},
+            {"v": [b""]},
+            {"u": 1},
+            {"u": {"r": 1}},
+            {"t": {"r": {"b": 1, "a": -1}}, "u": {"r": {"c": 1}}},
+            {"w": 1},
+        )
+    ]
+    assert store.get_transaction_log() == (False, False, {}, {}, {}, {}, {}, {}, {}, {})

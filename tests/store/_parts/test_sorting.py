@@ -60,6 +60,11 @@ def test_cells_are_ordered_as_javascript_compares_them(cells: list[Any], expecte
     assert list(map(repr, sorted_cells(cells))) == list(map(repr, expected))
 
 
+def test_a_long_hexadecimal_text_sorts_as_infinity() -> None:
+    store = Store().set_table("t", {"r": {"c": "0x" + "f" * 300}, "s": {"c": 5}, "u": {"c": "Infinity"}})
+    assert store.get_sorted_row_ids("t", "c") == ["s", "r", "u"]
+
+
 NUMBERS = st.integers(-3, 3) | st.sampled_from([0.5, -0.5, True, False, None, UNDEFINED])
 
 
