@@ -17,7 +17,7 @@ from benchmarks._table import Line
 from weft import Store
 from weft.mirrors.yjs import YjsMirror, create_doc
 from weft.providers import YWebsocketProvider
-from weft.server import SqliteRoomStorage, allow_all, serve
+from weft.server import Server, SqliteRoomStorage, allow_all
 
 ROOM = "hop"
 
@@ -45,7 +45,7 @@ async def _measure(url: str) -> list[float]:
 async def _through_weft() -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         storage = SqliteRoomStorage(Path(folder) / "hop.sqlite3")
-        async with serve(auth=allow_all, storage=storage, port=0) as server:
+        async with Server(auth=allow_all, storage=storage, port=0) as server:
             return await _measure(server.url)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         allow_all as allow_all,
     )
     from weft.server.bridge_id import bridge_document_id as bridge_document_id
-    from weft.server.fronts.websocket import Server as Server, serve as serve
+    from weft.server.fronts.websocket import Server as Server
     from weft.server.sqlite import SqliteRoomStorage as SqliteRoomStorage
     from weft.server.storage import MemoryRoomStorage as MemoryRoomStorage, RoomStorage as RoomStorage
     from weft.server.ysync.room import Room as Room
@@ -33,7 +33,7 @@ else:
             "_core.settings": "RoomSettings",
             "auth": "Allow Auth Decision Deny Request allow_all",
             "bridge_id": "bridge_document_id",
-            "fronts.websocket": "Server serve",
+            "fronts.websocket": "Server",
             "sqlite": "SqliteRoomStorage",
             "storage": "MemoryRoomStorage RoomStorage",
             "ysync.room": "Room",

@@ -21,7 +21,6 @@ _log = logging.getLogger("weft.server")
 
 # Websocket close codes. y-websocket and weft's provider take 4400 to 4499 as final; where the hook itself
 # failed the client did nothing wrong, so it is told to try again later.
-_UNAUTHORIZED = 4401
 _FORBIDDEN = 4403
 _TRY_AGAIN_LATER = 1013
 

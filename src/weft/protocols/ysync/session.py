@@ -100,8 +100,6 @@ class YSyncSession:
         self.awareness = awareness
         self.limits = limits
         self.read_only = read_only
-        self.unknown_messages = 0  # received of types that this end does not know, and ignored
-        self.refused_updates = 0  # received and not applied, as the session is read-only
         self._tokens = 0
         self._connected = False
         self._reset()
@@ -191,7 +189,7 @@ class YSyncSession:
                 case AuthDenied() if self.role == "client":
                     effects.append(Denied(message.reason))
                 case _:
-                    self.unknown_messages += 1
+                    pass  # of a type that this end does not know
         if any(isinstance(effect, Send) for effect in effects):
             self._silent_since = now
         return effects
@@ -288,11 +286,9 @@ class YSyncSession:
 
     def _refuse_update(self, message: Update, effects: list[Effect]) -> None:
         """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does."""
-        if missing(self.document.state(), message.spans.ends()):
-            self.refused_updates += 1
-            if not self._told_read_only:
-                self._told_read_only = True
-                effects.append(Send(denied_message("read-only")))
+        if not self._told_read_only and missing(self.document.state(), message.spans.ends()):
+            self._told_read_only = True
+            effects.append(Send(denied_message("read-only")))
 
     def _take_answer(self, effects: list[Effect], now: float) -> None:
         purpose = self._questions.popleft() if self._questions else None

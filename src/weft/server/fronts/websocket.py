@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from weft.server.bridge import Bridges
     from weft.server.storage import RoomStorage
 
-__all__ = ["Server", "serve"]
+__all__ = ["Server"]
 
 _log = logging.getLogger("weft.server")
 
@@ -132,7 +132,6 @@ class Server:
             if self.documents is not None:
                 self._bridges = Bridges(bridge, rooms=self.rooms, documents=self.documents.rooms)
                 self.documents.bridge(self._bridges.room_of, self._bridges.use_document)
-        self.ignored_text_frames = 0
         self._port = port
         self._auth = auth
         self._auth_timeout = auth_timeout
@@ -324,7 +323,7 @@ class Server:
             del self._connections[connection]
 
     async def _serve_peer(self, connection: _Connection, asked: Request, allow: Allow | None) -> None:
-        link = WebsocketLink(connection, self._count_ignored)
+        link = WebsocketLink(connection)
         if allow is not None:
             async with self._use(asked.room) as room:
                 await YPeer(room, link, allow, name=f"{asked.remote} in room {asked.room!r:.200}").run()
@@ -341,9 +340,6 @@ class Server:
         else:
             async with self.rooms.use(name) as room:
                 yield room
-
-    def _count_ignored(self) -> None:
-        self.ignored_text_frames += 1
 
 
 def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) -> Documents | None:
@@ -363,7 +359,3 @@ async def _say_restart(connection: _Connection) -> None:
 
 def _address(remote: object) -> str:
     return f"{remote[0]}:{remote[1]}" if isinstance(remote, tuple) and len(remote) >= 2 else str(remote)
-
-
-# As in the library underneath: ``async with serve(auth=allow_all, storage=...) as server:``.
-serve = Server

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from websockets.asyncio.server import ServerConnection
 
@@ -28,9 +28,8 @@ class WebsocketLink:
     go out in one write to the transport under the connection.
     """
 
-    def __init__(self, connection: ServerConnection, ignored: Callable[[], None]) -> None:
+    def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
-        self._ignored = ignored
         self._plain = not connection.protocol.extensions
 
     def write(self, messages: Sequence[bytes]) -> None:
@@ -62,9 +61,8 @@ class WebsocketLink:
                 message = await self._connection.recv()
             except ConnectionClosed:
                 return None
-            if isinstance(message, bytes):
+            if isinstance(message, bytes):  # text is ignored, as y-websocket's own server does
                 return message
-            self._ignored()  # as y-websocket's own server does
 
     async def close(self, code: int, reason: str) -> None:
         await self._connection.close(code, cut_reason(reason))
