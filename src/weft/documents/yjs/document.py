@@ -291,7 +291,10 @@ class YDocument:
             RemoteProtocolError: The bytes are not an update.
         """
         with guarded():
-            rest = get_update(update, self.state_vector())
+            return self._covers(update)
+
+    def _covers(self, update: bytes) -> bool:
+        rest = get_update(update, self.state_vector())
         return rest == EMPTY_UPDATE or (rest[0] == 0 and self._knows(deleted_up_to(rest[1:])))
 
     @property
@@ -332,7 +335,7 @@ class YDocument:
         A deletion too may come before what it deletes; in a large update that is not looked for.
         """
         if len(update) <= _SMALL:
-            return not self.is_covered(update)
+            return not self._covers(update)
         return bool(missing(self.state(), spans.ends()))
 
 
