@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import weakref
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
+from weft._support.callbacks import weakly
 from weft.errors import MirrorError
 from weft.store.replica import Paths, Replica
 from weft.values import UNDEFINED, Stored, Undefined
@@ -127,7 +127,7 @@ class Mirror(ABC):
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer.
 
-        Called by the mirror itself after each Store transaction, by the hub of the document after each
+        Called by the mirror itself after each Store transaction, by the document after each
         received update, and by a running event loop at its next turn; needed by hand only where a document
         is changed without any of them. Does nothing while the document cannot be written.
         """
@@ -179,14 +179,7 @@ class Mirror(ABC):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
-        mirror = weakref.ref(self)
-
-        def flush() -> None:
-            target = mirror()
-            if target is not None:
-                target.flush()
-
-        loop.call_soon(flush)
+        loop.call_soon(weakly(self.flush))
 
     def _current(self, owed: Paths) -> DocumentWrite:
         """What the Store holds now at the owed paths."""

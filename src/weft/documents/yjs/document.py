@@ -22,7 +22,7 @@ from pycrdt import Doc, get_update
 
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.update import Spans, check_update, cut_at_holes
-from weft._support.callbacks import subscribe
+from weft._support.callbacks import subscribe, weakly
 from weft.documents.yjs.binding import (
     RawTransactionEvent,
     create_doc,
@@ -43,6 +43,7 @@ _MAX_HELD_BYTES = 16 * 1024 * 1024
 _SMALL = 4096  # bytes; up to here the binding's own look at an update is cheaper than one at its spans
 
 Subscriber = Callable[[bytes, object | None], None]
+Committed = Callable[[RawTransactionEvent, bytes | None], None]
 
 
 class Attached(Protocol):
@@ -50,9 +51,6 @@ class Attached(Protocol):
 
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer."""
-
-    def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
-        """A transaction is about to end; nothing may touch the document."""
 
 
 class _Held(NamedTuple):
@@ -86,7 +84,7 @@ class YDocument:
     def __init__(self, doc: Doc[Any]) -> None:
         self._doc = weakref.ref(doc)
         self._subscribers: list[Subscriber] = []
-        self._mirrors: list[weakref.ref[Attached]] = []
+        self._mirrors: list[tuple[weakref.ref[Attached], Committed]] = []
         # The received bytes while they are being applied: their own event must not be heard as a local one,
         # and a mirror may look into them for what the event has lost already.
         self._applying: bytes | None = None
@@ -96,14 +94,7 @@ class YDocument:
         # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
         self._clocks: State = {}
         self._held: list[_Held] = []
-        document = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
-
-        def committed(event: RawTransactionEvent) -> None:
-            target = document()
-            if target is not None:
-                target._committed(event)
-
-        self._unobserve = observe_transactions(doc, committed)
+        self._unobserve = observe_transactions(doc, weakly(self._committed))
 
     @classmethod
     def of(cls, doc: Doc[Any] | YDocument) -> YDocument:
@@ -208,7 +199,10 @@ class YDocument:
         return not missing(self._clocks, needed)
 
     def _advance(self, spans: Spans) -> None:
-        self._clocks |= missing(self._clocks, spans.ends())
+        clocks = self._clocks
+        for client, span in spans.items():
+            if span.end > clocks.get(client, 0):
+                clocks[client] = span.end
 
     def _hold(self, held: _Held) -> None:
         self._held.append(held)
@@ -235,10 +229,10 @@ class YDocument:
         """Apply what need not be held back any more, and let every mirror write what it owes."""
         if self._held and self._grown and self.is_writable:
             self._release()
-        for reference in tuple(self._mirrors):
-            mirror = reference()
+        for entry in tuple(self._mirrors):
+            mirror = entry[0]()
             if mirror is None:
-                self._mirrors.remove(reference)
+                self._mirrors.remove(entry)
             else:
                 mirror.flush()
 
@@ -255,13 +249,19 @@ class YDocument:
         """
         return subscribe(self._subscribers, callback)
 
-    def attach(self, mirror: Attached) -> None:
-        """Have the mirror's ``flush`` called after each received update. The mirror is held weakly."""
-        self._mirrors.append(weakref.ref(mirror))
+    def attach(self, mirror: Attached, committed: Committed) -> None:
+        """Have the mirror's ``flush`` called after each received update. The mirror is held weakly.
+
+        Args:
+            mirror: The mirror.
+            committed: A method of it, called at the end of each transaction with the binding's event and, if
+                it applied a received update, the bytes received; nothing may touch the document.
+        """
+        self._mirrors.append((weakref.ref(mirror), weakly(committed)))
 
     def detach(self, mirror: Attached) -> None:
         """End :meth:`attach`."""
-        self._mirrors = [reference for reference in self._mirrors if reference() not in {mirror, None}]
+        self._mirrors = [entry for entry in self._mirrors if entry[0]() not in {mirror, None}]
 
     def state_vector(self) -> bytes:
         """The document's state vector: for each client, how many of its clock ticks are known."""
@@ -315,10 +315,8 @@ class YDocument:
     def _committed(self, event: RawTransactionEvent) -> None:
         self._committing = True
         try:
-            for reference in self._mirrors:
-                mirror = reference()
-                if mirror is not None:
-                    mirror._committed(event, self._applying)
+            for _, committed in self._mirrors:
+                committed(event, self._applying)
         finally:
             self._committing = False
         self._changed = self._grown = True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
+from weft._support.callbacks import weakly
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.jsoncodec import check_text
 from weft.mirrors.automerge.bulk import bulk, is_bulk
@@ -93,14 +93,7 @@ class AutomergeMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
-        mirror = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
-
-        def changed(event: DocumentEvent) -> None:
-            target = mirror()
-            if target is not None:
-                target._document_changed(event)
-
-        self._unsubscribe = self._document.subscribe(changed)
+        self._unsubscribe = self._document.subscribe(weakly(self._document_changed))
 
     def _unobserve(self) -> None:
         if self._unsubscribe is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from weft._support.callbacks import weakly
 from weft.documents.yjs.binding import (
-    RawMap,
     RawMapEvent,
     RawTransactionEvent,
     Txn,
@@ -88,18 +88,12 @@ class YjsMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
-        mirror = weakref.ref(self)  # the document holds the callback: a strong reference would be a cycle
-
-        def observe(number: int, root: RawMap) -> Callable[[], None]:
-            def changed(events: list[RawMapEvent], txn: Txn) -> None:
-                target = mirror()
-                if target is not None:
-                    target._document_changed(number, events, txn)
-
-            return observe_deep(self._doc, root, changed)
-
-        self._unobservers = [observe(number, root) for number, root in enumerate(self._layout.roots())]
-        self._document.attach(self)
+        changed = weakly(self._document_changed)
+        self._unobservers = [
+            observe_deep(self._doc, root, partial(changed, number))
+            for number, root in enumerate(self._layout.roots())
+        ]
+        self._document.attach(self, self._committed)
 
     def _unobserve(self) -> None:
         self._document.detach(self)
