@@ -41,10 +41,8 @@ EXTRAS = {
         "weft.documents.yjs.",
         "weft.mirrors.yjs.",
         "weft.persisters.yjs",
-        "weft.server.",
-        "weft.providers.",
-        "weft.testing.",
-        "weft.cli.",
+        "weft.providers.ysync.provider",
+        "weft.testing.sim.",
     ),
     "websockets": (
         "weft.providers._core.websockets",
@@ -197,6 +195,17 @@ def test_third_party_packages_are_imported_where_the_table_says() -> None:
             module.startswith(place) if place.endswith(".") else module == place
             for place in EXTRAS.get(top, ())
         )
+    ]
+    assert wrong == []
+
+
+def test_bindings_are_reached_through_documents_and_mirrors() -> None:
+    wrong = [
+        f"{module}:{item.line} imports {item.target}"
+        for module, imports in MODULES.items()
+        for item in imports
+        if item.target in {"weft.documents.yjs.binding", "weft.documents.automerge.binding"}
+        and _home(module) not in {"weft.documents", "weft.mirrors"}
     ]
     assert wrong == []
 
