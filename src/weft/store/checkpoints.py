@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 
 from weft.store._parts.listener_tree import Leaf, call, matching
 from weft.store._parts.row_ids import RowIdPool
-from weft.values import UNDEFINED, decode_received, encode_cell, is_same
+from weft.values import UNDEFINED, encode_cell, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.store._core.store import Store
+    from weft.store._parts.log import OldAndNew
     from weft.values import Cell, Stored, Undefined, Value
 
 __all__ = ["CheckpointIds", "CheckpointListenerStats", "Checkpoints", "create_checkpoints"]
@@ -24,7 +25,7 @@ __all__ = ["CheckpointIds", "CheckpointListenerStats", "Checkpoints", "create_ch
 CheckpointIds: TypeAlias = tuple[list[str], str | None, list[str]]
 """Ids backward (the nearest last), the current one or ``None``, ids forward (the nearest first)."""
 
-_Delta: TypeAlias = "dict[str, tuple[Stored | Undefined, Stored | Undefined]]"
+_Delta: TypeAlias = "dict[str, OldAndNew]"
 
 
 class CheckpointListenerStats(TypedDict):
@@ -252,45 +253,9 @@ class Checkpoints:
         deltas = self._deltas[checkpoint_id]
         self._listening = False
         try:
-            self._store.transaction(lambda: self._write(deltas, which))
+            self._store.transaction(lambda: self._store._restore(deltas.cells, deltas.values, which))
         finally:
             self._listening = True
-
-    def _write(self, deltas: _Deltas, which: int) -> None:
-        store = self._store
-        was = store._middleware, store._receiving, store._decode
-        # What the schema has come to refuse is left out, and raises nothing.
-        store._middleware, store._receiving, store._decode = None, True, decode_received
-        try:
-            for table_id, rows in deltas.cells.items():
-                for row_id, cells in rows.items():
-                    for cell_id, pair in cells.items():
-                        self._restore_cell(table_id, row_id, cell_id, pair[which])
-            for value_id, pair in deltas.values.items():
-                self._restore_value(value_id, pair[which])
-        finally:
-            store._middleware, store._receiving, store._decode = was
-
-    def _restore_cell(self, table_id: str, row_id: str, cell_id: str, cell: Stored | Undefined) -> None:
-        store = self._store
-        if cell is not UNDEFINED:
-            valid = store._valid_cell(table_id, row_id, cell_id, cell)
-            if valid is not UNDEFINED:
-                store._put_cell(table_id, row_id, cell_id, valid)
-            return
-        table = store._tables.get(table_id)
-        row = None if table is None else table.get(row_id)
-        if table is not None and row is not None and cell_id in row:
-            store._drop_cell(table_id, table, row_id, row, cell_id, force=True)
-
-    def _restore_value(self, value_id: str, value: Stored | Undefined) -> None:
-        store = self._store
-        if value is not UNDEFINED:
-            valid = store._valid_value(value_id, value)
-            if valid is not UNDEFINED:
-                store._put_value(value_id, valid)
-        elif value_id in store._values:
-            store._drop_value(value_id)
 
     def _forget(self, ids: list[str], number: int) -> None:
         forgotten = ids[:number]

@@ -402,8 +402,11 @@ class CellWrites(Validation):
             self._put_value(value_id, rule.default)
             return
         if self._middleware is None or self._middleware.may_del_value(value_id):
-            if self._undoable:
-                self._note_order(self._values)
-            old = self._values.pop(value_id)
-            if self._log is not None:
-                self._log.append((VALUE, value_id, old, UNDEFINED))
+            self._cut_value(value_id)
+
+    def _cut_value(self, value_id: str) -> None:
+        if self._undoable:
+            self._note_order(self._values)
+        old = self._values.pop(value_id)
+        if self._log is not None:
+            self._log.append((VALUE, value_id, old, UNDEFINED))

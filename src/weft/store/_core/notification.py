@@ -87,7 +87,7 @@ class Notification(Listeners):
         if ids is not None:
             self._call_table_ids(tree, ids, net, wants_sorted=wants_sorted)
         if wants_cells and looks:
-            self._call_cells_looking(tree)
+            self._call_cells_locked(tree)
         elif wants_cells and net:
             self._call_cells(tree, net)
 
@@ -246,7 +246,7 @@ class Notification(Listeners):
         if tree.tables:
             call(matching(tree.tables, ""), self, get_cell_change)
 
-    def _call_cells_looking(self, tree: ListenerTree) -> None:
+    def _call_cells_locked(self, tree: ListenerTree) -> None:
         """Do as :meth:`_call_cells`, where nothing changes while listeners are called."""
         get_cell_change = self._cell_change
         by_cell = tree.cell

@@ -1,4 +1,4 @@
-"""Cells and values as mirrors and persisters bring them: what is bad is left out and reported."""
+"""Cells and values as mirrors, persisters and checkpoints bring them: bad ones are left out and reported."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from weft.errors import InvalidIdError
 from weft.jsoncodec import MAX_SAFE_INTEGER
 from weft.store._core.content import ContentWrites
 from weft.store._parts.ids import check_id
-from weft.store._parts.log import VALUE
 from weft.values import UNDEFINED, decode_received
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from weft.store._parts.log import Net, OldAndNew
     from weft.store._parts.signatures import Refused
-    from weft.values import Stored
+    from weft.values import Stored, Undefined
 
 __all__ = ["RemoteChanges"]
 
@@ -25,7 +25,7 @@ _MAX = MAX_SAFE_INTEGER
 
 
 class RemoteChanges(ContentWrites):
-    """The seam of mirrors and persisters."""
+    """The seam of mirrors and persisters, and of checkpoints."""
 
     __slots__ = ()
 
@@ -194,11 +194,7 @@ class RemoteChanges(ContentWrites):
             if value_id in self._values and (
                 self._middleware is None or self._middleware.may_del_value(value_id)
             ):
-                if self._undoable:
-                    self._note_order(self._values)
-                old = self._values.pop(value_id)
-                if self._log is not None:
-                    self._log.append((VALUE, value_id, old, UNDEFINED))
+                self._cut_value(value_id)
             return
         try:
             check_id(value_id)
@@ -216,3 +212,39 @@ class RemoteChanges(ContentWrites):
             self._apply_stored_value(value_id, UNDEFINED, refused)
         else:
             self._put_value(value_id, stored)
+
+    def _restore(self, cells: Net, values: Mapping[str, OldAndNew], which: int) -> None:
+        """Write the old (0) or the new (1) of each pair, past the middleware, inside a transaction.
+
+        What the schema has come to refuse is left out and reported, and raises nothing.
+        """
+        was = self._middleware, self._receiving, self._decode
+        self._middleware, self._receiving, self._decode = None, True, decode_received
+        try:
+            for table_id, rows in cells.items():
+                for row_id, pairs in rows.items():
+                    for cell_id, pair in pairs.items():
+                        self._restore_cell(table_id, row_id, cell_id, pair[which])
+            for value_id, pair in values.items():
+                self._restore_value(value_id, pair[which])
+        finally:
+            self._middleware, self._receiving, self._decode = was
+
+    def _restore_cell(self, table_id: str, row_id: str, cell_id: str, cell: Stored | Undefined) -> None:
+        if cell is not UNDEFINED:
+            valid = self._valid_cell(table_id, row_id, cell_id, cell)
+            if valid is not UNDEFINED:
+                self._put_cell(table_id, row_id, cell_id, valid)
+            return
+        table = self._tables.get(table_id)
+        row = None if table is None else table.get(row_id)
+        if table is not None and row is not None and cell_id in row:
+            self._drop_cell(table_id, table, row_id, row, cell_id, force=True)
+
+    def _restore_value(self, value_id: str, value: Stored | Undefined) -> None:
+        if value is not UNDEFINED:
+            valid = self._valid_value(value_id, value)
+            if valid is not UNDEFINED:
+                self._put_value(value_id, valid)
+        elif value_id in self._values:
+            self._drop_value(value_id)

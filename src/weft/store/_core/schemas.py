@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from weft.errors import DataError
 from weft.jsoncodec import dumps
@@ -13,9 +13,13 @@ from weft.store._parts.log import SCHEMA
 from weft.store._parts.schema_rules import describe, keep_places, parse_tables, parse_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weft.store._parts.schema_rules import CellRule, CellSchema, TableRule, TablesSchema, ValuesSchema
 
 __all__ = ["Schemas"]
+
+R = TypeVar("R")
 
 
 class Schemas(RemoteChanges):
@@ -29,7 +33,7 @@ class Schemas(RemoteChanges):
         Raises:
             InvalidSchemaError: It is no schema. The one in force stays.
         """
-        return self._set_schemas(self._parsed_tables(tables_schema), None)
+        return self._set_schemas(self._parsed(parse_tables, tables_schema), None)
 
     def set_values_schema(self, values_schema: ValuesSchema) -> Self:
         """Set the schema of the keyed values; what is there and does not fit is dropped.
@@ -37,7 +41,7 @@ class Schemas(RemoteChanges):
         Raises:
             InvalidSchemaError: It is no schema. The one in force stays.
         """
-        return self._set_schemas(None, self._parsed_values(values_schema))
+        return self._set_schemas(None, self._parsed(parse_values, values_schema))
 
     def set_schema(self, tables_schema: TablesSchema, values_schema: ValuesSchema | None = None) -> Self:
         """Set the schema of the tables, and that of the values if it is given.
@@ -45,20 +49,13 @@ class Schemas(RemoteChanges):
         Raises:
             InvalidSchemaError: One of them is no schema. Those in force stay.
         """
-        values_rules = None if values_schema is None else self._parsed_values(values_schema)
-        return self._set_schemas(self._parsed_tables(tables_schema), values_rules)
+        values_rules = None if values_schema is None else self._parsed(parse_values, values_schema)
+        return self._set_schemas(self._parsed(parse_tables, tables_schema), values_rules)
 
-    def _parsed_tables(self, tables_schema: object) -> dict[str, TableRule] | None:
+    def _parsed(self, parse: Callable[..., dict[str, R]], schema: object) -> dict[str, R] | None:
+        """Turn a schema into rules; ``None`` where it is none and that is ignored."""
         try:
-            return parse_tables(tables_schema, strict=not self._lenient())
-        except DataError:
-            if self._lenient():
-                return None
-            raise
-
-    def _parsed_values(self, values_schema: object) -> dict[str, CellRule] | None:
-        try:
-            return parse_values(values_schema, strict=not self._lenient())
+            return parse(schema, strict=not self._lenient())
         except DataError:
             if self._lenient():
                 return None

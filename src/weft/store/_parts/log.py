@@ -50,6 +50,8 @@ __all__ = [
     "VALUE",
     "Entry",
     "IdChanges",
+    "Net",
+    "OldAndNew",
     "Touched",
     "TouchedValues",
     "net_cells",
@@ -71,7 +73,8 @@ ADDED: Final = 8
 Entry: TypeAlias = tuple[Any, ...]
 Touched: TypeAlias = "dict[str, dict[str, dict[str, Stored | Undefined]]]"
 TouchedValues: TypeAlias = "dict[str, Stored | Undefined]"
-Net: TypeAlias = "dict[str, dict[str, dict[str, tuple[Stored | Undefined, Stored | Undefined]]]]"
+OldAndNew: TypeAlias = "tuple[Stored | Undefined, Stored | Undefined]"
+Net: TypeAlias = "dict[str, dict[str, dict[str, OldAndNew]]]"
 
 
 def touch(entries: Iterable[Entry], touched: Touched, values: TouchedValues) -> None:
@@ -147,9 +150,7 @@ def net_cells(touched: Touched, tables: StoredTables) -> Net:
     return net
 
 
-def net_values(
-    touched: TouchedValues, values: dict[str, Stored]
-) -> dict[str, tuple[Stored | Undefined, Stored | Undefined]]:
+def net_values(touched: TouchedValues, values: dict[str, Stored]) -> dict[str, OldAndNew]:
     """Pair old and new of each touched value that is not what it was."""
     net = {}
     for value_id, old in touched.items():

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedKeys"]
 
-_WORTH: Final = 64  # rows of a shape before its keys are shared: a few rows are not worth a class
-_MOST: Final = 1_000  # shapes remembered; a Store with more has no shapes to speak of
-_WIDEST: Final = 30  # CPython's bound on shared keys (SHARED_KEYS_MAX_SIZE)
+_MIN_ROWS: Final = 64  # rows of a shape before its keys are shared: a few rows are not worth a class
+_MAX_SHAPES: Final = 1_000  # shapes remembered; a Store with more has no shapes to speak of
+_MAX_KEYS: Final = 30  # CPython's bound on shared keys (SHARED_KEYS_MAX_SIZE)
 # CPython 3.11 to 3.13 reserve room for 30 attributes, and one less with each instance that was made.
-_INSTANCES: Final = _WIDEST + 2
+_INSTANCES: Final = _MAX_KEYS + 2
 
 
 class SharedKeys:
@@ -40,8 +40,8 @@ class SharedKeys:
         if isinstance(known, dict):
             return known.copy()
         if known >= 0:
-            if known + 1 < _WORTH:
-                if not known and len(self._known) >= _MOST:
+            if known + 1 < _MIN_ROWS:
+                if not known and len(self._known) >= _MAX_SHAPES:
                     self._known.clear()
                 self._known[shape] = known + 1
             else:
@@ -53,7 +53,7 @@ def _shared(shape: tuple[str, ...]) -> dict[str, Stored] | int:
     """Make a row whose copies share its keys; -1 where that would not save anything."""
     kind = type("Row", (), {})
     # Names that every object has, like __class__, cannot be set as plain attributes.
-    if not 0 < len(shape) <= _WIDEST or any(type(id_) is not str or hasattr(kind, id_) for id_ in shape):
+    if not 0 < len(shape) <= _MAX_KEYS or any(type(id_) is not str or hasattr(kind, id_) for id_ in shape):
         return -1
     for _ in range(_INSTANCES):
         instance = kind()
