@@ -12,8 +12,8 @@ from weft.server.auth import Allow, Deny, Request, allow_all, decide
 REQUEST = Request(room="r", query={"token": "secret"}, headers={}, origin=None, remote="[::1]:5")
 
 
-async def ask(auth: Any, *, patience: float = 20.0) -> Allow | Deny:
-    return await decide(auth, REQUEST, patience=patience)
+async def ask(auth: Any, *, seconds: float = 20.0) -> Allow | Deny:
+    return await decide(auth, REQUEST, seconds=seconds)
 
 
 async def test_allow_all_allows_everything() -> None:
@@ -65,14 +65,14 @@ async def test_what_is_not_a_clear_answer_denies_and_may_be_tried_again(
 
 
 async def test_a_hook_that_gives_no_answer_denies(caplog: pytest.LogCaptureFixture) -> None:
-    decision = await ask(_never, patience=0.01)
+    decision = await ask(_never, seconds=0.01)
     assert isinstance(decision, Deny)
     assert decision.code == 1013
     assert "no answer within 0.01 s" in caplog.text
 
 
 async def test_giving_up_on_a_connection_is_no_denial() -> None:
-    task = asyncio.create_task(decide(_never, REQUEST, patience=20.0))
+    task = asyncio.create_task(decide(_never, REQUEST, seconds=20.0))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -96,24 +96,24 @@ def allow_all(request: Request) -> Allow:
     return Allow()
 
 
-async def decide(auth: Auth, request: Request, *, patience: float) -> Decision:
+async def decide(auth: Auth, request: Request, *, seconds: float) -> Decision:
     """Ask the hook, and deny whatever is not a clear answer.
 
     Args:
         auth: The hook, sync or async.
         request: What to decide on.
-        patience: Seconds an async hook has.
+        seconds: Seconds an async hook has.
 
     Returns:
         The hook's decision; :class:`Deny` when it raised, took too long, or returned something else.
     """
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             decision: object = auth(request)
             if inspect.isawaitable(decision):
                 decision = await decision
     except TimeoutError:
-        _log.error("auth of room %.200r gave no answer within %g s; denied", request.room, patience)
+        _log.error("auth of room %.200r gave no answer within %g s; denied", request.room, seconds)
         return Deny("authentication is not available", _TRY_AGAIN_LATER)
     except Exception:  # noqa: BLE001 - a hook that fails lets nobody in, whatever it raised
         _log.exception("auth of room %.200r failed; denied", request.room)

@@ -53,7 +53,7 @@ class MemoryRequest:
     subprotocols: tuple[str, ...]
 
 
-class _Gate:
+class _ChangeSignal:
     """Wakes everybody who waits for something to have changed."""
 
     def __init__(self) -> None:
@@ -78,14 +78,14 @@ class _Pipe:
         self._queue: deque[tuple[float, bytes | str]] = deque()
         self._bytes = 0
         self._end: ConnectionClosedError | None = None
-        self._gate = _Gate()
+        self._changes = _ChangeSignal()
 
     @property
     def waiting(self) -> int:
         return self._bytes
 
     def changed(self) -> None:
-        self._gate.changed()
+        self._changes.changed()
 
     def end(self, error: ConnectionClosedError, *, lose: bool) -> None:
         arrived = (
@@ -105,7 +105,7 @@ class _Pipe:
         self._bytes += len(data)
         self.changed()
         while self._bytes > self._buffer and self._end is None:
-            await self._gate.wait()
+            await self._changes.wait()
         self._check_open()
 
     async def get(self) -> bytes | str:
@@ -117,15 +117,15 @@ class _Pipe:
                     self._bytes -= len(data)
                     self.changed()
                     return data
-                await first_of(self._clock.sleep(wait), self._gate.wait())
+                await first_of(self._clock.sleep(wait), self._changes.wait())
             elif not self.held and self._end is not None:
                 raise self._fresh(self._end)
             else:
-                await self._gate.wait()
+                await self._changes.wait()
 
     async def drained(self) -> None:
         while self._queue:
-            await self._gate.wait()
+            await self._changes.wait()
 
     def _check_open(self) -> None:
         if self._end is not None:
@@ -262,7 +262,7 @@ class MemoryNetwork:
         self._buffer = buffer
         self._refusal: tuple[str, int | None] | None = None
         self._held = False
-        self._gate = _Gate()
+        self._changes = _ChangeSignal()
         self._accepted = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
@@ -275,7 +275,7 @@ class MemoryNetwork:
         """Let new connections in again, those that :meth:`hold_handshakes` kept among them."""
         self._refusal = None
         self._held = False
-        self._gate.changed()
+        self._changes.changed()
 
     def hold_handshakes(self) -> None:
         """Leave new handshakes without an answer until :meth:`admit`, or until their time is up."""
@@ -289,14 +289,14 @@ class MemoryNetwork:
     async def accept(self) -> MemoryLink:
         """Wait for the next connection that has not been taken yet, in order."""
         while self._accepted >= len(self.links):
-            await self._gate.wait()
+            await self._changes.wait()
         self._accepted += 1
         return self.links[self._accepted - 1]
 
     async def wait_for_requests(self, count: int) -> None:
         """Wait until so many handshakes have been asked for in all."""
         while len(self.requests) < count:
-            await self._gate.wait()
+            await self._changes.wait()
 
     async def connect(
         self,
@@ -310,11 +310,11 @@ class MemoryNetwork:
         """Open a connection: the ``Transport`` seam."""
         request = MemoryRequest(url, tuple(headers), tuple(subprotocols))
         self.requests.append(request)
-        self._gate.changed()
+        self._changes.changed()
         try:
             async with asyncio.timeout(open_timeout):
                 while self._held:
-                    await self._gate.wait()
+                    await self._changes.wait()
         except TimeoutError as error:
             raise ConnectError(shown_url(url), f"no answer within {open_timeout:g} s") from error
         await asyncio.sleep(0)  # a connection takes time: let cancellation and others in
@@ -323,7 +323,7 @@ class MemoryNetwork:
             raise ConnectError(shown_url(url), reason) if status is None else refused_error(url, status)
         link = MemoryLink(request, self._clock, self._buffer, max_size)
         self.links.append(link)
-        self._gate.changed()
+        self._changes.changed()
         if self._handler is not None:
             task = asyncio.create_task(self._serve(self._handler, link))
             self._tasks.add(task)

@@ -197,12 +197,12 @@ def test_a_document_is_promised_from_its_announcement_until_it_has_come() -> Non
             wire.server.receive(effect.data)
         peer = encode({"type": "peer", "senderId": "server", "selectedProtocolVersion": "1"})
         (announced,) = [effect for effect in wire.client.receive(peer) if isinstance(effect, Send)]
-        assert not wire.server.promises(PETS)
+        assert not wire.server.has_announced(PETS)
         answers = wire.server.receive(announced.data)
-        assert wire.server.promises(PETS) is not read_only
+        assert wire.server.has_announced(PETS) is not read_only
         wire.pump([], answers)
-        assert not wire.server.promises(PETS)
-        assert not wire.server.promises(ZOOS)
+        assert not wire.server.has_announced(PETS)
+        assert not wire.server.has_announced(ZOOS)
 
 
 def test_what_one_client_may_ask_for_is_bounded() -> None:
@@ -351,12 +351,12 @@ def test_a_removed_document_is_added_again_only_to_the_next_connection() -> None
     wire.client.remove(PETS)
     put(theirs, "b", 2)
     wire.pump([], wire.server.changed(PETS))
-    assert wire.client.is_spent(PETS)
+    assert wire.client.was_removed(PETS)
     with pytest.raises(LocalProtocolError, match="takes a new connection"):
         wire.client.add(PETS, ours)
     wire.client.disconnected()
     wire.server.disconnected()
-    assert not wire.client.is_spent(PETS)
+    assert not wire.client.was_removed(PETS)
     wire.client.add(PETS, ours)
     wire.connect()
     assert ours.heads == theirs.heads
@@ -455,7 +455,7 @@ def test_what_a_filter_wrongly_takes_for_known_is_sent_before_leaving() -> None:
             break
     else:
         raise AssertionError("no filter was wrong")
-    for effect in wire.client.insist(PETS):
+    for effect in wire.client.send_unconfirmed(PETS):
         assert isinstance(effect, Send)
         wire.server.receive(effect.data)
     assert theirs.heads == ours.heads

@@ -57,6 +57,14 @@ def test_what_one_says_another_sees() -> None:
     assert [(change.ids, origin) for change, origin in other.heard] == [((ME,), "wire")] * 3
 
 
+def test_one_may_leave_the_others_and_keep_one_s_state() -> None:
+    one, other = Awareness(ME), Watched(YOU)
+    one.set_local_state({"name": "Ada"}, 0.0)
+    other.apply(one.encode(), now=0.0, origin="wire")
+    assert other.apply(one.encode_departure(), now=1.0) == AwarenessChange(removed=(ME,))
+    assert one.local_state == {"name": "Ada"}
+
+
 def test_a_state_that_is_set_again_is_renewed_and_not_different() -> None:
     one, other = Watched(), Awareness(YOU)
     one.set_local_state({"a": 1}, 0.0)

@@ -59,8 +59,8 @@ class Alone:
         assert self.woken
         self.presence.tick()
 
-    def hear(self, peer_id: str, kind: str, **more: object) -> None:
-        self.presence.hear({"__presence": {"type": kind, **more}}, peer_id)
+    def receive(self, peer_id: str, kind: str, **more: object) -> None:
+        self.presence.receive({"__presence": {"type": kind, **more}}, peer_id)
 
 
 def test_it_says_its_state_then_what_changes_and_that_it_is_still_there() -> None:
@@ -92,22 +92,22 @@ def test_it_says_its_state_then_what_changes_and_that_it_is_still_there() -> Non
 def test_others_are_known_by_what_they_say_and_forgotten_when_they_are_silent() -> None:
     alone = Alone()
     alone.announce()
-    alone.hear("ben", "heartbeat")  # of whom nothing is known yet
+    alone.receive("ben", "heartbeat")  # of whom nothing is known yet
     assert alone.presence.states == {}
-    alone.hear("ben", "snapshot", state={"name": "Ben"})
-    alone.hear("ben", "update", channel="cursor", value=2)
+    alone.receive("ben", "snapshot", state={"name": "Ben"})
+    alone.receive("ben", "update", channel="cursor", value=2)
     assert alone.presence.states == {"ben": {"name": "Ben", "cursor": 2}}
     alone.clock.advance(30)
-    alone.hear("ben", "heartbeat")
+    alone.receive("ben", "heartbeat")
     alone.clock.advance(30)
     alone.presence.tick()
     assert "ben" in alone.presence.states
     alone.clock.advance(15)
     alone.presence.tick()
     assert alone.presence.states == {}
-    alone.hear("eve", "snapshot", state={})
-    alone.hear("eve", "goodbye")
-    alone.hear("eve", "goodbye")
+    alone.receive("eve", "snapshot", state={})
+    alone.receive("eve", "goodbye")
+    alone.receive("eve", "goodbye")
     assert alone.heard == [
         ("ben", {"name": "Ben"}),
         ("ben", {"name": "Ben", "cursor": 2}),
@@ -121,13 +121,13 @@ def test_who_is_new_is_told_ones_state_once_and_a_little_later() -> None:
     alone = Alone()
     alone.announce()
     alone.kinds()
-    alone.hear("ben", "snapshot", state={})
-    alone.hear("eve", "heartbeat")
+    alone.receive("ben", "snapshot", state={})
+    alone.receive("eve", "heartbeat")
     assert alone.presence.tick() == 0.5
     alone.clock.advance(0.5)
     alone.presence.tick()
-    alone.hear("ben", "update", channel="x", value=1)
-    alone.hear("gone", "goodbye")
+    alone.receive("ben", "update", channel="x", value=1)
+    alone.receive("gone", "goodbye")
     assert alone.presence.tick() == 15
     assert alone.kinds() == ["snapshot"]
 
@@ -158,7 +158,7 @@ def test_without_a_connection_nothing_is_said_and_the_next_hears_the_whole_state
 )  # fmt: skip
 def test_what_is_no_presence_message_is_left_alone(message: object) -> None:
     alone = Alone()
-    alone.presence.hear(message, "ben")
+    alone.presence.receive(message, "ben")
     assert alone.presence.states == {}
     assert alone.heard == []
 
@@ -166,10 +166,10 @@ def test_what_is_no_presence_message_is_left_alone(message: object) -> None:
 def test_what_is_remembered_is_bounded() -> None:
     alone = Alone(max_awareness_states=2)
     for name in ("a", "b", "c"):
-        alone.hear(name, "snapshot", state={})
+        alone.receive(name, "snapshot", state={})
     assert alone.presence.states.keys() == {"a", "b"}
     for number in range(100):
-        alone.hear("a", "update", channel=f"c{number}", value=number)
+        alone.receive("a", "update", channel=f"c{number}", value=number)
     assert len(alone.presence.states["a"]) == 64
 
 
@@ -180,7 +180,7 @@ def test_what_a_listener_raises_is_reported() -> None:
         raise KeyError(peer_id)
 
     alone.presence.add_listener(fail)
-    alone.hear("ben", "snapshot", state={})
+    alone.receive("ben", "snapshot", state={})
     assert [type(error) for error in alone.errors] == [KeyError]
     assert alone.heard == [("ben", {})]
 

@@ -245,7 +245,7 @@ async def test_questions_without_reading_the_answers_are_not_all_answered(
             await slow.send(step1_frame(b"\0"))
         room = server.rooms.get("room")
         assert room is not None
-        await eventually(lambda: any(peer.queue.is_choked for peer in peers_in(room)))
+        await eventually(lambda: any(peer.queue.has_too_many_answers for peer in peers_in(room)))
         for _ in range(5):
             await writer.flush()
         assert answered < 60

@@ -109,8 +109,8 @@ class Bench:
         assert self.link.messages == list(messages)
 
 
-def is_choked(bench: Bench) -> bool:
-    return bench.queue.is_choked
+def has_too_many_answers(bench: Bench) -> bool:
+    return bench.queue.has_too_many_answers
 
 
 async def test_messages_leave_in_order_and_those_of_one_turn_together() -> None:
@@ -242,27 +242,27 @@ async def test_who_takes_a_trickle_is_given_up_and_who_takes_enough_is_not(
 async def test_many_answers_choke_until_some_have_left() -> None:
     bench = Bench(max_bytes=1000)
     for ticket in range(1, 65):
-        assert not is_choked(bench)
+        assert not has_too_many_answers(bench)
         bench.queue.put_answer(b"", ticket)
-    assert is_choked(bench)
+    assert has_too_many_answers(bench)
     async with bench.running():
-        settled = asyncio.create_task(bench.queue.settle())
+        settled = asyncio.create_task(bench.queue.answers_sent())
         await asyncio.sleep(0)
         assert not settled.done()
         bench.disk.reach(64)
         await settled
-        assert not is_choked(bench)
+        assert not has_too_many_answers(bench)
 
 
 async def test_two_large_answers_choke_and_one_does_not() -> None:
     bench = Bench(max_bytes=1000)
     bench.queue.put_answer(bytes(5000), 1)
-    assert not is_choked(bench)
+    assert not has_too_many_answers(bench)
     bench.queue.put_answer(b"x", 2)
-    assert is_choked(bench)
+    assert has_too_many_answers(bench)
     async with bench.running():
         bench.disk.reach(1)
-        await bench.queue.settle()
+        await bench.queue.answers_sent()
 
 
 async def test_ending_it_in_the_middle_loses_no_count() -> None:

@@ -255,7 +255,7 @@ async def test_who_asks_waits_while_another_has_promised_the_document() -> None:
         await eventually(
             lambda: (
                 (room := room_of(server, PETS)) is not None
-                and any(peer.promises(PETS) for peer in room.clients)
+                and any(peer.has_announced(PETS) for peer in room.clients)
             )
         )
         await asker.open(PETS)

@@ -98,7 +98,7 @@ class RepoSession:
         self._connected = False
         self._documents: dict[str, DocumentSync] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
-        self._spent: set[str] = set()  # documents that were spoken of on this connection, and removed
+        self._removed: set[str] = set()  # documents that were spoken of on this connection, and removed
         self._heard: dict[tuple[str, str], int] = {}
         self._count = 0
         self._tokens = 0
@@ -128,7 +128,7 @@ class RepoSession:
         self._connected = False
         self.other = None
         self._waiting.clear()
-        self._spent.clear()
+        self._removed.clear()
         lost = tuple(token for sync in self._documents.values() for token in sync.flushes)
         for document_id, sync in self._documents.items():
             self._documents[document_id] = DocumentSync(
@@ -206,12 +206,12 @@ class RepoSession:
 
         Raises:
             ValueError: The id is none, or another document was added with it.
-            LocalProtocolError: It was removed on this connection (:meth:`is_spent`).
+            LocalProtocolError: It was removed on this connection (:meth:`was_removed`).
         """
         decode_document_id(document_id)
         if document_id in self._documents:
             raise ValueError(f"document {document_id} was added before")
-        if document_id in self._spent:
+        if document_id in self._removed:
             raise LocalProtocolError(f"document {document_id} was removed: it takes a new connection")
         sync = DocumentSync(document, document.new_sync_state(), read_only)
         self._documents[document_id] = sync
@@ -227,16 +227,16 @@ class RepoSession:
         """No longer keep a document in sync."""
         sync = self._documents.pop(document_id, None)
         if sync is not None and sync.started:
-            self._spent.add(document_id)
+            self._removed.add(document_id)
         return [FlushLost(tuple(sync.flushes))] if sync is not None and sync.flushes else []
 
-    def is_spent(self, document_id: str) -> bool:
+    def was_removed(self, document_id: str) -> bool:
         """Whether a document was removed on this connection, so that it can be added only to the next.
 
         What the other end has sent meanwhile is lost, and it would never send it again: two ends of which one
         begins anew exchange messages for ever.
         """
-        return document_id in self._spent
+        return document_id in self._removed
 
     def unavailable(self, document_id: str) -> list[Effect]:
         """Say that a document that was :class:`Requested` or :class:`Wanted` is not to be had here."""
@@ -248,7 +248,7 @@ class RepoSession:
             return []
         return [self._send(UnavailableMessage(self.peer_id, document_id))]
 
-    def promises(self, document_id: str) -> bool:
+    def has_announced(self, document_id: str) -> bool:
         """Whether the other end has announced content of a document that is empty here, and may bring it."""
         sync = self._documents.get(document_id)
         return sync is not None and not sync.read_only and bool(sync.peer_heads) and not sync.document.heads
@@ -268,10 +268,10 @@ class RepoSession:
         sync = self._documents.get(document_id)
         # A server waits until the client has spoken of the document: not everybody wants all of them.
         if sync is not None and self.other is not None and (sync.started or self.role == "client"):
-            self._say(document_id, sync, effects)
+            self._send_sync(document_id, sync, effects)
         return effects
 
-    def insist(self, document_id: str) -> list[Effect]:
+    def send_unconfirmed(self, document_id: str) -> list[Effect]:
         """Send every change of a document that the other end has not said to have; before leaving.
 
         Which ones it has it tells by a filter, which takes one other change in a hundred for one of them. It
@@ -306,7 +306,7 @@ class RepoSession:
         sync.flushes[token] = sync.document.heads
         effects: list[Effect] = []
         if self.other is not None:
-            self._say(document_id, sync, effects)
+            self._send_sync(document_id, sync, effects)
             effects += sync.covered()
         return token, effects
 
@@ -377,9 +377,9 @@ class RepoSession:
         if self._defers:
             effects.append(Due(document_id))
         else:
-            self._say(document_id, sync, effects, is_answer=True)
+            self._send_sync(document_id, sync, effects, is_answer=True)
 
-    def _say(
+    def _send_sync(
         self, document_id: str, sync: DocumentSync, effects: list[Effect], *, is_answer: bool = False
     ) -> None:
         data = sync.document.generate_sync_message(sync.state)

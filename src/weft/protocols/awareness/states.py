@@ -180,6 +180,12 @@ class Awareness:
             writer.uint(client_id).uint(clock).string(text)
         return writer.finish()
 
+    def encode_departure(self) -> bytes:
+        """Encode that one leaves. Peers take that at the clock they know, so one's state here stays."""
+        own = self._known.get(self.client_id)
+        clock = self._clock if own is None else own.clock
+        return Writer().uint(1).uint(self.client_id).uint(clock).string("null").finish()
+
     def decode(self, data: bytes) -> list[AwarenessEntry]:
         """Decode a message; see :meth:`apply`. No state changes.
 

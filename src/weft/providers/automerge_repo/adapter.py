@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RepoAdapter"]
 
-_ROOM = 64 * 1024  # bytes in the queue up to which more is fetched; a socket takes about as much at once
+_FETCH_BELOW = 64 * 1024  # bytes in the queue; a socket takes about as much at once
 _AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
 
 
@@ -99,16 +99,16 @@ class RepoAdapter:
         if document.in_transaction:
             raise LocalProtocolError("a document cannot be added while a transaction is open")
         # One that was removed waits for the next connection.
-        is_spent = self.session.is_spent(document_id) and document_id not in self.shares
-        effects = [] if is_spent else self.session.add(document_id, document)
+        was_removed = self.session.was_removed(document_id) and document_id not in self.shares
+        effects = [] if was_removed else self.session.add(document_id, document)
         confirmations = Confirmations(self.tracker, lambda: self._ask(document_id))
         shared = SharedDocument(document_id, document, is_new, confirmations)
         self.shares[document_id] = shared
-        if is_spent:
+        if was_removed:
             self._next.append(shared)
             self.wake()
         if self._attached:
-            shared.attach(self._heard)
+            shared.attach(self._document_changed)
         self._perform(effects)
         self._update_synced()
         return shared
@@ -117,8 +117,8 @@ class RepoAdapter:
         """No longer keep it in sync; what was written is still given to the connection."""
         if self.shares.get(shared.document_id) is not shared:
             return
-        self._push(always=True)
-        self._insist(shared)
+        self._send_pending(always=True)
+        self._send_unconfirmed(shared)
         if shared.presence is not None:
             shared.presence.close()
         self._perform(self.session.remove(shared.document_id))
@@ -138,7 +138,7 @@ class RepoAdapter:
         if not self._attached:
             self._attached = True
             for shared in self.shares.values():
-                shared.attach(self._heard)
+                shared.attach(self._document_changed)
 
     def detach(self) -> None:
         """Listen no longer."""
@@ -179,7 +179,7 @@ class RepoAdapter:
         sends = self.session.broadcast(shared.document_id, data)
         queue = self.reconnect_loop.queue
         # The connection is slow: what is said later will matter more than what was said now.
-        if not sends or queue is None or queue.size > _ROOM:
+        if not sends or queue is None or queue.size > _FETCH_BELOW:
             return False
         for send in sends:
             if isinstance(send, Send):
@@ -203,19 +203,19 @@ class RepoAdapter:
         """Take in one message. Text, which automerge-repo does not use, is ignored."""
         if isinstance(data, bytes):
             self._perform(self.session.receive(data))
-            if self._push() is not None:
+            if self._send_pending() is not None:
                 self.wake()
 
     def tick(self) -> float | None:
         """Say what there is to say; called when :meth:`wake` has asked for it, and when presence is due."""
-        dues = [self._push()]
+        dues = [self._send_pending()]
         presences = [shared.presence for shared in self.shares.values() if shared.presence is not None]
         dues += [presence.tick() for presence in presences]
         return min((due for due in dues if due is not None), default=None)
 
     def emptied(self, forgot: bool) -> None:
         """Fetch what has come together while the connection was busy."""
-        if self._push() is not None:
+        if self._send_pending() is not None:
             self.wake()
 
     def closed(self) -> None:
@@ -238,16 +238,16 @@ class RepoAdapter:
 
     def leave(self) -> None:
         """Say what is left to say, and that one leaves."""
-        self._push(always=True)
+        self._send_pending(always=True)
         for shared in self.shares.values():
-            self._insist(shared)
+            self._send_unconfirmed(shared)
             if shared.presence is not None:
                 shared.presence.say_goodbye()
         self._perform(self.session.leave())
 
-    # --- what is heard
+    # --- what changes here
 
-    def _heard(self, shared: SharedDocument, event: DocumentEvent) -> None:
+    def _document_changed(self, shared: SharedDocument, event: DocumentEvent) -> None:
         if event.origin is not self.session:
             shared.confirmations.wrote()
             self._ask(shared.document_id)
@@ -256,13 +256,13 @@ class RepoAdapter:
         self._pending[document_id] = True
         self.wake()
 
-    # --- what is said
+    # --- what is sent
 
     def wake(self) -> None:
         """Have :meth:`tick` called soon."""
         self.reconnect_loop.rearm()
 
-    def _push(self, *, always: bool = False) -> float | None:
+    def _send_pending(self, *, always: bool = False) -> float | None:
         """Fetch from the documents what there is to say, as far as the connection and the server keep up.
 
         Returns:
@@ -275,23 +275,23 @@ class RepoAdapter:
             raise ProviderError(f"{self._next[0].url} was added again; the connection is made anew")
         now = self.clock.now()
         again: dict[str, tuple[bool, float]] = {}
-        while self._pending and (always or queue.size <= _ROOM):  # otherwise when the queue is empty
+        while self._pending and (always or queue.size <= _FETCH_BELOW):  # otherwise when the queue is empty
             document_id = next(iter(self._pending))
             is_new = self._pending.pop(document_id)
             shared = self.shares[document_id]
-            patience = shared.told_at + ANSWER_S - now
+            remaining = shared.told_at + ANSWER_S - now
             if shared.document.in_transaction:
                 again[document_id] = (is_new, _AGAIN_S)
-            elif patience > 0 and is_new and not always and not self.session.is_answered(document_id):
-                again[document_id] = (is_new, patience)
+            elif remaining > 0 and is_new and not always and not self.session.is_answered(document_id):
+                again[document_id] = (is_new, remaining)
             elif shared not in self._next:
                 if is_new:
                     shared.told_at = now
-                self._say(shared, queue)
+                self._send_changes(shared, queue)
         self._pending.update({document_id: is_new for document_id, (is_new, _) in again.items()})
         return min((seconds for _, seconds in again.values()), default=None)
 
-    def _say(self, shared: SharedDocument, queue: ResendQueue) -> None:
+    def _send_changes(self, shared: SharedDocument, queue: ResendQueue) -> None:
         if shared.confirmations.has_questions:
             token, effects = self.session.request_flush(shared.document_id)
             self._asked[token] = shared
@@ -306,10 +306,10 @@ class RepoAdapter:
         if self._denied is not None:
             shared.confirmations.refuse(self._denied)
 
-    def _insist(self, shared: SharedDocument) -> None:
+    def _send_unconfirmed(self, shared: SharedDocument) -> None:
         """Leave nothing to be asked for that was written and is not confirmed."""
         if shared.confirmations.unconfirmed and not shared.document.in_transaction:
-            self._perform(self.session.insist(shared.document_id))
+            self._perform(self.session.send_unconfirmed(shared.document_id))
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -331,7 +331,7 @@ class RepoAdapter:
                 case Flushed():
                     self._asked.pop(effect.token).confirmations.note_flushed(effect.token)
                 case Ephemeral():
-                    self.shares[effect.message.document_id].hear(effect.message, self.tracker.report)
+                    self.shares[effect.message.document_id].receive(effect.message, self.tracker.report)
                 case Denied():
                     self._denied = denial(effect.reason)
                     self.tracker.report(self._denied)

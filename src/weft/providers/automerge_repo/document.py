@@ -82,7 +82,7 @@ class SharedDocument:
         if self.presence is not None:
             self.presence.announce()
 
-    def hear(self, message: EphemeralMessage, report: Callable[[Exception], None]) -> None:
+    def receive(self, message: EphemeralMessage, report: Callable[[Exception], None]) -> None:
         """Tell the listeners what somebody has said; what they raise, and what is no CBOR, is reported."""
         if not self.listeners and self.presence is None:
             return
@@ -93,7 +93,7 @@ class SharedDocument:
             report(error)
             return
         if self.presence is not None:
-            self.presence.hear(value, message.sender)
+            self.presence.receive(value, message.sender)
         for listener in tuple(self.listeners):
             try:
                 listener(value, message.sender)

@@ -106,7 +106,7 @@ class Presence:
         self._check({**self._local, channel: value})
         self._local[channel] = value
         if self._beat_at is not None:  # otherwise it is told with the rest when there is a connection
-            self._tell("update", channel=channel, value=value)
+            self._broadcast("update", channel=channel, value=value)
 
     def add_listener(self, listener: PresenceListener) -> Callable[[], None]:
         """Call ``listener(peer_id, state)`` when somebody's state is told, and with ``None`` when it is gone.
@@ -140,14 +140,14 @@ class Presence:
     def say_goodbye(self) -> None:
         """The connection is about to be left: others need not wait."""
         if self._beat_at is not None:
-            self._tell("goodbye")
+            self._broadcast("goodbye")
         self.disconnected()
 
     def disconnected(self) -> None:
         """The connection is over: there is nobody to tell anything."""
         self._beat_at = self._announce_at = None
 
-    def hear(self, message: object, peer_id: str) -> None:
+    def receive(self, message: object, peer_id: str) -> None:
         """Take in what somebody broadcast; what is no presence message is left alone."""
         said = message.get(_MARK) if isinstance(message, dict) else None
         if not self._present or not isinstance(said, dict):
@@ -163,9 +163,9 @@ class Presence:
             case {"type": "goodbye"}:
                 self._forget(peer_id)
             case {"type": "update", "channel": str(channel), "value": value}:
-                self._take(peer_id, {channel: value})
+                self._merge(peer_id, {channel: value})
             case {"type": "snapshot", "state": dict(state)}:
-                self._take(peer_id, state)
+                self._merge(peer_id, state)
 
     def tick(self) -> float | None:
         """Do what is due. Returns the seconds until something will be, or ``None``."""
@@ -174,20 +174,20 @@ class Presence:
             self._forget(peer_id)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
-            self._tell("snapshot", state=dict(self._local))
+            self._broadcast("snapshot", state=dict(self._local))
         elif self._beat_at is not None and now >= self._beat_at:
-            self._tell("heartbeat")
+            self._broadcast("heartbeat")
         dues = [peer.heard_at + _EXPIRY_S for peer in self._peers.values()]
         dues += [due for due in (self._announce_at, self._beat_at) if due is not None]
         return min(dues) - now if dues else None
 
     # --- within
 
-    def _tell(self, kind: str, **more: object) -> None:
+    def _broadcast(self, kind: str, **more: object) -> None:
         self._say({_MARK: {"type": kind, **more}})
         self._beat_at = self._clock.now() + _HEARTBEAT_S
 
-    def _take(self, peer_id: str, state: dict[str, object]) -> None:
+    def _merge(self, peer_id: str, state: dict[str, object]) -> None:
         peer = self._peers.get(peer_id)
         merged = dict(state) if peer is None else {**peer.state, **state}
         if len(merged) > _MAX_CHANNELS or (
@@ -196,13 +196,13 @@ class Presence:
             return
         self._peers[peer_id] = _PeerState(merged, self._clock.now())
         self._rearm()
-        self._told(peer_id, MappingProxyType(merged))
+        self._notify(peer_id, MappingProxyType(merged))
 
     def _forget(self, peer_id: str) -> None:
         if self._peers.pop(peer_id, None) is not None:
-            self._told(peer_id, None)
+            self._notify(peer_id, None)
 
-    def _told(self, peer_id: str, state: Mapping[str, object] | None) -> None:
+    def _notify(self, peer_id: str, state: Mapping[str, object] | None) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener(peer_id, state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._codecs.yjs.lib0 import Reader, Writer
 from weft.protocols.ysync import (
     AwarenessChanged,
     Denied,
@@ -79,7 +78,7 @@ class YSyncAdapter:
         self._base = _EMPTY  # everything in the document up to here has been sent
         self._noted_at: int | None = None  # the queue's count of bytes at that moment
         self._is_live = False  # the server has been sent what it lacked, or that stands in the queue
-        self._spoken_for: set[int] = set()  # whose awareness states went out on this connection
+        self._announced: set[int] = set()  # whose awareness states went out on this connection
         self._denied: str | None = None
 
     # --- for the provider
@@ -87,9 +86,9 @@ class YSyncAdapter:
     def attach(self) -> None:
         """Listen to the document and the awareness."""
         if not self._unsubscribe:
-            self._unsubscribe = [self._document.subscribe(self._heard)]
+            self._unsubscribe = [self._document.subscribe(self._document_changed)]
             if self._awareness is not None:
-                self._unsubscribe.append(self._awareness.observe(self._heard_awareness))
+                self._unsubscribe.append(self._awareness.observe(self._awareness_changed))
             if self._document.state_vector() != _EMPTY:
                 self._confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
@@ -119,7 +118,7 @@ class YSyncAdapter:
     def opened(self) -> None:
         """Greet the server: ask for its state, and tell it one's own."""
         if self._awareness is not None and self._awareness.local_state is not None:
-            self._spoken_for.add(self._awareness.client_id)
+            self._announced.add(self._awareness.client_id)
         self._perform(self.session.connected(self._clock.now()))
         self._ask()
 
@@ -147,8 +146,8 @@ class YSyncAdapter:
             return
         if forgot:
             queue.put(update_message(self._document.diff(self._base)))
-            if self._awareness is not None and self._spoken_for:
-                queue.put(awareness_message(self._awareness.encode(self._spoken_for)))
+            if self._awareness is not None and self._announced:
+                queue.put(awareness_message(self._awareness.encode(self._announced)))
             self._ask()
         elif not self._is_live or (self._noted_at is not None and queue.sent - self._noted_at < _NOTE_EVERY):
             return
@@ -173,12 +172,12 @@ class YSyncAdapter:
             return
         while len(self._unsubscribe) > 1:
             self._unsubscribe.pop()()  # a server that echoes must not make it announce itself again
-        if self._awareness.client_id in self._spoken_for:
-            self._send(awareness_message(_farewell(self._awareness)))
+        if self._awareness.client_id in self._announced:
+            self._send(awareness_message(self._awareness.encode_departure()))
 
-    # --- what is heard
+    # --- what changes here
 
-    def _heard(self, update: bytes, origin: object | None) -> None:
+    def _document_changed(self, update: bytes, origin: object | None) -> None:
         # Called inside the commit of a local transaction: the document must not be touched here.
         if origin is self.session:
             return
@@ -186,7 +185,7 @@ class YSyncAdapter:
         if self.reconnect_loop.queue is not None:
             self._perform(self.session.local_update(update))
 
-    def _heard_awareness(self, change: AwarenessChange, origin: object | None) -> None:
+    def _awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
         if origin is self.session or self._awareness is None or self.reconnect_loop.queue is None:
             return
         # Without an origin it is one's own state, or somebody who has not been heard of: that everybody finds
@@ -194,10 +193,10 @@ class YSyncAdapter:
         own = self._awareness.client_id
         ids = [client_id for client_id in change.ids if origin is not None or client_id == own]
         if ids:
-            self._spoken_for.update(ids)
+            self._announced.update(ids)
             self._send(awareness_message(self._awareness.encode(ids)))
 
-    # --- what is said
+    # --- what is sent
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -237,11 +236,3 @@ class YSyncAdapter:
             token, effects = self.session.request_flush(self._clock.now())
             self._confirmations.asked(token)
             self._perform(effects)
-
-
-def _farewell(awareness: Awareness) -> bytes:
-    """One's own entry with ``null``: peers take it at the clock they know, so nothing here need change."""
-    entry = Reader(awareness.encode((awareness.client_id,)))
-    entry.uint()
-    client_id, clock = entry.uint(), entry.uint()
-    return Writer().uint(1).uint(client_id).uint(clock).string("null").finish()

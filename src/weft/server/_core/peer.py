@@ -71,7 +71,7 @@ class Peer(ABC):
 
     async def run(self) -> None:
         """Serve the client until it leaves or is let go. Does not raise for what it or storage did."""
-        self._enter()
+        self._join()
         tasks: set[asyncio.Future[None]] = {
             asyncio.create_task(self._read()),
             asyncio.create_task(self.queue.run()),
@@ -80,7 +80,7 @@ class Peer(ABC):
             ends: set[asyncio.Future[Any]] = {*tasks, self._ended}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._part()
+            self._leave()
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -111,9 +111,9 @@ class Peer(ABC):
         turn = loop.time()
         while (message := await self._link.read()) is not None:
             self._receive(message)
-            if self.queue.is_choked:
-                await self.queue.settle()
-            await self._pace()
+            if self.queue.has_too_many_answers:
+                await self.queue.answers_sent()
+            await self._throttle()
             if loop.time() - turn > _TURN:
                 await asyncio.sleep(0)
                 turn = loop.time()
@@ -121,7 +121,7 @@ class Peer(ABC):
     # What a protocol says
 
     @abstractmethod
-    def _enter(self) -> None:
+    def _join(self) -> None:
         """Be there for the others; nothing has been read yet."""
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Peer(ABC):
         """Take in one message. What it raises ends the client."""
 
     @abstractmethod
-    async def _pace(self) -> None:
+    async def _throttle(self) -> None:
         """Wait while no more should be read of this client."""
 
     @abstractmethod
@@ -141,7 +141,7 @@ class Peer(ABC):
         """The queue is empty: put in what was held back while it was full."""
 
     @abstractmethod
-    def _part(self) -> None:
+    def _leave(self) -> None:
         """Hear of nothing more. Called once; a last message may be under way still."""
 
     @abstractmethod

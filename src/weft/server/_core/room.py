@@ -80,7 +80,7 @@ class BaseRoom(Generic[C]):
         self.clients: set[C] = set()
         self.log = RoomLog(name, updates, storage=context.storage, compactor=compactor, failed=self.fail)
         self._forget = partial(failed, self)
-        self._ends: list[Callable[[], None]] = []
+        self._unsubscribe: list[Callable[[], None]] = []
         self._partner: BaseRoom[Any] | None = None
         self._has_failed = False
 
@@ -96,7 +96,7 @@ class BaseRoom(Generic[C]):
         """
         self._partner = partner
         self.log.partner = partner.log
-        self._ends.insert(0, unbind)
+        self._unsubscribe.insert(0, unbind)
 
     def unbind(self) -> None:
         """Be a room of its own again."""
@@ -105,8 +105,8 @@ class BaseRoom(Generic[C]):
 
     def close(self) -> None:
         """Let go of the document. Clients must be gone."""
-        ends, self._ends = self._ends, []
-        for end in ends:
+        unsubscribe, self._unsubscribe = self._unsubscribe, []
+        for end in unsubscribe:
             end()
         self.log.close()
 

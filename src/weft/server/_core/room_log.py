@@ -60,8 +60,8 @@ class RoomLog:
         self._durable = 0  # a ticket
         self._unsaved = 0  # bytes
         self._saver: asyncio.Task[None] | None = None
-        self._calm = asyncio.Event()
-        self._calm.set()
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self._weight = sum(map(len, rows)) + _ROW_WEIGHT * len(rows)
         self._snapshot_weight = 0
         self._compaction: asyncio.Task[None] | None = None
@@ -74,11 +74,11 @@ class RoomLog:
     @property
     def is_behind(self) -> bool:
         """Whether so much waits for storage that no more should be read."""
-        return not self._calm.is_set()
+        return not self._caught_up.is_set()
 
     async def catch_up(self) -> None:
         """Wait until storage has caught up, or has failed."""
-        await self._calm.wait()
+        await self._caught_up.wait()
 
     async def stored(self, ticket: int) -> None:
         """Wait until everything up to the ticket is durable.
@@ -104,7 +104,7 @@ class RoomLog:
             return False
         self._unsaved += len(update)
         if self._unsaved > _MAX_UNSAVED:
-            self._calm.clear()
+            self._caught_up.clear()
         if self._saver is None:
             self._saver = asyncio.get_running_loop().create_task(self._save())
         self.rows += 1
@@ -135,7 +135,7 @@ class RoomLog:
     def _fail(self, error: Exception) -> None:
         failed, self._failed = self._failed, None
         if failed is not None:
-            self._calm.set()
+            self._caught_up.set()
             failed(error)
 
     async def _save(self) -> None:
@@ -146,7 +146,7 @@ class RoomLog:
                 self._durable = ticket
                 self._unsaved -= size
                 if self._unsaved <= _MAX_UNSAVED:
-                    self._calm.set()
+                    self._caught_up.set()
         except Exception as error:  # noqa: BLE001 - whatever a storage raises, nothing is acknowledged any more
             self._fail(error)
         finally:

@@ -74,7 +74,7 @@ class AcknowledgedQueue:
         self._answers = 0
         self._answer_bytes = 0
         self._wake: asyncio.Future[None] | None = None  # set while run() has nothing to do
-        self._unchoked: asyncio.Future[None] | None = None  # set while settle() waits
+        self._answers_left: asyncio.Future[None] | None = None  # set while answers_sent() waits
 
     @property
     def size(self) -> int:
@@ -87,7 +87,7 @@ class AcknowledgedQueue:
         return self._size > self._max_bytes
 
     @property
-    def is_choked(self) -> bool:
+    def has_too_many_answers(self) -> bool:
         """Whether so many answers wait that no further question should be read."""
         return self._answers >= _MAX_ANSWERS or (self._answers > 1 and self._answer_bytes > self._max_bytes)
 
@@ -107,14 +107,14 @@ class AcknowledgedQueue:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    async def settle(self) -> None:
-        """Wait until the queue is not choked. One waiter at a time."""
-        while self.is_choked:
-            self._unchoked = asyncio.get_running_loop().create_future()
+    async def answers_sent(self) -> None:
+        """Wait until no longer too many answers wait. One waiter at a time."""
+        while self.has_too_many_answers:
+            self._answers_left = asyncio.get_running_loop().create_future()
             try:
-                await self._unchoked
+                await self._answers_left
             finally:
-                self._unchoked = None
+                self._answers_left = None
 
     async def run(self) -> None:
         """Send what is put in, for ever.
@@ -138,8 +138,8 @@ class AcknowledgedQueue:
                 self._answers -= 1
                 self._answer_bytes -= len(head.message)
                 self._queue[0] = head.message
-                if self._unchoked is not None and not self._unchoked.done():
-                    self._unchoked.set_result(None)
+                if self._answers_left is not None and not self._answers_left.done():
+                    self._answers_left.set_result(None)
             await self._send(self._next_chunk())
 
     def _next_chunk(self) -> list[bytes]:

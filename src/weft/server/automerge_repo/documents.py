@@ -62,7 +62,7 @@ class Documents:
     async def decide(self, request: Request, document_id: str) -> Decision:
         """Ask the hook whether a client may have a document; of a bridged one, whether the room."""
         room = self._room_of(document_id) or document_id
-        return await decide(self._auth, replace(request, room=room), patience=self._auth_timeout)
+        return await decide(self._auth, replace(request, room=room), seconds=self._auth_timeout)
 
     def use(self, document_id: str) -> AbstractAsyncContextManager[DocumentRoom]:
         """Hold a document open. However many ask at once, it is loaded once.

@@ -79,9 +79,9 @@ class RepoPeer(Peer):
         self._ticket = 0  # storage's, of the last change of any of the documents
         self._behind: set[DocumentRoom] = set()  # that take in more than storage does
         self._changed: dict[str, None] = {}  # documents the client has to be told of; in order
-        self._told: dict[str, float] = {}  # and when it was last told of each
-        self._telling: asyncio.Handle | None = None
-        self._telling_later: asyncio.TimerHandle | None = None
+        self._sent_at: dict[str, float] = {}  # and when it was last told of each
+        self._sending: asyncio.Handle | None = None
+        self._sending_later: asyncio.TimerHandle | None = None
         self._greeting: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -99,7 +99,7 @@ class RepoPeer(Peer):
                 self._behind.add(room)
             return
         self._changed[room.document_id] = None
-        self._tell_soon()
+        self._send_changes_soon()
 
     def note_ticket(self, ticket: int) -> None:
         """Confirm nothing before this ticket is durable."""
@@ -114,13 +114,13 @@ class RepoPeer(Peer):
         """Tell the client that a document is not to be had."""
         self._perform(self.session.unavailable(document_id))
 
-    def promises(self, document_id: str) -> bool:
+    def has_announced(self, document_id: str) -> bool:
         """Whether the client has announced content of a document that has not come yet."""
-        return self.session.promises(document_id)
+        return self.session.has_announced(document_id)
 
     # What a peer does
 
-    def _enter(self) -> None:
+    def _join(self) -> None:
         loop = asyncio.get_running_loop()
         self._greeting = loop.call_later(_JOIN_TIMEOUT, self.end, _PROTOCOL_ERROR, "no join message came")
 
@@ -132,60 +132,60 @@ class RepoPeer(Peer):
             self._backlog += len(message)
         self._perform(self.session.receive(message))
         if self._changed:  # it may be an answer
-            self._tell_soon()
+            self._send_changes_soon()
 
-    async def _pace(self) -> None:
+    async def _throttle(self) -> None:
         while len(self._openings) >= _MAX_OPENINGS or self._backlog > self._max_backlog:
             await asyncio.wait(self._openings, return_when=asyncio.FIRST_COMPLETED)
         while self._behind:
             await self._behind.pop().log.catch_up()
 
     def _refill(self) -> None:
-        self._tell()
+        self._send_changes()
 
-    def _part(self) -> None:
+    def _leave(self) -> None:
         if self._greeting is not None:
             self._greeting.cancel()
-        for telling in (self._telling, self._telling_later):
-            if telling is not None:
-                telling.cancel()
+        for sending in (self._sending, self._sending_later):
+            if sending is not None:
+                sending.cancel()
         for opening in self._openings:
             opening.cancel()
         for room in self._rooms.values():
-            room.part(self)
+            room.leave(self)
 
     def _disconnected(self) -> None:
         self.session.disconnected()
 
     # Within
 
-    def _tell_soon(self) -> None:
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_soon(self._tell)
+    def _send_changes_soon(self) -> None:
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().call_soon(self._send_changes)
 
-    def _tell(self) -> None:
-        self._telling = None
+    def _send_changes(self) -> None:
+        self._sending = None
         loop = asyncio.get_running_loop()
         now = loop.time()
         due = now + ANSWER_S
         for document_id in tuple(self._changed):
             if self.queue.is_full:
                 return  # the queue asks when it has emptied
-            allowed = self._told.get(document_id, -ANSWER_S) + ANSWER_S
+            allowed = self._sent_at.get(document_id, -ANSWER_S) + ANSWER_S
             if now < allowed and not self.session.is_answered(document_id):
                 due = min(due, allowed)
                 continue
             del self._changed[document_id]
-            self._told[document_id] = now
+            self._sent_at[document_id] = now
             try:
                 effects = self.session.changed(document_id)
             except Exception as error:  # noqa: BLE001 - whatever this client has announced ends this client
                 self.fail(error)
                 return
             self._perform(effects)
-        if self._telling_later is not None:
-            self._telling_later.cancel()
-        self._telling_later = loop.call_at(due, self._tell) if self._changed else None
+        if self._sending_later is not None:
+            self._sending_later.cancel()
+        self._sending_later = loop.call_at(due, self._send_changes) if self._changed else None
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -199,7 +199,7 @@ class RepoPeer(Peer):
                     self._openings.add(opening)
                     opening.add_done_callback(self._opened)
                 case Wanted():
-                    self._rooms[effect.document_id].want(self)
+                    self._rooms[effect.document_id].answer_request(self)
                 case Ephemeral():
                     self._rooms[effect.message.document_id].relay(effect.message)
                 case Joined():

@@ -40,7 +40,7 @@ class DocumentClient(RoomClient, Protocol):
     def unavailable(self, document_id: str) -> None:
         """A document that the client asked for is not to be had."""
 
-    def promises(self, document_id: str) -> bool:
+    def has_announced(self, document_id: str) -> bool:
         """Whether the client has announced content of a document that has not come yet."""
 
     def note_ticket(self, ticket: int) -> None:
@@ -71,33 +71,33 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         self._log_rows = LogRows(self.document, updates)
         super().__init__(name, updates, failed, context, compactor=self._log_rows.compactor)
         self.document_id = name.removeprefix(storage_name(""))
-        self._wanting: set[DocumentClient] = set()
-        self._ends = [self.document.subscribe(self._take)]
+        self._waiting: set[DocumentClient] = set()
+        self._unsubscribe = [self.document.subscribe(self._relay_change)]
 
-    def want(self, peer: DocumentClient) -> None:
+    def answer_request(self, peer: DocumentClient) -> None:
         """Tell a client that asked for the document, which is empty, that it is not to be had.
 
         Later, where another client has announced content that has not come yet: never, if it comes.
         """
-        if any(other.promises(self.document_id) for other in self.clients):
-            self._wanting.add(peer)
+        if any(other.has_announced(self.document_id) for other in self.clients):
+            self._waiting.add(peer)
         else:
             peer.unavailable(self.document_id)
 
-    def part(self, peer: DocumentClient) -> None:
+    def leave(self, peer: DocumentClient) -> None:
         """A client goes, and with it what it promised."""
         self.clients.discard(peer)
-        wanting, self._wanting = self._wanting - {peer}, set()
-        for other in wanting:
-            self.want(other)
+        waiting, self._waiting = self._waiting - {peer}, set()
+        for other in waiting:
+            self.answer_request(other)
 
     def relay(self, message: EphemeralMessage) -> None:
         """Pass on what one client said to the others that have the document open."""
         for peer in self.clients:
             peer.relay(message)
 
-    def _take(self, event: DocumentEvent) -> None:
-        self._wanting.clear()
+    def _relay_change(self, event: DocumentEvent) -> None:
+        self._waiting.clear()
         row = b"".join(event.changes)
         self._log_rows.note(row)
         if not self.log.append(row):

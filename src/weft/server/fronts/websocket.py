@@ -291,7 +291,7 @@ class Server:
         if not is_repo:
             # Until the decision stands nothing more is read: who is not let in costs one buffer.
             connection.transport.pause_reading()
-            connection.decision = await decide(self._auth, connection.asked, patience=self._auth_timeout)
+            connection.decision = await decide(self._auth, connection.asked, seconds=self._auth_timeout)
             if not connection.recv_messages.paused:
                 connection.transport.resume_reading()
         return None

@@ -80,7 +80,7 @@ class YPeer(Peer):
         """Let time pass for the session."""
         self._perform(self.session.tick(now))
 
-    def _enter(self) -> None:
+    def _join(self) -> None:
         self._room.clients.add(self)
 
     def _connected(self) -> None:
@@ -89,11 +89,11 @@ class YPeer(Peer):
     def _receive(self, message: bytes) -> None:
         self._perform(self.session.receive(message, self._room.clock()))
 
-    async def _pace(self) -> None:
+    async def _throttle(self) -> None:
         if self._room.log.is_behind:
             await self._room.log.catch_up()
 
-    def _part(self) -> None:
+    def _leave(self) -> None:
         self._room.clients.discard(self)
 
     def _disconnected(self) -> None:

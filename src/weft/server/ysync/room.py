@@ -63,10 +63,10 @@ class Room(BaseRoom[YClient]):
         super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
         self._doc, self.document = build_document(updates)  # both held: the YDocument's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=context.limits)
-        self._checking = False
-        self._ends = [
-            self.document.subscribe(self._take),
-            self.awareness.observe(self._take_awareness),
+        self._is_looking = False
+        self._unsubscribe = [
+            self.document.subscribe(self._relay_update),
+            self.awareness.observe(self._relay_awareness),
         ]
 
     # For the clients
@@ -85,8 +85,8 @@ class Room(BaseRoom[YClient]):
 
         Not at once, because a document cannot be read inside a commit of its own.
         """
-        if not self._checking:
-            self._checking = True
+        if not self._is_looking:
+            self._is_looking = True
             asyncio.get_running_loop().call_soon(self._note_full)
 
     def tick(self, now: float) -> None:
@@ -97,7 +97,7 @@ class Room(BaseRoom[YClient]):
 
     # What happens in the document
 
-    def _take(self, update: bytes, origin: object | None) -> None:
+    def _relay_update(self, update: bytes, origin: object | None) -> None:
         if not self.log.append(update):
             return
         message = update_message(update)
@@ -105,14 +105,14 @@ class Room(BaseRoom[YClient]):
             if peer.session is not origin:
                 peer.relay(message)
 
-    def _take_awareness(self, change: AwarenessChange, origin: object | None) -> None:
+    def _relay_awareness(self, change: AwarenessChange, origin: object | None) -> None:
         message = self.awareness_message(change.ids)
         for peer in self.clients:
             if peer.session is not origin:
                 peer.relay_awareness(message)
 
     def _note_full(self) -> None:
-        self._checking = False
+        self._is_looking = False
         state_vector = self.document.state_vector()
         for peer in self.clients:
             peer.note_full(state_vector)
