@@ -52,20 +52,20 @@ def _fail(error: Exception) -> None:
 
 
 def _file(store: Store, path: Path) -> Persister:
-    return FilePersister(store, path, on_ignored_error=_fail)
+    return FilePersister(store, path, on_error=_fail)
 
 
 def _sqlite_json(store: Store, path: Path) -> Persister:
-    return SqliteJsonPersister(store, path, on_ignored_error=_fail)
+    return SqliteJsonPersister(store, path, on_error=_fail)
 
 
 def _sqlite_tables(store: Store, path: Path) -> Persister:
-    return SqliteTablesPersister(store, path, _config(SPREAD_IDS), on_ignored_error=_fail)
+    return SqliteTablesPersister(store, path, _config(SPREAD_IDS), on_error=_fail)
 
 
 def _postgres_tables(store: Store, driver: type[PostgresDriver], dsn: str, prefix: str) -> Persister:
     config = _config([prefix + name for name in SPREAD_IDS])
-    return PostgresTablesPersister(store, driver(dsn), config, on_ignored_error=_fail)
+    return PostgresTablesPersister(store, driver(dsn), config, on_error=_fail)
 
 
 # name of the line, case on both sides, our persister, TinyBase's

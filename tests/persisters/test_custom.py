@@ -149,7 +149,7 @@ async def test_defaults_of_the_schema_are_saved_and_refused_cells_are_not_delete
         lambda get_content, changes: saved.append((get_content(), changes)),
         lambda listener: None,
         lambda handle: None,
-        on_ignored_error=errors.append,
+        on_error=errors.append,
     ) as persister:
         await persister.start_auto_persisting()
     assert store.get_row("pets", "fido") == {"species": "dog", "sold": False}
@@ -190,7 +190,7 @@ async def test_what_others_wrote_and_cannot_be_loaded_yet_is_not_overwritten() -
         set_persisted,
         listeners.append,
         lambda handle: listeners.clear(),
-        on_ignored_error=lambda error: None,
+        on_error=lambda error: None,
     ) as persister:
         persister.first_retry_seconds = 0.005
         await persister.start_auto_persisting()

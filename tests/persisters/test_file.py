@@ -140,7 +140,7 @@ async def test_auto_load_outlives_the_directory_and_hears_of_the_next(
     folder.mkdir()
     await save(folder / "store.json", PETS)
     store, errors = Store(), list[Exception]()
-    async with FilePersister(store, folder / "store.json", on_ignored_error=errors.append) as persister:
+    async with FilePersister(store, folder / "store.json", on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.01
         await persister.start_auto_load()
         folder.rename(away)
@@ -180,7 +180,7 @@ async def test_foreign_cells_that_are_no_cells_are_left_out_and_stay_in_the_file
         '"no row":5},"no table":[]},{"v":"x"}]'
     )
     store, errors = Store(), list[Exception]()
-    async with FilePersister(store, path, on_ignored_error=errors.append) as persister:
+    async with FilePersister(store, path, on_error=errors.append) as persister:
         await persister.start_auto_persisting()
         assert store.get_content() == ({"t": {"r": {"big": 12345678901234567000.0, "good": 1}}}, {"v": "x"})
         assert errors
@@ -225,7 +225,7 @@ async def test_a_full_disk_is_an_error_keeps_the_old_file_and_is_got_over(path: 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        async with FilePersister(store, path, on_ignored_error=errors.append) as persister:
+        async with FilePersister(store, path, on_error=errors.append) as persister:
             persister.first_retry_seconds = 0.01
             await persister.start_auto_persisting()
             before = path.read_bytes()

@@ -74,7 +74,7 @@ async def test_a_full_environment_is_an_error_and_saving_resumes_when_there_is_r
     errors: list[Exception] = []
     with lmdb.open(str(tmp_path / "env"), map_size=2**17) as environment:
         store = Store()
-        async with LmdbPersister(store, environment, on_ignored_error=errors.append) as persister:
+        async with LmdbPersister(store, environment, on_error=errors.append) as persister:
             persister.first_retry_seconds = 0.01
             await persister.start_auto_persisting(PETS)
             store.set_value("long", "x" * 200_000)

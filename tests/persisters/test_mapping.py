@@ -149,9 +149,7 @@ async def test_who_tells_of_bad_content_hears_no_error_of_the_persister() -> Non
         told.append(tell)
         return told.clear
 
-    async with MappingPersister(
-        Store(), mapping, subscribe=subscribe, on_ignored_error=errors.append
-    ) as persister:
+    async with MappingPersister(Store(), mapping, subscribe=subscribe, on_error=errors.append) as persister:
         await persister.start_auto_load(({}, {"open": True}))
         mapping["store"] = 1
         await asyncio.to_thread(told[0])

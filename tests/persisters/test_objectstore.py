@@ -168,9 +168,7 @@ async def test_errors_show_neither_the_url_nor_what_the_server_answered(
 async def test_an_object_deleted_between_reading_and_writing_is_made_again(s3_url: str) -> None:
     errors = list[Exception]()
     store, objects = Store(), s3(s3_url)
-    async with ObjectStorePersister(
-        store, objects, "deleted.json", on_ignored_error=errors.append
-    ) as persister:
+    async with ObjectStorePersister(store, objects, "deleted.json", on_error=errors.append) as persister:
         await persister.start_auto_persisting(PETS)
         await obstore.delete_async(objects, "deleted.json")
         store.set_value("open", True)
@@ -186,7 +184,7 @@ async def test_saving_resumes_when_the_server_is_back() -> None:
     port, errors = free_port(), list[Exception]()
     url = f"http://127.0.0.1:{port}"
     store = Store()
-    async with ObjectStorePersister(store, s3(url), on_ignored_error=errors.append) as persister:
+    async with ObjectStorePersister(store, s3(url), on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.01
         with serving(port):
             await persister.start_auto_persisting(PETS)

@@ -33,7 +33,7 @@ config = TablesConfig(
 async def main(path, name, *others):
     store, errors = Store(), []
     persister = {maker}
-    persister._on_ignored_error = errors.append
+    persister._on_error = errors.append
     async with persister:
         await persister.start_auto_persisting()
         for number in range(20):

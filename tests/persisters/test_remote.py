@@ -204,9 +204,7 @@ async def test_a_save_that_is_sent_elsewhere_is_saved_there_or_an_error(status: 
 async def test_a_lost_connection_is_reported_and_nothing_is_lost_when_it_is_back(site: Site) -> None:
     errors: list[Exception] = []
     store, other = Store(), Store()
-    async with RemotePersister(
-        store, site.url, poll_seconds=0.02, on_ignored_error=errors.append
-    ) as persister:
+    async with RemotePersister(store, site.url, poll_seconds=0.02, on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.01
         await persister.start_auto_persisting(PETS)
         await site.stop()

@@ -15,14 +15,14 @@ class MirroredSuite(PersisterSuite):
         await self.fill_place(PETS)
         await self.write_bad()
         store = Store().set_content(MORE)
-        async with self.make(store, on_ignored_error=lambda error: None) as persister:
+        async with self.make(store, on_error=lambda error: None) as persister:
             await persister.save()
         assert await self.loaded_content() == MORE
 
     async def test_bad_stored_data_stops_no_auto_load(self) -> None:
         store = Store()
         await self.write_raw(PETS)
-        async with self.make(store, on_ignored_error=lambda error: None) as persister:
+        async with self.make(store, on_error=lambda error: None) as persister:
             await persister.start_auto_load()
             await self.write_bad()
             await self.write_raw(MORE)

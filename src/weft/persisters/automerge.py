@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from weft.mirrors.automerge.mirror import AutomergeMirror
 from weft.persisters.mirrored import MirrorPersister
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.documents.automerge.document import AutomergeDocument
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
 __all__ = ["AutomergePersister"]
@@ -33,7 +34,7 @@ class AutomergePersister(MirrorPersister):
         store: The Store.
         document: The document.
         name: The key in the document's root under which the Store stands; TinyBase's default.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class AutomergePersister(MirrorPersister):
         document: AutomergeDocument,
         name: str = "tinybase",
         *,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         super().__init__(
             store,
             lambda copy, report: AutomergeMirror(copy, document, name, on_error=report),
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
+            **tinybase,
         )
         self._document = document
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from weft.errors import StorageError, WeftError
 from weft.persisters._core.persister import Persister
@@ -12,6 +12,7 @@ from weft.persisters._core.unsaved import merge
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.store import Store
 
@@ -46,9 +47,10 @@ class CustomPersister(Persister, Generic[H]):
         add_persister_listener: Callable[[Callable[..., None]], Awaitable[H] | H],
         del_persister_listener: Callable[[H], Awaitable[None] | None],
         *,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error)
+        super().__init__(store, on_error=on_error, **tinybase)
         self._get = get_persisted
         self._set = set_persisted
         self._add = add_persister_listener
@@ -112,7 +114,8 @@ def create_custom_persister(
     add_persister_listener: Callable[[Callable[..., None]], Awaitable[H] | H],
     del_persister_listener: Callable[[H], Awaitable[None] | None],
     *,
-    on_ignored_error: Callable[[Exception], object] | None = None,
+    on_error: Callable[[Exception], object] | None = None,
+    **tinybase: Unpack[TinyBaseOptions],
 ) -> CustomPersister[H]:
     """Make a persister of four functions, each plain or a coroutine function.
 
@@ -126,7 +129,7 @@ def create_custom_persister(
         add_persister_listener: Called with ``listener``. Have ``listener()`` called when others changed the
             place; or ``listener(content)``, or ``listener(None, changes)``. Returns a handle.
         del_persister_listener: Called with that handle.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
 
     Raises of its operations:
         StorageError: A function raised; its exception is the cause.
@@ -137,5 +140,6 @@ def create_custom_persister(
         set_persisted,
         add_persister_listener,
         del_persister_listener,
-        on_ignored_error=on_ignored_error,
+        on_error=on_error,
+        **tinybase,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
@@ -16,6 +16,7 @@ from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._text.atomic_file import FileVersion
     from weft.store import Store
 
@@ -45,7 +46,7 @@ class FilePersister(TextPersister):
         path: The file; its directory must be there.
         poll_seconds: How often auto-load looks at the file. Where the package ``watchfiles`` is installed
             (``weft[files]``), the system tells of changes, and a look a second is all that is added.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class FilePersister(TextPersister):
         path: str | os.PathLike[str],
         *,
         poll_seconds: float = 0.05,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
+        super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
         self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
         self._files = WorkerThread("weft-file")
 
@@ -128,6 +130,6 @@ class FilePersister(TextPersister):
         handle.wake_by(subscribe)
         return handle
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         """End the thread."""
         await self._files.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, Unpack
 
 import lmdb
 
@@ -19,6 +19,7 @@ from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
 __all__ = ["LmdbPersister"]
@@ -65,7 +66,7 @@ class LmdbPersister(TextPersister):
             microsecond or two.
         map_bytes: The largest that the environment may grow, where it is opened here; an address range and
             not memory. All processes should say the same.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -76,12 +77,11 @@ class LmdbPersister(TextPersister):
         *,
         poll_seconds: float = 0.05,
         map_bytes: int = _MAP_BYTES,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         given = environment if isinstance(environment, lmdb.Environment) else None
-        super().__init__(
-            store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error, connection=given
-        )
+        super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase, connection=given)
         self._environment = given
         self._path = (
             None if isinstance(environment, lmdb.Environment) else os.path.realpath(os.fspath(environment))
@@ -109,7 +109,7 @@ class LmdbPersister(TextPersister):
         """Compare the value where anything was committed since the last look."""
         return await self._run(self._compared)
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         """Close the environment, if it was opened here and no other persister uses it."""
         path = None if self._environment is None else self._path
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
@@ -12,6 +12,7 @@ from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
 __all__ = ["MappingPersister"]
@@ -35,7 +36,7 @@ class MappingPersister(TextPersister):
         subscribe: How to hear of changes, if the mapping can tell: called with a function to call at each
             change (from any thread), returns a function that ends this.
         poll_seconds: How often auto-load compares the value, where there is no ``subscribe``.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -46,12 +47,11 @@ class MappingPersister(TextPersister):
         *,
         subscribe: Callable[[Callable[[], None]], Callable[[], object]] | None = None,
         poll_seconds: float | None = 1.0,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         mapping = {} if mapping is None else mapping
-        super().__init__(
-            store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error, connection=mapping
-        )
+        super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase, connection=mapping)
         self._mapping = mapping
         self._key = key
         self._subscribe = subscribe

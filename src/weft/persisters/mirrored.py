@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.mirrors.mirror import Mirror
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
 
 __all__ = ["MirrorPersister"]
@@ -27,7 +28,7 @@ class MirrorPersister(Persister):
     Args:
         store: The Store.
         make_mirror: Makes the mirror of the copy, given that and what hears of errors.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class MirrorPersister(Persister):
         store: Store,
         make_mirror: Callable[[Store, Callable[[Exception], None]], Mirror],
         *,
-        on_ignored_error: Callable[[Exception], object] | None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error)
+        super().__init__(store, on_error=on_error, **tinybase)
         self._shadow = Store()
         self._replica = Replica(self._shadow)
         self._mirror = make_mirror(self._shadow, self._report)
@@ -94,7 +96,7 @@ class MirrorPersister(Persister):
         """Stop hearing."""
         handle()
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         """Let go of the document."""
         self._mirror.stop()
 

@@ -7,7 +7,7 @@ one, and otherwise reads, merges and tries again. So two writers never silently 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from obstore.store import ObjectStore
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
 __all__ = ["ObjectStorePersister"]
@@ -40,7 +41,7 @@ class ObjectStorePersister(TextPersister):
         conditional: Whether saves are conditional. ``False`` is for stores that cannot do that (obstore's own
             ``LocalStore``; use :class:`~weft.persisters.FilePersister` for files): then the last writer wins.
         max_bytes: The largest object that is read.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class ObjectStorePersister(TextPersister):
         poll_seconds: float = 5.0,
         conditional: bool = True,
         max_bytes: int = _MAX_BYTES,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
+        super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
         self._objects = objects
         self._path = path
         self._conditional = conditional

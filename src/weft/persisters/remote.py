@@ -7,7 +7,7 @@ replaces (RFC 9110, section 13): a server that answers 412 is asked again and me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +21,7 @@ from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
 __all__ = ["RemotePersister", "remote_handler"]
@@ -41,7 +42,7 @@ class RemotePersister(TextPersister):
         session: A session of yours, which stays open; without one, one is made.
         timeout: Seconds for one request, where the session is made here.
         max_bytes: The largest answer that is read.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class RemotePersister(TextPersister):
         session: aiohttp.ClientSession | None = None,
         timeout: float = _SECONDS,
         max_bytes: int = _MAX_BYTES,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, poll_seconds=poll_seconds, on_ignored_error=on_ignored_error)
+        super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
         self._load_url = load_url
         self._save_url = load_url if save_url is None else save_url
         self._headers = dict(headers or {})
@@ -111,7 +113,7 @@ class RemotePersister(TextPersister):
         self._expect(status, "HEAD", self._load_url)
         return answered.get("ETag") or (await self.fetch())[1]
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         """Close the session, if it was made here."""
         if self._session is not None and self._given is None:
             await self._session.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from weft.documents.yjs.document import YDocument
 from weft.mirrors.yjs.mirror import YjsMirror
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
 __all__ = ["YjsPersister"]
@@ -37,7 +38,7 @@ class YjsPersister(MirrorPersister):
         doc: The document; create it with :func:`weft.mirrors.create_doc`.
         map_name: Name of the root map; TinyBase's default.
         layout: As for the mirror.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class YjsPersister(MirrorPersister):
         map_name: str = "tinybase",
         *,
         layout: Literal["tinybase", "flat"] = "tinybase",
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         super().__init__(
             store,
             lambda copy, report: YjsMirror(copy, doc, map_name, layout, on_error=report),
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
+            **tinybase,
         )
         self._doc = doc
 

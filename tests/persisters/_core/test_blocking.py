@@ -28,6 +28,17 @@ def test_outside_of_its_block_it_refuses_to_work() -> None:
     gc.collect()  # and no coroutine was left without having been awaited
 
 
+def test_it_may_be_closed_before_the_end_of_its_block() -> None:
+    mapping: dict[str, str] = {}
+    with blocking(MappingPersister(Store().set_content(PETS), mapping)) as persister:
+        persister.save()
+        persister.close()
+        persister.close()
+        with pytest.raises(RuntimeError, match="inside its with block"):
+            persister.load()
+    assert Store().set_json(mapping["store"]).get_content() == PETS
+
+
 def test_it_gives_the_persister_the_store_and_the_statistics() -> None:
     store, mapping = Store(), MappingPersister(Store())
     with blocking(MappingPersister(store)) as persister:

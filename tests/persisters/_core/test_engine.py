@@ -75,7 +75,7 @@ async def test_automatic_saves_hand_over_only_what_changed() -> None:
 async def test_a_failed_automatic_load_is_tried_again() -> None:
     errors: list[Exception] = []
     store = Store()
-    async with Place(store, on_ignored_error=errors.append) as persister:
+    async with Place(store, on_error=errors.append) as persister:
         await persister.start_auto_load()
         persister.content, persister.error = PETS, StorageError("connection lost")
         assert persister.listener is not None
@@ -87,7 +87,7 @@ async def test_a_failed_automatic_load_is_tried_again() -> None:
 
 async def test_stopping_ends_a_pause_at_once() -> None:
     store = Store()
-    persister = Place(store, on_ignored_error=lambda error: None)
+    persister = Place(store, on_error=lambda error: None)
     persister.first_retry_seconds = 1000.0
     await persister.start_auto_persisting(PETS)
     persister.error = StorageError("disk full")
@@ -104,7 +104,7 @@ async def test_stopping_ends_a_pause_at_once() -> None:
 
 async def test_destroy_raises_what_could_not_be_saved_and_is_done_all_the_same() -> None:
     store = Store()
-    persister = Place(store, on_ignored_error=lambda error: None)
+    persister = Place(store, on_error=lambda error: None)
     await persister.start_auto_persisting(PETS)
     persister.error = StorageError("disk full")
     store.set_value("open", "no")
@@ -171,12 +171,12 @@ async def test_a_handler_that_fails_stops_nothing(caplog: pytest.LogCaptureFixtu
         raise ZeroDivisionError
 
     store = Store()
-    async with Place(store, on_ignored_error=broken) as persister:
+    async with Place(store, on_error=broken) as persister:
         await persister.start_auto_save()
         persister.add_status_listener(lambda *_: 1 / 0)
         store.set_value("open", "no")
         await until(lambda: bool(persister.writes))
-    assert "on_ignored_error failed" in caplog.text
+    assert "on_error failed" in caplog.text
 
 
 async def test_persisters_of_one_connection_take_turns() -> None:
@@ -214,7 +214,7 @@ async def test_what_waits_for_its_turn_when_the_persister_is_destroyed_raises() 
     await asyncio.sleep(0)
     gate.set()
     await running
-    with pytest.raises(StorageError, match="destroyed"):
+    with pytest.raises(StorageError, match="closed"):
         await waiting
     await destruction
 
@@ -252,7 +252,7 @@ async def test_deletions_made_after_a_load_are_in_the_first_automatic_save() -> 
 
 async def test_an_edit_whose_explicit_save_fails_is_saved_by_auto_save() -> None:
     store = Store()
-    async with Place(store, on_ignored_error=lambda error: None) as persister:
+    async with Place(store, on_error=lambda error: None) as persister:
         await persister.start_auto_persisting(PETS)
         persister.error = StorageError("connection lost")
         store.set_cell("pets", "fido", "price", 6)
@@ -264,7 +264,7 @@ async def test_an_edit_whose_explicit_save_fails_is_saved_by_auto_save() -> None
 
 async def test_news_that_an_explicit_load_fails_to_load_are_loaded_by_auto_load() -> None:
     store = Store()
-    async with Place(store, on_ignored_error=lambda error: None) as persister:
+    async with Place(store, on_error=lambda error: None) as persister:
         await persister.start_auto_load(PETS)
         persister.content, persister.error = MORE, StorageError("connection lost")
         assert persister.listener is not None
@@ -340,7 +340,7 @@ class Watched(Place):
         await asyncio.sleep(0)
         self.watches -= 1
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         self.closings += 1
 
 
@@ -383,7 +383,7 @@ async def test_what_is_brought_and_is_no_content_is_reported_and_the_place_is_lo
 ) -> None:
     errors: list[Exception] = []
     store = Store()
-    async with Place(store, on_ignored_error=errors.append) as persister:
+    async with Place(store, on_error=errors.append) as persister:
         await persister.start_auto_load(PETS)
         persister.content = MORE
         assert persister.listener is not None

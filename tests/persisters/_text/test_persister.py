@@ -94,7 +94,7 @@ async def test_where_another_was_faster_the_edit_is_merged_into_the_others(when:
 
 async def test_who_is_never_fast_enough_gives_up_with_an_error_and_tries_later() -> None:
     store, errors = Store(), list[Exception]()
-    async with FakeText(store, on_ignored_error=errors.append) as persister:
+    async with FakeText(store, on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.001
         await persister.start_auto_persisting(PETS)
         persister.expected.clear()
@@ -110,7 +110,7 @@ async def test_who_is_never_fast_enough_gives_up_with_an_error_and_tries_later()
 
 async def test_after_a_write_that_was_cut_off_the_place_is_read_before_it_is_written() -> None:
     store, errors = Store(), list[Exception]()
-    async with FakeText(store, on_ignored_error=errors.append) as persister:
+    async with FakeText(store, on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.001
         await persister.start_auto_persisting(PETS)
 

@@ -49,7 +49,7 @@ class OnPostgres(PersisterSuite):
     ) -> None:
         draw = random.Random(self.server_kills)
         store, generation, in_flight = Store(), 1, 0
-        async with self.make(store, on_ignored_error=lambda _: None) as persister:
+        async with self.make(store, on_error=lambda _: None) as persister:
             persister.first_retry_seconds = persister.last_retry_seconds = 0.01
             await persister.start_auto_persisting(_generation(1))
             write, may_write = persister.write, asyncio.Event()
@@ -185,7 +185,7 @@ async def test_hostile_and_overlong_names_are_only_names_or_left_out(
     tables["pets"]["fido"]["y" * 63] = 1
     errors: list[str] = []
     async with PostgresTablesPersister(
-        Store().set_tables(tables), database, config, on_ignored_error=lambda e: errors.append(str(e))
+        Store().set_tables(tables), database, config, on_error=lambda e: errors.append(str(e))
     ) as persister:
         await persister.save()
     assert len([error for error in errors if "63 bytes long, not 64" in error]) == 2
@@ -225,7 +225,7 @@ async def test_a_lost_connection_comes_back_loads_what_was_missed_and_saves_what
 ) -> None:
     errors, store = list[Exception](), Store()
     config = TablesConfig(load={"lost": "lost"}, save={"lost": "lost"})
-    async with PostgresTablesPersister(store, database, config, on_ignored_error=errors.append) as persister:
+    async with PostgresTablesPersister(store, database, config, on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.01
         await persister.start_auto_persisting(({"lost": {"a": {"x": 1}}}, {}))
         postgres.stop()
@@ -249,7 +249,7 @@ async def test_a_lost_connection_comes_back_loads_what_was_missed_and_saves_what
 
 async def test_a_killed_backend_is_got_over(database: PostgresDriver, dsn: str) -> None:
     errors, store = list[Exception](), Store()
-    async with PostgresJsonPersister(store, database, "killed", on_ignored_error=errors.append) as persister:
+    async with PostgresJsonPersister(store, database, "killed", on_error=errors.append) as persister:
         await persister.start_auto_persisting(PETS)
         await run(dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         text = Store().set_content(MORE).get_json()
@@ -307,7 +307,7 @@ async def test_a_save_under_way_when_the_server_falls_silent_is_given_up_and_don
     errors, store = list[str](), Store()
     config = TablesConfig(load={"held": "t"}, save={"t": "held"})
     async with PostgresTablesPersister(
-        store, dsn, config, on_ignored_error=lambda error: errors.append(str(error))
+        store, dsn, config, on_error=lambda error: errors.append(str(error))
     ) as persister:
         persister.first_retry_seconds = 0.01
         await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
@@ -351,7 +351,7 @@ async def test_a_row_id_with_nul_is_left_out_told_once_and_stops_no_other_row(
     config = TablesConfig(load={"nul": "nul"}, save={"nul": "nul"})
     store = Store().set_tables({"nul": {"a": {"x": "b\0"}, "c\0": {"x": 1}}})
     async with PostgresTablesPersister(
-        store, database, config, on_ignored_error=lambda error: errors.append(str(error))
+        store, database, config, on_error=lambda error: errors.append(str(error))
     ) as persister:
         await persister.save()
         await persister.start_auto_save()
@@ -375,7 +375,7 @@ async def test_a_cell_with_nul_is_left_out_where_its_column_cannot_hold_it_and_s
     config = TablesConfig(load={"nuls": "t"}, save={"t": "nuls"}, nulls="absent")
     store = Store()
     async with PostgresTablesPersister(
-        store, database, config, text="plain", on_ignored_error=lambda error: errors.append(str(error))
+        store, database, config, text="plain", on_error=lambda error: errors.append(str(error))
     ) as persister:
         await persister.start_auto_persisting()
         store.set_row(
@@ -570,7 +570,7 @@ async def test_only_columns_of_the_allow_list_are_made(database: PostgresDriver,
     config = TablesConfig(save={"t": TableSave("allowed", columns=["x"])})
     store = Store().set_row("t", "a", {"x": 1, "y": 2})
     async with PostgresTablesPersister(
-        store, database, config, on_ignored_error=lambda error: errors.append(str(error))
+        store, database, config, on_error=lambda error: errors.append(str(error))
     ) as persister:
         await persister.save()
     assert await run(dsn, "SELECT * FROM allowed") == [("a", "1")]
@@ -668,7 +668,7 @@ async def test_who_hears_of_each_statement_stops_no_save_by_failing(database: Po
         raise ZeroDivisionError
 
     async with PostgresJsonPersister(
-        Store().set_content(PETS), database, on_sql_command=hear, on_ignored_error=errors.append
+        Store().set_content(PETS), database, on_sql_command=hear, on_error=errors.append
     ) as persister:
         await persister.save()
     text = Store().set_content(PETS).get_json()
@@ -690,7 +690,7 @@ async def test_a_row_id_that_the_database_takes_for_another_is_left_out(
     config, errors = TablesConfig(load={"forms": "t"}, save={"t": "forms"}), list[str]()
     store = Store().set_table("t", {row_id: {"x": 1}, other: {"x": 2}})
     async with PostgresTablesPersister(
-        store, database, config, on_ignored_error=lambda error: errors.append(str(error))
+        store, database, config, on_error=lambda error: errors.append(str(error))
     ) as persister:
         await persister.save()
     assert await run(dsn, "SELECT _id::text, x FROM forms") == [(row_id, 1)]

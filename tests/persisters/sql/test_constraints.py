@@ -87,7 +87,7 @@ async def test_a_cell_is_saved_where_other_columns_of_its_row_must_be_filled(pla
     )
     place.run("INSERT INTO kept_pets(id, name, price) VALUES(1, 'Fido', 5), (2, 'Felix', 4)")
     store, errors = Store(), list[Exception]()
-    async with place.make(store, on_ignored_error=errors.append) as persister:
+    async with place.make(store, on_error=errors.append) as persister:
         await persister.start_auto_persisting()
         store.set_cell("pets", "1", "price", 6)
         store.set_row("pets", "3", {"name": "Rex", "price": 7})
@@ -109,7 +109,7 @@ async def test_a_row_that_the_database_refuses_stops_no_others_and_is_told(place
     )
     place.run("INSERT INTO kept_pets VALUES(1, 'Fido', 5, 'a'), (2, 'Felix', 4, 'b')")
     store, errors = Store(), list[Exception]()
-    async with place.make(store, on_ignored_error=errors.append) as persister:
+    async with place.make(store, on_error=errors.append) as persister:
         persister.first_retry_seconds = 0.01
         await persister.start_auto_persisting()
         with store.transaction():
@@ -153,7 +153,7 @@ async def test_a_column_that_the_database_computes_is_not_written_and_that_is_to
     )
     place.run("INSERT INTO kept_pets(id, price) VALUES(1, 5)")
     store, errors = Store(), list[Exception]()
-    async with place.make(store, on_ignored_error=errors.append) as persister:
+    async with place.make(store, on_error=errors.append) as persister:
         await persister.start_auto_persisting()
         store.set_row("pets", "1", {"price": 6, "twice": 7})
         await until(persister.is_at_rest)

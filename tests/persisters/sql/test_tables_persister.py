@@ -14,7 +14,7 @@ def test_what_is_left_out_is_told_once_for_each_place() -> None:
         SqliteDatabase(":memory:", None),
         SqliteDialect(),
         TablesConfig(),
-        on_ignored_error=lambda error: told.append(str(error)),
+        on_error=lambda error: told.append(str(error)),
     )
     persister._tell({("cell", "t", "a"): "one"})
     persister._tell({("cell", "t", "a"): "one", ("row", "t", "a"): "two"})

@@ -59,7 +59,7 @@ async def test_a_transaction_of_the_program_is_waited_for(connection: apsw.Conne
     store = Store()
     config = TablesConfig(load=CONFIG.load, auto_load_interval_seconds=0.001)
     async with SqliteTablesPersister(
-        store, ApswDriver(connection), config, on_ignored_error=errors.append
+        store, ApswDriver(connection), config, on_error=errors.append
     ) as persister:
         looks = list[object]()
         changed = persister._db.changed

@@ -238,10 +238,8 @@ async def test_a_libsql_server_that_was_away_gets_what_was_edited_meanwhile(mode
 
     def make(store: Store, driver: SqliteDriver) -> Persister:
         if mode == "json":
-            return SqliteJsonPersister(
-                store, driver, auto_load_interval_seconds=0.02, on_ignored_error=errors.append
-            )
-        return SqliteTablesPersister(store, driver, _config(0), on_ignored_error=errors.append)
+            return SqliteJsonPersister(store, driver, auto_load_interval_seconds=0.02, on_error=errors.append)
+        return SqliteTablesPersister(store, driver, _config(0), on_error=errors.append)
 
     with Sqld() as server:
         driver, other = LibsqlDriver(server.url), LibsqlDriver(server.url)
@@ -358,7 +356,7 @@ async def test_a_row_with_a_nul_does_not_keep_libsql_from_saving_others(tmp_path
     driver, errors, store = LibsqlDriver(tmp_path / "store.db"), list[str](), Store()
     config = TablesConfig(save={"pets": TableSave("pets")})
     async with SqliteTablesPersister(
-        store, driver, config, on_ignored_error=lambda error: errors.append(str(error))
+        store, driver, config, on_error=lambda error: errors.append(str(error))
     ) as persister:
         await persister.start_auto_save()
         store.set_cell("pets", "fido", "name", "fi\0do").set_cell("pets", "felix", "name", "felix")

@@ -185,7 +185,7 @@ async def test_hostile_names_of_tables_columns_and_rows_are_only_names(path: Pat
     )
     tables: Any = Store().set_content(RICH).get_tables()
     errors: list[Exception] = []
-    await save(path, (tables, {}), config, on_ignored_error=errors.append)
+    await save(path, (tables, {}), config, on_error=errors.append)
     assert [str(error) for error in errors] == [
         "cell '' is not saved in table 'pets': a name in a database cannot be empty"
     ]
@@ -261,7 +261,7 @@ async def test_a_full_save_leaves_alone_what_the_store_could_not_take(path: Path
         nulls="absent",
     )
     store, errors = Store(), list[Exception]()
-    async with SqliteTablesPersister(store, path, config, on_ignored_error=errors.append) as persister:
+    async with SqliteTablesPersister(store, path, config, on_error=errors.append) as persister:
         await persister.load()
         assert len(errors) == 1
         store.set_cell("pets", "1", "name", "Fido II").del_row("pets", "4")
@@ -357,9 +357,7 @@ async def test_only_allowed_columns_are_made_and_each_refusal_is_told_once(path:
     config = TablesConfig(save={"pets": TableSave("pets", columns=["species", "price"])})
     errors: list[str] = []
     store = Store().set_content(PETS)
-    async with SqliteTablesPersister(
-        store, path, config, on_ignored_error=lambda e: errors.append(str(e))
-    ) as p:
+    async with SqliteTablesPersister(store, path, config, on_error=lambda e: errors.append(str(e))) as p:
         await p.start_auto_save()
         store.set_cell("pets", "fido", "evil", 1)
         await until(p.is_at_rest)
@@ -375,9 +373,7 @@ async def test_cells_whose_names_the_database_mistakes_are_left_out_and_told(
     errors: list[str] = []
     store = Store().set_content(PETS)
     store.set_cell("pets", "fido", cell_id, 1)
-    async with SqliteTablesPersister(
-        store, path, BOTH, on_ignored_error=lambda e: errors.append(str(e))
-    ) as p:
+    async with SqliteTablesPersister(store, path, BOTH, on_error=lambda e: errors.append(str(e))) as p:
         await p.save()
     assert len(errors) == 1
     assert (await load(path, BOTH))[0] == PETS[0]
@@ -439,7 +435,7 @@ async def test_a_full_database_is_an_error_and_saving_resumes_when_there_is_room
     errors: list[Exception] = []
     with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as db:
         store = Store()
-        async with SqliteTablesPersister(store, db, BOTH, on_ignored_error=errors.append) as persister:
+        async with SqliteTablesPersister(store, db, BOTH, on_error=errors.append) as persister:
             persister.first_retry_seconds = 0.01
             await persister.start_auto_persisting(({"pets": PETS[0]["pets"]}, {}))
             db.execute("PRAGMA max_page_count=4")
@@ -458,7 +454,7 @@ async def test_a_database_locked_by_another_is_waited_for(path: Path) -> None:
     await save(path, PETS, PETS_CONFIG)
     errors: list[Exception] = []
     store = Store()
-    async with SqliteTablesPersister(store, path, PETS_CONFIG, on_ignored_error=errors.append) as persister:
+    async with SqliteTablesPersister(store, path, PETS_CONFIG, on_error=errors.append) as persister:
         await persister.start_auto_persisting()
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -541,7 +537,7 @@ async def test_a_row_id_that_the_database_takes_for_another_is_left_out(kind: st
         errors: list[str] = []
         store = Store()
         async with SqliteTablesPersister(
-            store, path, config, on_ignored_error=lambda error: errors.append(str(error))
+            store, path, config, on_error=lambda error: errors.append(str(error))
         ) as persister:
             await persister.start_auto_persisting()
             for row_id in ("01", " 1", "1.0", "1e0", "+1"):

@@ -32,7 +32,8 @@ def blocking(persister: P) -> BlockingPersister[P]:
             p.save()
 
     It has an event loop of its own in the calling thread, which runs while one of its methods does, so the
-    Store stays in one thread. Leaving the block destroys the persister.
+    Store stays in one thread. Leaving the block closes the persister; :meth:`BlockingPersister.close` does so
+    before its end.
 
     Raises:
         RuntimeError: An event loop is running in this thread (raised by ``with``); use the persister itself
@@ -57,6 +58,19 @@ class BlockingPersister(Generic[P]):
         """Make the place what the Store holds; see :meth:`Persister.save`."""
         self._run(self.persister.save())
         return self
+
+    def close(self) -> None:
+        """Stop, save what is not saved yet, and let go of everything. A second call does nothing.
+
+        Raises:
+            StorageError: The last edits could not be saved.
+        """
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            try:
+                runner.run(self.persister.close())
+            finally:
+                runner.close()
 
     def get_store(self) -> Store:
         """Get the Store."""
@@ -88,10 +102,4 @@ class BlockingPersister(Generic[P]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        runner = self._runner
-        if runner is not None:
-            try:
-                runner.run(self.persister.destroy())
-            finally:
-                runner.close()
-                self._runner = None
+        self.close()

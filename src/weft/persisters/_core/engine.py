@@ -18,7 +18,7 @@ import threading
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from weft.errors import StorageError
 from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Persists, Work
@@ -32,9 +32,19 @@ if TYPE_CHECKING:
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.store import Store
 
-__all__ = ["PersisterEngine"]
+__all__ = ["PersisterEngine", "TinyBaseOptions"]
 
 _log = logging.getLogger("weft.persisters")
+
+
+class TinyBaseOptions(TypedDict, total=False):
+    """TinyBase's names of options.
+
+    Attributes:
+        on_ignored_error: ``on_error``.
+    """
+
+    on_ignored_error: Callable[[Exception], object] | None
 
 
 class PersisterEngine(ABC):
@@ -50,13 +60,16 @@ class PersisterEngine(ABC):
         self,
         store: Store,
         *,
+        on_error: Callable[[Exception], object] | None = None,
         on_ignored_error: Callable[[Exception], object] | None = None,
         connection: object = None,
     ) -> None:
+        if on_error is not None and on_ignored_error is not None:
+            raise TypeError("on_error and on_ignored_error are two names of one option")
         if self.persists is Persists.MERGEABLE_STORE_ONLY and not store.is_mergeable():
             raise TypeError(f"{type(self).__name__} keeps mergeable Stores only")
         self._store = store
-        self._on_ignored_error = on_ignored_error
+        self._on_error = on_ignored_error if on_error is None else on_error
         self._turns = TurnQueue.of(connection)
         self._journal = StoreJournal(store, self._edited, self._report)
         self._status = PersisterStatus.IDLE
@@ -79,8 +92,8 @@ class PersisterEngine(ABC):
         self._resting: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
-        self._destroyed = False
         self._closed = False
+        self._released = False
         # Whether the place is known to have held something.
         self._held = False
 
@@ -129,14 +142,14 @@ class PersisterEngine(ABC):
     async def unwatch(self, handle: Any) -> None:  # noqa: B027 - a place that tells nothing needs none
         """End what :meth:`watch` began."""
 
-    async def close(self) -> None:  # noqa: B027 - as unwatch
-        """Let go of threads and connections; called once, by :meth:`destroy`."""
+    async def release(self) -> None:  # noqa: B027 - as unwatch
+        """Let go of threads and connections; called once, by :meth:`close`."""
 
     # -- one operation -----------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        if self._destroyed:
-            raise StorageError(f"this {type(self).__name__} was destroyed")
+        if self._closed:
+            raise StorageError(f"this {type(self).__name__} was closed")
         self._journal.attach()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -144,8 +157,8 @@ class PersisterEngine(ABC):
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         async with self._turns.turn():
-            if self._destroyed:
-                raise StorageError(f"this {type(self).__name__} was destroyed")
+            if self._closed:
+                raise StorageError(f"this {type(self).__name__} was closed")
             yield
 
     @asynccontextmanager
@@ -237,7 +250,7 @@ class PersisterEngine(ABC):
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._changed, content, changes)
             return
-        if not self._auto_loading or self._destroyed:
+        if not self._auto_loading or self._closed:
             return
         if (content is None and changes is None) or self._status is PersisterStatus.SAVING:
             self._stale = True  # in a save nobody knows which of the two came first
@@ -274,7 +287,7 @@ class PersisterEngine(ABC):
         self._stale = self._auto_loading
 
     def _work(self) -> Work:
-        if self._destroyed:
+        if self._closed:
             return Work.NONE
         return NEXT_WORK[
             self._auto_loading and (self._stale or bool(self._inbox)),
@@ -319,7 +332,7 @@ class PersisterEngine(ABC):
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - reported, and tried again
-            if not self._destroyed:
+            if not self._closed:
                 self._report(error)
             return False
         return True
@@ -350,8 +363,8 @@ class PersisterEngine(ABC):
     async def _begin_watch(self) -> None:
         async with self._watches.turn():
             await self._end_watch()  # another's, begun meanwhile
-            if self._destroyed:
-                raise StorageError(f"this {type(self).__name__} was destroyed")
+            if self._closed:
+                raise StorageError(f"this {type(self).__name__} was closed")
             self._auto_loading = True
             try:
                 self._watch_handle = await self.watch(self._changed)
@@ -369,10 +382,10 @@ class PersisterEngine(ABC):
                 await self.unwatch(handle)
 
     def _report(self, error: Exception) -> None:
-        if self._on_ignored_error is None:
+        if self._on_error is None:
             _log.warning("%s: %s", type(self).__name__, error, exc_info=error)
             return
         try:
-            self._on_ignored_error(error)
+            self._on_error(error)
         except Exception:  # noqa: BLE001 - logged
-            _log.exception("%s: on_ignored_error failed on %r", type(self).__name__, error)
+            _log.exception("%s: on_error failed on %r", type(self).__name__, error)

@@ -42,12 +42,13 @@ class Persister(PersisterEngine):
 
     Args:
         store: The Store. Use it in the thread of the event loop only.
-        on_ignored_error: Called with what automatic work could not do, and with data that was left out.
-            Without it, a record is logged to ``weft.persisters`` at WARNING.
+        on_error: Called with what automatic work could not do, and with data that was left out. Without it,
+            a record is logged to ``weft.persisters`` at WARNING.
+        on_ignored_error: TinyBase's name of ``on_error``.
         connection: Persisters with the same one take turns.
 
     Raises:
-        TypeError: This persister cannot keep a Store of this kind.
+        TypeError: This persister cannot keep a Store of this kind; or an option was given by both its names.
     """
 
     async def load(self, initial_content: Content | Callable[[], Content] | None = None) -> Self:
@@ -234,7 +235,7 @@ class Persister(PersisterEngine):
         """Get how often it loaded and saved."""
         return PersisterStats(self._loads, self._saves)
 
-    async def destroy(self) -> None:
+    async def close(self) -> None:
         """Stop, save what is not saved yet, and let go of everything. A second call does nothing.
 
         Operations that still wait for their turn raise. One that is cancelled while it waits for its own turn
@@ -243,21 +244,25 @@ class Persister(PersisterEngine):
         Raises:
             StorageError: The last edits could not be saved.
         """
-        if self._closed:
+        if self._released:
             return
         try:
             await self.stop_auto_persisting()
         finally:
-            self._destroyed = True
+            self._closed = True
             try:
                 await self._end_watch()  # one begun meanwhile
             finally:
                 await self._worker_rests()
                 async with self._turns.turn():
-                    if not self._closed:
-                        self._closed = True
+                    if not self._released:
+                        self._released = True
                         self._journal.detach()
-                        await self.close()
+                        await self.release()
+
+    async def destroy(self) -> None:
+        """Close, as :meth:`close` does: TinyBase's name."""
+        await self.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -268,4 +273,4 @@ class Persister(PersisterEngine):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.destroy()
+        await self.close()

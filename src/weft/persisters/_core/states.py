@@ -18,7 +18,7 @@ load()                now               after it, in order             after it,
 save()                now               after it, in order             after it, in order
 the place changed     auto-load: load   load once more afterwards      load afterwards
 the Store was edited  auto-save: save   the edit wins over the load    saved next, with all
-destroy()             at once           after it; drops what waits     after it, as before
+close()               at once           after it; drops what waits     after it, as before
 ====================  ================  =============================  ====================
 
 Automatic work is chosen by :data:`NEXT_WORK` from two facts alone, so nothing can be forgotten: whether

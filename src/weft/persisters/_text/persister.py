@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
@@ -19,6 +19,7 @@ from weft.persisters._text.json_text import parse_content, render_content, rende
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.store import Store
 
@@ -49,7 +50,7 @@ class TextPersister(Persister):
     Args:
         store: The Store.
         poll_seconds: How often auto-load looks for another version; ``None``: never.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
         connection: Persisters with the same one take turns.
     """
 
@@ -58,10 +59,11 @@ class TextPersister(Persister):
         store: Store,
         *,
         poll_seconds: float | None,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
         connection: object = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error, connection=connection)
+        super().__init__(store, on_error=on_error, connection=connection, **tinybase)
         self.poll_seconds = poll_seconds
         self._version: object = ANY  # of the text that the Store was last made of or written to; ANY: none
         # The last one known of, so that each is told of once: also one that was there before.

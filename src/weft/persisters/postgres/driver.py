@@ -29,7 +29,7 @@ class PostgresDriver(ABC):
     """A connection of some PostgreSQL library, made with its first use, and anew when it was lost.
 
     Several persisters of one event loop may share a driver; they take turns. It disconnects when the last of
-    them is destroyed, and connects for the next. Auto-load listens on one more connection.
+    them is closed, and connects for the next. Auto-load listens on one more connection.
 
     Args:
         dsn: Where, as the library takes it: ``postgresql://user@host/database``.

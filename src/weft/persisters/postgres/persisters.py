@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from weft.persisters.postgres.database import PostgresDatabase
 from weft.persisters.postgres.dialect import PostgresDialect
@@ -14,6 +14,7 @@ from weft.persisters.sql.tables_persister import TablesPersister
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters.postgres.driver import PostgresDriver
     from weft.persisters.sql.config import TablesConfig
     from weft.store import Store
@@ -30,7 +31,7 @@ class PostgresJsonPersister(JsonPersister):
         cell: Where in the database; or just the name of the table.
         auto_load_interval_seconds: How often auto-load looks for changes, where the driver does not listen.
         on_sql_command: Called with the text and the parameters of each statement that ran.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
 
     Raises:
         ValueError: A name is longer than PostgreSQL's 63 bytes.
@@ -44,7 +45,8 @@ class PostgresJsonPersister(JsonPersister):
         *,
         auto_load_interval_seconds: float = 1.0,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         cell = JsonCell.of(cell)
         _refuse_long_names(cell.names)
@@ -59,7 +61,8 @@ class PostgresJsonPersister(JsonPersister):
             PostgresDialect("plain"),
             cell,
             poll_seconds=auto_load_interval_seconds,
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
+            **tinybase,
         )
 
 
@@ -72,7 +75,7 @@ class PostgresTablesPersister(TablesPersister):
         config: Which tables, and how.
         text: Whether columns of type ``text`` hold cells as JSON text, as TinyBase's do, or text as it is.
         on_sql_command: Called with the text and the parameters of each statement that ran.
-        on_ignored_error: Called with what automatic work could not do, and with cells that cannot be columns.
+        on_error: Called with what automatic work could not do, and with cells that cannot be columns.
 
     Raises:
         ValueError: A name in ``config`` is longer than PostgreSQL's 63 bytes.
@@ -86,7 +89,8 @@ class PostgresTablesPersister(TablesPersister):
         *,
         text: Literal["json", "plain"] = "json",
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         watched, written = config.tables_loaded(), config.tables_saved()
         row_ids = [save.row_id_column_name for save in config.saves().values()]
@@ -96,7 +100,8 @@ class PostgresTablesPersister(TablesPersister):
             PostgresDatabase(database, self._guarded(on_sql_command), watched, written),
             PostgresDialect(text),
             config,
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
+            **tinybase,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from weft.persisters._text.persister import ANY, TextPersister
 from weft.persisters.sql.json_cell import JsonCell, fetch_plan, put_plan
@@ -11,6 +11,7 @@ from weft.persisters.sql.json_cell import JsonCell, fetch_plan, put_plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters.sql.database import Database
     from weft.persisters.sql.dialect import Dialect
     from weft.store import Store
@@ -27,7 +28,7 @@ class JsonPersister(TextPersister):
         dialect: The kind of database.
         cell: Where in the database.
         poll_seconds: How often auto-load looks for changes, where the database cannot tell.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -38,13 +39,15 @@ class JsonPersister(TextPersister):
         cell: JsonCell,
         *,
         poll_seconds: float,
-        on_ignored_error: Callable[[Exception], object] | None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         super().__init__(
             store,
             poll_seconds=poll_seconds,
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
             connection=database.queue,
+            **tinybase,
         )
         self._db = database
         self._dialect = dialect
@@ -68,6 +71,6 @@ class JsonPersister(TextPersister):
         """Hear of writes where the database tells of them, and look for them where it does not."""
         return await self._db.watch(self.poll_seconds, lambda: self._look(listener), listener, self._report)
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         """Let go of the database."""
         await self._db.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
@@ -13,6 +13,7 @@ from weft.persisters.sql.save import save_changes_plan, save_content_plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.polling import Polling
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
@@ -32,7 +33,7 @@ class TablesPersister(Persister):
         database: Where.
         dialect: The kind of database.
         config: Which tables, and how.
-        on_ignored_error: Called with what automatic work could not do, and with cells that cannot be columns.
+        on_error: Called with what automatic work could not do, and with cells that cannot be columns.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class TablesPersister(Persister):
         dialect: Dialect,
         config: TablesConfig,
         *,
-        on_ignored_error: Callable[[Exception], object] | None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
-        super().__init__(store, on_ignored_error=on_ignored_error, connection=database.queue)
+        super().__init__(store, on_error=on_error, connection=database.queue, **tinybase)
         self._db = database
         self._dialect = dialect
         self._config = config
@@ -81,7 +83,7 @@ class TablesPersister(Persister):
         """Stop that."""
         await handle.stop()
 
-    async def close(self) -> None:
+    async def release(self) -> None:
         """Let go of the database."""
         await self._db.close()
 

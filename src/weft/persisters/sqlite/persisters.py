@@ -7,7 +7,7 @@ it returns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weft.persisters.sql.json_cell import JsonCell
 from weft.persisters.sql.json_persister import JsonPersister
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sqlite.driver import SqliteDriver
     from weft.store import Store
@@ -39,7 +40,7 @@ class SqliteJsonPersister(JsonPersister):
         cell: Where in the database; or just the name of the table.
         auto_load_interval_seconds: How often auto-load looks for changes.
         on_sql_command: Called with the text and the parameters of each statement that ran.
-        on_ignored_error: Called with what automatic work could not do.
+        on_error: Called with what automatic work could not do.
     """
 
     def __init__(
@@ -50,7 +51,8 @@ class SqliteJsonPersister(JsonPersister):
         *,
         auto_load_interval_seconds: float = 1.0,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         super().__init__(
             store,
@@ -58,7 +60,8 @@ class SqliteJsonPersister(JsonPersister):
             _DIALECT,
             JsonCell.of(cell),
             poll_seconds=auto_load_interval_seconds,
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
+            **tinybase,
         )
 
 
@@ -79,7 +82,7 @@ class SqliteTablesPersister(TablesPersister):
             which stay open and which several persisters may share.
         config: Which tables, and how.
         on_sql_command: Called with the text and the parameters of each statement that ran.
-        on_ignored_error: Called with what automatic work could not do, and with cells that cannot be columns.
+        on_error: Called with what automatic work could not do, and with cells that cannot be columns.
     """
 
     def __init__(
@@ -89,12 +92,14 @@ class SqliteTablesPersister(TablesPersister):
         config: TablesConfig,
         *,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None = None,
-        on_ignored_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         super().__init__(
             store,
             SqliteDatabase(database, self._guarded(on_sql_command)),
             _DIALECT,
             config,
-            on_ignored_error=on_ignored_error,
+            on_error=on_error,
+            **tinybase,
         )

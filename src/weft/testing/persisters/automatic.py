@@ -112,7 +112,7 @@ class AutomaticTests(PersisterHooks):
     async def test_a_failed_automatic_save_is_reported_and_tried_again(self) -> None:
         errors: list[Exception] = []
         store = Store()
-        async with self.make(store, on_ignored_error=errors.append) as persister:
+        async with self.make(store, on_error=errors.append) as persister:
             persister.first_retry_seconds = 0.005
             await persister.start_auto_persisting(PETS)
             Failing(persister, "write", 3)
@@ -122,16 +122,16 @@ class AutomaticTests(PersisterHooks):
             assert [str(error) for error in errors] == ["made to fail"] * 3
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
 
-    async def test_destroy_ends_also_while_saves_keep_failing(self) -> None:
+    async def test_close_ends_also_while_saves_keep_failing(self) -> None:
         store = Store()
-        persister = self.make(store, on_ignored_error=lambda _: None)
+        persister = self.make(store, on_error=lambda _: None)
         persister.first_retry_seconds = 0.005
         await persister.start_auto_persisting(PETS)
         Failing(persister, "write", 1000)
         gate = Gate(persister, "write")
         store.set_cell("pets", "fido", "price", 6)
         await gate.reached.wait()
-        end = asyncio.create_task(persister.destroy())
+        end = asyncio.create_task(persister.close())
         await asyncio.sleep(0)
         gate.open.set()
         with pytest.raises(StorageError, match="made to fail"):

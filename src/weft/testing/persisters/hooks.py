@@ -101,7 +101,7 @@ class PersisterHooks:
 
     @abstractmethod
     def make(self, store: Store, **options: Any) -> Persister:
-        """Make a persister for the test's place, passing ``options`` on (``on_ignored_error``)."""
+        """Make a persister for the test's place, passing ``options`` on (``on_error``)."""
 
     @abstractmethod
     async def read_raw(self) -> Content | None:

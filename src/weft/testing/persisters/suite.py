@@ -85,7 +85,7 @@ class PersisterSuite(AutomaticTests):
         persister = self.make(Store())
         with pytest.raises(RuntimeError, match="await"), blocking(persister):
             pytest.fail("entered")
-        await persister.destroy()
+        await persister.close()
 
     # -- errors ------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class PersisterSuite(AutomaticTests):
         errors: list[Exception] = []
         store = Store()
         await self.write_raw(PETS)
-        async with self.make(store, on_ignored_error=errors.append) as persister:
+        async with self.make(store, on_error=errors.append) as persister:
             persister.first_retry_seconds = 0.01
             await persister.start_auto_load()
             await self.write_bad()
@@ -221,17 +221,17 @@ class PersisterSuite(AutomaticTests):
             store.set_cell("pets", "fido", "species", "wolf")
         assert (await self.loaded_content())[0]["pets"]["fido"] == {"species": "wolf", "price": 6}
 
-    async def test_destroy_saves_what_is_left_and_is_the_end(self) -> None:
+    async def test_close_saves_what_is_left_and_is_the_end(self) -> None:
         store = Store()
         persister = self.make(store)
         await persister.start_auto_persisting(PETS)
         store.set_cell("pets", "fido", "price", 6)
-        await persister.destroy()
-        await persister.destroy()
+        await persister.close()
+        await persister.close()
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
         store.set_cell("pets", "fido", "price", 7)
         for verb in (persister.load, persister.save, persister.start_auto_load, persister.start_auto_save):
-            with pytest.raises(StorageError, match="destroyed"):
+            with pytest.raises(StorageError, match="closed"):
                 await verb()
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
 
