@@ -46,14 +46,18 @@ def lazy_exports(
                 home if home.startswith(f"{distribution}.") else f"{package}.{home}"
             )
             return getattr(module, name) if homes[home] else module
-        except ModuleNotFoundError as error:
+        except ImportError as error:
+            # Of several packages that import on demand from one another, the one that was asked says it.
+            missing = error.__cause__ or error
             named = extra if extras is None else extras.get(home, extra)
-            if named is None or error.name is None or error.name.partition(".")[0] == distribution:
+            if named is None or not isinstance(missing, ModuleNotFoundError) or missing.name is None:
+                raise
+            if missing.name.partition(".")[0] == distribution:
                 raise
             sentence = (
-                f"{package}.{name} needs the package {error.name!r}: pip install '{distribution}[{named}]'"
+                f"{package}.{name} needs the package {missing.name!r}: pip install '{distribution}[{named}]'"
             )
-            raise ImportError(sentence, name=error.name) from error
+            raise ImportError(sentence, name=missing.name) from missing
 
     def listing() -> list[str]:
         return sorted({*vars(importlib.import_module(package)), *names})
