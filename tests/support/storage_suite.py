@@ -11,7 +11,7 @@ import pytest
 from pycrdt import Map
 
 from support.repoclient import put, read as read_root
-from weft.documents.automerge.log_compaction import compact_changes
+from weft.documents.automerge.log import compact_changes
 from weft.documents.yjs.document import create_doc
 from weft.documents.yjs.log import compact_updates
 from weft.mirrors import AutomergeDocument

@@ -20,7 +20,6 @@ from weft._codecs.automerge.leb128 import write_int, write_uint
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType, SyncState, decode_message, new_core
 from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
-from weft.documents.automerge.log import compact_rows
 from weft.documents.automerge.sync_state import PeerSyncState
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import Limits
@@ -383,25 +382,11 @@ def test_a_saved_document_followed_by_changes_is_loaded_and_nothing_else_is() ->
     assert AutomergeDocument(saved, actor=OTHER).core.get_actor() == OTHER
 
 
-def test_rows_in_any_order_make_the_document_and_compact_without_loss() -> None:
+def test_rows_in_any_order_make_the_document() -> None:
     rows = log_of(12)
     whole = AutomergeDocument.from_rows(reversed(rows))
     assert len(content(whole)) == 12
-    compacted = compact_rows(rows)
-    assert compacted is not None
-    saved, kept = compacted
-    assert kept == frozenset()
-    assert AutomergeDocument(saved).heads == whole.heads
-    with_gap = [saved_part := b"".join(rows[:4]), *rows[6:]]
-    again = compact_rows([rows[0], *with_gap])
-    assert again is not None
-    assert again[1] == frozenset(range(2, 8))
-    left = [again[0], *rows[6:]]
-    assert AutomergeDocument.from_rows(left).heads == AutomergeDocument.from_rows([saved_part]).heads
-    assert AutomergeDocument.from_rows([*left, *rows[4:6]]).heads == whole.heads
-    assert compact_rows(rows[:1]) is None
-    with pytest.raises(RemoteProtocolError):
-        compact_rows([rows[0], rows[1][:-1]])
+    assert whole.heads == AutomergeDocument.from_rows(rows).heads
 
 
 def test_documents_that_were_made_apart_are_one_after_both_are_rows() -> None:

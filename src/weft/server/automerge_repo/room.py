@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from weft.documents.automerge import AutomergeDocument
-from weft.documents.automerge.log_compaction import LogRows
+from weft.documents.automerge.log import LogRows
 from weft.protocols.automerge_repo import document_url
 from weft.server._core.room import BaseRoom, RoomClient
 

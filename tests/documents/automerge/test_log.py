@@ -1,9 +1,12 @@
-"""Compacting an Automerge document's log by the document that is in memory."""
+"""Compacting an Automerge document's log: from its rows, and by the document that is in memory."""
 
 from __future__ import annotations
 
+import pytest
+
 from support.repoclient import put, read
-from weft.documents.automerge.log_compaction import LogRows
+from weft.documents.automerge.log import LogRows, compact_changes
+from weft.errors import RemoteProtocolError
 from weft.mirrors import AutomergeDocument
 
 
@@ -15,6 +18,25 @@ def written(document: AutomergeDocument, log_rows: LogRows | None = None, **cell
     if log_rows is not None:
         log_rows.note(row)
     return row
+
+
+def test_rows_are_compacted_without_loss_in_whatever_order_they_are() -> None:
+    document = AutomergeDocument()
+    rows = [written(document, None, **{f"k{number}": number}) for number in range(12)]
+    compacted = compact_changes(rows)
+    assert compacted is not None
+    assert compacted.kept == frozenset()
+    assert AutomergeDocument(compacted.snapshot).heads == document.heads
+    with_gap = [saved_part := b"".join(rows[:4]), *rows[6:]]
+    again = compact_changes([rows[0], *with_gap])
+    assert again is not None
+    assert again.kept == frozenset(range(2, 8))
+    left = [again.snapshot, *rows[6:]]
+    assert AutomergeDocument.from_rows(left).heads == AutomergeDocument.from_rows([saved_part]).heads
+    assert AutomergeDocument.from_rows([*left, *rows[4:6]]).heads == document.heads
+    assert compact_changes(rows[:1]) is None
+    with pytest.raises(RemoteProtocolError):
+        compact_changes([rows[0], rows[1][:-1]])
 
 
 def test_the_saved_document_stands_for_the_rows_noted_before_and_for_no_others() -> None:
