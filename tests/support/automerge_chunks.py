@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,38 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import CoreTransaction
 
-__all__ = ["ACTOR", "OTHER", "base", "chunk", "honest_changes", "refit"]
+__all__ = [
+    "ACTOR", "JS_ACTOR", "JS_COUNTER", "JS_FIRST", "OTHER", "base", "chunk", "deflated",
+    "honest_changes", "refit",
+]  # fmt: skip
 
 ACTOR, OTHER = b"\x01" * 16, b"\x02" * 16
+
+# Made by @automerge/automerge 3.5.0, actor aa…: {tinybase: {t: {pets: {fido: {a: 1, name: "Al"}}}, v: {}}},
+# then pets.fido.a = new Counter(2).
+JS_FIRST = bytes.fromhex(
+    "856f4a836d705be1017a0010aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01010000000a0104020b110413051521340242075607"
+    "5703700200010800000102017e02040205020700087f0000077e0008790874696e7962617365017401760470657473046669"
+    "646f0161046e616d650002070205007e0104020105007e1400021601416c0900"
+)
+JS_COUNTER = bytes.fromhex(
+    "856f4a8346a85381015f016d705be1a21d30f4bda82f5d3612a2d43cf02539d84ce1a73cf9c8f5166578f010aaaaaaaaaaaa"
+    "aaaaaaaaaaaaaaaaaaaa020a0000000a01020202150334014202560257017002710273027f007f057f0161017f017f18027f"
+    "017f007f06"
+)
+JS_ACTOR = b"\xaa" * 16
 
 
 def chunk(kind: int, content: bytes) -> bytes:
     """A chunk with the checksum it should have."""
     body = bytes([kind]) + write_uint(len(content)) + content
     return b"\x85\x6f\x4a\x83" + sha256(body).digest()[:4] + body
+
+
+def deflated(content: bytes) -> bytes:
+    """Content compressed as Automerge does it, without a header."""
+    deflater = zlib.compressobj(9, wbits=-15)
+    return deflater.compress(content) + deflater.flush()
 
 
 def refit(data: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from support.ydocs import Content, numbered_doc, project
 from weft import Store
-from weft._codecs.yjs.update import check_update
+from weft._codecs.yjs.guard import check_update
 from weft.documents.yjs.document import YDocument
 from weft.mirrors.yjs import YjsMirror
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
 from support.amdocs import numbered_document
+from support.automerge_chunks import JS_COUNTER, JS_FIRST
+from weft._codecs.automerge.chunks import split_chunks
 from weft._codecs.automerge.leb128 import write_uint
-from weft._codecs.automerge.sync_message import parse_sync_message
+from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import RemoteProtocolError
@@ -65,3 +68,30 @@ def test_filters_of_nothing_are_what_a_new_peer_sends() -> None:
     state = document.new_sync_state()
     assert document.receive_sync_message(state, _filtered(b"", _bloom(0, 10, 7, 0))) == ()
     assert document.generate_sync_message(state)
+
+
+def test_sync_messages_give_heads_needs_and_chunks() -> None:
+    (first,), (second,) = split_chunks(JS_FIRST), split_chunks(JS_COUNTER)
+    message = parse_sync_message(make_sync_message([second.hash], [JS_FIRST, JS_COUNTER]))
+    assert message.heads == (second.hash,)
+    assert message.needs == ()
+    assert message.chunks == [first, second]
+    for bad in (
+        b"",
+        b"\x41",
+        b"\x42",
+        b"\x42\x01",
+        b"\x43\x00\x00\xff\xff\xff\xff\x0f",
+        b"\x43\0\0\0\x01\x01x",
+    ):
+        with pytest.raises(RemoteProtocolError):
+            parse_sync_message(bad)
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
+    try:
+        parse_sync_message(data)
+    except RemoteProtocolError:
+        return
+    assert data[:1] in {b"\x42", b"\x43"}

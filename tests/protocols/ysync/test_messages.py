@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 
 from support.fuzzing import cases, fuzz_seed
 from support.yupdates import binding_updates, honest_updates, yjs_updates
+from weft._codecs.yjs.guard import check_update
 from weft._codecs.yjs.lib0 import Writer
-from weft._codecs.yjs.update import check_update
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.ysync.messages import (

@@ -20,30 +20,13 @@ from weft._codecs.automerge.columns import (
 from weft._codecs.automerge.leb128 import read_bytes, read_hashes, read_int, read_list, read_uint
 from weft.errors import RemoteProtocolError
 
-__all__ = [
-    "DEL",
-    "INC",
-    "MAKES",
-    "MAKE_LIST",
-    "MAKE_MAP",
-    "MAKE_TABLE",
-    "MAKE_TEXT",
-    "MARK",
-    "SET",
-    "VALUE_COUNTER",
-    "Decoded",
-    "Op",
-    "OpId",
-    "check_time",
-    "decode_change",
-]
+__all__ = ["DEL", "MAKE_MAP", "MAKE_TEXT", "SET", "Decoded", "Op", "OpId", "check_time", "decode_change"]
 
 OpId: TypeAlias = tuple[bytes, int]
 """Actor and counter: who made an operation or object, and when. Unlike the binding's ids they are stable."""
 
 MAKE_MAP, SET, MAKE_LIST, DEL, MAKE_TEXT, INC, MAKE_TABLE, MARK = range(8)
-MAKES = frozenset({MAKE_MAP, MAKE_LIST, MAKE_TEXT, MAKE_TABLE})
-VALUE_COUNTER = 8
+_MAKES = frozenset({MAKE_MAP, MAKE_LIST, MAKE_TEXT, MAKE_TABLE})
 _MAX_TIME = 1 << 53  # the binding saves times as differences of 64 bits; JavaScript's are seconds
 
 
@@ -56,7 +39,6 @@ class Op(NamedTuple):
         key: The key it works on in a map; ``None`` in a list or text.
         action: One of the constants of this module.
         preds: The operations at the same place that its writer knew of and that it overwrites.
-        value_type: Type code of the value it sets.
     """
 
     id: OpId
@@ -64,7 +46,6 @@ class Op(NamedTuple):
     key: str | None
     action: int
     preds: tuple[OpId, ...]
-    value_type: int
 
 
 class Decoded(NamedTuple):
@@ -145,7 +126,6 @@ def _ops(columns: dict[int, bytes], actors: list[bytes], start_op: int) -> list[
     obj_actors = read_column(column(Spec.OBJECT_ACTOR, b""), read_uint, total)
     obj_counters = read_column(column(Spec.OBJECT_COUNTER, b""), read_uint, total)
     keys = read_column(column(Spec.KEY, b""), read_string, total)
-    metas = read_column(column(Spec.VALUE_META, b""), read_uint, total)
     pred_counts = read_column(column(Spec.PREDECESSOR_COUNT, b""), read_uint, total)
     number = sum([count for count in pred_counts if count])
     if number > MAX_OPS:
@@ -175,12 +155,12 @@ def _ops(columns: dict[int, bytes], actors: list[bytes], start_op: int) -> list[
         else:
             obj = (actors[obj_actor], obj_counter)
         key = keys[at]
-        if key is None and action not in MAKES:
+        if key is None and action not in _MAKES:
             if obj == element_of:
                 continue
             element_of = obj
         else:
             element_of = None
         known = tuple(preds[used - count : used])
-        ops.append(Op((author, start_op + at), obj, key, action, known, (metas[at] or 0) & 15))
+        ops.append(Op((author, start_op + at), obj, key, action, known))
     return ops

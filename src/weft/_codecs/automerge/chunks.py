@@ -8,15 +8,11 @@ compressed change carries the hash of the change that it holds.
 from __future__ import annotations
 
 import zlib
-from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from weft._codecs.automerge.leb128 import read_uint, write_uint
 from weft.errors import RemoteProtocolError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "CHANGE",
@@ -30,7 +26,6 @@ __all__ = [
     "change_hash",
     "inflate",
     "split_chunks",
-    "split_log",
 ]
 
 MAGIC = b"\x85\x6f\x4a\x83"
@@ -43,10 +38,6 @@ MAX_OPS = 1 << 21
 MAX_COUNTER = 1 << 31
 # Bytes that one chunk may inflate to: the binding has no bound of its own, and deflate packs 1,000 to 1.
 MAX_INFLATED = 1 << 27
-
-
-class TornChunkError(RemoteProtocolError):
-    """The data ends within a chunk: what a crash in the middle of an append leaves."""
 
 
 class Chunk(NamedTuple):
@@ -69,10 +60,14 @@ def split_chunks(data: bytes) -> list[Chunk]:
     """Cut data into its chunks, verifying each one's checksum.
 
     Raises:
-        TornChunkError: The data ends within the last chunk.
         RemoteProtocolError: It is anything else than chunks.
     """
-    return list(_chunks(data))
+    chunks: list[Chunk] = []
+    at = 0
+    while at < len(data):
+        chunks.append(_read_chunk(data, at))
+        at += len(chunks[-1].data)
+    return chunks
 
 
 def change_hash(chunk: bytes) -> bytes:
@@ -80,47 +75,18 @@ def change_hash(chunk: bytes) -> bytes:
     return sha256(memoryview(chunk)[8:]).digest()
 
 
-def split_log(data: bytes) -> tuple[list[Chunk], int]:
-    """Cut an append-only log into its chunks, leaving out one that a crash has cut off at the end.
-
-    Returns:
-        The chunks, and how many bytes at the end belong to none: cut them off before the next append.
-
-    Raises:
-        RemoteProtocolError: Something else is wrong with it; a whole chunk is never left out.
-    """
-    chunks: list[Chunk] = []
-    with suppress(TornChunkError):
-        chunks.extend(_chunks(data))  # those before the torn one are in the list then
-    return chunks, len(data) - sum(len(chunk.data) for chunk in chunks)
-
-
-def _chunks(data: bytes) -> Iterator[Chunk]:
-    at = 0
-    while at < len(data):
-        chunk = _read_chunk(data, at)
-        yield chunk
-        at += len(chunk.data)
-
-
 def _read_chunk(data: bytes, at: int) -> Chunk:
-    magic = data[at : at + 4]
-    if magic != MAGIC[: len(magic)]:
+    if data[at : at + 4] != MAGIC:
         raise RemoteProtocolError(f"no Automerge chunk begins at byte {at}")
     if len(data) < at + 9:
-        raise TornChunkError("the data ends within the header of a chunk")
+        raise RemoteProtocolError("the data ends within the header of a chunk")
     kind = data[at + 8]
     if kind > COMPRESSED:
         raise RemoteProtocolError(f"an Automerge chunk is of the unknown type {kind}")
-    try:
-        length, start = read_uint(data, at + 9, len(data))
-    except RemoteProtocolError:
-        if len(data) - at - 9 < 10 and all(byte >= 0x80 for byte in data[at + 9 :]):
-            raise TornChunkError("the data ends within the header of a chunk") from None
-        raise
+    length, start = read_uint(data, at + 9, len(data))
     end = start + length
     if end > len(data):
-        raise TornChunkError("the data ends within a chunk")
+        raise RemoteProtocolError("the data ends within a chunk")
     whole = data[at:end]
     if kind == COMPRESSED:
         content = inflate(data[start:end])

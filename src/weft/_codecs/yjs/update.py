@@ -1,4 +1,4 @@
-"""Reading Yjs v1 updates: the guard before the binding, and their structs one by one.
+"""Reading the structs of Yjs v1 updates one by one.
 
 Format: yjs ``encoding.js``, ``UpdateDecoderV1``, ``Item.js``, ``Content*.js``; values: lib0 ``decoding.js``.
 An update is a list of structs for each client, in the order of their clocks, and a delete set.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
-from weft._codecs.yjs.guard import MAX_CLOCK, Span, Spans, check_update
+from weft._codecs.yjs.guard import MAX_CLOCK
 from weft._codecs.yjs.lib0 import MAX_UINT, Reader, Writer
 from weft._codecs.yjs.state import DeleteSet, read_delete_set
 from weft.errors import RemoteProtocolError
@@ -18,17 +18,7 @@ from weft.limits import DEFAULT_LIMITS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "AnyValue",
-    "Item",
-    "ItemId",
-    "ParsedUpdate",
-    "Span",
-    "Spans",
-    "check_update",
-    "cut_at_holes",
-    "parse_update",
-]
+__all__ = ["AnyValue", "Item", "ItemId", "ParsedUpdate", "cut_at_holes", "parse_update"]
 
 AnyValue: TypeAlias = "str | int | float | bool | bytes | list[AnyValue] | dict[str, AnyValue] | None"
 ItemId: TypeAlias = tuple[int, int]

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
+from weft._codecs.yjs.guard import Spans, check_update
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
-from weft._codecs.yjs.update import Spans, check_update, cut_at_holes
+from weft._codecs.yjs.update import cut_at_holes
 from weft._support.callbacks import subscribe, weakly
 from weft.documents.yjs.binding import (
     RawTransactionEvent,

@@ -7,7 +7,7 @@ instead. Struct format: yjs ``Item.write`` and ``UpdateEncoderV1``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.state import DeleteSet, decode_delete_set, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.update import Item, ItemId, parse_update
@@ -15,19 +15,12 @@ from weft._codecs.yjs.update import Item, ItemId, parse_update
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["ItemId", "Loser", "Path", "containers", "has_losers", "lost_writes", "was_concurrent"]
+__all__ = ["Path", "containers", "has_losers", "lost_writes", "was_concurrent"]
 
 Path = tuple[str, ...]
 
 _MAP = 1  # type ref of a map
 _ANY_REF = 8
-
-
-class Loser(NamedTuple):
-    """One cell or value written into a container that has lost."""
-
-    path: Path
-    value: object
 
 
 def _covers(deletes: DeleteSet, item_id: ItemId) -> bool:
@@ -104,7 +97,7 @@ def lost_writes(
     newly_deleted: bytes,
     lost: dict[ItemId, Path],
     locate: Callable[[str | ItemId], Path | None],
-) -> list[Loser]:
+) -> dict[Path, object]:
     """What a received update wrote into containers that have lost against ours.
 
     A writer that is not weft's (a JavaScript TinyBase) does not heal: what it wrote into its own container
@@ -146,7 +139,7 @@ def lost_writes(
             written.pop(path, None)
         elif item.ref == _ANY_REF and item.values:
             written[path] = item.values[-1]
-    return [Loser(path, value) for path, value in written.items()]
+    return written
 
 
 def _parents_first(items: list[Item]) -> Iterator[Item]:

@@ -259,7 +259,7 @@ class NestedLayout:
         values: RawValues = {}
         held_tables, held_values = self._replica.tables, self._replica.values
         for update, deleted in unread:
-            for path, value in lost_writes(update, deleted, self._lost, locate):
+            for path, value in lost_writes(update, deleted, self._lost, locate).items():
                 if path[0] == TABLES and len(path) == 4:
                     _, table_id, row_id, cell_id = path
                     if cell_id not in held_tables.get(table_id, {}).get(row_id, {}):

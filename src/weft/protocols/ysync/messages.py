@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from weft._codecs.yjs.guard import check_update
 from weft._codecs.yjs.lib0 import Reader, Writer
-from weft._codecs.yjs.update import check_update
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from weft._codecs.yjs.update import Spans
+    from weft._codecs.yjs.guard import Spans
     from weft.limits import Limits
 
 __all__ = [
