@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weft.persisters import postgres as postgres, sql as sql, sqlite as sqlite
     from weft.persisters._core.blocking import BlockingPersister as BlockingPersister, blocking as blocking
     from weft.persisters._core.persister import Persister as Persister, PersisterStats as PersisterStats
-    from weft.persisters._core.states import PersisterStatus as PersisterStatus, Persists as Persists
+    from weft.persisters._core.states import PersisterStatus as PersisterStatus
     from weft.persisters._core.unsaved import (
         RawContent as RawContent,
         StoredChanges as StoredChanges,
@@ -66,7 +66,7 @@ else:
             "postgres": "",
             "_core.blocking": "BlockingPersister blocking",
             "_core.persister": "Persister PersisterStats",
-            "_core.states": "Persists PersisterStatus",
+            "_core.states": "PersisterStatus",
             "_core.unsaved": "RawContent StoredChanges StoredContent",
             "_text.persister": "ANY ConflictError TextPersister",
             "automerge": "AutomergePersister",

@@ -37,7 +37,22 @@ async def _called(function: Callable[..., Awaitable[T] | T], *args: object) -> T
 
 
 class CustomPersister(Persister, Generic[H]):
-    """A persister made by :func:`create_custom_persister`."""
+    """A persister made of four functions, each plain or a coroutine function.
+
+    Args:
+        store: The Store.
+        get_persisted: Gives ``(tables, values)``, or ``None`` where nothing is stored.
+        set_persisted: Called as ``set_persisted(get_content, changes)``. Store what ``get_content()`` gives;
+            or, where ``changes`` is not ``None`` and that is cheaper, only ``changes``: a triple
+            ``(tables, values, 1)`` with ``UNDEFINED`` for what is to go. Lists and objects come in their
+            stored form, a ``str``, which ``get_persisted`` may give back as it is.
+        add_persister_listener: Called with ``listener``. Have ``listener()`` called when others changed the
+            place; or ``listener(content)``, or ``listener(None, changes)``. Returns a handle.
+        del_persister_listener: Called with that handle.
+        on_error: Called with what automatic work could not do.
+
+    Its operations raise :class:`weft.errors.StorageError` where a function raised: that is the cause.
+    """
 
     def __init__(
         self,
@@ -107,39 +122,5 @@ def checked(content: object) -> RawContent | None:
     raise StorageError(f"not content, which is (tables, values): {str(content)[:100]}")
 
 
-def create_custom_persister(
-    store: Store,
-    get_persisted: Callable[[], Awaitable[RawContent | None] | RawContent | None],
-    set_persisted: Callable[[Callable[[], StoredContent], StoredChanges | None], Awaitable[None] | None],
-    add_persister_listener: Callable[[Callable[..., None]], Awaitable[H] | H],
-    del_persister_listener: Callable[[H], Awaitable[None] | None],
-    *,
-    on_error: Callable[[Exception], object] | None = None,
-    **tinybase: Unpack[TinyBaseOptions],
-) -> CustomPersister[H]:
-    """Make a persister of four functions, each plain or a coroutine function.
-
-    Args:
-        store: The Store.
-        get_persisted: Gives ``(tables, values)``, or ``None`` where nothing is stored.
-        set_persisted: Called as ``set_persisted(get_content, changes)``. Store what ``get_content()`` gives;
-            or, where ``changes`` is not ``None`` and that is cheaper, only ``changes``: a triple
-            ``(tables, values, 1)`` with ``UNDEFINED`` for what is to go. Lists and objects come in their
-            stored form, a ``str``, which ``get_persisted`` may give back as it is.
-        add_persister_listener: Called with ``listener``. Have ``listener()`` called when others changed the
-            place; or ``listener(content)``, or ``listener(None, changes)``. Returns a handle.
-        del_persister_listener: Called with that handle.
-        on_error: Called with what automatic work could not do.
-
-    Raises of its operations:
-        StorageError: A function raised; its exception is the cause.
-    """
-    return CustomPersister(
-        store,
-        get_persisted,
-        set_persisted,
-        add_persister_listener,
-        del_persister_listener,
-        on_error=on_error,
-        **tinybase,
-    )
+create_custom_persister = CustomPersister
+"""TinyBase's name."""

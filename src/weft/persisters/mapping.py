@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
+from weft.persisters._text.json_text import stored_text, version_of
 from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class MappingPersister(TextPersister):
                 sync()
         except Exception as error:  # whatever a mapping of the user's raises
             raise StorageError(f"key {self._key!r}: {error!r}") from error
-        return blake2b(data, digest_size=16).digest()
+        return version_of(data)
 
     def _get(self) -> tuple[bytes | None, object]:
         try:
@@ -88,10 +88,8 @@ class MappingPersister(TextPersister):
             return None, None
         except Exception as error:  # as above
             raise StorageError(f"key {self._key!r}: {error!r}") from error
-        data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-        if not isinstance(data, bytes):
-            raise StorageError(f"key {self._key!r} holds a {type(value).__name__}, not text")
-        return data, blake2b(data, digest_size=16).digest()
+        data = stored_text(value, f"key {self._key!r}")
+        return data, version_of(data)
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Subscribe where that is possible, otherwise look every ``poll_seconds``."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from weft.errors import StorageError
-from weft.persisters import MappingPersister, Persister, Persists
+from weft.persisters import MappingPersister, Persister
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, until
 
@@ -48,14 +48,6 @@ class Place(Persister):
 
     async def unwatch(self, handle: Any) -> None:
         self.listener = None
-
-
-def test_a_persister_for_mergeable_stores_refuses_a_plain_one() -> None:
-    class Mergeable(Place):
-        persists = Persists.MERGEABLE_STORE_ONLY
-
-    with pytest.raises(TypeError, match="mergeable"):
-        Mergeable(Store())
 
 
 async def test_automatic_saves_hand_over_only_what_changed() -> None:

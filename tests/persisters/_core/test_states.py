@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Persists, Work
+from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Work
 
 
 def test_the_tables_are_complete() -> None:
@@ -21,4 +21,3 @@ def test_the_tables_are_complete() -> None:
 
 def test_the_numbers_of_the_enumerations_are_tinybases() -> None:
     assert [*PersisterStatus] == [0, 1, 2]
-    assert [*Persists] == [1, 2, 3]

@@ -18,10 +18,10 @@ import threading
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from weft.errors import StorageError
-from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Persists, Work
+from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Work
 from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.turn_queue import TurnQueue
 
@@ -50,7 +50,6 @@ class TinyBaseOptions(TypedDict, total=False):
 class PersisterEngine(ABC):
     """The inside of a :class:`weft.persisters.Persister`, and what its adapters implement."""
 
-    persists: ClassVar[Persists] = Persists.STORE_ONLY
     first_retry_seconds: float = 0.1
     """How long automatic work pauses after its first failure; doubled after each further one."""
     last_retry_seconds: float = 30.0
@@ -66,8 +65,6 @@ class PersisterEngine(ABC):
     ) -> None:
         if on_error is not None and on_ignored_error is not None:
             raise TypeError("on_error and on_ignored_error are two names of one option")
-        if self.persists is Persists.MERGEABLE_STORE_ONLY and not store.is_mergeable():
-            raise TypeError(f"{type(self).__name__} keeps mergeable Stores only")
         self._store = store
         self._on_error = on_ignored_error if on_error is None else on_error
         self._turns = TurnQueue.of(connection)
@@ -313,7 +310,7 @@ class PersisterEngine(ABC):
                 if work & Work.LOAD:
                     failed = not await self._try(self._load_news)
                 if self._work() & Work.SAVE:
-                    failed = not await self._try(self._save_edits) or failed
+                    failed = not await self._try(partial(self._save, automatic=True)) or failed
                 if failed and self._work():
                     if self._resting is not None and not self._resting.done():
                         self._resting.set_result(None)
@@ -345,9 +342,6 @@ class PersisterEngine(ABC):
                     self._deliver(*self._inbox.pop(0))
         if self._stale and self._auto_loading:
             await self._load()
-
-    async def _save_edits(self) -> None:
-        await self._save(automatic=True)
 
     async def _worker_rests(self) -> None:
         """Wait until automatic work has seen that there is less, or nothing, to do."""

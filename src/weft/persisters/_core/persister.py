@@ -48,7 +48,7 @@ class Persister(PersisterEngine):
         connection: Persisters with the same one take turns.
 
     Raises:
-        TypeError: This persister cannot keep a Store of this kind; or an option was given by both its names.
+        TypeError: An option was given by both its names.
     """
 
     async def load(self, initial_content: Content | Callable[[], Content] | None = None) -> Self:

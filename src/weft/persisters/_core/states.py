@@ -31,7 +31,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum, IntFlag
 from typing import Final
 
-__all__ = ["NEXT_WORK", "TRANSITIONS", "Event", "PersisterStatus", "Persists", "Work"]
+__all__ = ["NEXT_WORK", "TRANSITIONS", "Event", "PersisterStatus", "Work"]
 
 
 class PersisterStatus(IntEnum):
@@ -40,14 +40,6 @@ class PersisterStatus(IntEnum):
     IDLE = 0
     LOADING = 1
     SAVING = 2
-
-
-class Persists(IntEnum):
-    """Which kinds of Store a persister can keep. The numbers are TinyBase's."""
-
-    STORE_ONLY = 1
-    MERGEABLE_STORE_ONLY = 2
-    STORE_OR_MERGEABLE_STORE = 3
 
 
 class Event(Enum):

@@ -18,7 +18,7 @@ from weft.values import UNDEFINED_MARK
 if TYPE_CHECKING:
     from weft.store import Store
 
-__all__ = ["parse_content", "render_content", "render_store", "version_of"]
+__all__ = ["parse_content", "render_content", "render_store", "stored_text", "version_of"]
 
 RawTables = dict[str, dict[str, dict[str, object]]]
 
@@ -95,6 +95,18 @@ def _without_undefined(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_undefined(item) for item in value if item != UNDEFINED_MARK]
     return value
+
+
+def stored_text(value: object, where: str) -> bytes:
+    """Take what a place gives back, text or its bytes, as bytes.
+
+    Raises:
+        StorageError: It is neither; ``where`` it was found is said.
+    """
+    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    if not isinstance(data, bytes):
+        raise StorageError(f"{where} holds a {type(value).__name__}, not text")
+    return data
 
 
 def version_of(data: bytes | None) -> bytes | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
-from weft.persisters._text.json_text import version_of
+from weft.persisters._text.json_text import stored_text, version_of
 from weft.persisters._text.persister import ANY, ConflictError
 from weft.persisters.sql.dialect import Statement
 from weft.persisters.sql.load import read_schema
@@ -70,10 +70,7 @@ def fetch_plan(dialect: Dialect, cell: JsonCell) -> Plan[tuple[bytes | None, byt
     )
     if not rows or rows[0][0] is None:
         return None, None
-    text = rows[0][0]
-    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if not isinstance(data, bytes):
-        raise StorageError(f"table {info.name!r} holds a {type(text).__name__}, not text")
+    data = stored_text(rows[0][0], f"table {info.name!r}")
     return data, version_of(data)
 
 
