@@ -376,11 +376,6 @@ async def test_the_hook_is_asked_about_the_room_on_either_side() -> None:
     assert asked == [("yjs", ROOM), ("automerge", ROOM), ("yjs", "another")]
 
 
-def test_the_id_of_a_room_s_document_never_changes() -> None:
-    assert DOCUMENT == "2JtZRpFVJp1FworAZN2Dm72ukMKy"
-    assert bridge_document_id("é/😀") != bridge_document_id("é/")
-
-
 def test_one_name_is_no_list_of_names() -> None:
     with pytest.raises(TypeError, match="lists of strings"):
         serving(bridge=ROOM)

@@ -14,7 +14,15 @@ from weft.server.storage import MemoryRoomStorage
 if TYPE_CHECKING:
     from weft.documents.compaction import Compactor
 
-__all__ = ["FaultyStorage", "eventually", "serving"]
+
+from typing import TYPE_CHECKING
+
+from weft.server.ysync.peer import YPeer
+
+if TYPE_CHECKING:
+    from weft.server import Room
+
+__all__ = ["FaultyStorage", "eventually", "peers_in", "serving"]
 
 
 def serving(**options: Any) -> Server:
@@ -79,3 +87,8 @@ class FaultyStorage(MemoryRoomStorage):
 
     async def close(self) -> None:
         self.is_open = False
+
+
+def peers_in(room: Room) -> list[YPeer]:
+    """The clients in a room, as the server serves them."""
+    return [peer for peer in room.clients if isinstance(peer, YPeer)]

@@ -7,7 +7,6 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
 
 from support.amdocs import numbered_document
 from weft.documents.automerge.binding import ROOT, ScalarType
@@ -29,10 +28,7 @@ from weft.protocols.automerge_repo import (
     Synced,
     Unavailable,
     Wanted,
-    decode_document_id,
-    document_url,
     encode_document_id,
-    parse_document_url,
 )
 from weft.protocols.automerge_repo.cbor import decode, encode
 
@@ -421,23 +417,6 @@ def test_mutated_frames_raise_the_one_error_and_harm_nothing(seed: int) -> None:
         except RemoteProtocolError:
             assert document.save() == before
         AutomergeDocument(document.save())
-
-
-@given(st.binary(min_size=16, max_size=16))
-def test_document_ids_come_back(data: bytes) -> None:
-    document_id = encode_document_id(data)
-    assert decode_document_id(document_id) == data
-    assert parse_document_url(document_url(document_id)) == document_id
-
-
-def test_document_ids_are_those_of_javascript() -> None:
-    """bs58check, as automerge-repo 2.5.6 encodes ids with it."""
-    assert encode_document_id(bytes(range(16))) == "1Bhh3pU9gLXZiNDL6PEa1Gs9fh"
-    url = "automerge:1Bhh3pU9gLXZiNDL6PEa1Gs9fh#abc"
-    assert parse_document_url(url) == "1Bhh3pU9gLXZiNDL6PEa1Gs9fh"
-    for bad in ("", "automerge:", "1Bhh3pU9gLXZiNDL6PEa1Gs9fi", "0OIl", "1" * 100, PETS + "1"):
-        with pytest.raises(ValueError, match="document id"):
-            parse_document_url(bad)
 
 
 def test_what_a_filter_wrongly_takes_for_known_is_sent_before_leaving() -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
+from support.awareness import message
 from support.fuzzing import cases, fuzz_seed
-from weft._codecs.yjs.lib0 import Writer
 from weft.errors import RemoteProtocolError
-from weft.jsoncodec import dumps
 from weft.limits import Limits
 from weft.protocols.awareness import EXPIRY_S, RENEWAL_S, Awareness, AwarenessChange
 
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
     from support.node import SyncJsPeer
 
 ME, YOU, THEY = 1, 2, 3
-
-
-def message(*entries: tuple[int, int, object]) -> bytes:
-    """An awareness message; a state that is ``bytes`` is put in as it is."""
-    writer = Writer().uint(len(entries))
-    for client_id, clock, state in entries:
-        text = state if isinstance(state, bytes) else dumps(state).encode()
-        writer.uint(client_id).uint(clock).bytes(text)
-    return writer.finish()
 
 
 class Watched(Awareness):
@@ -155,37 +145,6 @@ def test_f7_a_message_with_one_bad_entry_changes_nothing() -> None:
     with pytest.raises(RemoteProtocolError):
         one.apply(whole + b"\x00", now=1.0)
     assert one.snapshot() == before
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        (THEY, 1, {"a": "x" * 100}),
-        (THEY, 1, "a string"),
-        (THEY, 1, [1]),
-        (THEY, 1, 5),
-        (THEY, 2**32, {}),
-        (YOU, 3 + 2**20 + 1, {}),
-        (YOU, 2**53 - 1, None),
-    ],
-)
-def test_an_entry_over_a_limit_is_ignored_and_the_others_count(entry: tuple[int, int, object]) -> None:
-    one = Awareness(ME, limits=Limits(max_awareness_state=100))
-    one.apply(message((YOU, 3, {"a": 1})), now=0.0)
-    change = one.apply(message(entry, (7, 1, {"fine": 1})), now=0.0)
-    assert change == AwarenessChange(added=(7,))
-    assert one.ignored == 1
-    assert one.states == {YOU: {"a": 1}, 7: {"fine": 1}}
-
-
-def test_half_a_surrogate_pair_from_javascript_is_replaced() -> None:
-    one = Awareness(ME)
-    text = rb'{"a":"\ud83d","b":"\ud83d\ude00","c":"\\ud83d","d":"\udE00x\ud83d\ud83d\ude00","e":"\u00e9"}'
-    one.apply(message((YOU, 1, text)), now=0.0)
-    assert one.states[YOU] == {"a": "\ufffd", "b": "😀", "c": "\\ud83d", "d": "\ufffdx\ufffd😀", "e": "é"}
-    other = Awareness(THEY)
-    other.apply(one.encode(), now=0.0)
-    assert other.states == one.states
 
 
 def test_own_state_is_renewed_and_others_expire() -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weft.documents.compaction import Compactor
-    from weft.server.ysync.room import Room
 
 
 # Relaying and storing
@@ -212,61 +211,6 @@ async def test_the_answer_to_a_question_waits_for_storage_and_nothing_else_does(
         assert [frame[:2] for frame in one.frames[-2:]] == [b"\0\1", b"\0\2"]
 
 
-async def test_what_storage_refuses_is_not_acknowledged_and_everybody_is_sent_to_try_later() -> None:
-    storage = FaultyStorage()
-    async with serving(storage=storage) as server:
-        async with (
-            YClient(server.url, "room") as one,
-            YClient(server.url, "room") as two,
-            YClient(server.url, "other") as elsewhere,
-        ):
-            for client in (one, two, elsewhere):
-                await client.synced()
-            storage.refuse_writes = StorageError("the disk is full")
-            await one.set(x=1)
-            await one.send(step1_frame(one.doc.get_state()))
-            assert await one.wait_closed() == 1013
-            assert await two.wait_closed() == 1013
-            assert one.step2 == 1
-            assert elsewhere.close_code is None
-            async with YClient(server.url, "room") as early:
-                assert await early.wait_closed() == 1013
-                assert early.frames == []
-            storage.refuse_writes = None
-            await elsewhere.flush()
-        # Nothing is lost: who comes back brings it, and storage had taken it in.
-        async with YClient(server.url, "room", doc=one.doc) as back, YClient(server.url, "room") as fresh:
-            await back.synced()
-            await fresh.wait_for(x=1)
-
-
-async def test_a_failure_nobody_waits_for_is_noticed_too() -> None:
-    storage = FaultyStorage()
-    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
-        await client.synced()
-        storage.refuse_writes = StorageError("the disk is full")
-        await client.set(x=1)
-        assert await client.wait_closed() == 1013
-        storage.refuse_writes = None
-
-
-async def test_a_storage_that_breaks_its_contract_costs_one_room() -> None:
-    class Broken(MemoryRoomStorage):
-        def append(self, room: str, update: bytes) -> int:
-            if room == "bad":
-                raise KeyError("a bug")
-            return super().append(room, update)
-
-    async with serving(storage=Broken()) as server:
-        async with YClient(server.url, "bad") as bad, YClient(server.url, "good") as good:
-            await bad.synced()
-            await bad.set(x=1)
-            assert await bad.wait_closed() == 1013
-            await good.set(x=1)
-            await good.flush()
-        assert "x" in bad.content
-
-
 async def test_when_the_disk_is_far_behind_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("weft.server._core.room_log._MAX_UNSAVED", 100_000)
     storage = FaultyStorage()
@@ -382,67 +326,3 @@ async def test_a_compaction_that_fails_is_told_and_harms_nothing(caplog: pytest.
         assert "no space for a snapshot" in caplog.text
         async with YClient(server.url, "room") as client:
             await client.wait_for(key=99)
-
-
-# Other processes
-
-
-class Bridge:
-    """Joins the rooms of two servers of this process, as a broker joins those of two machines."""
-
-    def __init__(self) -> None:
-        self.rooms: dict[str, list[Room]] = {}
-        self.ends: dict[Room, Any] = {}
-
-    async def join(self, room: Room) -> None:
-        others = self.rooms.setdefault(room.name, [])
-        for other in others:
-            room.document.apply(other.document.diff(room.document.state_vector()), origin=self)
-
-        def pass_on(update: bytes, origin: object) -> None:
-            if origin is not self:
-                for other in self.rooms[room.name]:
-                    if other is not room:
-                        other.document.apply(update, origin=self)
-
-        self.ends[room] = room.document.subscribe(pass_on)
-        others.append(room)
-
-    async def leave(self, room: Room) -> None:
-        self.ends.pop(room)()
-        self.rooms[room.name].remove(room)
-
-
-async def test_a_broadcast_joins_the_rooms_of_two_servers() -> None:
-    bridge = Bridge()
-    storages = [MemoryRoomStorage(), MemoryRoomStorage()]
-    async with (
-        serving(storage=storages[0], broadcast=bridge) as left,
-        serving(storage=storages[1], broadcast=bridge) as right,
-    ):
-        async with YClient(left.url, "room") as one:
-            await one.set(before=1)
-            await one.flush()
-            async with YClient(right.url, "room") as two:
-                await two.wait_for(before=1)
-                await two.set(x=2)
-                await one.wait_for(x=2)
-                await one.set(y=3)
-                await two.wait_for(y=3)
-                await two.flush()
-        await eventually(lambda: bridge.rooms == {"room": []})
-        assert len(await storages[1].load("room")) == 3
-
-
-async def test_a_broadcast_that_fails_refuses_and_leaves_no_room() -> None:
-    class Failing:
-        async def join(self, room: Room) -> None:
-            raise OSError("no broker")
-
-        async def leave(self, room: Room) -> None:
-            raise OSError("no broker")
-
-    async with serving(broadcast=Failing()) as server:
-        async with YClient(server.url, "room") as client:
-            assert await client.wait_closed() in {1011, 1013}
-        assert len(server.rooms) == 0

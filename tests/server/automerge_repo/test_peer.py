@@ -1,0 +1,200 @@
+"""One automerge-repo client: its trouble is its own, and what it may have wait."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from support.repoclient import RepoClient, numbered_id, put
+from support.repodocuments import (
+    PETS,
+    open_room,
+    peers_in,
+    settled,
+    sharing,
+    syncs,
+)
+from support.servers import FaultyStorage, eventually, serving
+from support.yclient import step1_frame
+from weft.limits import Limits
+from weft.mirrors import AutomergeDocument
+from weft.protocols.automerge_repo.cbor import decode, encode
+from weft.server._core.send_queue import AcknowledgedQueue
+from weft.server.automerge_repo import peer as _repopeer
+from weft.server.automerge_repo.room import storage_name
+from weft.server.storage import MemoryRoomStorage
+
+
+def mutated(frame: bytes, seed: int) -> bytes:
+    rng = random.Random(seed)
+    data = bytearray(frame)
+    for _ in range(rng.randint(1, 4)):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\xff" * 1000,
+        step1_frame(b"\0"),
+        encode([1]),
+        encode({"type": "sync", "senderId": "c", "documentId": PETS, "data": b""}),
+        encode({"type": "sync", "senderId": "c", "documentId": "nonsense", "data": b"x"}),
+        encode({"type": "peer", "senderId": "c", "selectedProtocolVersion": "1"}),
+    ],
+)
+async def test_a_malformed_message_ends_its_sender_only(frame: bytes, joined: bool) -> None:
+    async with serving() as server, RepoClient(server.url, PETS) as honest:
+        await honest.put(PETS, a=1)
+        async with connect(server.url) as bad:
+            if joined:
+                await bad.send(encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["1"]}))
+            await bad.send(frame)
+            await bad.wait_closed()
+            assert bad.close_code == 1007
+            assert bad.close_reason == "invalid message"
+        await honest.flush(PETS)
+
+
+async def test_damaged_sync_messages_end_their_sender_and_leave_no_trace() -> None:
+    """Forty mutations of a real message; the seed of each is its number."""
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server, RepoClient(server.url, PETS) as honest:
+        await honest.put(PETS, a=1)
+        await honest.flush(PETS)
+        document = AutomergeDocument(honest.documents[PETS].save())
+        state = document.new_sync_state()
+        document.receive_sync_message(state, _announcement(honest.documents[PETS]))
+        put(document, b=2)
+        message = document.generate_sync_message(state)
+        assert message is not None
+        before = await storage.load(storage_name(PETS))
+        join = encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["1"]})
+        for seed in range(40):
+            async with connect(server.url) as bad:
+                await bad.send(join)
+                fields = {"type": "sync", "senderId": "c", "documentId": PETS, "data": mutated(message, seed)}
+                await bad.send(encode(fields))
+                await bad.send(b"")  # ends it in any case
+                await bad.wait_closed()
+                assert bad.close_code == 1007, seed
+        await honest.put(PETS, c=3)
+        await honest.flush(PETS)
+        rows = await storage.load(storage_name(PETS))
+        assert rows[: len(before)] == before
+        assert AutomergeDocument.from_rows(rows).heads == honest.documents[PETS].heads
+
+
+def _announcement(document: AutomergeDocument) -> bytes:
+    data = document.generate_sync_message(document.new_sync_state())
+    assert data is not None
+    return data
+
+
+async def test_a_client_of_another_version_is_told_so() -> None:
+    async with serving() as server, connect(server.url) as client:
+        await client.send(encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["9"]}))
+        answer = await client.recv()
+        assert isinstance(answer, bytes)
+        fields: Any = decode(answer)
+        assert (fields["type"], fields["message"]) == ("error", "unsupported protocol version")
+        await client.wait_closed()
+        assert client.close_code == 1002
+
+
+async def test_a_client_that_does_not_introduce_itself_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_repopeer, "_JOIN_TIMEOUT", 0.0)
+    async with serving() as server, connect(server.url) as client:
+        await client.wait_closed()
+        assert (client.close_code, client.close_reason) == (1002, "no join message came")
+
+
+async def test_the_documents_of_one_connection_are_bounded() -> None:
+    async with serving(limits=Limits(max_documents=3)) as server:
+        ids = [numbered_id(number) for number in range(1, 5)]
+        async with RepoClient(server.url, *ids) as greedy, RepoClient(server.url, *ids[:3]) as modest:
+            assert await greedy.wait_closed() == 1007
+            for document_id in ids[:3]:
+                await modest.unavailable(document_id)
+
+
+async def test_what_is_said_of_documents_being_opened_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_repopeer, "_MAX_OPENINGS", 4)
+    storage = FaultyStorage()
+    storage.loading.clear()
+    ids = [numbered_id(number) for number in range(1, 21)]
+    async with serving(storage=storage) as server, RepoClient(server.url, *ids) as client:
+        await eventually(lambda: len(storage.loads) == 4)
+        async with RepoClient(server.url) as other:
+            await other.wait(lambda: other.session.other is not None)
+        assert len(storage.loads) == 4
+        storage.loading.set()
+        for document_id in ids:
+            await client.unavailable(document_id)
+
+
+async def test_a_client_that_does_not_read_is_told_later_in_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full = False
+    monkeypatch.setattr(AcknowledgedQueue, "is_full", property(lambda box: box is peer.queue and full))
+    async with (
+        serving() as server,
+        sharing(server) as (writer, reader),
+    ):
+        room = open_room(server, PETS)
+        (peer,) = [peer for peer in peers_in(room) if peer.session.other == reader.session.peer_id]
+        await settled(reader)
+        before = len(syncs(reader))
+        full = True
+        for number in range(1, 50):
+            await writer.put(PETS, a=number)
+            await writer.flush(PETS)
+            await writer.say(PETS, number)
+        await settled(reader)
+        assert len(syncs(reader)) == before
+        full = False
+        await writer.put(PETS, b=1)
+        await reader.wait_cells(PETS, a=49, b=1)
+        assert len(syncs(reader)) == before + 1
+        assert reader.heard == []
+
+
+@pytest.mark.parametrize("patience", [0.01, 1000.0])
+async def test_what_changes_while_a_client_is_at_work_is_told_together(
+    monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(_repopeer, "ANSWER_S", patience)
+    async with (
+        serving() as server,
+        sharing(server) as (writer, busy),
+    ):
+        await settled(busy)
+        before = len(syncs(busy))
+        held: list[bytes] = []
+        take = busy._take
+
+        async def hold(frame: bytes) -> None:
+            held.append(frame)
+
+        monkeypatch.setattr(busy, "_take", hold)
+        for number in range(1, 21):
+            await writer.put(PETS, a=number)
+            await writer.flush(PETS)
+        if patience < 1:  # it is told in time, though it says nothing
+            await busy.wait(lambda: len(syncs(busy)) >= before + 2)
+        else:
+            await busy.wait(lambda: len(syncs(busy)) == before + 1)
+        monkeypatch.setattr(busy, "_take", take)
+        for frame in held:
+            await take(frame)
+        await busy.wait_cells(PETS, a=20)
+        assert len(syncs(busy)) < before + 20
+        if patience > 1:
+            assert len(syncs(busy)) == before + 2

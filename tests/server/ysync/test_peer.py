@@ -1,0 +1,201 @@
+"""One y-websocket client: its slowness, its rights and its time, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pycrdt import Map
+from websockets.asyncio.client import connect
+
+from support.servers import eventually, peers_in, serving
+from support.storage_suite import write_updates
+from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, update_frame
+from weft.documents.yjs.document import create_doc
+from weft.limits import Limits
+from weft.server._core.send_queue import AcknowledgedQueue
+from weft.server._core.settings import RoomSettings
+from weft.server.auth import Allow, Request
+from weft.server.storage import MemoryRoomStorage
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def stalled(server: Any, room: str) -> YClient:
+    """A client that has synced and then reads nothing any more."""
+    client = await YClient(server.url, room).__aenter__()
+    await client.synced()
+    client.socket.transport.pause_reading()
+    return client
+
+
+async def test_a_slow_reader_costs_bounded_memory_and_gets_everything_as_one_update() -> None:
+    limits = Limits(max_outbound=1_000_000)
+    async with serving(limits=limits) as server, YClient(server.url, "room") as writer:
+        await writer.synced()
+        slow = await stalled(server, "room")
+        room = server.rooms.get("room")
+        assert room is not None
+        most = 0
+        for number in range(60):
+            await writer.set(large=f"{number}{LARGE}", **{f"k{number}": number})
+            await writer.flush()
+            most = max(most, *(peer.queue.size for peer in peers_in(room)))
+        # 30 MB went by; one message may stand beyond the bound.
+        assert 1_000_000 < most < 2_000_000
+        slow.socket.transport.resume_reading()
+        await slow.wait_for(k59=59, large=f"59{LARGE}")
+        updates = [frame for frame in slow.frames if frame[:2] == b"\0\2"]
+        assert len(updates) < 40
+        assert slow.content == writer.content
+        # And it is a client like any other again.
+        await writer.set(after=1)
+        await slow.wait_for(after=1)
+        await slow.__aexit__(None, None, None)
+
+
+async def test_a_slow_reader_gets_what_waits_for_a_gap_too() -> None:
+    updates = write_updates(create_doc(client_id=7), 3)
+    async with serving(limits=Limits(max_outbound=100_000)) as server, YClient(server.url, "room") as writer:
+        await writer.synced()
+        slow = await stalled(server, "room")
+        for number in range(30):
+            await writer.set(large=f"{number}{LARGE}")
+            await writer.flush()
+        await writer.send(update_frame(updates[0]))
+        await writer.send(update_frame(updates[2]))
+        await writer.flush()
+        slow.socket.transport.resume_reading()
+        await slow.wait_for(large=f"29{LARGE}", k0=0)
+        await writer.send(update_frame(updates[1]))
+        await slow.wait_for(k0=0, k1=1, k2=2)
+        await slow.__aexit__(None, None, None)
+
+
+async def test_a_slow_reader_learns_at_last_who_is_there() -> None:
+    async with serving(limits=Limits(max_outbound=100_000)) as server, YClient(server.url, "room") as writer:
+        await writer.synced()
+        slow = await stalled(server, "room")
+        for number in range(30):
+            await writer.set(large=f"{number}{LARGE}")
+            await writer.flush()
+        await writer.send(awareness_frame({5: (1, {"name": "fido"})}))
+        await writer.flush()
+        slow.socket.transport.resume_reading()
+        await slow.wait(lambda: slow.awareness.get(5) == {"name": "fido"})
+        await slow.__aexit__(None, None, None)
+
+
+async def test_a_read_only_client_reads_and_changes_nothing() -> None:
+    def auth(request: Request) -> Allow:
+        return Allow(read_only="guest" in request.query)
+
+    storage = MemoryRoomStorage()
+    async with serving(auth=auth, storage=storage) as server, YClient(server.url, "room") as writer:
+        await writer.set(x=1)
+        await writer.flush()
+        stored = await storage.load("room")
+        doc = create_doc()
+        doc.get("m", type=Map)["mine"] = 1
+        async with connect(f"{server.url}/room?guest=1") as guest:
+            await guest.send(step1_frame(b"\0"))
+            await guest.send(update_frame(doc.get_update()))
+            await guest.send(step2_frame(doc.get_update()))
+            await guest.send(step1_frame(doc.get_state()))
+            received: list[bytes] = []
+            while sum(frame[:2] == b"\0\1" for frame in received) < 2:
+                frame = await guest.recv()
+                assert isinstance(frame, bytes)
+                received.append(frame)
+            assert any(frame[:1] == b"\2" for frame in received), "it is told"
+        await writer.flush()
+        assert writer.content == {"x": 1}
+        assert await storage.load("room") == stored
+
+
+class FastClock:
+    """A thousand seconds a second."""
+
+    def __call__(self) -> float:
+        return asyncio.get_running_loop().time() * 1000
+
+
+async def test_an_idle_client_is_sent_something_before_it_gives_up() -> None:
+    """y-websocket clients reconnect when no message came for 30 s; pings do not count."""
+    settings = RoomSettings(tick=0.005)
+    async with serving(settings=settings, clock=FastClock()) as server, YClient(server.url, "room") as client:
+        await client.synced()
+        await client.wait(lambda: client.frames.count(b"\1\1\0") >= 3)
+
+
+async def test_a_silent_state_expires() -> None:
+    settings = RoomSettings(tick=0.005)
+    async with (
+        serving(settings=settings, clock=FastClock()) as server,
+        YClient(server.url, "room") as one,
+        YClient(server.url, "room") as two,
+    ):
+        await one.synced()
+        await two.synced()
+        await two.send(awareness_frame({22: (1, {"name": "two"})}))
+        await one.wait(lambda: 22 in one.awareness)
+        await one.wait(lambda: one.awareness[22] is None)
+
+
+LARGE = "x" * 500_000
+
+
+async def test_a_reader_that_is_stuck_is_let_go_and_nobody_else_notices() -> None:
+    settings = RoomSettings(stall_timeout=0.2, unload_delay=0)
+    async with (
+        serving(settings=settings, limits=Limits(max_outbound=100_000)) as server,
+        YClient(server.url, "room") as writer,
+        YClient(server.url, "room") as reader,
+    ):
+        await writer.synced()
+        await reader.synced()
+        stuck = await stalled(server, "room")
+        for number in range(30):
+            await writer.set(large=f"{number}{LARGE}")
+        room = server.rooms.get("room")
+        assert room is not None
+        await eventually(lambda: len(room.clients) == 2)
+        await reader.wait_for(large=f"29{LARGE}")
+        stuck.socket.transport.resume_reading()
+        assert await stuck.wait_closed() in {1013, 1006}
+        await stuck.__aexit__(None, None, None)
+
+
+async def test_questions_without_reading_the_answers_are_not_all_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SyncStep1 is an amplifier: a few bytes ask for the whole document."""
+    answered = 0
+    real = AcknowledgedQueue.put_answer
+
+    def count(self: AcknowledgedQueue, message: bytes, ticket: int) -> None:
+        nonlocal answered
+        answered += 1
+        real(self, message, ticket)
+
+    async with (
+        serving(limits=Limits(max_outbound=1_000_000)) as server,
+        YClient(server.url, "room") as writer,
+    ):
+        await writer.set(large=LARGE)
+        await writer.flush()
+        slow = await stalled(server, "room")
+        monkeypatch.setattr(AcknowledgedQueue, "put_answer", count)
+        for _ in range(500):
+            await slow.send(step1_frame(b"\0"))
+        room = server.rooms.get("room")
+        assert room is not None
+        await eventually(lambda: any(peer.queue.has_too_many_answers for peer in peers_in(room)))
+        for _ in range(5):
+            await writer.flush()
+        assert answered < 60
+        assert max(peer.queue.size for peer in peers_in(room)) < 4_000_000
+        slow.socket.transport.resume_reading()
+        await slow.wait(lambda: slow.step2 == 501)
+        await slow.__aexit__(None, None, None)
