@@ -6,10 +6,10 @@ from itertools import combinations
 from typing import Any
 
 from support.ydocs import decode_cell
-from weft.documents.automerge.binding import ROOT, ObjType
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.documents.automerge.document import AutomergeDocument
 
-__all__ = ["at", "deliver", "exchange", "numbered_document", "project", "sync"]
+__all__ = ["at", "content", "deliver", "exchange", "log_of", "numbered_document", "project", "put", "sync"]
 
 
 def numbered_document(number: int) -> AutomergeDocument:
@@ -75,3 +75,23 @@ def at(document: AutomergeDocument, *keys: str) -> bytes:
         assert read is not None, key
         found = read[1]
     return found
+
+
+def put(document: AutomergeDocument, key: str, number: int, *, origin: object = None) -> None:
+    """Write a number into the root, in a transaction of its own."""
+    with document.transaction(origin=origin) as tx:
+        tx.put(ROOT, key, ScalarType.Int, number)
+
+
+def content(document: AutomergeDocument) -> dict[str, object]:
+    """What the root holds."""
+    values = zip(document.core.keys(ROOT), document.core.values(ROOT), strict=True)
+    return {key: value[0][1] for key, value in values}
+
+
+def log_of(count: int) -> list[bytes]:
+    """So many changes, each of one key."""
+    document = AutomergeDocument(actor=b"\x02" * 16)
+    for number in range(count):
+        put(document, f"k{number}", number)
+    return document.changes_since(())

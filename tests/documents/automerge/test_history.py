@@ -1,0 +1,102 @@
+"""Changes whose operations are numbered in a way that spoils the document are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.amdocs import content, log_of, put
+from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes
+from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
+from weft._codecs.automerge.leb128 import write_int, write_uint
+from weft._codecs.automerge.sync_message import make_sync_message
+from weft.documents.automerge.binding import SyncState, decode_message, new_core
+from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
+from weft.errors import RemoteProtocolError
+
+
+def test_a_saved_document_that_the_binding_passes_over_is_refused_and_not_remembered() -> None:
+    document = AutomergeDocument()
+    saved, _ = honest_changes()
+    body = bytearray(saved[split_chunks(saved)[0].start :])
+    at = 1 + 17 + 1  # its one head
+    body[at : at + 32] = bytes(32)
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([chunk(DOCUMENT, bytes(body))])
+    put(document, "a", 1)
+    with pytest.raises(RemoteProtocolError, match="numbered"):
+        document.apply_changes([_numbered_wrongly(document)])  # it is put back as it was
+    assert content(document) == {"a": 1}
+
+
+def _numbered_wrongly(document: AutomergeDocument) -> bytes:
+    """A change that the binding takes in, and with which a saved document cannot be loaded again."""
+    other = AutomergeDocument(document.save(), actor=b"\x03" * 16)
+    before = other.heads
+    put(other, "x", 1)
+    (raw,) = other.changes_since(before)
+    (parsed,) = split_chunks(raw)
+    body = bytearray(raw[parsed.start :])
+    at = 1 + 32 * len(before) + 17 + 1  # the number of its first operation
+    assert body[at] == 2
+    body[at] = 1
+    return chunk(1, bytes(body))
+
+
+def test_a_change_with_which_a_saved_document_could_not_be_loaded_is_refused() -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    events: list[DocumentEvent] = []
+    document.subscribe(events.append)
+    before = document.heads
+    with pytest.raises(RemoteProtocolError, match="numbered"):
+        document.apply_changes([_numbered_wrongly(document)])
+    assert (document.heads, content(document), events) == (before, {"a": 1}, [])
+    AutomergeDocument(document.save())
+
+
+def _headed(start_op: int = 1, time: int = 0) -> bytes:
+    """A change that sets one key, with numbers of an attacker's choice in its head."""
+    (raw,) = log_of(1)
+    body = raw[split_chunks(raw)[0].start :]
+    head = b"\0\x10" + OTHER + b"\1"
+    assert body.startswith(head + b"\1\0")
+    return chunk(1, head + write_uint(start_op) + write_int(time) + body[len(head) + 2 :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _headed(start_op=2**32 - 1),  # the binding cannot load what it saves
+        _headed(start_op=2**32 - 200),  # nothing more can be written after some changes
+        _headed(start_op=2**64 - 1),
+        _headed(time=-(2**63)),  # with another change behind it, what is saved cannot be loaded
+        _headed(time=2**63 - 1),
+    ],
+)
+def test_a_change_with_numbers_that_the_binding_cannot_keep_is_refused(change: bytes) -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    before = document.heads
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([change])
+    assert document.heads == before
+
+
+@pytest.mark.parametrize("change", [_headed(start_op=2**32 - 200), _headed(time=-(2**63))])
+def test_a_saved_document_with_such_a_change_is_refused(change: bytes) -> None:
+    core = new_core(ACTOR)
+    core.receive_sync_message(SyncState(), decode_message(make_sync_message([], [change])))
+    saved = bytes(core.save())
+    assert split_chunks(saved)[0].kind == DOCUMENT
+    document = AutomergeDocument()
+    with pytest.raises(RemoteProtocolError):
+        document.apply_changes([saved])
+    assert document.heads == ()
+
+
+def test_numbers_and_times_as_peers_have_them_are_taken() -> None:
+    document, other = AutomergeDocument(), AutomergeDocument()
+    document.apply_changes([_headed(start_op=10**9, time=1_800_000_000_000)])
+    put(document, "a", 1)
+    other.apply_changes([document.save()])
+    assert (other.heads, content(other)) == (document.heads, {"a": 1, "k0": 0})

@@ -1,0 +1,48 @@
+"""What a peer wrote into a container of its own that has lost is told from a replacement, and kept."""
+
+from __future__ import annotations
+
+import pytest
+from pycrdt import Map
+
+from support.ydocs import exchange, numbered_doc, project
+from support.ypeers import HIGH, LOW, Peer
+from weft.documents.yjs.document import YDocument
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(LOW, HIGH), (HIGH, LOW)])
+def test_rule_7_content_of_a_peer_that_does_not_heal_is_kept(ours: int, theirs: int) -> None:
+    """The peer makes its containers as TinyBase does, and neither heals nor has a Store."""
+    a, foreign = Peer(ours), numbered_doc(theirs)
+    a.store.set_content(({"pets": {"fido": {"color": "brown"}}}, {"a": 1}))
+    root = foreign.get("tinybase", type=Map)
+    with foreign.transaction():
+        root["t"] = Map({"pets": Map({"fido": Map({"price": 5}), "rex": Map({"price": 6})})})
+        root["v"] = Map({"b": 2})
+    exchange(a.doc, foreign)
+    expected = (
+        {"pets": {"fido": {"color": "brown", "price": 5}, "rex": {"price": 6}}},
+        {"a": 1, "b": 2},
+    )
+    assert a.content == expected
+    assert project(foreign) == expected
+
+
+def test_rule_7_a_peer_that_goes_on_writing_into_its_lost_row_is_heard() -> None:
+    a, foreign = Peer(HIGH), numbered_doc(LOW)
+    a.store.set_cell("pets", "rex", "age", 1)
+    exchange(a.doc, foreign)
+    a.store.set_cell("pets", "fido", "color", "brown")
+    sent: list[bytes] = []
+    foreign.observe(lambda event: sent.append(event.update))
+    pets = foreign.get("tinybase", type=Map)["t"]["pets"]
+    pets["fido"] = Map({"price": 5})
+    pets["fido"]["price"] = 6
+    pets["fido"]["legs"] = 4
+    for update in sent:
+        YDocument.of(a.doc).apply(update, origin="test")
+    assert a.store.get_row("pets", "fido") == {"color": "brown", "price": 5, "legs": 4} or a.store.get_row(
+        "pets", "fido"
+    ) == {"color": "brown", "price": 6, "legs": 4}
+    exchange(a.doc, foreign)
+    assert project(foreign) == a.content
