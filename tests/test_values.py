@@ -200,7 +200,7 @@ def test_received_objects_are_bounded_in_depth() -> None:
     deep = "\ufffd" + "[" * MAX_DEPTH + "]" * MAX_DEPTH
     assert decode_received(deep) == deep
     for depth in (MAX_DEPTH + 1, 100_000):
-        with pytest.raises(ValueError, match=r"nested|recursion"):
+        with pytest.raises(ValueError, match="nested"):
             decode_received("\ufffd" + "[" * depth + "]" * depth)
     wide = "\ufffd[" + ",".join(["[]"] * 1000) + "]"
     assert decode_received(wide) == wide

@@ -141,7 +141,9 @@ def decode_received(value: object) -> Stored:
         check_text(text)
         try:
             decoded = parse(text[1:])
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            raise ValueError(f"lists and objects may be nested {MAX_DEPTH} deep") from None
+        except ValueError as error:
             raise ValueError(f"U+FFFD is not followed by JSON text: {error}") from None
         if type(decoded) is not dict and type(decoded) is not list:
             raise ValueError("U+FFFD must be followed by a JSON list or object")
