@@ -39,7 +39,7 @@ __all__ = [
     "root_map",
 ]
 
-# Client ids below this bound belong to the deterministic containers (mirrors/yjs/containers.py).
+# Client ids below this bound belong to the deterministic containers that every peer makes alike.
 CLIENT_ID_FLOOR = 1 << 28
 
 Txn = Any  # the binding's transaction: opaque, only handed back to RawMap's methods
@@ -109,8 +109,7 @@ def origin_of(doc: Doc[Any], txn: Txn) -> object:
 def raw_transaction(doc: Doc[Any], origin: object = None) -> Iterator[Txn]:
     """Open a transaction, or join the open one, and give the binding's own transaction object.
 
-    Raises:
-        RuntimeError: The document is inside an observer, where it cannot be written.
+    Inside an observer that is the observer's own, to read with: the binding panics when it is written with.
     """
     if doc._txn is not None:
         origin = None  # a joined transaction keeps the origin it has

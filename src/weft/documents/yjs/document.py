@@ -95,6 +95,7 @@ class YDocument:
         # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
         self._clocks: State = {}
         self._held: list[_Held] = []
+        # Never called, but held: with the function the observation would end.
         self._unobserve = observe_transactions(doc, weakly(self._committed))
 
     @classmethod
