@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import random
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -20,13 +22,15 @@ from weft.persisters import (
     ValuesTable,
 )
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite
+from weft.testing.persisters import MORE, PETS, PersisterSuite, until
 
 if TYPE_CHECKING:
+    from support.postgres import PostgresServer
     from weft.changes import Content
     from weft.persisters import Persister
+    from weft.values import Cell
 
-__all__ = ["DRIVERS", "JsonMode", "TablesMode", "run"]
+__all__ = ["DRIVERS", "JsonMode", "OnPostgres", "TablesMode", "run"]
 
 DRIVERS: dict[str, type[PostgresDriver]] = {"AsyncpgDriver": AsyncpgDriver, "PsycopgDriver": PsycopgDriver}
 NUMBERS = itertools.count()
@@ -173,3 +177,62 @@ class TablesMode(_Mode):
     async def test_bad_stored_data_is_an_error_and_a_save_repairs_it(self) -> None:
         """A table without row ids is somebody else's: it is refused, and not repaired."""
         await expect_refusal_without_row_ids(self)
+
+
+class OnPostgres(PersisterSuite):
+    """On the session's server, which is killed now and then."""
+
+    server_kills = 20
+
+    @pytest.fixture(autouse=True)
+    def place(self, postgres: PostgresServer) -> None:
+        self.dsn = postgres.dsn
+
+    async def test_a_server_that_is_killed_in_the_middle_of_saves_loses_nothing(
+        self, postgres: PostgresServer
+    ) -> None:
+        draw = random.Random(self.server_kills)
+        store, generation, in_flight = Store(), 1, 0
+        async with self.make(store, on_error=lambda _: None) as persister:
+            persister.first_retry_seconds = persister.last_retry_seconds = 0.01
+            await persister.start_auto_persisting(_generation(1))
+            write, may_write = persister.write, asyncio.Event()
+
+            async def write_if_allowed(*args: Any) -> None:
+                await may_write.wait()
+                await write(*args)
+
+            setattr(persister, "write", write_if_allowed)  # noqa: B010 - not a method of the class
+
+            async def kill() -> None:
+                await asyncio.sleep(draw.random() * 0.02)
+                await asyncio.to_thread(postgres.kill)
+
+            for _ in range(self.server_kills):
+                saved = generation
+                may_write.set()
+                killing = asyncio.create_task(kill())
+                try:
+                    while not killing.done():
+                        generation += 1
+                        store.set_content(_generation(generation))
+                        await until(lambda: persister.is_at_rest() or killing.done())  # noqa: B023
+                        saved = generation if persister.is_at_rest() else saved
+                    may_write.clear()
+                    await killing
+                    in_flight += not persister.is_at_rest()
+                finally:
+                    await asyncio.to_thread(postgres.start)
+                # What the crash left, which the persister has had no chance to mend.
+                there = await self.read_raw()
+                assert there in [_generation(number) for number in range(saved, generation + 1)]
+                may_write.set()
+                await until(persister.is_at_rest)
+                assert await self.read_raw() == _generation(generation)
+        assert in_flight > self.server_kills // 2
+
+
+def _generation(number: int) -> Content:
+    """Content all of which says which it is."""
+    row: dict[str, Cell] = {"species": f"dog {number}", "price": number}
+    return {"pets": {f"pet{row_id}": row for row_id in range(20)}}, {"open": str(number)}

@@ -1,4 +1,4 @@
-"""The driver of apsw: writes through its own connection are seen at once."""
+"""The SQLite persisters on apsw: writes through its own connection are seen at once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from weft.persisters import (
-    ApswDriver,
-    SqliteJsonPersister,
-    SqliteTablesPersister,
-    TableLoad,
-    TablesConfig,
-)
+from support.sqlite_suite import OnAFile
+from weft.errors import StorageError
+from weft.persisters import ApswDriver, SqliteJsonPersister, SqliteTablesPersister, TableLoad, TablesConfig
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, until
 
@@ -21,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+
 NEVER = 3600.0
+
+
 CONFIG = TablesConfig(
     load={
         "pets": TableLoad("pets", row_id_column_name="id"),
@@ -115,3 +114,29 @@ async def test_hooks_of_the_program_stay_and_ours_go(connection: apsw.Connection
     assert driver._listeners == []
     connection.execute("CREATE TABLE other(a)")
     assert len(commits) == told + 1
+
+
+class TestApswJson(OnAFile):
+    mode = "json"
+    kind = ApswDriver
+
+
+class TestApswTables(OnAFile):
+    mode = "tables"
+    contents = (PETS, MORE)
+    kind = ApswDriver
+
+
+async def test_a_connection_of_apsw_stays_the_programs_own(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "store.db"))
+    async with SqliteJsonPersister(Store().set_content(PETS), ApswDriver(connection)) as persister:
+        await persister.save()
+    assert connection.execute("SELECT count(*) FROM tinybase").fetchall() == [(1,)]
+    connection.close()
+
+
+async def test_an_extension_that_cannot_be_loaded_is_an_error(tmp_path: Path) -> None:
+    driver = ApswDriver(tmp_path / "store.db", extensions=[str(tmp_path / "none.so")])
+    async with SqliteJsonPersister(Store(), driver) as persister:
+        with pytest.raises(StorageError, match=r"none\.so"):
+            await persister.load()

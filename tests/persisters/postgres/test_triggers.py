@@ -1,0 +1,63 @@
+"""The triggers that tell of changes: made where they are missing, and used where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.postgres_suite import run
+from weft.errors import StorageError
+from weft.persisters import PostgresTablesPersister, TablesConfig
+from weft.store import Store
+from weft.testing.persisters import until
+
+if TYPE_CHECKING:
+    from weft.persisters import PostgresDriver
+
+
+async def test_a_table_that_others_drop_and_make_anew_is_heard_of_again(
+    database: PostgresDriver, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.persisters.postgres.database._LOOK_SECONDS", 0.01)
+    config, store = TablesConfig(load={"anew": "t"}), Store()
+    async with PostgresTablesPersister(store, database, config) as persister:
+        await persister.start_auto_load(({"t": {"a": {"x": 1}}}, {}))
+        await run(
+            dsn,
+            "DROP TABLE anew",
+            "CREATE TABLE anew(_id text PRIMARY KEY, x text)",
+            "INSERT INTO anew VALUES('b', '2')",
+        )
+        await until(lambda: store.get_tables() == {"t": {"b": {"x": 2}}})
+        await run(dsn, "INSERT INTO anew VALUES('c', '3')")
+        await until(lambda: store.has_row("t", "c"))
+
+
+async def test_a_role_that_may_make_nothing_uses_the_triggers_that_are_there(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(
+        dsn, "DROP ROLE IF EXISTS guest", "CREATE ROLE guest LOGIN", "GRANT USAGE ON SCHEMA public TO guest"
+    )
+    await run(
+        dsn,
+        "CREATE TABLE guests(_id text PRIMARY KEY, x text)",
+        "GRANT ALL ON guests TO guest",
+        "REVOKE TRIGGER ON guests FROM guest",
+    )
+    config, store = TablesConfig(load={"guests": "t"}, save={"t": "guests"}), Store()
+    as_guest = dsn.replace("weft@", "guest@")
+    kind = type(database)
+    async with PostgresTablesPersister(store, kind(as_guest), config) as persister:
+        with pytest.raises(StorageError, match="permission denied"):
+            await persister.start_auto_load()
+        assert not persister.is_auto_loading()
+    async with PostgresTablesPersister(store, kind(as_guest, listens=False), config) as persister:
+        await persister.start_auto_persisting(({"t": {"a": {"x": 1}}}, {}))
+    async with PostgresTablesPersister(Store(), database, config) as persister:
+        await persister.start_auto_load()
+    async with PostgresTablesPersister(store, kind(as_guest), config) as persister:
+        await persister.start_auto_persisting()
+        await run(dsn, "INSERT INTO guests VALUES('b', '2')")
+        await until(lambda: store.has_row("t", "b"))
