@@ -1,0 +1,82 @@
+"""A module's test is found by its path; where one suite covers several on purpose, this table says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+SRC = TESTS.parent / "src" / "weft"
+
+# Module to the suite that covers it: types without behaviour, the parts of one thing that make sense together
+# only, and what is itself a suite.
+COVERED = {
+    "__main__.py": "cli/test_main.py",
+    "cli/demo_peers.py": "cli/test_demo.py",
+    "documents/compaction.py": "documents/yjs/test_log.py",
+    "limits.py": "fuzz/test_binding.py",
+    "persisters/mirrored.py": "persisters/test_yjs.py",
+    "persisters/postgres/asyncpg.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/database.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/dialect.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/driver.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/notifications.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/psycopg.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/shared_driver.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/transactions.py": "persisters/postgres/test_persisters.py",
+    "persisters/postgres/triggers.py": "persisters/postgres/test_persisters.py",
+    "persisters/sql/database.py": "persisters/sqlite/test_database.py",
+    "persisters/sql/dialect.py": "persisters/sqlite/test_dialect.py",
+    "persisters/sql/json_persister.py": "persisters/sqlite/test_persisters.py",
+    "persisters/sql/table_writer.py": "persisters/sql/test_save.py",
+    "persisters/sqlite/libsql.py": "persisters/sqlite/test_driver.py",
+    "persisters/sqlite/turso.py": "persisters/sqlite/test_driver.py",
+    "protocols/automerge_repo/document_sync.py": "protocols/automerge_repo/test_session.py",
+    "protocols/automerge_repo/effects.py": "protocols/automerge_repo/test_session.py",
+    "protocols/effects.py": "protocols/ysync/test_session.py",
+    "server/_core/link.py": "server/fronts/test_websocket_link.py",
+    "server/_core/settings.py": "server/ysync/test_room.py",
+    "store/_parts/gate.py": "store/test_middleware.py",
+    "store/_parts/signatures.py": "typing/test_typing.py",
+    "testing/persisters/automatic.py": "persisters/test_file.py",
+    "testing/persisters/hooks.py": "persisters/test_file.py",
+    "testing/persisters/kills.py": "persisters/test_file.py",
+    "testing/persisters/suite.py": "persisters/test_file.py",
+    "testing/sim/actions.py": "testing/sim/test_net.py",
+    "testing/sim/network.py": "testing/sim/test_net.py",
+    "testing/sim/node.py": "testing/sim/test_net.py",
+    "testing/sim/oracle.py": "testing/sim/test_canaries.py",
+    "testing/sim/peer.py": "testing/sim/test_net.py",
+    "testing/sim/plan.py": "testing/sim/test_net.py",
+    "testing/sim/result.py": "testing/sim/test_net.py",
+    "testing/sim/world.py": "testing/sim/test_net.py",
+}
+
+MODULES = sorted(path.relative_to(SRC).as_posix() for path in SRC.rglob("*.py") if path.name != "__init__.py")
+
+
+def own_test(module: str) -> Path:
+    path = TESTS / module
+    return path.with_name(f"test_{'main' if path.stem == '__main__' else path.stem}.py")
+
+
+def test_every_module_has_its_test_at_its_path_or_in_the_table() -> None:
+    assert len(MODULES) > 100
+    assert [module for module in MODULES if not own_test(module).is_file() and module not in COVERED] == []
+
+
+def test_the_table_names_modules_without_a_test_of_their_own_and_suites_that_are_there() -> None:
+    assert [module for module in COVERED if module not in MODULES or own_test(module).is_file()] == []
+    assert [suite for suite in COVERED.values() if not (TESTS / suite).is_file()] == []
+
+
+def test_every_test_stands_at_the_path_of_a_package() -> None:
+    # Suites with a subject of their own, which no single package has.
+    across = {"crash", "differential", "fuzz", "interop", "stateful", "support", "typing"}
+    packages = {path.parent.relative_to(SRC).as_posix() for path in SRC.rglob("__init__.py")}
+    stray = {
+        path.relative_to(TESTS).as_posix()
+        for path in TESTS.rglob("test_*.py")
+        if path.parent.relative_to(TESTS).as_posix() not in packages
+        and path.relative_to(TESTS).parts[0] not in across
+    }
+    assert stray == set()
