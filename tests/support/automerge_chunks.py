@@ -6,6 +6,8 @@ import zlib
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from support.amdocs import put
+from weft._codecs.automerge.chunks import split_chunks
 from weft._codecs.automerge.leb128 import write_uint
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.documents.automerge.document import AutomergeDocument
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTOR", "JS_ACTOR", "JS_COUNTER", "JS_FIRST", "OTHER", "base", "chunk", "deflated",
-    "honest_changes", "refit",
+    "honest_changes", "numbered_wrongly", "refit",
 ]  # fmt: skip
 
 ACTOR, OTHER = b"\x01" * 16, b"\x02" * 16
@@ -111,3 +113,17 @@ def honest_changes() -> tuple[bytes, list[bytes]]:
     one(many)
     one(many, b"\x00" * 16)
     return saved, changes
+
+
+def numbered_wrongly(document: AutomergeDocument) -> bytes:
+    """A change that the binding takes in, and with which a saved document cannot be loaded again."""
+    other = AutomergeDocument(document.save(), actor=b"\x03" * 16)
+    before = other.heads
+    put(other, "x", 1)
+    (raw,) = other.changes_since(before)
+    (parsed,) = split_chunks(raw)
+    body = bytearray(raw[parsed.start :])
+    at = 1 + 32 * len(before) + 17 + 1  # the number of its first operation
+    assert body[at] == 2
+    body[at] = 1
+    return chunk(1, bytes(body))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.amdocs import content, log_of, put
-from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes
+from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes, numbered_wrongly
 from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
 from weft._codecs.automerge.leb128 import write_int, write_uint
 from weft._codecs.automerge.sync_message import make_sync_message
@@ -24,22 +24,8 @@ def test_a_saved_document_that_the_binding_passes_over_is_refused_and_not_rememb
         document.apply_changes([chunk(DOCUMENT, bytes(body))])
     put(document, "a", 1)
     with pytest.raises(RemoteProtocolError, match="numbered"):
-        document.apply_changes([_numbered_wrongly(document)])  # it is put back as it was
+        document.apply_changes([numbered_wrongly(document)])  # it is put back as it was
     assert content(document) == {"a": 1}
-
-
-def _numbered_wrongly(document: AutomergeDocument) -> bytes:
-    """A change that the binding takes in, and with which a saved document cannot be loaded again."""
-    other = AutomergeDocument(document.save(), actor=b"\x03" * 16)
-    before = other.heads
-    put(other, "x", 1)
-    (raw,) = other.changes_since(before)
-    (parsed,) = split_chunks(raw)
-    body = bytearray(raw[parsed.start :])
-    at = 1 + 32 * len(before) + 17 + 1  # the number of its first operation
-    assert body[at] == 2
-    body[at] = 1
-    return chunk(1, bytes(body))
 
 
 def test_a_change_with_which_a_saved_document_could_not_be_loaded_is_refused() -> None:
@@ -49,7 +35,7 @@ def test_a_change_with_which_a_saved_document_could_not_be_loaded_is_refused() -
     document.subscribe(events.append)
     before = document.heads
     with pytest.raises(RemoteProtocolError, match="numbered"):
-        document.apply_changes([_numbered_wrongly(document)])
+        document.apply_changes([numbered_wrongly(document)])
     assert (document.heads, content(document), events) == (before, {"a": 1}, [])
     AutomergeDocument(document.save())
 

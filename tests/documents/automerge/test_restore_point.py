@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.amdocs import content, log_of, put
-from support.automerge_chunks import chunk
-from weft._codecs.automerge.chunks import split_chunks
+from support.automerge_chunks import numbered_wrongly
 from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import MirrorError, RemoteProtocolError
@@ -32,20 +31,6 @@ def test_changes_that_wait_survive_a_message_that_is_refused() -> None:
     document.apply_changes(changes[:1])
     assert document.apply_changes(changes[2:])
     with pytest.raises(RemoteProtocolError):
-        document.apply_changes([_numbered_wrongly(document)])
+        document.apply_changes([numbered_wrongly(document)])
     assert not document.apply_changes(changes[1:2])
     assert len(content(document)) == 3
-
-
-def _numbered_wrongly(document: AutomergeDocument) -> bytes:
-    """A change that the binding takes in, and with which a saved document cannot be loaded again."""
-    other = AutomergeDocument(document.save(), actor=b"\x03" * 16)
-    before = other.heads
-    put(other, "x", 1)
-    (raw,) = other.changes_since(before)
-    (parsed,) = split_chunks(raw)
-    body = bytearray(raw[parsed.start :])
-    at = 1 + 32 * len(before) + 17 + 1  # the number of its first operation
-    assert body[at] == 2
-    body[at] = 1
-    return chunk(1, bytes(body))

@@ -8,7 +8,7 @@ from collections import deque
 import pytest
 
 from support.amdocs import content, log_of, put
-from support.automerge_chunks import chunk
+from support.automerge_chunks import chunk, numbered_wrongly
 from weft._codecs.automerge.chunks import change_hash, split_chunks
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft.documents.automerge.document import AutomergeDocument
@@ -59,7 +59,7 @@ def test_what_waits_goes_with_its_peer_and_harms_nobody() -> None:
     document = AutomergeDocument()
     put(document, "a", 1)
     bad = PeerSyncState()
-    poison = _numbered_wrongly(AutomergeDocument.from_rows([document.save()]))
+    poison = numbered_wrongly(AutomergeDocument.from_rows([document.save()]))
     late = bytearray(poison[split_chunks(poison)[0].start :])
     late[1:33] = change_hash(decoy)  # it waits for an honest change, and could not be applied behind it
     document.receive_sync_message(bad, make_sync_message((), [chunk(1, bytes(late))]))
@@ -79,20 +79,6 @@ def test_what_waits_is_bounded() -> None:
     with pytest.raises(RemoteProtocolError, match="too many"):
         document.receive_sync_message(state, make_sync_message((), rest[1:3]))
     assert document.heads == ()
-
-
-def _numbered_wrongly(document: AutomergeDocument) -> bytes:
-    """A change that the binding takes in, and with which a saved document cannot be loaded again."""
-    other = AutomergeDocument(document.save(), actor=b"\x03" * 16)
-    before = other.heads
-    put(other, "x", 1)
-    (raw,) = other.changes_since(before)
-    (parsed,) = split_chunks(raw)
-    body = bytearray(raw[parsed.start :])
-    at = 1 + 32 * len(before) + 17 + 1  # the number of its first operation
-    assert body[at] == 2
-    body[at] = 1
-    return chunk(1, bytes(body))
 
 
 class Star:
