@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
-from weft.mirrors.mirror import DocumentWrite, is_equal
-from weft.mirrors.yjs.layout import Received, foreign_root
+from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
 from weft.store.replica import Paths, RawTables, RawValues
 from weft.values import UNDEFINED
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
-    from weft.mirrors.mirror import Report
+    from weft.mirrors.mirror import DocumentWrite, Report
 
 __all__ = ["FlatLayout"]
 
@@ -64,12 +63,10 @@ class FlatLayout:
     def read_all(self, txn: Txn) -> Received:
         if (error := self.refusal(txn)) is not None:
             self._report(error)
-        get = self._cells.get
         tables: RawTables = {}
-        for key in self._cells.keys(txn):
-            self._put(tables, key, get(txn, key))
-        get_value = self._values.get
-        return tables, {key: get_value(txn, key) for key in self._values.keys(txn)}
+        for key, value in read_map(txn, self._cells).items():
+            self._put(tables, key, value)
+        return tables, read_map(txn, self._values)
 
     def read(self, txn: Txn, paths: Paths) -> Received:
         tables: RawTables = {}
@@ -77,9 +74,9 @@ class FlatLayout:
             for row_id, cell_ids in rows.items():
                 prefix = _prefix(table_id, row_id)
                 tables.setdefault(table_id, {})[row_id] = {
-                    cell_id: _get(txn, self._cells, prefix + _escape(cell_id)) for cell_id in cell_ids
+                    cell_id: read_key(txn, self._cells, prefix + _escape(cell_id)) for cell_id in cell_ids
                 }
-        return tables, {value_id: _get(txn, self._values, value_id) for value_id in paths.values}
+        return tables, {value_id: read_key(txn, self._values, value_id) for value_id in paths.values}
 
     def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
         for event in events:
@@ -108,8 +105,8 @@ class FlatLayout:
             roots = {name: root for name, root in self._unproven.items() if written[root]}
             if (error := self._foreign(txn, roots)) is not None:
                 return [error]
-        _write(txn, self._cells, _flatten(changes.tables), compare=compare)
-        _write(txn, self._values, changes.values.items(), compare=compare)
+        write_map(txn, self._cells, _flatten(changes.tables), compare=compare)
+        write_map(txn, self._values, changes.values.items(), compare=compare)
         return []
 
     def _put(self, tables: RawTables, key: str, value: object) -> None:
@@ -133,19 +130,6 @@ def _flatten(tables: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterat
             prefix = _prefix(table_id, row_id)
             for cell_id, cell in cells.items():
                 yield prefix + _escape(cell_id), cell
-
-
-def _write(txn: Txn, shared: RawMap, content: Any, *, compare: bool) -> None:
-    insert = shared.insert
-    for key, value in content:
-        if value is UNDEFINED:
-            shared.remove(txn, key)
-        elif not compare or not is_equal(_get(txn, shared, key), value):
-            insert(txn, key, value)
-
-
-def _get(txn: Txn, shared: RawMap, key: str) -> object:
-    return shared.get(txn, key) if shared.has(txn, key) else UNDEFINED
 
 
 def _prefix(table_id: str, row_id: str) -> str:

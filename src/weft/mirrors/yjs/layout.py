@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from weft.documents.yjs.binding import root_kind
 from weft.errors import MirrorError
+from weft.mirrors.mirror import is_equal
 from weft.store.replica import Paths, RawTables, RawValues
+from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pycrdt import Doc
 
     from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn
     from weft.mirrors.mirror import DocumentWrite
 
-__all__ = ["Layout", "Received", "foreign_root"]
+__all__ = ["Layout", "Received", "foreign_root", "read_key", "read_map", "write_map"]
 
 Received = tuple[RawTables, RawValues]
 
@@ -64,3 +68,24 @@ def foreign_root(doc: Doc[Any], txn: Txn, name: str, root: RawMap) -> MirrorErro
     if kind is None:
         return None
     return MirrorError(f"the document's root {name!r} is a {kind}, where a map should be")
+
+
+def read_map(txn: Txn, shared: RawMap) -> dict[str, object]:
+    """All that a map holds."""
+    get = shared.get
+    return {key: get(txn, key) for key in shared.keys(txn)}
+
+
+def read_key(txn: Txn, shared: RawMap | None, key: str) -> object:
+    """What a map, if there is one, holds at a key; ``UNDEFINED`` for nothing."""
+    return shared.get(txn, key) if shared is not None and shared.has(txn, key) else UNDEFINED
+
+
+def write_map(txn: Txn, shared: RawMap, content: Iterable[tuple[str, Any]], *, compare: bool) -> None:
+    """Set keys of a map, or delete those that are ``UNDEFINED``; if told to compare, what differs only."""
+    insert = shared.insert
+    for key, value in content:
+        if value is UNDEFINED:
+            shared.remove(txn, key)
+        elif not compare or not is_equal(read_key(txn, shared, key), value):
+            insert(txn, key, value)

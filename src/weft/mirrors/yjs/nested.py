@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from weft._codecs.yjs.lib0 import Writer
 from weft.documents.yjs.binding import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
-from weft.mirrors.mirror import DocumentWrite, is_equal
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors.yjs.healing import Path, containers, has_losers, lost_writes, was_concurrent
-from weft.mirrors.yjs.layout import Received, foreign_root
+from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
 from weft.store.replica import Paths, RawTables, RawValues, Replica
 from weft.values import UNDEFINED
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft._codecs.yjs.update import ItemId
-    from weft.mirrors.mirror import Report
+    from weft.mirrors.mirror import DocumentWrite, Report
 
 __all__ = ["NestedLayout"]
 
@@ -80,7 +79,7 @@ class NestedLayout:
         if (tables_map := self._child(txn, self._root, TABLES, ())) is not None:
             tables = self._read_tables(txn, tables_map)
         if (values_map := self._child(txn, self._root, VALUES, ())) is not None:
-            values = _read_map(txn, values_map)
+            values = read_map(txn, values_map)
         return tables, values
 
     def read(self, txn: Txn, paths: Paths) -> Received:
@@ -91,9 +90,9 @@ class NestedLayout:
             tables[table_id] = {}
             for row_id, cell_ids in rows.items():
                 row_map = table_map and self._child(txn, table_map, row_id, (TABLES, table_id))
-                tables[table_id][row_id] = {cell_id: _get(txn, row_map, cell_id) for cell_id in cell_ids}
+                tables[table_id][row_id] = {cell_id: read_key(txn, row_map, cell_id) for cell_id in cell_ids}
         values_map = self._child(txn, self._root, VALUES, ())
-        return tables, {value_id: _get(txn, values_map, value_id) for value_id in paths.values}
+        return tables, {value_id: read_key(txn, values_map, value_id) for value_id in paths.values}
 
     def _child(self, txn: Txn, parent: RawMap, key: str, path: Path) -> RawMap | None:
         """The map at a key; ``None`` where there is none, and where something else is, which is reported."""
@@ -116,7 +115,7 @@ class NestedLayout:
 
     def _read_rows(self, txn: Txn, table_map: RawMap, path: Path) -> dict[str, dict[str, object]]:
         return {
-            row_id: _read_map(txn, row_map)
+            row_id: read_map(txn, row_map)
             for row_id in table_map.keys(txn)
             if (row_map := self._as_map(table_map.get(txn, row_id), (*path, row_id))) is not None
         }
@@ -161,7 +160,7 @@ class NestedLayout:
         held = self._replica.tables.get(table_id, {}).get(row_id, {})
         path = (TABLES, table_id, row_id)
         row_map = self._as_map(change["newValue"], path) if "newValue" in change else None
-        cells: dict[str, object] = {} if row_map is None else _read_map(txn, row_map)
+        cells: dict[str, object] = {} if row_map is None else read_map(txn, row_map)
         lacking = held.keys() - cells.keys()
         if lacking:
             if row_map is not None and change["action"] == "update":
@@ -210,7 +209,7 @@ class NestedLayout:
     def _values_changed(self, txn: Txn, change: dict[str, Any], values: RawValues) -> None:
         values_map = self._as_map(change["newValue"], (VALUES,)) if "newValue" in change else None
         if values_map is not None:
-            values.update(_read_map(txn, values_map))
+            values.update(read_map(txn, values_map))
         lacking = self._replica.values.keys() - values.keys()
         if lacking and values_map is not None and change["action"] == "update":
             self._replaced.append((VALUES, Paths(values=dict.fromkeys(lacking))))
@@ -279,7 +278,7 @@ class NestedLayout:
         if values:
             values_map = self._writable(txn, self._root, VALUES, (), values, errors)
             if values_map is not None:
-                _write_map(txn, values_map, values, compare=compare)
+                write_map(txn, values_map, values.items(), compare=compare)
         tables_map: RawMap | None = None
         for table_id, rows in tables.items():
             if tables_map is None:
@@ -298,7 +297,7 @@ class NestedLayout:
                     continue
                 row_map = self._writable(txn, table_map, row_id, (TABLES, table_id), cells, errors)
                 if row_map is not None:
-                    _write_map(txn, row_map, cells, compare=compare)
+                    write_map(txn, row_map, cells.items(), compare=compare)
         return errors
 
     def _writable(
@@ -326,24 +325,6 @@ class NestedLayout:
             return child  # type: ignore[return-value]
         # It was deleted before, or its parent is a container of somebody else's making.
         return parent.insert_map_prelim(txn, key)
-
-
-def _read_map(txn: Txn, shared: RawMap) -> dict[str, object]:
-    get = shared.get
-    return {key: get(txn, key) for key in shared.keys(txn)}
-
-
-def _get(txn: Txn, shared: RawMap | None, key: str) -> object:
-    return shared.get(txn, key) if shared is not None and shared.has(txn, key) else UNDEFINED
-
-
-def _write_map(txn: Txn, shared: RawMap, content: dict[str, Any], *, compare: bool) -> None:
-    insert = shared.insert
-    for key, value in content.items():
-        if value is UNDEFINED:
-            shared.remove(txn, key)
-        elif not compare or not is_equal(_get(txn, shared, key), value):
-            insert(txn, key, value)
 
 
 def _has_content(content: object) -> bool:
