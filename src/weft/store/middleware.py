@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from weft.store._parts.gate import Gate
+from weft.store._parts.gate import WriteGate
 from weft.values import UNDEFINED, Undefined, decode_cell, decode_received
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Middleware:
         return self._add("apply_changes", callback)
 
 
-class _CallbackGate(Gate):
+class _CallbackGate(WriteGate):
     """Asks the callbacks, and writes what they answer."""
 
     def __init__(self, store: Store, middleware: Middleware) -> None:

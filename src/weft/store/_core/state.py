@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.changes import StoredTables, StoredValues
-    from weft.store._parts.gate import Gate
+    from weft.store._parts.gate import WriteGate
     from weft.store._parts.listener_tree import Interest
     from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.store._parts.schema_rules import CellRule, TableRule
@@ -106,7 +106,7 @@ class StoreState:
         self._shared_keys = SharedKeys()
         self._schema: dict[str, TableRule] | None = None
         self._values_schema: dict[str, CellRule] | None = None
-        self._middleware: Gate | None = None
+        self._middleware: WriteGate | None = None
         self._checkpoints: object = None  # of checkpoints.py, which makes one for a Store
         self._decode: Callable[[object], Stored] = encode_cell
 

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from weft.changes import StoredTables
     from weft.values import Stored
 
-__all__ = ["Gate"]
+__all__ = ["WriteGate"]
 
 
-class Gate(Protocol):
+class WriteGate(Protocol):
     """The callbacks of a Store's middleware, asked about each write.
 
     What it is handed has been checked. It carries out itself what a write has become by the callbacks'
