@@ -16,11 +16,10 @@ import os
 import sqlite3
 import zlib
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
+from weft._aio.thread import WorkerThread
 from weft.errors import RemoteProtocolError, StorageError
 from weft.server.storage import RoomStorage
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteRoomStorage"]
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x77656674  # "weft"
@@ -82,7 +82,7 @@ class SqliteRoomStorage(RoomStorage):
         self._exclusive = exclusive
         self._busy_timeout = busy_timeout
         # Of the event loop's side:
-        self._executor: ThreadPoolExecutor | None = None
+        self._thread: WorkerThread | None = None
         self._queue: list[tuple[str, bytes]] = []  # appended, not yet durable
         self._ticket = 0  # of the last append
         self._durable = 0  # everything up to this ticket is on disk
@@ -103,14 +103,14 @@ class SqliteRoomStorage(RoomStorage):
             StorageError: It cannot be opened, is not a file of weft's, is of a newer format, or another
                 process holds it.
         """
-        if self._executor is not None:
+        if self._thread is not None:
             raise StorageError(f"{self.path}: already open")
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="weft-sqlite")
+        thread = self._thread = WorkerThread("weft-sqlite")
         try:
             await self._run(self._open)
         except BaseException:
-            self._executor.shutdown(wait=False)
-            self._executor = None
+            self._thread = None
+            await thread.close()
             raise
 
     async def load(self, room: str) -> list[bytes]:
@@ -120,7 +120,7 @@ class SqliteRoomStorage(RoomStorage):
             StorageError: A row's checksum does not match, or SQLite cannot read the file. It is as it was.
         """
         await self.stored(self._ticket)
-        return [data for _, data in await self._run(partial(self._rows, room))]
+        return [data for _, data in await self._run(self._rows, room)]
 
     def append(self, room: str, update: bytes) -> int:
         """Queue one update for the next transaction.
@@ -162,7 +162,7 @@ class SqliteRoomStorage(RoomStorage):
             StorageError: A row is corrupt or is not an update; nothing was changed.
         """
         await self.stored(self._ticket)
-        return await self._run(partial(self._compact, room, compactor))
+        return await self._run(self._compact, room, compactor)
 
     async def close(self) -> None:
         """Write what is queued and close the file. A second call does nothing.
@@ -170,16 +170,18 @@ class SqliteRoomStorage(RoomStorage):
         Raises:
             StorageError: The last updates could not be written.
         """
-        if self._executor is None:
+        if self._thread is None:
             return
         try:
             await self.stored(self._ticket)
         finally:
-            executor, self._executor = self._executor, None
+            thread, self._thread = self._thread, None
             if self._writing is not None:
                 await asyncio.wait([self._writing])
-            await asyncio.get_running_loop().run_in_executor(executor, self._close)
-            executor.shutdown(wait=False)
+            try:
+                await thread.run(self._close)
+            finally:
+                await thread.close()
 
     # Group commit, on the event loop
 
@@ -193,7 +195,7 @@ class SqliteRoomStorage(RoomStorage):
             while self._queue:
                 count = self._next_batch()
                 batch = self._queue[:count]
-                await self._run(partial(self._insert, batch))
+                await self._run(self._insert, batch)
                 del self._queue[:count]
                 self._durable += count
                 self._wake(None)
@@ -235,10 +237,10 @@ class SqliteRoomStorage(RoomStorage):
                 waiting.append((ticket, waiter))
         self._waiters = waiting
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
-        if self._executor is None:
+    async def _run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if self._thread is None:
             raise StorageError(f"{self.path}: not open")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return await self._thread.run(work, *args, **kwargs)
 
     # On the storage's thread
 
