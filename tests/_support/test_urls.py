@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from weft._support.urls import shown_url
+from weft._support.urls import is_loopback, shown_url
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,12 @@ from weft._support.urls import shown_url
 )
 def test_users_queries_and_fragments_are_not_shown(text: str, shown: str) -> None:
     assert shown_url(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "is_this_machine"),
+    [("localhost", True), ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("a.localhost", True),
+     ("0.0.0.0", False), ("::", False), ("example.com", False), ("", False), ("localhost.example", False)],
+)  # fmt: skip
+def test_only_loopback_addresses_are_this_machine(host: str, is_this_machine: bool) -> None:
+    assert is_loopback(host) is is_this_machine

@@ -16,7 +16,6 @@ from websockets.exceptions import InvalidStatus
 from support.commands import first_lines, weft
 from support.serving import WeftServe
 from support.yclient import YClient
-from weft.cli.serve import _is_loopback
 from weft.server import bridge_document_id
 
 if TYPE_CHECKING:
@@ -153,15 +152,6 @@ async def test_pages_of_other_sites_must_be_named(
     with WeftServe(tmp_path / "weft.sqlite3", *options) as server:
         assert [origin for origin in welcome if not await enters(server.url, origin)] == []
         assert [origin for origin in refused if await enters(server.url, origin)] == []
-
-
-@pytest.mark.parametrize(
-    ("host", "is_loopback"),
-    [("localhost", True), ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("a.localhost", True),
-     ("0.0.0.0", False), ("::", False), ("example.com", False), ("", False), ("localhost.example", False)],
-)  # fmt: skip
-def test_only_loopback_addresses_are_this_machine(host: str, is_loopback: bool) -> None:
-    assert _is_loopback(host) is is_loopback
 
 
 def test_serving_other_machines_is_said(tmp_path: Path) -> None:

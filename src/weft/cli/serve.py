@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from weft._support.urls import is_loopback
 from weft.protocols.automerge_repo import document_url
 from weft.server import Allow, Deny, Server, SqliteRoomStorage, allow_all, bridge_document_id
 
@@ -61,7 +61,7 @@ async def serve(
         await server.start()
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    where = "this machine only" if _is_loopback(host) else f"{host}, for other machines too"
+    where = "this machine only" if is_loopback(host) else f"{host}, for other machines too"
     repos = "" if server.documents is None else f", and automerge-repo at {server.url},"
     say(f"weft serves {server.url}/<room>{repos} and keeps the rooms in {db}")
     say(f"It listens on {where}, without authentication: whoever can connect may read and edit.")
@@ -77,19 +77,10 @@ async def serve(
 
 def _allow_pages_of_this_machine(request: Request) -> Decision:
     """Any page of the web can open a socket to the machine of whoever reads it; only local ones may."""
-    if request.origin is None or _is_loopback(urlsplit(request.origin).hostname or ""):
+    if request.origin is None or is_loopback(urlsplit(request.origin).hostname or ""):
         return Allow()
     _log.warning("a page of %.200r wanted to connect; allow it with --origin", request.origin)
     return Deny("origin not allowed")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _on_signals(callback: Callable[[], None]) -> None:

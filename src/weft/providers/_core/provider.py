@@ -1,4 +1,4 @@
-"""The shell of every provider over websockets, as its owner sees it: options, status, coming and going."""
+"""What every provider over websockets is to its owner: options, status, connecting and leaving."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_NAMES: Sequence[str] = ()
 
 
 class ProviderAdapter(Adapter, Protocol):
-    """What a protocol's provider tells its shell, beside what the reconnect loop is told."""
+    """What a protocol's provider tells :class:`WebsocketProvider`, beside what the reconnect loop is told."""
 
     reconnect_loop: ReconnectLoop
 

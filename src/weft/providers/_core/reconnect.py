@@ -1,4 +1,4 @@
-"""The reconnecting shell that every provider shares: connect, run, wait, try again, leave politely.
+"""The reconnect loop that every provider shares: connect, run, wait, try again, leave politely.
 
 The reconnect loop does the I/O and the waiting and knows no protocol; an :class:`Adapter` knows its protocol
 and does no I/O but to dial. Its other methods are called in the event loop and return at once::

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import re
 import socket as socket_module
@@ -22,7 +21,7 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
-from weft._support.urls import shown_url
+from weft._support.urls import is_loopback, shown_url
 from weft.errors import ConnectError, ConnectionClosedError
 from weft.providers.transport import closed_error, refused_error
 
@@ -82,7 +81,7 @@ class WebsocketsTransport:
         options: dict[str, Any] = {}
         if parts.scheme == "wss" and self._ssl is not None:
             options["ssl"] = self._ssl
-        if _is_loopback(parts.hostname or ""):
+        if is_loopback(parts.hostname or ""):
             options["proxy"] = None
         shown = shown_url(url)
         try:
@@ -187,15 +186,6 @@ class WebsocketsConnection:
         if error.rcvd is not None:
             return closed_error(error.rcvd.code, error.rcvd.reason)
         return closed_error(None, "" if error.__cause__ is None else _sentence(error.__cause__))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _sentence(error: BaseException) -> str:
