@@ -7,9 +7,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pycrdt import Map
 
 from support.mirrors import HIGH, KINDS, LOW, Kind, Peer, deliver, exchange, make_peer
-from weft import Store
+from weft import AutomergeDocument, Store, create_doc
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.errors import MirrorError
 
 if TYPE_CHECKING:
@@ -449,3 +451,45 @@ def test_close_stops_and_may_be_called_twice(kind: Kind) -> None:
     peer.mirror.close()
     peer.mirror.start()
     assert peer.project() == ({}, {"open": True})
+
+
+def _draw_shapes(kind: Kind) -> Any:
+    """A document in which another application has a map of maps under the mirror's name."""
+    if kind == "automerge":
+        document = AutomergeDocument()
+        with document.transaction() as tx:
+            shapes = tx.put_object(ROOT, "tinybase", ObjType.Map)
+            tx.put(tx.put_object(shapes, "shape:1", ObjType.Map), "x", ScalarType.Int, 10)
+        return document
+    doc = create_doc()
+    doc.get("tinybase", type=Map)["shape:1"] = Map({"x": 10})
+    return doc
+
+
+def _state(kind: Kind, doc: Any) -> object:
+    return doc.heads if kind == "automerge" else doc.get_state()
+
+
+def test_a_root_that_is_another_applications_is_refused_at_start_and_not_touched(kind: Kind) -> None:
+    doc = _draw_shapes(kind)
+    before = _state(kind, doc)
+    peer = Peer(kind, doc, Store().set_value("open", True), start=False)
+    with pytest.raises(
+        MirrorError, match="holds 'shape:1' and nothing of a Store: it is another application's"
+    ):
+        peer.mirror.start()
+    assert not peer.mirror.running
+    peer.store.set_cell("pets", "fido", "species", "dog")
+    assert _state(kind, doc) == before
+    assert peer.content == ({"pets": {"fido": {"species": "dog"}}}, {"open": True})
+    assert peer.errors == []
+
+
+def test_a_root_that_turns_out_to_be_another_applications_is_not_written(kind: Kind) -> None:
+    peer = make_peer(kind)
+    foreign = Peer(kind, _draw_shapes(kind), start=False)
+    deliver(foreign, peer)
+    before = _state(kind, peer.doc)
+    peer.store.set_cell("pets", "fido", "species", "dog")
+    assert _state(kind, peer.doc) == before
+    assert "another application's" in str(peer.errors[-1])

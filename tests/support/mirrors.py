@@ -33,16 +33,18 @@ class AnyMirror(Protocol):
 class Peer:
     """One Store mirrored into one document."""
 
-    def __init__(self, kind: Kind, doc: Any, store: Store | None = None) -> None:
+    def __init__(self, kind: Kind, doc: Any, store: Store | None = None, *, start: bool = True) -> None:
         self.kind = kind
         self.doc = doc
         self.errors: list[Exception] = []
         self.store = Store() if store is None else store
         self.mirror: AnyMirror
         if kind == "automerge":
-            self.mirror = AutomergeMirror(self.store, doc, on_error=self.errors.append).start()
+            self.mirror = AutomergeMirror(self.store, doc, on_error=self.errors.append)
         else:
-            self.mirror = YjsMirror(self.store, doc, layout=kind, on_error=self.errors.append).start()
+            self.mirror = YjsMirror(self.store, doc, layout=kind, on_error=self.errors.append)
+        if start:
+            self.mirror.start()
 
     @property
     def content(self) -> tuple[Any, Any]:

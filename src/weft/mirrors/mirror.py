@@ -28,13 +28,13 @@ from weft.store.replica import Paths, Replica
 from weft.values import UNDEFINED, Stored, Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
     from weft.store import Store
     from weft.store.replica import RawTables, RawValues
 
-__all__ = ["DocumentWrite", "Mirror", "Report", "is_equal"]
+__all__ = ["DocumentWrite", "Mirror", "Report", "another_application", "is_equal"]
 
 _log = logging.getLogger("weft.mirrors")
 
@@ -95,9 +95,15 @@ class Mirror(ABC):
 
         Returns:
             The mirror. Starting a running mirror does nothing.
+
+        Raises:
+            MirrorError: What stands at the mirror's root in the document is no Store's but another
+                application's, or no map. Both sides are as they were.
         """
         if self.running:
             return self
+        if (refusal := self._refusal()) is not None:
+            raise refusal
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
         self._ends = [
             self._replica.on_finish(self._store_finished),
@@ -279,3 +285,12 @@ def is_equal(raw: object, cell: Stored | Undefined) -> bool:
     if isinstance(raw, bool) or isinstance(cell, bool):
         return raw is cell
     return raw == cell
+
+
+def another_application(name: str, keys: Collection[str]) -> MirrorError:
+    """Say that a root holds entries of which none is a Store's."""
+    shown = ", ".join(repr(key)[:50] for key in sorted(keys)[:3]) + (", …" if len(keys) > 3 else "")
+    return MirrorError(
+        f"the document's root {name!r} holds {shown} and nothing of a Store: it is another application's. "
+        "Mirror into a root of another name"
+    )

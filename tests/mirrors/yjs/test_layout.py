@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pycrdt import Array, Text, XmlFragment, XmlText
 
 from support.ydocs import deliver
 from support.ypeers import LAYOUTS, Layout, Peer
+from weft.errors import MirrorError
 from weft.mirrors.yjs import create_doc
 
 
@@ -20,7 +22,7 @@ def layout(request: pytest.FixtureRequest) -> Layout:
 
 @pytest.mark.parametrize("started", ["before it comes", "after", "where it was made"])
 @pytest.mark.parametrize("kind", [Text, Array, XmlFragment])
-def test_a_root_of_another_type_is_reported_and_not_written(
+def test_a_root_of_another_type_is_refused_or_reported_and_not_written(
     layout: Layout, kind: type[Text | Array[Any] | XmlFragment], started: str
 ) -> None:
     foreign = create_doc()
@@ -35,15 +37,19 @@ def test_a_root_of_another_type_is_reported_and_not_written(
     doc = foreign if started == "where it was made" else create_doc()
     if started == "after":
         deliver(foreign, doc)
-    peer = Peer(layout=layout, doc=doc)
-    if started == "before it comes":
-        deliver(foreign, doc)
-    state = doc.get_state()
-    peer.store.set_content(({"t": {"r": {"c": 1}}}, {"x": 2}))
     name = kind.__name__ if doc is foreign else "sequence"
     expected = f"the document's root 'tinybase' is a {name}, where a map should be"
-    assert {str(error) for error in peer.errors} == {expected}
-    assert peer.content == ({"t": {"r": {"c": 1}}}, {"x": 2})
+    if started == "before it comes":
+        peer = Peer(layout=layout, doc=doc)
+        deliver(foreign, doc)
+        state = doc.get_state()
+        peer.store.set_content(({"t": {"r": {"c": 1}}}, {"x": 2}))
+        assert {str(error) for error in peer.errors} == {expected}
+        assert peer.content == ({"t": {"r": {"c": 1}}}, {"x": 2})
+    else:
+        state = doc.get_state()
+        with pytest.raises(MirrorError, match=re.escape(expected)):
+            Peer(layout=layout, doc=doc)
     assert doc.get_state() == state
     assert len(str(doc.get("tinybase", type=kind))) == before
 

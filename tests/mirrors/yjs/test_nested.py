@@ -50,11 +50,10 @@ def test_a_map_that_has_one_container_of_ours_gets_the_other(standing: str) -> N
     assert len(peer.content[0 if standing == "t" else 1]) == 2
 
 
-def test_a_map_whose_containers_are_something_else_is_reported_and_survived() -> None:
-    doc = create_doc()
-    root = doc.get("tinybase", type=Map)
+def test_a_map_whose_containers_become_something_else_is_reported_and_survived() -> None:
+    peer = Peer()
+    root = peer.doc.get("tinybase", type=Map)
     root["t"] = "text"
-    peer = Peer(doc=doc)
     peer.store.set_cell("t", "r", "c", 1)
     peer.store.set_value("x", 1)
     assert root["t"] == "text"

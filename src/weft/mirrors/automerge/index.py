@@ -15,6 +15,7 @@ from weft._codecs.automerge.saved_document import read_content
 from weft.documents.automerge.binding import ROOT, ObjType, contained
 from weft.errors import MirrorError, RemoteProtocolError
 from weft.mirrors.automerge.keys import TABLES, VALUES, decode_key, encode_key, object_id, op_id
+from weft.mirrors.mirror import another_application
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -167,6 +168,9 @@ class DocumentIndex:
             found = self.look(root[1], key)
             if found is not None and found[0] != ObjType.Map:
                 return foreign((key,), found)
+        keys = self.core.keys(root[1])
+        if keys and not {TABLES, VALUES} & set(keys):
+            return another_application(self.root_key, keys)
         return None
 
     def read_tree(self, path: Path, object_id: bytes | None) -> tuple[RawTables, RawValues]:

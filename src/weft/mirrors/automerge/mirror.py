@@ -139,6 +139,9 @@ class AutomergeMirror(Mirror):
         if self._index.container(()) is None and _has_content(changes):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
             self._index.read_tree((), self._index.map_at(()))
+        elif not any(map(self._index.container, ((TABLES,), (VALUES,)))) and (error := self._refusal()):
+            self._report(error)
+            return
         for part in cut(changes, self._report):
             self._write_part(part)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
+from weft.mirrors.mirror import another_application
 from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
 from weft.store.replica import Paths, RawTables, RawValues
 from weft.values import UNDEFINED
@@ -56,7 +57,9 @@ class FlatLayout:
         for name, root in roots.items():
             if (error := foreign_root(self._doc, txn, name, root)) is not None:
                 return error
-            if root.keys(txn):
+            if keys := root.keys(txn):
+                if root is self._cells and not any(key.count(_SEPARATOR) == 2 for key in keys):
+                    return another_application(name, keys)
                 self._unproven.pop(name, None)
         return None
 

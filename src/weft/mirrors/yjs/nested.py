@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weft._codecs.yjs.lib0 import Writer
 from weft.documents.yjs.binding import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
+from weft.mirrors.mirror import another_application
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors.yjs.healing import Path, containers, has_losers, lost_writes, was_concurrent
 from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
@@ -62,6 +63,9 @@ class NestedLayout:
         for key in (TABLES, VALUES):
             if self._root.has(txn, key) and type(child := self._root.get(txn, key)) is not BindingMap:
                 return _foreign((key,), child)
+        keys = self._root.keys(txn)
+        if keys and not {TABLES, VALUES} & set(keys):
+            return another_application(self._map_name, keys)
         return foreign_root(self._doc, txn, self._map_name, self._root)
 
     # -- reading -----------------------------------------------------------------------------------------
@@ -316,7 +320,7 @@ class NestedLayout:
         if path == (TABLES,):
             self._doc.apply_update(table_update(name, key))
         elif not path and not parent.has(txn, VALUES if key == TABLES else TABLES):
-            if (error := foreign_root(self._doc, txn, name, parent)) is not None:
+            if (error := self.refusal(txn)) is not None:
                 errors.append(error)
                 return None
             # Not where one of the two stands already: ours for it, low as its id is, might win.
