@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycrdt import Map
 
+from support import amdocs, ydocs
 from support.mirrors import HIGH, KINDS, LOW, Kind, Peer, deliver, exchange, make_peer
 from weft import AutomergeDocument, Store, create_doc
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
@@ -487,8 +488,7 @@ def test_a_root_that_is_another_applications_is_refused_at_start_and_not_touched
 
 def test_a_root_that_turns_out_to_be_another_applications_is_not_written(kind: Kind) -> None:
     peer = make_peer(kind)
-    foreign = Peer(kind, _draw_shapes(kind), start=False)
-    deliver(foreign, peer)
+    (amdocs if kind == "automerge" else ydocs).deliver(_draw_shapes(kind), peer.doc)
     before = _state(kind, peer.doc)
     peer.store.set_cell("pets", "fido", "species", "dog")
     assert _state(kind, peer.doc) == before

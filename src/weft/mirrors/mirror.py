@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -67,6 +68,10 @@ class Mirror(ABC):
     Not thread-safe, like the Store.
     """
 
+    # Whether never to start it is a mistake. A constructor sets it when it is through: one that raises
+    # makes no mirror.
+    expects_start = False
+
     def __init__(self, store: Store, *, on_error: Callable[[Exception], None] | None) -> None:
         self._replica = Replica(store)
         self._on_error = on_error
@@ -102,7 +107,8 @@ class Mirror(ABC):
         """
         if self.running:
             return self
-        if (refusal := self._refusal()) is not None:
+        self.expects_start = False
+        if (refusal := self.refusal()) is not None:
             raise refusal
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
         self._ends = [
@@ -145,6 +151,19 @@ class Mirror(ABC):
         except Exception as error:  # noqa: BLE001 - reported, and the debt is kept
             self._owed.update(owed)
             self._report(error)
+
+    def __repr__(self) -> str:
+        state = "running" if self.running else "never started" if self.expects_start else "stopped"
+        return f"<{type(self).__name__} of {self.store!r}, {state}>"
+
+    def __del__(self) -> None:
+        if self.expects_start:
+            warnings.warn(
+                f"a {type(self).__name__} was never started, so nothing was mirrored: use it with `with`, or "
+                "call start()",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def __enter__(self) -> Self:
         return self.start()

@@ -43,6 +43,7 @@ class MirrorPersister(Persister):
         self._shadow = Store()
         self._replica = Replica(self._shadow)
         self._mirror = make_mirror(self._shadow, self._report)
+        self._mirror.expects_start = False  # that is the persister's to do
         self._mine = object()
 
     def _open(self) -> None:

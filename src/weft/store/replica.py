@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from weft._support.arguments import wrong_kind
+from weft.store._core.state import StoreState
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Replica:
     __slots__ = ("_received", "origin", "store", "tables", "values")
 
     def __init__(self, store: Store) -> None:
+        if not isinstance(store, StoreState):
+            raise wrong_kind("a weft.Store", store)
         self.store = store
         self.tables: StoredTables = store._tables
         self.values: StoredValues = store._values

@@ -23,6 +23,7 @@ from pycrdt import Doc, get_update
 from weft._codecs.yjs.guard import Spans, check_update
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.update import cut_at_holes
+from weft._support.arguments import wrong_kind
 from weft._support.callbacks import subscribe, weakly
 from weft.documents.yjs.binding import (
     RawTransactionEvent,
@@ -103,6 +104,8 @@ class YDocument:
         """The one for a document, made at the first call and kept as long as the document lives."""
         if isinstance(doc, YDocument):
             return doc
+        if not isinstance(doc, Doc):
+            raise wrong_kind("a pycrdt.Doc, such as weft.create_doc() makes,", doc)
         document = _documents.get(doc)
         if document is None:
             document = _documents[doc] = cls(doc)

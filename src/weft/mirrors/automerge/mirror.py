@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
+from weft._support.arguments import wrong_kind
 from weft._support.callbacks import weakly
+from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.jsoncodec import check_text
 from weft.mirrors.automerge.bulk import bulk, is_bulk
@@ -21,7 +23,6 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from weft.documents.automerge.document import AutomergeDocument
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import Path
@@ -68,12 +69,15 @@ class AutomergeMirror(Mirror):
     ) -> None:
         super().__init__(store, on_error=on_error)
         check_text(name)
+        if not isinstance(document, AutomergeDocument):
+            raise wrong_kind("a weft.AutomergeDocument", document)
         self._document = document
         self._name = name
         self._index = DocumentIndex(document, name, self._report)
         self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report)
         self._unsubscribe: Callable[[], None] | None = None
         self._seen: Heads = ()  # heads that the index is of
+        self.expects_start = True
 
     @property
     def document(self) -> AutomergeDocument:
@@ -139,7 +143,7 @@ class AutomergeMirror(Mirror):
         if self._index.container(()) is None and _has_content(changes):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
             self._index.read_tree((), self._index.map_at(()))
-        elif not any(map(self._index.container, ((TABLES,), (VALUES,)))) and (error := self._refusal()):
+        elif not any(map(self._index.container, ((TABLES,), (VALUES,)))) and (error := self.refusal()):
             self._report(error)
             return
         for part in cut(changes, self._report):

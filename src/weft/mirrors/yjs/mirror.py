@@ -79,6 +79,7 @@ class YjsMirror(Mirror):
         else:
             raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or 'flat'")
         self._unobservers: list[Callable[[], None]] = []
+        self.expects_start = True
 
     @property
     def doc(self) -> Doc[Any]:
