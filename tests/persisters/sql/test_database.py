@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from weft.persisters._core.polling import Polling
 from weft.persisters.sql.database import Database, RunningPlan
 from weft.persisters.sql.dialect import Statement
 from weft.testing.persisters import until
@@ -92,13 +93,13 @@ async def test_ones_own_writes_are_no_news_and_hide_no_others() -> None:
     assert not await database.changed()
 
 
-async def test_where_a_database_cannot_tell_a_watch_looks() -> None:
+async def test_where_a_database_cannot_tell_a_watch_is_its_polling() -> None:
     looks, told, errors = list[None](), list[None](), list[Exception]()
 
     async def look() -> None:
         looks.append(None)
 
-    polling = await Counter().watch(0.001, look, lambda: told.append(None), errors.append)
+    polling = await Counter().watch(Polling(0.001, look, errors.append), lambda: told.append(None))
     await until(lambda: len(looks) > 2)
     await polling.stop()
     assert told == errors == []

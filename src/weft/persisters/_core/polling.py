@@ -17,7 +17,8 @@ class Polling:
     """Calls ``look`` every ``seconds``, in a task of its own.
 
     Args:
-        seconds: How long to wait between two looks; ``None``: until something calls.
+        seconds: How long to wait between two looks; ``None``: until something calls. May be changed before
+            the first.
         look: What to call. What it raises is reported once, until it works again.
         report: Takes those errors.
     """
@@ -28,9 +29,9 @@ class Polling:
         look: Callable[[], Awaitable[None]],
         report: Callable[[Exception], object],
     ) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._look = look
-        self._report = report
+        self.report = report
         self._wake = asyncio.Event()
         self._woken = False
         self._ends: list[Callable[[], object]] = []
@@ -70,7 +71,7 @@ class Polling:
         failing = False
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds):  # wait_for can swallow a stop (Python 3.11)
+                async with asyncio.timeout(self.seconds):  # wait_for can swallow a stop (Python 3.11)
                     await self._wake.wait()
             self._wake.clear()
             self._woken = False  # what calls from here on is seen by the next look
@@ -78,7 +79,7 @@ class Polling:
                 await self._look()
             except Exception as error:  # noqa: BLE001 - reported, and looked again
                 if not failing:
-                    self._report(error)
+                    self.report(error)
                 failing = True
             else:
                 failing = False

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft.errors import StorageError
-from weft.persisters._core.polling import Polling
 from weft.persisters.postgres.driver import PostgresDriver
 from weft.persisters.postgres.notifications import Watcher
 from weft.persisters.postgres.shared_driver import SharedDriver
@@ -15,8 +14,9 @@ from weft.persisters.postgres.triggers import trigger_plan
 from weft.persisters.sql.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from weft.persisters._core.polling import Polling
     from weft.persisters.sql.dialect import Plan
 
 __all__ = ["PostgresDatabase"]
@@ -48,6 +48,7 @@ class PostgresDatabase(Database):
         )
         self._transactions = SerializableTransactions(self._shared, on_sql_command)
         self._watched = watched
+        self._triggers = partial(trigger_plan, watched)
         self._written = written
         self._watcher: Watcher | None = None
 
@@ -56,14 +57,14 @@ class PostgresDatabase(Database):
         """What persisters that must take turns have in common."""
         return self._shared.driver
 
-    async def watch(
-        self,
-        seconds: float | None,
-        look: Callable[[], Awaitable[None]],
-        listener: Callable[[], None],
-        report: Callable[[Exception], object],
-    ) -> Polling:
-        """Call ``listener`` when others change one of the tables, or may have; or look, with other drivers.
+    async def changed(self) -> bool:
+        """Look whether others wrote; where the driver listens, whether a table or its trigger was gone."""
+        if not self._shared.driver.listens:
+            return await super().changed()
+        return (await self._transactions.run(self._triggers))[0][1]
+
+    async def watch(self, polling: Polling, listener: Callable[[], None]) -> Polling:
+        """Call ``listener`` when others change one of the tables, or may have, if the driver listens.
 
         Statement triggers of our own notify. Any number of programs may use them, and they stay, as others
         may need them; they do nothing but notify. Whoever drops a table drops its trigger: they are looked
@@ -73,21 +74,19 @@ class PostgresDatabase(Database):
             StorageError: Nothing was begun.
         """
         if not self._shared.driver.listens:
-            return await super().watch(seconds, look, listener, report)
-
-        async def look_after_triggers() -> None:
-            if (await self._transactions.run(plan))[0][1]:
-                listener()
-
-        plan = partial(trigger_plan, self._watched)
-        (schema, _), _, _ = await self._transactions.run(plan)
-        watcher = Watcher(schema, frozenset(self._watched), listener, report, self._transactions.give_up)
+            return polling
+        polling.seconds = _LOOK_SECONDS
         try:
+            (schema, _), _, _ = await self._transactions.run(self._triggers)
+            tables, give_up = frozenset(self._watched), self._transactions.give_up
+            watcher = Watcher(schema, tables, listener, polling.report, give_up)
             await self._shared.listener.add(watcher)
-        except self._shared.driver.errors as error:
-            raise StorageError(f"PostgreSQL: {error!r}") from error
+        except BaseException as error:
+            await polling.stop()
+            if isinstance(error, self._shared.driver.errors):
+                raise StorageError(f"PostgreSQL: {error!r}") from error
+            raise
         self._watcher = watcher
-        polling = Polling(_LOOK_SECONDS, look_after_triggers, report)
         polling.when_stopped(self._unwatch)
         return polling
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from weft.persisters._core.polling import Polling
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
+    from weft.persisters._core.polling import Polling
     from weft.persisters.sql.dialect import Plan, Statement
 
 __all__ = ["Database", "RunningPlan"]
@@ -47,23 +46,15 @@ class Database(ABC):
         """Look whether others wrote, whatever it was, since the last read."""
         return await self._look() != self._seen
 
-    async def watch(
-        self,
-        seconds: float | None,
-        look: Callable[[], Awaitable[None]],
-        listener: Callable[[], None],
-        report: Callable[[Exception], object],
-    ) -> Polling:
-        """Begin to find out that others write; to be stopped.
+    async def watch(self, polling: Polling, listener: Callable[[], None]) -> Polling:
+        """Find out that others write; until the polling, which asks :meth:`changed`, is stopped.
 
         Args:
-            seconds: How often to look, where the database cannot tell.
-            look: Asks :meth:`changed`, and tells what it finds.
-            listener: Called where the database tells of a change.
-            report: Takes errors of the watch.
+            polling: Asks again and again; a database that can tell by itself has it ask less often.
+            listener: What such a database calls.
         """
         del listener
-        return Polling(seconds, look, report)
+        return polling
 
     @abstractmethod
     async def close(self) -> None:

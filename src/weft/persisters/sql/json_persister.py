@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
+from weft.persisters._core.polling import Polling
 from weft.persisters._text.persister import ANY, TextPersister
 from weft.persisters.sql.json_cell import JsonCell, fetch_plan, put_plan
 
@@ -69,7 +70,8 @@ class JsonPersister(TextPersister):
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Hear of writes where the database tells of them, and look for them where it does not."""
-        return await self._db.watch(self.poll_seconds, lambda: self._look(listener), listener, self._report)
+        polling = Polling(self.poll_seconds, lambda: self._look(listener), self._report)
+        return await self._db.watch(polling, listener)
 
     async def release(self) -> None:
         """Let go of the database."""

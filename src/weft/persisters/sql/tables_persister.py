@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
+from weft.persisters._core.polling import Polling
 from weft.persisters.sql.load import load_plan
 from weft.persisters.sql.save import save_changes_plan, save_content_plan
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.persisters._core.engine import TinyBaseOptions
-    from weft.persisters._core.polling import Polling
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.database import Database
@@ -77,7 +77,8 @@ class TablesPersister(Persister):
             if news:
                 listener()
 
-        return await self._db.watch(self._config.auto_load_interval_seconds, look, listener, self._report)
+        polling = Polling(self._config.auto_load_interval_seconds, look, self._report)
+        return await self._db.watch(polling, listener)
 
     async def unwatch(self, handle: Polling) -> None:
         """Stop that."""

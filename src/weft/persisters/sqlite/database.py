@@ -13,7 +13,7 @@ from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.persisters._core.polling import Polling
     from weft.persisters.sql.dialect import Plan
@@ -48,15 +48,9 @@ class SqliteDatabase(Database):
         """What persisters that must take turns have in common; ``None`` where nobody else uses this."""
         return self.given.queue if isinstance(self.given, SqliteDriver) else self.given
 
-    async def watch(
-        self,
-        seconds: float | None,
-        look: Callable[[], Awaitable[None]],
-        listener: Callable[[], None],
-        report: Callable[[Exception], object],
-    ) -> Polling:
-        """Look every so often, and where the library can tell, when others commit on this connection."""
-        polling = await super().watch(seconds, look, listener, report)
+    async def watch(self, polling: Polling, listener: Callable[[], None]) -> Polling:
+        """Look at once, too, when others commit on this connection, where the library can tell."""
+        del listener
         polling.wake_by(lambda wake: self._driver.on_commit(lambda: None if self._writing else wake()))
         return polling
 
