@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from weft import cli
-from weft.server._core import room_log as _roomlog
+from weft.server._core import room_log
 from weft.server.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def compact_all_the_time() -> None:
     """So that a kill meets it at that."""
-    _roomlog._LIVE_ROWS = 40
-    _roomlog._IDLE_ROWS = 2
+    room_log._LIVE_ROWS = 40
+    room_log._IDLE_ROWS = 2
 
 
 def acknowledge_too_early() -> None:

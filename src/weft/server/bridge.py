@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.ysync.room import Room
 
-__all__ = ["Bridge", "Bridges"]
+__all__ = ["Bridge", "BridgedRooms"]
 
 _log = logging.getLogger("weft.server")
 
@@ -82,7 +82,7 @@ class Bridge:
         _log.warning("bridge of room %.200r: %s", self.room.name, error)
 
 
-class Bridges:
+class BridgedRooms:
     """The bridged rooms of a server.
 
     Args:

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers._core import websockets as _websockets
+from weft.providers._core import websockets as websockets_module
 from weft.providers._core.websockets import WebsocketsConnection, WebsocketsTransport
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ class Stalled:
 
 
 async def test_a_peer_that_takes_no_data_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_websockets, "_STALL_S", 0.01)
+    monkeypatch.setattr(websockets_module, "_STALL_S", 0.01)
     stalled = Stalled()
     async with serving(stalled.handler) as url:
         # Pings cannot help: they wait behind the data.

@@ -24,7 +24,7 @@ from weft.protocols.ysync.messages import (
     update_message,
 )
 from weft.providers import Backoff, YWebsocketProvider
-from weft.providers.ysync import adapter as _ysync
+from weft.providers.ysync import adapter as adapter_module
 from weft.testing.clock import ManualClock
 from weft.testing.memory import MemoryLink, MemoryNetwork
 
@@ -279,7 +279,8 @@ async def test_what_was_made_up_for_is_not_sent_again_the_next_time() -> None:
 async def test_an_open_asynchronous_transaction_is_not_taken_for_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_ysync, "_NOTE_EVERY", 0)  # note what the server has whenever the queue is empty
+    # What the server has is noted whenever the queue is empty.
+    monkeypatch.setattr(adapter_module, "_NOTE_EVERY", 0)
     async with by_hand(buffer=1, limits=Limits(max_outbound=1000)) as hand:
         await hand.shake_hands()
         async with hand.doc.new_transaction():

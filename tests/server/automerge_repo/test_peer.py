@@ -23,7 +23,7 @@ from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo.cbor import decode, encode
 from weft.server._core.send_queue import AcknowledgedQueue
-from weft.server.automerge_repo import peer as _repopeer
+from weft.server.automerge_repo import peer as peer_module
 from weft.server.automerge_repo.room import storage_name
 from weft.server.storage import MemoryRoomStorage
 
@@ -109,7 +109,7 @@ async def test_a_client_of_another_version_is_told_so() -> None:
 
 
 async def test_a_client_that_does_not_introduce_itself_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_repopeer, "_JOIN_TIMEOUT", 0.0)
+    monkeypatch.setattr(peer_module, "_JOIN_TIMEOUT", 0.0)
     async with serving() as server, connect(server.url) as client:
         await client.wait_closed()
         assert (client.close_code, client.close_reason) == (1002, "no join message came")
@@ -125,7 +125,7 @@ async def test_the_documents_of_one_connection_are_bounded() -> None:
 
 
 async def test_what_is_said_of_documents_being_opened_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_repopeer, "_MAX_OPENINGS", 4)
+    monkeypatch.setattr(peer_module, "_MAX_OPENINGS", 4)
     storage = FaultyStorage()
     storage.loading.clear()
     ids = [numbered_id(number) for number in range(1, 21)]
@@ -170,7 +170,7 @@ async def test_a_client_that_does_not_read_is_told_later_in_one_message(
 async def test_what_changes_while_a_client_is_at_work_is_told_together(
     monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
-    monkeypatch.setattr(_repopeer, "ANSWER_S", patience)
+    monkeypatch.setattr(peer_module, "ANSWER_S", patience)
     async with (
         serving() as server,
         sharing(server) as (writer, busy),

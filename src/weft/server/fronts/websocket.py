@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from weft.server._core.broadcast import Broadcast
     from weft.server.automerge_repo.documents import Documents
-    from weft.server.bridge import Bridges
+    from weft.server.bridge import BridgedRooms
     from weft.server.storage import RoomStorage
 
 __all__ = ["Server"]
@@ -125,13 +125,13 @@ class Server:
             storage, make=partial(Room, context=context), settings=settings, clock=clock, broadcast=broadcast
         )
         self.documents = _open_documents(context, auth=auth, auth_timeout=auth_timeout)
-        self._bridges: Bridges | None = None
+        self._bridged: BridgedRooms | None = None
         if bridge:
-            from weft.server.bridge import Bridges  # noqa: PLC0415 - an extra
+            from weft.server.bridge import BridgedRooms  # noqa: PLC0415 - an extra
 
             if self.documents is not None:
-                self._bridges = Bridges(bridge, rooms=self.rooms, documents=self.documents.rooms)
-                self.documents.bridge(self._bridges.room_of, self._bridges.use_document)
+                self._bridged = BridgedRooms(bridge, rooms=self.rooms, documents=self.documents.rooms)
+                self.documents.bridge(self._bridged.room_of, self._bridged.use_document)
         self._port = port
         self._auth = auth
         self._auth_timeout = auth_timeout
@@ -334,8 +334,8 @@ class Server:
 
     @asynccontextmanager
     async def _use(self, name: str) -> AsyncIterator[Room]:
-        if self._bridges is not None and name in self._bridges:
-            async with self._bridges.use(name) as bridge:
+        if self._bridged is not None and name in self._bridged:
+            async with self._bridged.use(name) as bridge:
                 yield bridge.room
         else:
             async with self.rooms.use(name) as room:

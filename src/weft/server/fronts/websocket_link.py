@@ -20,7 +20,7 @@ _MAX_REASON = 123  # bytes of a close frame's reason, RFC 6455 section 5.5
 
 
 class WebsocketLink:
-    """A :class:`weft.server._core.send_queue.Link` on a websocket.
+    """A :class:`weft.server._core.link.Link` on a websocket.
 
     ``websockets`` sends one message at a time through a context manager and several task switches, which at
     thousands of relayed messages a second is most of a server's work. Server frames are not masked, so
