@@ -186,6 +186,34 @@ def test_what_is_required_must_be_in_whole_rows_and_only_there() -> None:
         assert store.get_tables() == {"t": {"r": {"b": 1}, "s": {"b": 1}, "u": {"b": 0}}}
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda s: s.set_table("u", {"k0": {}}),
+        lambda s: s.set_tables({"u": {"k0": {}}}),
+        lambda s: s.set_row("u", "k0", {}),
+    ],
+)
+def test_an_empty_row_is_reported_after_the_required_cells_that_it_lacks(write: Any) -> None:
+    store, reports = lenient()
+    store.set_tables_schema(
+        {"u": {"a": {"type": "string", "required": True}, "b": {"type": "number", "required": True}}}
+    )
+    write(store)
+    assert reports == [
+        ("u", "k0", "a", [UNDEFINED]),
+        ("u", "k0", "b", [UNDEFINED]),
+        ("u", "k0", None, [UNDEFINED]),
+    ]
+    assert store.get_tables() == {}
+
+
+def test_an_empty_row_that_raises_names_a_cell_that_the_schema_requires() -> None:
+    store = Store().set_tables_schema({"u": {"a": {"type": "string", "required": True}}})
+    with pytest.raises(InvalidCellError, match="table 'u', row 'k0', cell 'a': the schema requires"):
+        store.set_table("u", {"k0": {}})
+
+
 def test_what_is_required_must_be_in_whole_values_and_only_there() -> None:
     schema: Any = {"a": {"type": "number", "required": True}, "b": {"type": "number", "default": 0}}
     store = Store()

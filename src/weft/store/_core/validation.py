@@ -256,6 +256,8 @@ class Validation(Transactions):
                         self._refuse_cell(
                             table_id, row_id, cell_id, UNDEFINED, "the schema requires this cell"
                         )
+                    if not valid and not row:
+                        self._refuse_row(table_id, row_id, row)  # after its cells, as TinyBase does
                     return {}
         if not valid and not row:
             self._refuse_row(table_id, row_id, row)
