@@ -279,3 +279,12 @@ def test_an_open_transaction_and_the_state_are_told() -> None:
     told.append(document.in_transaction)
     assert told == [False, True, False]
     assert document.state() == {5: 1}
+
+
+def test_a_document_of_pycrdts_own_making_is_warned_of_once() -> None:
+    # It would win every concurrent write against JavaScript peers, silently.
+    doc: Doc[Any] = Doc(client_id=1 << 40)
+    with pytest.warns(UserWarning, match=r"make documents by weft\.create_doc\(\)"):
+        document = YDocument.of(doc)
+    assert YDocument.of(doc) is document
+    YDocument.of(create_doc())

@@ -14,6 +14,7 @@ tell them enough:
 from __future__ import annotations
 
 import logging
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -108,6 +109,13 @@ class YDocument:
             raise wrong_kind("a pycrdt.Doc, such as weft.create_doc() makes,", doc)
         document = _documents.get(doc)
         if document is None:
+            if doc.client_id >= 1 << 32:
+                warnings.warn(
+                    "a pycrdt.Doc of pycrdt's own making has a client id of 53 bits and wins every concurrent "
+                    "write against JavaScript peers, whose ids have 32: make documents by weft.create_doc()",
+                    UserWarning,
+                    stacklevel=3,
+                )
             document = _documents[doc] = cls(doc)
         return document
 
