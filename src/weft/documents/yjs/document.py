@@ -111,8 +111,8 @@ class YDocument:
         if document is None:
             if doc.client_id >= 1 << 32:
                 warnings.warn(
-                    "a pycrdt.Doc of pycrdt's own making has a client id of 53 bits and wins every concurrent "
-                    "write against JavaScript peers, whose ids have 32: make documents by weft.create_doc()",
+                    "a client id of 53 bits, as pycrdt.Doc() draws it, wins every concurrent write against "
+                    "JavaScript peers, whose ids have 32: make documents by weft.create_doc()",
                     UserWarning,
                     stacklevel=3,
                 )
