@@ -16,7 +16,6 @@ COVERED = {
     "limits.py": "fuzz/test_binding.py",
     "persisters/mirrored.py": "persisters/test_yjs.py",
     "persisters/sql/dialect.py": "persisters/sqlite/test_dialect.py",
-    "protocols/automerge_repo/document_sync.py": "protocols/automerge_repo/test_session.py",
     "protocols/automerge_repo/effects.py": "protocols/automerge_repo/test_session.py",
     "protocols/effects.py": "protocols/ysync/test_session.py",
     "server/_core/link.py": "server/fronts/test_websocket_link.py",
