@@ -179,7 +179,7 @@ class NeverHeals(YjsMirror):
 
     def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
         (tables, values), heal = self._layout.committed(event, received)
-        for table_id, rows in heal.tables.items():
+        for table_id, rows in (heal.tables if heal is not None else {}).items():
             for row_id, cell_ids in rows.items():
                 tables.setdefault(table_id, {}).setdefault(row_id, {}).update(
                     dict.fromkeys(cell_ids, UNDEFINED)

@@ -77,7 +77,7 @@ class Mirror(ABC):
         self._on_error = on_error
         self._token = self._replica.origin  # of the document's transactions too
         self._owed = Paths()
-        self._stale = Paths()
+        self._to_reread = Paths()
         self._ends: list[Callable[[], None]] = []
 
     # -- what users call ---------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Mirror(ABC):
             self._replica.on_transaction_end(self._store_ended),
         ]
         self._observe()
-        self._meet()
+        self._reconcile()
         self.flush()
         return self
 
@@ -130,7 +130,7 @@ class Mirror(ABC):
         self._ends = []
         self._unobserve()
         self._owed = Paths()
-        self._stale = Paths()
+        self._to_reread = Paths()
 
     def close(self) -> None:
         """Stop, as :meth:`stop` does: the name that everything with a beginning and an end has."""
@@ -191,9 +191,9 @@ class Mirror(ABC):
             else:
                 return
         self._owed.add(changes.tables, changes.values, changes.removed_tables, changes.removed_rows)
-        self._pay_later()
+        self._schedule_flush()
 
-    def _pay_later(self) -> None:
+    def _schedule_flush(self) -> None:
         """Have the running event loop flush, if there is one and something is owed."""
         if not self._owed:
             return
@@ -235,12 +235,12 @@ class Mirror(ABC):
         if not tables and not values:
             return
         if self._replica.is_busy:
-            self._stale.add(tables, values)
+            self._to_reread.add(tables, values)
             return
         for *path, found in self._replica.receive(tables, values, self._report):
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
 
-    def _meet(self) -> None:
+    def _reconcile(self) -> None:
         """Bring what the document holds into the Store, and owe the document what only the Store holds."""
         tables, values = self._read_all()
         for table_id, rows in self._replica.tables.items():
@@ -252,9 +252,9 @@ class Mirror(ABC):
         self._receive(tables, values)
 
     def _store_ended(self) -> None:
-        if self._stale:
-            stale, self._stale = self._stale, Paths()
-            self._receive(*self._read(stale))
+        if self._to_reread:
+            paths, self._to_reread = self._to_reread, Paths()
+            self._receive(*self._read(paths))
         self.flush()
 
     def _report(self, error: Exception) -> None:

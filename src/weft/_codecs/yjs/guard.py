@@ -14,7 +14,7 @@ What is left to the binding, which refuses it cleanly (a test holds it to that):
 and JSON text that is not JSON. Refusing there leaves the same state, and this walk need not touch each
 string.
 
-Speed: an honest update is many small structs of a few shapes. ``_ypatterns`` takes those in C, 64 at a time;
+Speed: an honest update is many small structs of a few shapes. ``patterns.py`` takes those in C, 64 at a time;
 what it does not match, of whatever shape, goes through the Python loop.
 """
 

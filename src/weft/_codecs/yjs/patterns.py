@@ -2,7 +2,7 @@
 
 A regular expression cannot read a length and skip that many bytes, but short lengths can be enumerated: a
 string is one alternative for each length below 64. Everything they match has been checked as the loop in
-``_yguard`` would check it; what they do not match is no error, the loop decides.
+``guard.py`` would check it; what they do not match is no error, the loop decides.
 
 Which alternative applies is told by its first byte, and a varint ends at its first byte below 128, so no
 text matches in two ways: a match that fails late has nothing to try again, and takes linear time.

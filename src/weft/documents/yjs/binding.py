@@ -19,6 +19,7 @@ from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
 __all__ = [
     "CLIENT_ID_FLOOR",
@@ -105,17 +106,28 @@ def origin_of(doc: Doc[Any], txn: Txn) -> object:
     return doc._origins.get(txn.origin())
 
 
-@contextmanager
-def raw_transaction(doc: Doc[Any], origin: object = None) -> Iterator[Txn]:
+class raw_transaction:  # noqa: N801 - called as a function; a generator would cost each write a microsecond
     """Open a transaction, or join the open one, and give the binding's own transaction object.
 
     Inside an observer that is the observer's own, to read with: the binding panics when it is written with.
     """
-    if doc._txn is not None:
-        origin = None  # a joined transaction keeps the origin it has
-    with doc.transaction(origin) as transaction:
-        raw = transaction._txn
-        yield raw
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, doc: Doc[Any], origin: object = None) -> None:
+        # A joined transaction keeps the origin it has.
+        self._transaction = doc.transaction(origin if doc._txn is None else None)
+
+    def __enter__(self) -> Txn:
+        return cast("Txn", self._transaction.__enter__()._txn)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._transaction.__exit__(exc_type, exc, traceback)
 
 
 def root_map(doc: Doc[Any], name: str) -> RawMap:

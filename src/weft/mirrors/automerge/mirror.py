@@ -116,9 +116,9 @@ class AutomergeMirror(Mirror):
                 self._receive(tables, values)
             except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
                 self._report(error)
-                self._meet()  # the index may have been left half-way
+                self._reconcile()  # the index may have been left half-way
         self.flush()
-        self._pay_later()
+        self._schedule_flush()
 
     def _heal(self, cells: dict[Path, object]) -> None:
         with self._writing() as writer:

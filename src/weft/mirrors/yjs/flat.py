@@ -16,7 +16,6 @@ from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent,
 from weft.errors import MirrorError
 from weft.mirrors.mirror import another_application
 from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
-from weft.store.replica import Paths, RawTables, RawValues
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.mirrors.mirror import DocumentWrite, Report
+    from weft.store.replica import Paths, RawTables, RawValues
 
 __all__ = ["FlatLayout"]
 
@@ -93,11 +93,11 @@ class FlatLayout:
                     self._put(self._tables, key, value)
         return {}, {}
 
-    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths]:
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths | None]:
         heard = self._tables, self._heard
         if self._tables or self._heard:
             self._tables, self._heard = {}, {}
-        return heard, Paths()
+        return heard, None
 
     def recover(self) -> Received:
         return {}, {}  # there are no containers to lose

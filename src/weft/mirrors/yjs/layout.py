@@ -41,7 +41,7 @@ class Layout(Protocol):
     def translate(self, root: int, events: list[RawMapEvent], txn: Txn) -> Received:
         """What happened under one of the roots: raw cells and values, ``UNDEFINED`` where one went."""
 
-    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths]:
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths | None]:
         """After the commit that ``translate`` was called in: what only its update can tell.
 
         Args:
@@ -49,7 +49,7 @@ class Layout(Protocol):
             received: The bytes of the received update, or ``None`` for a local transaction.
 
         Returns:
-            What the Store has to take as well, and the paths at which the document has to be healed.
+            What the Store has to take as well, and the paths at which the document has to be healed, if any.
         """
 
     def recover(self) -> Received:

@@ -109,7 +109,7 @@ class YjsMirror(Mirror):
             self._receive(*self._layout.translate(root, events, txn))
         except Exception as error:  # noqa: BLE001 - reported: it would surface in whoever committed
             self._report(error)
-        self._pay_later()
+        self._schedule_flush()
 
     def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
         try:
@@ -120,7 +120,7 @@ class YjsMirror(Mirror):
             return
         if heal:
             self._owed.update(heal)
-            self._pay_later()
+            self._schedule_flush()
 
     def _read_all(self) -> tuple[RawTables, RawValues]:
         with raw_transaction(self._doc) as txn:
@@ -133,8 +133,9 @@ class YjsMirror(Mirror):
         """
         if not self._blocked():
             tables, values = self._layout.recover()
-            self._receive(tables, values)
-            self._owed.add(tables, values)
+            if tables or values:
+                self._receive(tables, values)
+                self._owed.add(tables, values)
         super().flush()
 
     def refusal(self) -> MirrorError | None:

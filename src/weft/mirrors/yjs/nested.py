@@ -222,11 +222,12 @@ class NestedLayout:
 
     # -- after the commit --------------------------------------------------------------------------------
 
-    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths]:
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths | None]:
         tables: RawTables = {}
         values: RawValues = {}
-        heal = Paths()
+        heal: Paths | None = None
         if self._replaced:
+            heal = Paths()
             update, deleted = event.update, event.delete_set
             for key, owed in self._replaced:
                 if was_concurrent(update, deleted, key):
