@@ -146,3 +146,19 @@ def test_paths_add_up_and_a_container_made_and_removed_at_once_is_none_of_them()
     }
     assert list(paths.values) == ["v"]
     assert (paths.removed_tables, paths.removed_rows) == ({"t"}, {("t", "r")})
+
+
+def test_places_of_what_a_schema_refuses_are_taken_out_of_what_another_place_lacks() -> None:
+    paths = Paths()
+    paths.add({"t": {"r": ["a", "b"], "q": ["a"]}, "u": {"r": ["a"]}}, ["v", "w"])
+    paths.discard([("t", "r", "a", 1), ("t", "q", "a", 1), ("u", "r", "a", 1), ("x", "y", "z", 1), ("v", 1)])
+    assert paths == Paths(tables={"t": {"r": {"b": None}}}, values={"w": None})
+
+
+def test_what_a_schema_puts_out_is_no_change_and_what_it_adds_is() -> None:
+    store = Store().set_table("t", {"r": {"a": "x"}, "q": {"b": 1}})
+    replica = Replica(store)
+    heard: list[object] = []
+    replica.on_finish(lambda: heard.append((replica.changes(), replica.removed(), replica.refused())))
+    store.set_tables_schema({"t": {"b": {"type": "number", "default": 0}}})
+    assert heard == [(({"t": {"r": {"b": 0}}}, {}), (set(), set()), [("t", "r", "a", "x")])]

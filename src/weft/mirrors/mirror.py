@@ -179,6 +179,15 @@ class Mirror(ABC):
     # -- Store to document -------------------------------------------------------------------------------
 
     def _store_finished(self) -> None:
+        if refused := self._replica.refused():
+            self._owed.discard(refused)
+            *path, cell = refused[0]
+            self._report(
+                MirrorError(
+                    f"the new schema refuses {len(refused)} cells or values, which have left the Store and "
+                    f"stay in the document; the first, at {path!r}: {cell!r:.200}"
+                )
+            )
         tables, values = self._replica.changes()
         if not tables and not values:
             return

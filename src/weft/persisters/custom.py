@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from weft.errors import StorageError, WeftError
 from weft.persisters._core.persister import Persister
-from weft.persisters._core.unsaved import merge
+from weft.persisters._core.unsaved import keep_not_loaded, merge
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,7 +79,14 @@ class CustomPersister(Persister, Generic[H]):
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
     ) -> None:
         """Call ``set_persisted``, with content that lacks nothing the place has and was never loaded."""
-        if changes is not None and not self._covers:
+        if changes is None and self._journal.not_loaded:
+            there = await self.read()
+            if there is not None:
+                kept = get_content()
+                keep_not_loaded(kept, there, self._journal.not_loaded)
+                await _called(self._set, lambda: kept, None)
+                return
+        if changes is not None and (not self._covers or self._journal.not_loaded):
             there = await self.read()
             if there is not None:
                 content: Any = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
+from weft.persisters._core.unsaved import keep_not_loaded
 from weft.store import Store
 from weft.store.replica import Replica
 from weft.values import UNDEFINED, Undefined
@@ -65,7 +66,9 @@ class MirrorPersister(Persister):
         shadow = self._shadow
         tables, values = (changes[0], changes[1]) if changes is not None else (None, None)
         if tables is None or values is None:
-            tables, values = _to_become(get_content(), self._replica)
+            content = get_content()
+            keep_not_loaded(content, (self._replica.tables, self._replica.values), self._journal.not_loaded)
+            tables, values = _to_become(content, self._replica)
         with shadow.transaction(origin=self._mine):
             cells: dict[str, dict[str, dict[str, object]]] = {}
             for table_id, rows in tables.items():

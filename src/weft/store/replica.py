@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weft._support.arguments import wrong_kind
 from weft.store._core.state import StoreState
+from weft.store._parts.signatures import Refused
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from weft.changes import StoredTables, StoredValues
     from weft.store._core.store import Store
     from weft.store._parts.log import Touched, TouchedValues
-    from weft.store._parts.signatures import Refused
 
-__all__ = ["Paths", "RawTables", "RawValues", "Replica"]
+__all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica"]
 
 # What another place holds at a path, before the Store has judged it.
 RawTables = dict[str, dict[str, dict[str, object]]]
@@ -152,6 +152,17 @@ class Replica:
         """
         return self.store._removed()
 
+    def refused(self) -> list[Refused]:
+        """Get what a schema set in the finishing transaction put out of the Store, or replaced by a default.
+
+        It is in none of :meth:`changes`, :meth:`edits` and :meth:`removed`: nobody has deleted it, so it
+        stays where it is in other places.
+
+        Returns:
+            As :meth:`receive` does, cells and values as a caller would write them.
+        """
+        return self.store._refused_by_schemas()
+
     # -- what comes from elsewhere -----------------------------------------------------------------------
 
     def receive(
@@ -225,6 +236,20 @@ class Paths:
         self.removed_rows.update(
             (table_id, row_id) for table_id, row_id in removed_rows if row_id in tables.get(table_id, ())
         )
+
+    def discard(self, refused: Iterable[Refused]) -> None:
+        """Take out the places of what a schema refused: it is deleted nowhere else."""
+        for path in refused:
+            if len(path) == 2:
+                self.values.pop(path[0], None)
+                continue
+            table_id, row_id, cell_id, _ = path
+            rows = self.tables.get(table_id, {})
+            cells = rows.get(row_id, {})
+            if cells.pop(cell_id, UNDEFINED) is None and not cells:
+                del rows[row_id]
+                if not rows:
+                    del self.tables[table_id]
 
     def update(self, other: Paths) -> None:
         """Add all of another."""

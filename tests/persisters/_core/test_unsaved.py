@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from support.edits import apply_edits, edits
-from weft.persisters._core.unsaved import changes_at, merge
+from weft.persisters._core.unsaved import NotLoaded, changes_at, keep_not_loaded, merge
 from weft.store import Store
 from weft.store.replica import Paths
 
@@ -71,3 +71,25 @@ def test_foreign_pieces_that_are_no_tables_or_rows_give_way() -> None:
     place: Any = ({"t": 5, "u": {"r": None, "kept": 6}}, {})
     merge(place, ({"t": {"r": {"c": 1}}, "u": {"r": {"c": 2}}}, {}, 1))
     assert place == ({"t": {"r": {"c": 1}}, "u": {"r": {"c": 2}, "kept": 6}}, {})
+
+
+def test_what_was_not_loaded_is_kept_beside_content_that_is_to_be_all() -> None:
+    not_loaded = NotLoaded()
+    there: Any = (
+        {"t": {"r": {"a": 1, "b": {"no": "cell"}}, "gone": {"b": "x"}, "bad": {"b": "x"}}, "list": []},
+        {"v": None, "w": "there"},
+    )
+    for path in [("t", "r", "b"), ("t", "gone", "b"), ("list", "r", "a"), ("t", "bad", "b")]:
+        not_loaded.note(path, {"t": {"r": {"a": 1}, "gone": {"a": 1}}})
+    not_loaded.note(("w",), {})
+    assert not_loaded
+    assert not NotLoaded()
+    content: Any = ({"t": {"r": {"a": 2}}}, {"v": 1})
+    keep_not_loaded(content, there, not_loaded)
+    assert content == (
+        {"t": {"r": {"a": 2, "b": {"no": "cell"}}, "bad": {"b": "x"}}},
+        {"v": 1, "w": "there"},
+    )
+    content = ({"t": {"r": {"b": "set since"}}}, {"w": 2})
+    keep_not_loaded(content, there, not_loaded)
+    assert content == ({"t": {"r": {"b": "set since"}, "bad": {"b": "x"}}}, {"w": 2})

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from weft.changes import Content
     from weft.store import Store
+    from weft.store.replica import Refused
 
 __all__ = ["StoreJournal"]
 
@@ -244,6 +245,8 @@ class StoreJournal:
         return not refused
 
     def _finished(self) -> None:
+        if refused := self.replica.refused():
+            self._put_out(refused)
         tables, values = self.replica.edits()
         if not tables and not values:
             return
@@ -251,6 +254,21 @@ class StoreJournal:
             if unsaved is not None:
                 unsaved.add(tables, values, *self.replica.removed())
         self._edited()
+
+    def _put_out(self, refused: list[Refused]) -> None:
+        """Leave in the place what a new schema has put out of the Store, and tell of it."""
+        for unsaved in (self.dirty, self.not_saved, self._taken, self._since):
+            if unsaved is not None:
+                unsaved.discard(refused)
+        for item in refused:
+            self.not_loaded.note(item[:-1], self.replica.tables)
+        first = ", ".join(repr(part)[:100] for part in refused[0])
+        self._report(
+            StorageError(
+                f"the new schema refuses {len(refused)} cells or values, which have left the Store; what of "
+                f"them was saved stays where it is; the first: {first}"
+            )
+        )
 
 
 def _setter(future: asyncio.Future[None]) -> Callable[[], None]:

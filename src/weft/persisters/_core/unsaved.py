@@ -5,15 +5,14 @@ Paths and not values, so that any number of edits of one cell are one save of it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from weft.store.replica import Paths
 from weft.values import UNDEFINED, Stored, Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from weft.changes import StoredTables, StoredValues
 
 __all__ = [
@@ -22,6 +21,7 @@ __all__ = [
     "StoredChanges",
     "StoredContent",
     "changes_at",
+    "keep_not_loaded",
     "merge",
     "paths_of_row",
     "spare",
@@ -107,6 +107,9 @@ class NotLoaded:
     values: set[str] = field(default_factory=set)
     rows: dict[str, set[str]] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.cells or self.values)
+
     def note(self, path: tuple[str, ...], tables: StoredTables) -> None:
         """Add the path of a cell or value, given what the Store has now."""
         if len(path) == 1:
@@ -116,6 +119,33 @@ class NotLoaded:
         self.cells.setdefault(table_id, {}).setdefault(row_id, set()).add(cell_id)
         if row_id not in tables.get(table_id, ()):
             self.rows.setdefault(table_id, set()).add(row_id)
+
+
+def keep_not_loaded(content: StoredContent, there: RawContent, not_loaded: NotLoaded) -> None:
+    """Add to content that is to be all of a place what the place has there that the Store could not take.
+
+    Where the Store has something by now, that counts; and what is in a row that it has deleted goes with it.
+
+    Args:
+        content: A copy of the Store's content; changed in place.
+        there: What the place holds, which may be anything that JSON can be.
+        not_loaded: Where the Store could not take it.
+    """
+    tables: Any = content[0]
+    for table_id, rows in not_loaded.cells.items():
+        table_there = there[0].get(table_id)
+        for row_id, cell_ids in rows.items():
+            row_there = table_there.get(row_id) if isinstance(table_there, Mapping) else None
+            if not isinstance(row_there, Mapping):
+                continue
+            if row_id not in tables.get(table_id, ()) and row_id not in not_loaded.rows.get(table_id, ()):
+                continue
+            for cell_id in row_there.keys() & cell_ids:
+                row = tables.setdefault(table_id, {}).setdefault(row_id, {})
+                row.setdefault(cell_id, row_there[cell_id])
+    values: Any = content[1]
+    for value_id in there[1].keys() & not_loaded.values:
+        values.setdefault(value_id, there[1][value_id])
 
 
 def merge(

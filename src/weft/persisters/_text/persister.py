@@ -7,13 +7,14 @@ there, and tries again, so two writers never silently overwrite each other.
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
-from weft.persisters._core.unsaved import merge
+from weft.persisters._core.unsaved import keep_not_loaded, merge
 from weft.persisters._text.json_text import parse_content, render_content, render_store
 
 if TYPE_CHECKING:
@@ -111,12 +112,14 @@ class TextPersister(Persister):
         changes: StoredChanges | None = None,
     ) -> None:
         """Write the whole text, after merging where the place has what the Store does not."""
-        if changes is None:
+        if changes is None and not self._journal.not_loaded:
             self._version = await self._put(render_store(self._store), ANY)
             return
         for _ in range(_TRIES):
             try:
-                if self._covers and self._version is not ANY:
+                if changes is None:
+                    await self._replace_beside(get_content)
+                elif self._covers and not self._journal.not_loaded and self._version is not ANY:
                     self._version = await self._put(render_store(self._store), self._version)
                 else:
                     await self._merge(changes)
@@ -125,6 +128,15 @@ class TextPersister(Persister):
                 continue
             return
         raise StorageError(f"others changed the place {_TRIES} times in a row between reading and writing")
+
+    async def _replace_beside(self, get_content: Callable[[], StoredContent]) -> None:
+        """Write the Store's content, and leave in the text what the Store could not take of it."""
+        data, version = await self.fetch()
+        await self._journal.settled()  # a transaction may have begun meanwhile
+        content: Any = get_content()
+        with suppress(StorageError):  # no content any more: then there is nothing to be kept
+            keep_not_loaded(content, parse_content(data or b"[{},{}]"), self._journal.not_loaded)
+        self._version = await self._put(render_content(content), version)
 
     async def _merge(self, changes: StoredChanges) -> None:
         before = self._version

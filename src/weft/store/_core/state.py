@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weft.store._parts.gate import WriteGate
     from weft.store._parts.listener_tree import Interest
     from weft.store._parts.log import Entry, Touched, TouchedValues
+    from weft.store._parts.schema_effects import SchemaEffect
     from weft.store._parts.schema_rules import CellRule, TableRule
     from weft.values import Stored
 
@@ -78,6 +79,7 @@ class StoreState:
         "_receiving",
         "_rollback_requested",
         "_schema",
+        "_schema_effects",
         "_shared_keys",
         "_start_listeners",
         "_structural",
@@ -106,6 +108,7 @@ class StoreState:
         self._shared_keys = SharedKeys()
         self._schema: dict[str, TableRule] | None = None
         self._values_schema: dict[str, CellRule] | None = None
+        self._schema_effects: list[SchemaEffect] = []  # of the running transaction
         self._middleware: WriteGate | None = None
         self._checkpoints: object = None  # of checkpoints.py, which makes one for a Store
         self._decode: Callable[[object], Stored] = encode_cell

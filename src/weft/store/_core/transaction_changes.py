@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from weft.changes import ChangedTables, ChangedValues, Changes
     from weft.store._parts.log import Entry, Touched, TouchedValues
-    from weft.store._parts.signatures import TransactionLog
+    from weft.store._parts.signatures import Refused, TransactionLog
 
 __all__ = ["TransactionChanges"]
 
@@ -95,6 +95,23 @@ class TransactionChanges(Notification):
             skip: Half-open ranges of log entries, in order. Cells touched only by these are left out; a cell
                 touched inside and outside is listed with its final form, whatever it was before.
         """
+        if self._schema_effects:
+            return self._stored_changes_beside_schemas(skip)
+        return self._stored_changes_outside(skip)
+
+    def _stored_changes_beside_schemas(
+        self, skip: Sequence[tuple[int, int]]
+    ) -> tuple[Touched, TouchedValues]:
+        """Get the changes where schemas were set: what these put out has been deleted by nobody."""
+        effects = self._schema_effects
+        changed, values = self._stored_changes_outside(
+            sorted([*skip, *(effect.entries for effect in effects)])
+        )
+        for effect in effects:
+            effect.add_edits(changed, values, self._tables, self._values)
+        return changed, values
+
+    def _stored_changes_outside(self, skip: Sequence[tuple[int, int]]) -> tuple[Touched, TouchedValues]:
         log = self._log
         if not log:
             return {}, {}
@@ -153,6 +170,30 @@ class TransactionChanges(Notification):
         """Get the tables, and the (table, row) pairs, deleted as containers and absent now.
 
         Deleted as containers: by ``del_table``, ``del_row`` or a ``set_…`` that left them out, and not by
-        deleting their last cell. The rows of a deleted table are among the pairs.
+        deleting their last cell. The rows of a deleted table are among the pairs. What a schema put out is
+        not.
         """
-        return removed_containers(self._log or (), self._tables)
+        log = self._log or []
+        if self._schema_effects:
+            done, outside = 0, []
+            for start, end in (effect.entries for effect in self._schema_effects):
+                outside += log[done:start]
+                done = end
+            log = outside + log[done:]
+        return removed_containers(log, self._tables)
+
+    def _refused_by_schemas(self) -> list[Refused]:
+        """Get what schemas put out in this transaction and nobody has written again since."""
+        if not self._schema_effects:
+            return []
+        tables, values = self._stored_changes()
+        return [
+            item
+            for effect in self._schema_effects
+            for item in effect.refused
+            if (
+                item[0] not in values
+                if len(item) == 2
+                else item[2] not in tables.get(item[0], {}).get(item[1], {})
+            )
+        ]

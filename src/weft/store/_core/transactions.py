@@ -311,6 +311,8 @@ class Transactions(TransactionChanges):
             self._touched_to = 0
         if self._orders_logged:
             self._orders_logged = set()
+        if self._schema_effects:
+            self._schema_effects = []
         if self._invalid_cells:
             self._invalid_cells = {}
         if self._invalid_values:
@@ -385,6 +387,8 @@ class Transactions(TransactionChanges):
             else:
                 assert kind == COLUMN  # noqa: S101 - the counts carry the columns
         del log[start:]
+        if self._schema_effects:
+            self._schema_effects = [effect for effect in self._schema_effects if effect.entries[1] <= start]
         self._touched = {}
         self._touched_values = {}
         self._touched_to = 0

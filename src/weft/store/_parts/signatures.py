@@ -45,5 +45,9 @@ class SortedRowIdsArgs(TypedDict, total=False):
     sorter: Sorter | None
 
 
-Refused: TypeAlias = tuple[str, str, str, object] | tuple[str, object]
-"""What ``_apply_stored`` left out: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``."""
+RefusedCell: TypeAlias = tuple[str, str, str, object]
+"""A cell that the Store did not take: ``(table_id, row_id, cell_id, cell)``."""
+RefusedValue: TypeAlias = tuple[str, object]
+"""A keyed value that the Store did not take: ``(value_id, value)``."""
+Refused: TypeAlias = RefusedCell | RefusedValue
+"""Either of them, in lists of both: tell them apart by their length."""
