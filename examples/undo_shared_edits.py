@@ -1,4 +1,4 @@
-"""Undo and redo of a Store that is shared: what is undone is undone for everybody.
+"""Undo and redo of a Store that is shared: one's own edits are undone, for everybody; others' edits stay.
 
 python examples/undo_shared_edits.py
 """
@@ -9,23 +9,35 @@ from weft import Checkpoints, Store, YjsMirror, create_doc
 from weft.documents import YDocument
 
 
+def wire(source: YDocument, target: YDocument) -> None:
+    """Bring what is edited in one document into the other."""
+
+    def send(update: bytes, origin: object) -> None:
+        if origin != "wire":
+            target.apply(update, origin="wire")
+
+    source.subscribe(send)
+
+
 def main() -> None:
-    editor, reader = Store(), Store()
-    editor_doc, reader_doc = create_doc(), create_doc()
-    with YjsMirror(editor, editor_doc), YjsMirror(reader, reader_doc):
-        # A wire between the two documents, in one direction.
-        reading = YDocument.of(reader_doc)
-        YDocument.of(editor_doc).subscribe(lambda update, _origin: reading.apply(update, origin="editor"))
-        checkpoints = Checkpoints(editor)
-        editor.set_cell("shapes", "box", "color", "red")
-        checkpoints.add_checkpoint("red")
-        editor.set_cell("shapes", "box", "color", "blue")
-        checkpoints.add_checkpoint("blue")
-        print("painted:", reader.get_cell("shapes", "box", "color"))
+    ann, ben = Store(), Store()
+    ann_doc, ben_doc = create_doc(), create_doc()
+    with YjsMirror(ann, ann_doc), YjsMirror(ben, ben_doc):
+        wire(YDocument.of(ann_doc), YDocument.of(ben_doc))
+        wire(YDocument.of(ben_doc), YDocument.of(ann_doc))
+        checkpoints = Checkpoints(ann)
+        ann.set_row("shapes", "box", {"color": "red", "width": 10})
+        checkpoints.add_checkpoint("drawn")
+        ann.set_partial_row("shapes", "box", {"color": "blue", "width": 20})
+        checkpoints.add_checkpoint("changed")
+        ben.set_cell("shapes", "box", "color", "green")
+        ben.set_cell("shapes", "circle", "color", "black")
+        print("painted:", ann.get_tables())
+        # Ann's width is undone. The color is Ben's by now, and so is the circle.
         checkpoints.go_backward()
-        print("undone: ", reader.get_cell("shapes", "box", "color"))
+        print("undone: ", ben.get_tables())
         checkpoints.go_forward()
-        print("redone: ", reader.get_cell("shapes", "box", "color"))
+        print("redone: ", ben.get_tables())
 
 
 if __name__ == "__main__":

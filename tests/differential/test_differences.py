@@ -374,6 +374,21 @@ def test_middleware_gives_no_encoded_objects() -> None:
     assert ours[1] == ["R", "set_cell", odd("store")]
 
 
+def test_undo_is_ones_own() -> None:
+    from weft.store import Store, create_checkpoints
+    from weft.store.replica import Replica
+
+    kept = []
+    for include_remote in (True, False):  # TinyBase's own, and ours
+        store = Store().set_value("v", 0)
+        checkpoints = create_checkpoints(store, include_remote=include_remote)
+        store.set_value("v", 1)
+        Replica(store).receive({}, {"v": 2, "w": 2}, print)
+        checkpoints.go_backward()
+        kept.append(store.get_values())
+    assert kept == [{"v": 0}, {"v": 2, "w": 2}]
+
+
 def test_new_after_destroy() -> None:
     from weft.store import Store, create_checkpoints
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from support.mirrors import KINDS, Kind, Peer, exchange, make_peer
 from weft import UNDEFINED, Store
 from weft.errors import ReadOnlyError
+from weft.persisters import MappingPersister
 from weft.store import Checkpoints, create_checkpoints, create_middleware
 
 
@@ -193,3 +195,117 @@ def test_an_object_that_cannot_be_restored_is_reported_as_an_object() -> None:
     checkpoints.go_backward()
     assert heard == [("w", [[0]])]
     assert type(heard[0][1][0]) is list
+
+
+# Undo of a Store that others write to: one's own edits, and only where they still stand.
+
+
+@pytest.fixture(params=KINDS)
+def peers(request: pytest.FixtureRequest) -> tuple[Peer, Peer]:
+    kind: Kind = request.param
+    ann, ben = make_peer(kind), make_peer(kind)
+    ann.store.set_content(({"shapes": {"box": {"color": "red", "width": 10}}}, {"zoom": 1}))
+    exchange(ann, ben)
+    return ann, ben
+
+
+def test_undo_takes_back_ones_own_edits_and_leaves_those_of_others(peers: tuple[Peer, Peer]) -> None:
+    ann, ben = peers
+    checkpoints = create_checkpoints(ann.store)
+    ann.store.set_partial_row("shapes", "box", {"color": "blue", "width": 20}).set_value("zoom", 2)
+    checkpoints.add_checkpoint()
+    exchange(ann, ben)
+    ben.store.set_cell("shapes", "box", "color", "green").set_value("zoom", 3)
+    ben.store.set_cell("shapes", "circle", "color", "black")
+    ann.store.set_value("grid", True)
+    exchange(ann, ben)
+    checkpoints.go_backward().go_backward()
+    exchange(ann, ben)
+    undone: Any = (
+        {"shapes": {"box": {"color": "green", "width": 10}, "circle": {"color": "black"}}},
+        {"zoom": 3},
+    )
+    assert ann.content == ben.content == undone
+    checkpoints.go_forward().go_forward()
+    exchange(ann, ben)
+    undone[0]["shapes"]["box"]["width"] = 20
+    assert ann.content == ben.content == (undone[0], {"zoom": 3, "grid": True})
+
+
+def test_what_others_write_is_no_step_and_forgets_no_step_forward(peers: tuple[Peer, Peer]) -> None:
+    ann, ben = peers
+    checkpoints = create_checkpoints(ann.store)
+    heard: list[Any] = []
+    ben.store.set_cell("shapes", "box", "color", "green")
+    exchange(ann, ben)
+    assert checkpoints.get_checkpoint_ids() == ([], "0", [])
+    ann.store.set_cell("shapes", "box", "width", 30)
+    checkpoints.go_backward()
+    exchange(ann, ben)
+    checkpoints.add_checkpoint_ids_listener(lambda _: heard.append(1))
+    ben.store.del_row("shapes", "box").set_cell("shapes", "circle", "color", "black")
+    exchange(ann, ben)
+    assert checkpoints.get_checkpoint_ids() == ([], "0", ["1"])
+    assert heard == []
+    # The box is gone by now, so that its width is not brought back.
+    checkpoints.go_forward()
+    assert ann.store.get_tables() == {"shapes": {"circle": {"color": "black"}}}
+
+
+def test_an_edit_after_that_of_another_goes_back_to_the_others(peers: tuple[Peer, Peer]) -> None:
+    ann, ben = peers
+    checkpoints = create_checkpoints(ann.store)
+    ann.store.set_cell("shapes", "box", "color", "blue")
+    ben.store.set_cell("shapes", "box", "width", 11)
+    exchange(ann, ben)
+    ben.store.set_cell("shapes", "box", "color", "green")
+    exchange(ann, ben)
+    assert checkpoints.get_checkpoint_ids() == ([], "0", []), "what was edited does not stand any more"
+    ann.store.set_cell("shapes", "box", "color", "yellow")
+    checkpoints.go_backward()
+    assert ann.store.get_row("shapes", "box") == {"color": "green", "width": 11}
+
+
+def test_a_row_of_ones_own_goes_but_for_what_others_put_in_it(peers: tuple[Peer, Peer]) -> None:
+    ann, ben = peers
+    schema: Any = {key: {"type": "string"} for key in ("color", "note")}
+    schema["width"] = {"type": "number", "default": 1}
+    ann.store.set_tables_schema({"shapes": schema})
+    checkpoints = create_checkpoints(ann.store)
+    ann.store.set_row("shapes", "line", {"color": "red"})
+    checkpoints.add_checkpoint()
+    ann.store.set_row("shapes", "dot", {"color": "red"})
+    exchange(ann, ben)
+    ben.store.set_cell("shapes", "line", "note", "keep")
+    exchange(ann, ben)
+    checkpoints.go_backward()
+    assert not ann.store.has_row("shapes", "dot")
+    checkpoints.go_backward()
+    exchange(ann, ben)
+    assert (
+        ann.store.get_row("shapes", "line")
+        == ben.store.get_row("shapes", "line")
+        == {"note": "keep", "width": 1}
+    )
+
+
+def test_undo_takes_back_everybodys_changes_where_that_is_asked_for(peers: tuple[Peer, Peer]) -> None:
+    ann, ben = peers
+    checkpoints = create_checkpoints(ann.store, include_remote=True)
+    assert create_checkpoints(ann.store) is create_checkpoints(ann.store, include_remote=True) is checkpoints
+    with pytest.raises(ValueError, match="were made with include_remote=True; destroy"):
+        create_checkpoints(ann.store, include_remote=False)
+    ben.store.set_cell("shapes", "box", "color", "green")
+    exchange(ann, ben)
+    assert checkpoints.get_checkpoint_ids() == (["0"], None, [])
+    checkpoints.go_backward()
+    exchange(ann, ben)
+    assert ben.store.get_cell("shapes", "box", "color") == "red"
+
+
+async def test_what_a_persister_loads_is_no_step(store: Store, checkpoints: Checkpoints) -> None:
+    place = {"store": Store().set_cell("pets", "felix", "sold", True).get_json()}
+    async with MappingPersister(store, place, "store") as persister:
+        await persister.load()
+    assert store.get_tables() == {"pets": {"felix": {"sold": True}}}
+    assert checkpoints.get_checkpoint_ids() == ([], "0", [])

@@ -3,21 +3,25 @@
 TinyBase's model. The checkpoints form a line: those backward, the current one, those forward. The current
 one is ``None`` as soon as the Store has changed since; ``go_backward`` then makes a checkpoint of those
 changes first, so that ``go_forward`` can bring them back. A change forgets the checkpoints forward.
+
+Undo is one's own: what mirrors and persisters bring is no change here, and where others have written
+since, going back or forward sets a cell only if it still holds what is undone.
+``include_remote=True`` is TinyBase's behaviour, which takes everybody's changes back.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypedDict
 
 from weft.store._parts.listener_tree import Leaf, call, matching
 from weft.store._parts.row_ids import RowIdPool
-from weft.values import UNDEFINED, encode_cell, is_same
+from weft.store._parts.undo_step import Overwritten, UndoStep
+from weft.values import UNDEFINED, encode_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.store._core.store import Store
-    from weft.store._parts.log import OldAndNew
     from weft.values import Cell, Stored, Undefined, Value
 
 __all__ = ["CheckpointIds", "CheckpointListenerStats", "Checkpoints", "create_checkpoints"]
@@ -25,7 +29,8 @@ __all__ = ["CheckpointIds", "CheckpointListenerStats", "Checkpoints", "create_ch
 CheckpointIds: TypeAlias = tuple[list[str], str | None, list[str]]
 """Ids backward (the nearest last), the current one or ``None``, ids forward (the nearest first)."""
 
-_Delta: TypeAlias = "dict[str, OldAndNew]"
+_BEFORE: Final = 0
+_AFTER: Final = 1
 
 
 class CheckpointListenerStats(TypedDict):
@@ -35,40 +40,51 @@ class CheckpointListenerStats(TypedDict):
     checkpoint: int
 
 
-class _Deltas:
-    """What changed between two checkpoints: old and new of each cell and value."""
+def create_checkpoints(store: Store, *, include_remote: bool | None = None) -> Checkpoints:
+    """Get the checkpoints of a Store; it has one set of them, made at the first call.
 
-    __slots__ = ("cells", "values")
+    Args:
+        store: The Store.
+        include_remote: As for :class:`Checkpoints`; without it as the Store's are, and false for new ones.
 
-    def __init__(self) -> None:
-        self.cells: dict[str, dict[str, _Delta]] = {}
-        self.values: _Delta = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.cells or self.values)
-
-
-def create_checkpoints(store: Store) -> Checkpoints:
-    """Get the checkpoints of a Store; it has one set of them, made at the first call."""
+    Raises:
+        ValueError: It has checkpoints that were made the other way. ``destroy()`` them first.
+    """
     checkpoints = store._checkpoints
     if not isinstance(checkpoints, Checkpoints):
-        checkpoints = store._checkpoints = Checkpoints(store)
+        checkpoints = store._checkpoints = Checkpoints(store, include_remote=bool(include_remote))
+    elif include_remote is not None and include_remote != checkpoints.include_remote:
+        raise ValueError(
+            f"this Store's checkpoints were made with include_remote={checkpoints.include_remote}; "
+            "destroy() them before others are made"
+        )
     return checkpoints
 
 
 class Checkpoints:
-    """The checkpoints of a Store. Made by :func:`create_checkpoints`."""
+    """The checkpoints of a Store. Made by :func:`create_checkpoints`.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: The Store.
+        include_remote: Whether what mirrors and persisters bring is a change that is undone like one's own,
+            and going back sets each cell whatever it holds, as in TinyBase.
+
+    Attributes:
+        include_remote: As given.
+    """
+
+    def __init__(self, store: Store, *, include_remote: bool = False) -> None:
+        self.include_remote = include_remote
         self._store = store
+        self._overwritten = Overwritten()
         self._size = 100
         self._following = 0
         self._current: str | None = None
         self._backward: list[str] = []
         self._forward: list[str] = []
-        self._deltas: dict[str, _Deltas] = {}
+        self._deltas: dict[str, UndoStep] = {}
         self._labels: dict[str, str] = {}
-        self._open = _Deltas()
+        self._open = UndoStep()
         self._listening = True
         self._changed = False
         self._ids = RowIdPool()
@@ -155,7 +171,8 @@ class Checkpoints:
             self._forget_one(self._current)
         self._current = None
         self._following = 0
-        self._open = _Deltas()
+        self._open = UndoStep()
+        self._overwritten = Overwritten()
         self.add_checkpoint()
         return self
 
@@ -227,7 +244,7 @@ class Checkpoints:
             self._current = str(self._following)
             self._following += 1
             self._deltas[self._current] = self._open
-            self._open = _Deltas()
+            self._open = UndoStep()
             self.set_checkpoint(self._current, label)
             self._changed = True
         return self._current
@@ -236,7 +253,7 @@ class Checkpoints:
         if self._backward:
             current = self._add("")
             self._forward.insert(0, current)
-            self._restore(current, 0)
+            self._restore(current, _BEFORE)
             # A listener of that may have forgotten the checkpoints.
             self._current = self._backward.pop() if self._backward else None
             self._changed = True
@@ -245,15 +262,19 @@ class Checkpoints:
         if self._forward and self._current is not None:
             self._backward.append(self._current)
             current = self._current = self._forward.pop(0)
-            self._restore(current, 1)
+            self._restore(current, _AFTER)
             self._changed = True
 
     def _restore(self, checkpoint_id: str, which: int) -> None:
         """Write the old (0) or new (1) form of all that a checkpoint covers, past the middleware."""
         deltas = self._deltas[checkpoint_id]
+        store, others = self._store, self._overwritten
+        if others:
+            there = _AFTER if which == _BEFORE else _BEFORE
+            deltas.forget_overwritten(others, store._tables, store._values, there)
         self._listening = False
         try:
-            self._store.transaction(lambda: self._store._restore(deltas.cells, deltas.values, which))
+            store.transaction(lambda: store._restore(deltas.cells, deltas.values, which, others.cells))
         finally:
             self._listening = True
 
@@ -280,15 +301,6 @@ class Checkpoints:
             self._current = None
             self._changed = True
 
-    def _note(self, delta: _Delta, id_: str, new: Cell | Undefined, old: Cell | Undefined) -> None:
-        """Note a change; one that came back to where it began is none."""
-        first = delta[id_][0] if id_ in delta else _stored(old)
-        last = _stored(new)
-        if is_same(first, last):
-            delta.pop(id_, None)
-        else:
-            delta[id_] = (first, last)
-
     def _cell_changed(
         self,
         _store: Store,
@@ -301,14 +313,15 @@ class Checkpoints:
     ) -> None:
         if not self._listening:
             return
-        self._store_changed()
-        rows = self._open.cells.setdefault(table_id, {})
-        cells = rows.setdefault(row_id, {})
-        self._note(cells, cell_id, new, old)
-        if not cells:
-            del rows[row_id]
-            if not rows:
-                del self._open.cells[table_id]
+        if self._store._is_received and not self.include_remote:
+            self._overwritten.note_cell(table_id, row_id, cell_id)
+            # What was changed since the last checkpoint does not stand there any more.
+            if not self._open.forget_cell(table_id, row_id, cell_id):
+                return
+        else:
+            self._store_changed()
+            self._overwritten.cover_row(table_id, row_id)
+            self._open.note_cell(table_id, row_id, cell_id, _stored(old), _stored(new))
         self._maybe_unchanged()
         self._tell()
 
@@ -320,11 +333,18 @@ class Checkpoints:
         old: Value | Undefined,
         _get_value_change: object,
     ) -> None:
-        if self._listening:
+        if not self._listening:
+            return
+        if self._store._is_received and not self.include_remote:
+            self._overwritten.note_value(value_id)
+            if self._open.values.pop(value_id, None) is None:
+                return
+        else:
             self._store_changed()
-            self._note(self._open.values, value_id, new, old)
-            self._maybe_unchanged()
-            self._tell()
+            self._overwritten.cover_value(value_id)
+            self._open.note_value(value_id, _stored(old), _stored(new))
+        self._maybe_unchanged()
+        self._tell()
 
     def _maybe_unchanged(self) -> None:
         """Stand at the checkpoint before again where everything is as it was there."""

@@ -12,7 +12,7 @@ from weft.store._parts.ids import check_id
 from weft.values import UNDEFINED, decode_received
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from weft.store._parts.log import Net, OldAndNew
     from weft.store._parts.signatures import Refused
@@ -213,24 +213,40 @@ class RemoteChanges(ContentWrites):
         else:
             self._put_value(value_id, stored)
 
-    def _restore(self, cells: Net, values: Mapping[str, OldAndNew], which: int) -> None:
+    def _restore(
+        self,
+        cells: Net,
+        values: Mapping[str, OldAndNew],
+        which: int,
+        shared: Mapping[str, Container[str]],
+    ) -> None:
         """Write the old (0) or the new (1) of each pair, past the middleware, inside a transaction.
 
         What the schema has come to refuse is left out and reported, and raises nothing.
+
+        Args:
+            cells: Old and new by table, row and cell id.
+            values: Old and new by value id.
+            which: Which of the two.
+            shared: Table id to rows in which others have written: they are not deleted as a whole where a
+                cell goes that has a default.
         """
         was = self._middleware, self._receiving, self._decode
         self._middleware, self._receiving, self._decode = None, True, decode_received
         try:
             for table_id, rows in cells.items():
                 for row_id, pairs in rows.items():
+                    force = row_id not in shared.get(table_id, ())
                     for cell_id, pair in pairs.items():
-                        self._restore_cell(table_id, row_id, cell_id, pair[which])
+                        self._restore_cell(table_id, row_id, cell_id, pair[which], force=force)
             for value_id, pair in values.items():
                 self._restore_value(value_id, pair[which])
         finally:
             self._middleware, self._receiving, self._decode = was
 
-    def _restore_cell(self, table_id: str, row_id: str, cell_id: str, cell: Stored | Undefined) -> None:
+    def _restore_cell(
+        self, table_id: str, row_id: str, cell_id: str, cell: Stored | Undefined, *, force: bool
+    ) -> None:
         if cell is not UNDEFINED:
             valid = self._valid_cell(table_id, row_id, cell_id, cell)
             if valid is not UNDEFINED:
@@ -239,7 +255,7 @@ class RemoteChanges(ContentWrites):
         table = self._tables.get(table_id)
         row = None if table is None else table.get(row_id)
         if table is not None and row is not None and cell_id in row:
-            self._drop_cell(table_id, table, row_id, row, cell_id, force=True)
+            self._drop_cell(table_id, table, row_id, row, cell_id, force=force)
 
     def _restore_value(self, value_id: str, value: Stored | Undefined) -> None:
         if value is not UNDEFINED:

@@ -188,6 +188,11 @@ class Transactions(TransactionChanges):
         finally:
             self._error_handler = before
 
+    @property
+    def _is_received(self) -> bool:
+        """Whether the running transaction applies received data; its listeners belong to it."""
+        return self._error_handler is not None
+
     def _run(self, listeners: Callable[..., object], *args: object) -> None:
         """Call listeners, containing what they raise where that was asked for."""
         try:
