@@ -39,13 +39,15 @@ async def main(path, name, *others):
         for number in range(20):
             store.set_cell("t", name, f"c{{number}}", number)
             await asyncio.sleep(0.002)
-        await until(lambda: all(len(store.get_row("t", row)) == 20 for row in others), seconds=30)
+        await until(lambda: all(len(store.get_row("t", row)) == 20 for row in others), seconds=150)
     print(*errors)
 
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
+# On a busy machine the processes wait long for their turn at the lock, and for the disk.
+@pytest.mark.timeout(200)
 @pytest.mark.parametrize("maker", MAKERS)
 def test_the_edits_of_three_processes_come_to_all_three(maker: str, tmp_path: Path) -> None:
     names = ["one", "two", "three"]
@@ -58,6 +60,6 @@ def test_the_edits_of_three_processes_come_to_all_three(maker: str, tmp_path: Pa
         )
         for name in names
     ]
-    told = [(*process.communicate(timeout=50), process.returncode) for process in processes]
+    told = [(*process.communicate(timeout=160), process.returncode) for process in processes]
     # All of them: where one waited in vain, another may say why.
     assert [(output.strip(), code) for output, _, code in told] == [("", 0)] * 3, told
