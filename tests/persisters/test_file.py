@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import os
+import re
 import resource
+import shutil
 import signal
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +22,7 @@ from weft.store import Store
 from weft.testing.persisters import MORE, PETS, KillSuite, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from weft.changes import Content
     from weft.persisters import Persister
@@ -242,3 +248,96 @@ async def test_a_full_disk_is_an_error_keeps_the_old_file_and_is_got_over(path: 
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, was)
     assert json.loads(path.read_text())[1]["long"] == "x" * 10_000
+
+
+async def test_a_byte_order_mark_is_passed_over(path: Path) -> None:
+    path.write_bytes(
+        codecs.BOM_UTF8 + b'[{"pets":{"fido":{"species":"dog"}}},{}]'
+    )  # as an editor on Windows does
+    store = Store()
+    async with FilePersister(store, path) as persister:
+        await persister.load()
+        assert store.get_tables() == {"pets": {"fido": {"species": "dog"}}}
+        await persister.save()
+    assert path.read_bytes() == b'[{"pets":{"fido":{"species":"dog"}}},{}]'
+
+
+@pytest.mark.parametrize("data", [b"[{}", b"{}", b"\xff\xfe[\0", b'[[{},""],[{},""]]'])
+async def test_errors_about_what_is_in_the_file_name_it(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    errors: list[Exception] = []
+    async with FilePersister(Store(), path, on_error=errors.append) as persister:
+        with pytest.raises(StorageError, match=f"^{re.escape(str(path))}: what is stored is "):
+            await persister.load()
+        persister.get_store().set_value("open", True)
+        with pytest.raises(StorageError, match=f"^{re.escape(str(path))}: what is stored is "):
+            await persister.start_auto_save()
+    assert path.read_bytes() == data
+
+
+@pytest.fixture(params=["directory", "mount"])
+def irreplaceable(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file in a directory that may not be written; one that is a mount point, where this may be done."""
+    folder = Path(tempfile.mkdtemp())
+    path = folder / "store.json"
+    path.write_text('[{"pets":{"fido":{"species":"dog"}}},{}]')
+    root = os.geteuid() == 0
+    if request.param == "mount":
+        (folder / "source").write_text(path.read_text())
+        command = ["mount", "--bind", str(folder / "source"), str(path)]
+        if not root or subprocess.run(command, check=False, capture_output=True).returncode:
+            request.param = "directory"  # the kind that can be made everywhere, once more
+    if request.param == "directory":
+        path.chmod(0o666)
+        folder.chmod(0o555)
+        if root:
+            os.seteuid(65534)  # whom nothing is permitted that the modes do not say
+    try:
+        yield path
+    finally:
+        if root:
+            os.seteuid(0)
+        if request.param == "mount":
+            subprocess.run(["umount", str(path)], check=True)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+async def test_what_cannot_be_replaced_is_said_and_written_in_place_where_asked(irreplaceable: Path) -> None:
+    path = irreplaceable
+    store = Store()
+    async with FilePersister(store, path) as persister:
+        await persister.load()
+        before = path.read_bytes()
+        store.set_cell("pets", "fido", "price", 5)
+        with pytest.raises(StorageError) as caught:
+            await persister.save()
+        assert str(caught.value).startswith(f"{path}: no other file can take its place ({path.parent}")
+        assert "FilePersister(..., atomic=False) writes it in place" in str(caught.value)
+        assert path.read_bytes() == before
+    inode = path.stat().st_ino
+    async with FilePersister(store, path, atomic=False) as persister:
+        await persister.save()
+        assert json.loads(path.read_text()) == [{"pets": {"fido": {"species": "dog", "price": 5}}}, {}]
+        await persister.start_auto_persisting()
+        path.write_text('[{"pets":{"fido":{"species":"dog","price":6}}},{}]')
+        await until(lambda: store.get_cell("pets", "fido", "price") == 6)
+        store.del_tables()
+        store.set_value("v", 1)
+    assert path.read_text() == '[{},{"v":1}]'
+    assert path.stat().st_ino == inode
+
+
+async def test_two_that_write_in_place_lose_nothing_of_each_other(path: Path) -> None:
+    stores = [Store(), Store()]
+    async with (
+        FilePersister(stores[0], path, atomic=False, poll_seconds=0.01) as one,
+        FilePersister(stores[1], path, atomic=False, poll_seconds=0.01) as two,
+    ):
+        for persister in (one, two):
+            await persister.start_auto_persisting()
+        for number in range(20):
+            stores[number % 2].set_value(str(number), number)
+            await asyncio.sleep(0)
+        await until(lambda: all(len(store.get_values()) == 20 for store in stores))
+    assert len(json.loads(path.read_text())[1]) == 20

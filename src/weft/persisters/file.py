@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
-from weft.persisters._text.atomic_file import file_version, read_file, replace_file
+from weft.persisters._text.atomic_file import CannotReplaceError, file_version, read_file, replace_file
+from weft.persisters._text.in_place import overwrite_file, read_locked
 from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class FilePersister(TextPersister):
     Args:
         store: The Store.
         path: The file; its directory must be there.
+        atomic: Whether a save replaces the file, so that after a crash at any instant the old or the new
+            content is there. ``False`` writes it in place, for one that the system does not let be replaced:
+            a file that is itself a mount point, one in a directory that may not be written. Then a crash in
+            the middle of a save leaves it half written.
         poll_seconds: How often auto-load looks at the file. Where the package ``watchfiles`` is installed
             (``weft[files]``), the system tells of changes, and a look a second is all that is added.
         on_error: Called with what automatic work could not do.
@@ -54,29 +59,38 @@ class FilePersister(TextPersister):
         store: Store,
         path: str | os.PathLike[str],
         *,
+        atomic: bool = True,
         poll_seconds: float = 0.05,
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
         self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
+        self._atomic = atomic
         self._files = WorkerThread("weft-file")
 
     def get_file_path(self) -> str:
         """Get the path, made absolute."""
         return self._path
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        return self._path
+
     async def fetch(self) -> tuple[bytes | None, object]:
         """Read the file."""
-        return await self._mapped(lambda: read_file(self._path))
+        read = read_file if self._atomic else read_locked
+        return await self._mapped(lambda: read(self._path))
 
     async def put(self, data: bytes, expected: object) -> object:
-        """Replace the file."""
+        """Replace the file, or write it in place where that was asked for."""
+        write = replace_file if self._atomic else overwrite_file
 
         def agreed(version: FileVersion) -> bool:
             return expected is ANY or version == expected
 
-        version = await self._mapped(lambda: replace_file(self._path, data, agreed))
+        version = await self._mapped(lambda: write(self._path, data, agreed))
         if version is None:
             raise ConflictError(f"another changed {self._path}")
         return version
@@ -88,8 +102,17 @@ class FilePersister(TextPersister):
     async def _mapped(self, work: Callable[[], T]) -> T:
         try:
             return await self._files.run(work)
+        except CannotReplaceError as error:
+            raise StorageError(
+                f"{self._path}: no other file can take its place ({error.filename}: {error.strerror}), so it"
+                " was not saved; FilePersister(..., atomic=False) writes it in place, where a crash in the"
+                " middle leaves it half written"
+            ) from error
         except OSError as error:
-            raise StorageError(f"{self._path}: {error.strerror or error}") from error
+            other = error.filename if error.filename not in {None, self._path} else None
+            raise StorageError(
+                f"{self._path}: {error.strerror or error}{f' ({other})' if other else ''}"
+            ) from error
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Look at the file, and where ``watchfiles`` is installed at once when the system says so."""

@@ -96,6 +96,11 @@ class LmdbPersister(TextPersister):
         """Get the key."""
         return self._key
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        return f"{self._path or 'environment'}, key {self._key!r}"
+
     async def fetch(self) -> tuple[bytes | None, object]:
         """Read the value."""
         return await self._run(self._get)

@@ -64,6 +64,11 @@ class MappingPersister(TextPersister):
         """Get the key."""
         return self._key
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        return f"key {self._key!r}"
+
     async def fetch(self) -> tuple[bytes | None, object]:
         """Read the value."""
         return self._get()

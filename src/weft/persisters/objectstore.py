@@ -70,6 +70,11 @@ class ObjectStorePersister(TextPersister):
         """Get the name of the object."""
         return self._path
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        return self._path
+
     async def fetch(self) -> tuple[bytes | None, object]:
         """GET the object."""
         try:

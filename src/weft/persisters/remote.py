@@ -72,6 +72,11 @@ class RemotePersister(TextPersister):
         """Get the URLs of loading and saving."""
         return self._load_url, self._save_url
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        return shown_url(self._load_url)
+
     async def fetch(self) -> tuple[bytes | None, object]:
         """GET the text."""
         status, headers, data = await self._request("GET", self._load_url)

@@ -3,11 +3,14 @@
 Temporary file in the same directory, fsync, rename, fsync of the directory. Writers of weft's in several
 processes take turns by a lock on the directory, which leaves no file behind and ends with its process;
 where the system has no such lock, the last one wins.
+
+A file that cannot be replaced is written in place where that is asked for: ``in_place.py``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -23,16 +26,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-__all__ = ["FileVersion", "file_version", "read_file", "replace_file"]
+__all__ = [
+    "CannotReplaceError",
+    "FileVersion",
+    "file_version",
+    "lock",
+    "locked_folder",
+    "read_file",
+    "replace_file",
+    "version_of_status",
+]
 
 FileVersion = tuple[int, int, int, int] | None
 """Device, inode, size, time of change in nanoseconds; ``None`` for a file that is not there."""
 
 _MARK = ".weft-"
 _SUFFIX = ".tmp"
+# A mount point, a directory that may not be written, a file system that is read-only but for this file.
+_IRREPLACEABLE = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV}
 
 
-def _version(status: os.stat_result) -> FileVersion:
+class CannotReplaceError(OSError):
+    """A file may be written, but the system does not let another take its place. Nothing was changed."""
+
+
+def version_of_status(status: os.stat_result) -> FileVersion:
+    """Give the version of a file that was looked at."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -43,7 +62,7 @@ def file_version(path: str) -> FileVersion:
         OSError: It cannot be seen, or its directory is not there.
     """
     try:
-        return _version(os.stat(path))  # noqa: PTH116 - text in, text out
+        return version_of_status(os.stat(path))  # noqa: PTH116 - text in, text out
     except FileNotFoundError:
         _check_folder(path)
         return None
@@ -58,7 +77,7 @@ def read_file(path: str) -> tuple[bytes | None, FileVersion]:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - as above
             # Of the open file: whoever replaces the path meanwhile makes another one.
-            before = _version(os.fstat(file.fileno()))
+            before = version_of_status(os.fstat(file.fileno()))
             data = file.read()
             # One that is written in place while we read has changed, and is read again at the next look.
             return data, before
@@ -84,17 +103,33 @@ def replace_file(path: str, data: bytes, agreed: Callable[[FileVersion], bool]) 
         The new version, or ``None`` if not agreed.
 
     Raises:
+        CannotReplaceError: It is there and may be written, and cannot be replaced.
         OSError: The old content is there, and nothing else.
     """
     path = os.path.realpath(path)
+    try:
+        return _replace(path, data, agreed)
+    except OSError as error:
+        if error.errno not in _IRREPLACEABLE or not _is_writable(path):
+            raise
+        in_the_way = path if error.errno == errno.EBUSY else os.path.dirname(path)  # noqa: PTH120 - as above
+        raise CannotReplaceError(error.errno, error.strerror, in_the_way) from error
+
+
+def _is_writable(path: str) -> bool:
+    as_whom = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
+    return os.path.isfile(path) and os.access(path, os.W_OK, **as_whom)  # noqa: PTH113 - as above
+
+
+def _replace(path: str, data: bytes, agreed: Callable[[FileVersion], bool]) -> FileVersion:
     folder, name = os.path.split(path)
-    with _locked(folder):
+    with locked_folder(folder):
         _sweep(folder, name)
         try:
             old = os.stat(path)  # noqa: PTH116 - as above
         except FileNotFoundError:
             old = None
-        if not agreed(None if old is None else _version(old)):
+        if not agreed(None if old is None else version_of_status(old)):
             return None
         temporary = os.path.join(folder, f".{name}{_MARK}{secrets.token_hex(8)}{_SUFFIX}")  # noqa: PTH118
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
@@ -115,7 +150,7 @@ def replace_file(path: str, data: bytes, agreed: Callable[[FileVersion], bool]) 
                 os.unlink(temporary)  # noqa: PTH108 - as above
             raise
         _sync_folder(folder)
-        return _version(new)
+        return version_of_status(new)
 
 
 def _dress(handle: int, old: os.stat_result) -> None:
@@ -137,15 +172,22 @@ def _sync_folder(folder: str) -> None:
         os.close(handle)
 
 
+def lock(handle: int, *, shared: bool = False) -> None:
+    """Lock what is open until it is closed, where the system can."""
+    if _locking is not None:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            _locking.flock(handle, _locking.LOCK_SH if shared else _locking.LOCK_EX)
+
+
 @contextlib.contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked_folder(folder: str) -> Iterator[None]:
+    """Keep other writers of weft's in this directory waiting for the block."""
     if _locking is None:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems have no locks
-            _locking.flock(handle, _locking.LOCK_EX)
+        lock(handle)
         yield
     finally:
         os.close(handle)

@@ -6,6 +6,7 @@ lists and objects as strings that begin with U+FFFD, and the string U+FFFC for w
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from hashlib import blake2b
@@ -64,11 +65,13 @@ def _ordered(value: Any) -> Any:
 def parse_content(data: bytes) -> tuple[RawTables, dict[str, object]]:
     """Read content as JavaScript would; what is no cell is for the Store to refuse, cell by cell.
 
+    A byte order mark, which editors on Windows put in front of UTF-8, is passed over.
+
     Raises:
         StorageError: The bytes are not JSON text, or not content.
     """
     try:
-        text = data.decode()
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
         long = b"0" * 16 in data.translate(_ZEROS) and _LONG_INTEGER.search(text)
         content: Any = parse(text) if long else _parse_short(text)
     except (ValueError, RecursionError) as error:

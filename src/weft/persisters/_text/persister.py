@@ -70,6 +70,17 @@ class TextPersister(Persister):
         # The last one known of, so that each is told of once: also one that was there before.
         self._told: object = ANY
 
+    @property
+    def place(self) -> str:
+        """How errors call the place; empty where its kind says enough."""
+        return ""
+
+    def _parse(self, data: bytes) -> tuple[dict[str, Any], dict[str, object]]:
+        try:
+            return parse_content(data)
+        except StorageError as error:
+            raise StorageError(f"{self.place}: {error}" if self.place else str(error)) from error
+
     @abstractmethod
     async def fetch(self) -> tuple[bytes | None, object]:
         """Read the text, ``None`` where there is none, and its version: anything that compares with ``==``.
@@ -102,7 +113,7 @@ class TextPersister(Persister):
         """Read and parse the text."""
         self._version = ANY
         data, version = await self.fetch()
-        content = None if not data else parse_content(data)
+        content = None if not data else self._parse(data)
         self._version = self._told = version
         return content
 
@@ -127,7 +138,9 @@ class TextPersister(Persister):
                 self._version = ANY
                 continue
             return
-        raise StorageError(f"others changed the place {_TRIES} times in a row between reading and writing")
+        raise StorageError(
+            f"others changed {self.place or 'the place'} {_TRIES} times in a row between reading and writing"
+        )
 
     async def _replace_beside(self, get_content: Callable[[], StoredContent]) -> None:
         """Write the Store's content, and leave in the text what the Store could not take of it."""
@@ -146,7 +159,7 @@ class TextPersister(Persister):
             self._version = await self._put(render_store(self._store), version)
             self._covers = True
             return
-        content: Any = parse_content(data)
+        content: Any = self._parse(data)
         merge(content, changes)
         self._version = await self._put(render_content(content), version)
         if version != before:

@@ -23,6 +23,8 @@ class Database(ABC):
     given as what makes it, since a database may have to run it again.
     """
 
+    name: str = ""
+    """How errors call the database; empty where nothing more than its kind is known."""
     _seen: object = None
 
     @property

@@ -54,6 +54,12 @@ class JsonPersister(TextPersister):
         self._dialect = dialect
         self._cell = cell
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        table = f"table {self._cell.store_table_name!r}"
+        return f"{self._db.name}, {table}" if self._db.name else table
+
     async def fetch(self) -> tuple[bytes | None, object]:
         """Read the cell."""
         return await self._db.read(partial(fetch_plan, self._dialect, self._cell))

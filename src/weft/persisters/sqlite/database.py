@@ -39,6 +39,7 @@ class SqliteDatabase(Database):
         # What was given open, and what several persisters may therefore share, taking turns.
         self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
         self._driver = database if isinstance(database, SqliteDriver) else StdlibDriver(database)
+        self.name = self._driver.name
         self._thread = WorkerThread("weft-sqlite")
         self._on_sql_command = on_sql_command
         self._writing = False
@@ -66,6 +67,10 @@ class SqliteDatabase(Database):
         begin, ran = "BEGIN IMMEDIATE" if writes else "BEGIN", list[Statement]()
         try:
             return await self._in_thread(lambda: self._transact(begin, plan(), ran))
+        except StorageError as error:
+            if type(error) is not StorageError or str(error).startswith(self.name):
+                raise
+            raise StorageError(f"{self.name}: {error}") from error  # a plan does not know where it runs
         finally:
             if self._on_sql_command is not None:
                 for statement in ran:
@@ -78,7 +83,7 @@ class SqliteDatabase(Database):
         try:
             return await self._thread.run(work)
         except self._driver.errors as error:
-            raise StorageError(f"{self._driver.name}: {error}") from error
+            raise StorageError(f"{self.name}: {error}") from error
 
     # -- in the thread -----------------------------------------------------------------------------------
 
