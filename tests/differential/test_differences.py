@@ -389,6 +389,19 @@ def test_undo_is_ones_own() -> None:
     assert kept == [{"v": 0}, {"v": 2, "w": 2}]
 
 
+def test_row_ids_of_shared_stores() -> None:
+    from weft.store import Store
+    from weft.store.replica import Replica
+
+    theirs, ours = both(call("add_row", "t", obj({"c": 1})))
+    assert theirs[0] == ours[0] == ["R", "add_row", "0"]
+    shared, counting = Store(), Store(row_ids="counter")
+    for store in (shared, counting):
+        Replica(store).on_finish(lambda: None)
+    assert len(str(shared.add_row("t", {"c": 1}))) == 16
+    assert counting.add_row("t", {"c": 1}) == "0"
+
+
 def test_new_after_destroy() -> None:
     from weft.store import Store, create_checkpoints
 

@@ -89,9 +89,13 @@ class Replica:
     def on_finish(self, hook: Callable[[], None]) -> Callable[[], None]:
         """Call ``hook()`` when a transaction that changed something is committed, while its log stands.
 
+        Who hears is keeping another place equal: rows added from now on have ids that no other peer gives,
+        unless the Store was told otherwise. That stays so, as what was shared may be shared again.
+
         Returns:
             A function that ends this.
         """
+        self.store._share_row_ids()
         listener_id = self.store.add_did_finish_transaction_listener(lambda _store: hook())
 
         def end() -> None:

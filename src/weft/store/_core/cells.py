@@ -27,6 +27,7 @@ __all__ = ["CellWrites"]
 
 _MIN = -MAX_SAFE_INTEGER
 _MAX = MAX_SAFE_INTEGER
+_TRIES = 1000  # to find a row id, of a function that may give the same ones again
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 
 
@@ -305,7 +306,9 @@ class CellWrites(Validation):
     # Row ids.
 
     def _take_row_id(self, table_id: str, *, reuse: bool) -> str:
-        """Find an id for a new row: one given back, or the next number that no row has."""
+        """Find an id for a new row: one given back, or the next number that no row has; or a unique one."""
+        if self._make_row_id is not None:
+            return self._made_row_id(table_id, self._make_row_id)
         pool = self._pools.get(table_id)
         if pool is None:
             pool = self._pools[table_id] = RowIdPool()
@@ -318,6 +321,14 @@ class CellWrites(Validation):
                 self._log.append((POOL, pool, undo, row_id))
             if row_id not in table:
                 return row_id
+
+    def _made_row_id(self, table_id: str, make: Callable[[], str]) -> str:
+        table = self._tables.get(table_id, ())
+        for _ in range(_TRIES):
+            row_id = check_id(make())
+            if row_id not in table:
+                return row_id
+        raise InvalidIdError(row_id, f"row_ids made ids that table {table_id!r} has, {_TRIES} times in a row")
 
     def _give_back_row_id(self, table_id: str, row_id: str) -> None:
         if row_id.isdigit():

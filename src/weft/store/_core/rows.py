@@ -71,12 +71,16 @@ class RowWrites(CellWrites):
         return self
 
     def add_row(self, table_id: str, row: RowInput, reuse_row_ids: bool = True) -> str | None:
-        """Add a row under a new id: the lowest number not used before, or one given back.
+        """Add a row under a new id.
+
+        While the Store is alone that is the lowest number not used before, or one given back. With
+        ``Store(row_ids="unique")``, and from the moment at which it is mirrored or saved, it is one that no
+        other peer makes.
 
         Args:
             table_id: The table.
             row: The cells.
-            reuse_row_ids: Whether the id of a deleted row may be given again.
+            reuse_row_ids: Whether the id of a deleted row may be given again; unique ones never are.
 
         Returns:
             The id; ``None`` where nothing of the row could be stored.

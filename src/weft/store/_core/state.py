@@ -7,12 +7,13 @@ of dictionary operations and must not pay for a delegation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from weft.errors import ReadOnlyError
 from weft.store._parts.listener_tree import ListenerTree
 from weft.store._parts.row_ids import RowIdPool
 from weft.store._parts.shared_keys import SharedKeys
+from weft.store._parts.unique_ids import UniqueIds
 from weft.values import encode_cell
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from weft.store._parts.schema_rules import CellRule, TableRule
     from weft.values import Stored
 
-__all__ = ["DIRECT", "GENERAL", "LOCKED", "LOGGED", "WATCHED", "StoreState"]
+__all__ = ["DIRECT", "GENERAL", "LOCKED", "LOGGED", "WATCHED", "RowIds", "StoreState"]
+
+RowIds: TypeAlias = "Literal['auto', 'counter', 'unique'] | Callable[[], str]"
 
 # The paths of a write to one cell, held in ``_mode`` so that the hot methods branch once.
 DIRECT: Final = 0  # idle, and nobody to ask or to tell: only the dictionaries change
@@ -45,6 +48,8 @@ class StoreState:
         _values: Value id to stored form.
         _counts: Table id to cell id to the number of rows that have it, in order of appearance.
         _pools: Table id to the pool of row ids for ``add_row``; made when first needed.
+        _row_ids: As given: which ids ``add_row`` gives.
+        _make_row_id: Makes them; ``None`` where they are counted.
         _depth: Nesting of open transactions; 0 when idle, :data:`LOCKED` while listeners look.
         _log: The running transaction's events (see ``log.py``), or ``None`` where nobody needs them.
     """
@@ -69,6 +74,7 @@ class StoreState:
         "_listener_ids",
         "_listeners",
         "_log",
+        "_make_row_id",
         "_middleware",
         "_mode",
         "_mutators",
@@ -78,6 +84,7 @@ class StoreState:
         "_raising",
         "_receiving",
         "_rollback_requested",
+        "_row_ids",
         "_schema",
         "_schema_effects",
         "_shared_keys",
@@ -96,9 +103,17 @@ class StoreState:
         "_will_finish_listeners",
     )
 
-    def __init__(self, *, on_invalid: Literal["raise", "ignore"] = "raise") -> None:
+    def __init__(self, *, on_invalid: Literal["raise", "ignore"] = "raise", row_ids: RowIds = "auto") -> None:
         if on_invalid not in {"raise", "ignore"}:
             raise ValueError(f'on_invalid must be "raise" or "ignore", not {on_invalid!r}')
+        if not callable(row_ids) and row_ids not in {"auto", "counter", "unique"}:
+            raise ValueError(f'row_ids must be "auto", "counter", "unique" or a function, not {row_ids!r}')
+        self._row_ids: RowIds = row_ids
+        self._make_row_id: Callable[[], str] | None = None
+        if row_ids == "unique":
+            self._make_row_id = UniqueIds()
+        elif callable(row_ids):
+            self._make_row_id = row_ids
         self._raising = on_invalid == "raise"
         self._receiving = False
         self._tables: StoredTables = {}
@@ -144,6 +159,11 @@ class StoreState:
         self._touched_to = 0
         self._invalid_cells: dict[str | None, dict[str | None, dict[str | None, list[object]]]] = {}
         self._invalid_values: dict[str | None, list[object]] = {}
+
+    def _share_row_ids(self) -> None:
+        """Give unique ids to rows from now on, unless told otherwise: other peers add rows as well."""
+        if self._row_ids == "auto" and self._make_row_id is None:
+            self._make_row_id = UniqueIds()
 
     def _choose_write_path(self) -> None:
         """Choose the paths of writes anew, after listeners or middleware changed."""

@@ -26,6 +26,11 @@ class Store(ListenerDecorators):
         on_invalid: What a local write does with data that cannot be stored or that the schema refuses:
             ``"raise"`` raises before anything changes; ``"ignore"`` leaves the piece out and calls the
             invalid listeners, as TinyBase does. What peers send never raises.
+        row_ids: Which ids ``add_row`` gives. ``"counter"``: ``"0"``, ``"1"``, … as TinyBase does, which two
+            peers both do, so that their rows become one. ``"unique"``: 16 characters that sort in order of
+            making and never meet those of another peer. ``"auto"`` counts while the Store is alone and
+            gives unique ids from the moment at which a mirror or a persister is at work on it: processes that
+            share a file or a database are peers, too. Or a function that makes ids.
     """
 
     __slots__ = ()
@@ -72,7 +77,7 @@ class Store(ListenerDecorators):
 
         Listeners, middleware and open transactions stay behind.
         """
-        other = type(self)(on_invalid="raise" if self._raising else "ignore")
+        other = type(self)(on_invalid="raise" if self._raising else "ignore", row_ids=self._row_ids)
         # Stored forms and rules are never changed in place, so only the dictionaries are copied.
         other._tables = {
             table_id: {row_id: row.copy() for row_id, row in table.items()}
