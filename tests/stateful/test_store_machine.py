@@ -137,6 +137,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.events: list[tuple[str, str, str, Any, Any]] = []
         self.value_events: list[tuple[str, Any, Any]] = []
         self.finished: list[Any] = []
+        self.put_out: set[Any] = set()
+        self.schema_was_set = False
         self.listeners: list[str] = []
         self.watch()
 
@@ -152,7 +154,8 @@ class StoreMachine(RuleBasedStateMachine):
             self.value_events.append((v, old, new))
 
         def did(_: Store) -> None:
-            self.finished.append((store.get_transaction_changes(), store._stored_changes(), store._removed()))
+            seam = store._stored_changes(), store._removed(), store._refused_by_schemas()
+            self.finished.append((store.get_transaction_changes(), *seam))
 
         self.listeners = [
             store.add_cell_listener(None, None, None, on_cell),
@@ -270,14 +273,18 @@ class StoreMachine(RuleBasedStateMachine):
         heard_values = {v: (o, n) for v, o, n in self.value_events}
         assert len(heard_values) == len(self.value_events)
         assert heard_values == expected_values
-        for changes, (cells, values), (table_ids, row_ids) in self.finished:
+        for changes, (cells, values), (table_ids, row_ids), refused in self.finished:
             self.check_changes(changes, expected)
             stored = {
                 (t, r, c): cell.decode() if isinstance(cell, EncodedCell) else cell
                 for (t, r, c), cell in flat(cells).items()
             }
-            assert stored.keys() == expected.keys()
-            assert all(same(stored[path], expected[path][1]) for path in stored)
+            # What a schema put out has been deleted by nobody, unless it was written since.
+            assert expected.keys() - stored.keys() <= self.put_out
+            assert self.schema_was_set or stored.keys() == expected.keys()
+            assert all(same(stored[path], new.get(path, UNDEFINED)) for path in stored)
+            assert {path[:3] for path in refused} <= self.put_out
+            assert not {path[:3] for path in refused} & stored.keys()
             assert values.keys() == expected_values.keys()
             assert all(table_id not in self.tables for table_id in table_ids)
             assert all(r not in self.tables.get(t, {}) for t, r in row_ids)
@@ -314,6 +321,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.events.clear()
         self.value_events.clear()
         self.finished.clear()
+        self.put_out.clear()
+        self.schema_was_set = False
 
     def run(self, write: Any, allowed: bool = True) -> bool:
         if not self.depth:
@@ -541,6 +550,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.run(lambda: self.store.set_tables_schema(schema))
         self.schema = schema
         valid = self.valid_tables(self.tables)
+        self.schema_was_set = True
+        kept = flat(valid)
+        self.put_out |= {
+            path for path, cell in flat(self.tables).items() if not same(cell, kept.get(path, UNDEFINED))
+        }
         if self.tables:
             self.tables = {}
             self.pools = {}
