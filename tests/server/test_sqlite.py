@@ -62,7 +62,7 @@ def raw(path: Path) -> bytes:
 
 
 async def on_thread(storage: SqliteRoomStorage, work: Callable[[sqlite3.Connection], Any]) -> Any:
-    return await storage._run(lambda: work(storage._connection))
+    return await storage._run(lambda: work(storage._file.connection))
 
 
 async def limit_pages(storage: SqliteRoomStorage, more: int | None) -> None:

@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import zlib
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from weft._aio.thread import WorkerThread
 from weft.errors import RemoteProtocolError, StorageError
+from weft.server._core.sqlite_file import SqliteFile
 from weft.server.storage import RoomStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from weft.documents import Compactor
 
@@ -33,18 +32,6 @@ __all__ = ["SqliteRoomStorage"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_APPLICATION_ID = 0x77656674  # "weft"
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE updates (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  room INTEGER NOT NULL REFERENCES rooms,
-  crc INTEGER NOT NULL,
-  data BLOB NOT NULL
-);
-CREATE INDEX updates_of_room ON updates (room);
-"""
 # One transaction's worth. A commit is one unit of loss and of waiting: without a bound, whoever asks for a
 # small update to be durable waits for all the megabytes queued behind it. What was appended in one turn of
 # the event loop may be two sides of one change: it is not taken apart before twice as much.
@@ -78,9 +65,6 @@ class SqliteRoomStorage(RoomStorage):
         if synchronous not in {"FULL", "NORMAL"}:
             raise ValueError(f"synchronous must be 'FULL' or 'NORMAL', not {synchronous!r}")
         self.path = os.fspath(path)
-        self._synchronous = synchronous
-        self._exclusive = exclusive
-        self._busy_timeout = busy_timeout
         # Of the event loop's side:
         self._thread: WorkerThread | None = None
         self._queue: list[tuple[str, bytes]] = []  # appended, not yet durable
@@ -91,7 +75,9 @@ class SqliteRoomStorage(RoomStorage):
         self._writing: asyncio.Task[None] | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         # Of the thread's side:
-        self._db: sqlite3.Connection | None = None
+        self._file = SqliteFile(
+            self.path, synchronous=synchronous, exclusive=exclusive, busy_timeout=busy_timeout
+        )
         self._room_ids: dict[str, int] = {}
 
     # What the server calls
@@ -120,7 +106,7 @@ class SqliteRoomStorage(RoomStorage):
             StorageError: A row's checksum does not match, or SQLite cannot read the file. It is as it was.
         """
         await self.stored(self._ticket)
-        return [data for _, data in await self._run(self._rows, room)]
+        return await self._run(self._load, room)
 
     def append(self, room: str, update: bytes) -> int:
         """Queue one update for the next transaction.
@@ -244,76 +230,20 @@ class SqliteRoomStorage(RoomStorage):
 
     # On the storage's thread
 
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise StorageError(f"{self.path}: not open")
-        return self._db
-
-    @contextmanager
-    def _mapped(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._connection
-        except (sqlite3.Error, OverflowError) as error:
-            held = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-            reason = "another process is using it" if held else error
-            raise StorageError(f"{self.path}: {reason}") from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mapped() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                # After some errors (a full disk among them) SQLite has rolled back by itself.
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
     def _open(self) -> None:
-        try:
-            self._db = sqlite3.connect(self.path, timeout=self._busy_timeout, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StorageError(f"{self.path}: {error}") from error
-        try:
-            self._prepare()
-        except BaseException:
-            self._close()
-            raise
-
-    def _prepare(self) -> None:
-        with self._mapped() as db:
-            if self._exclusive:
-                db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            application = db.execute("PRAGMA application_id").fetchone()[0]
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if application != _APPLICATION_ID and (tables or application or version):
-                raise StorageError(f"{self.path}: this database is not weft's")
-            if version > _FORMAT:
-                raise StorageError(
-                    f"{self.path}: written by a newer weft (format {version}, known is {_FORMAT})"
-                )
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(f"PRAGMA synchronous = {self._synchronous}")
-            with self._transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
-                if version == 0:
-                    for statement in _SCHEMA.split(";"):
-                        db.execute(statement)
-                    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                    db.execute(f"PRAGMA user_version = {_FORMAT}")
+        self._file.open()
 
     def _close(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        try:
+            self._file.verify()
+        finally:
+            self._file.close()
             self._room_ids.clear()
 
     def _insert(self, batch: list[tuple[str, bytes]]) -> None:
+        self._file.verify()  # before too: what is tried again would be written again to a file without a name
         ids: dict[str, int] = {}
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             for room in {room for room, _ in batch}:
                 known = self._room_ids.get(room)
                 if known is None:
@@ -325,9 +255,14 @@ class SqliteRoomStorage(RoomStorage):
                 [(ids[room], _checksum(room, data), data) for room, data in batch],
             )
         self._room_ids.update(ids)  # only now: a rolled back room has no id
+        self._file.verify()
+
+    def _load(self, room: str) -> list[bytes]:
+        self._file.verify()
+        return [data for _, data in self._rows(room)]
 
     def _rows(self, room: str) -> list[tuple[int, bytes]]:
-        with self._mapped() as db:
+        with self._file.mapped() as db:
             rows = db.execute(
                 "SELECT seq, crc, data FROM updates"
                 " WHERE room = (SELECT id FROM rooms WHERE name = ?) ORDER BY seq",
@@ -354,7 +289,7 @@ class SqliteRoomStorage(RoomStorage):
             return None
         snapshot = compacted.snapshot
         replaced = [seq for at, (seq, _) in enumerate(rows) if at not in compacted.kept]
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             db.executemany("DELETE FROM updates WHERE seq = ?", [(seq,) for seq in replaced])
             # In the place of the first, so that it comes before what builds upon it.
             db.execute(

@@ -1,0 +1,235 @@
+"""The database file of a storage: opened, used in transactions, watched over, all on the storage's thread.
+
+An open file can be removed or replaced by another: SQLite goes on writing to a file without a name, every
+commit succeeds, and all of it is gone with the process. So before anything is confirmed the file at the path
+is compared with the one that is open, and so is its write-ahead log, where commits stand first.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sqlite3
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weft._support.files import FileIdentity
+from weft.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SqliteFile"]
+
+_log = logging.getLogger("weft.server")
+
+_APPLICATION_ID = 0x77656674  # "weft"
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE updates (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  room INTEGER NOT NULL REFERENCES rooms,
+  crc INTEGER NOT NULL,
+  data BLOB NOT NULL
+);
+CREATE INDEX updates_of_room ON updates (room);
+"""
+
+
+class SqliteFile:
+    """One database file of file format 1. Used by one thread.
+
+    Args:
+        path: The file.
+        synchronous: SQLite's setting of that name.
+        exclusive: Whether to lock it against other processes for as long as it is open.
+        busy_timeout: Seconds to wait for another process that holds it.
+    """
+
+    def __init__(self, path: str, *, synchronous: str, exclusive: bool, busy_timeout: float) -> None:
+        self.path = path
+        self._place = path  # made absolute when it is known to be a file's: the working directory may change
+        self._mode = 0o600  # the file's permissions
+        self._synchronous = synchronous
+        self._exclusive = exclusive
+        self._busy_timeout = busy_timeout
+        self._db: sqlite3.Connection | None = None
+        # Which file is open, and which is its write-ahead log; None where SQLite uses no such file.
+        self._identity: FileIdentity | None = None
+        self._log_identity: FileIdentity | None = None
+        self._rescued = ""  # where the content of a file that was replaced has been put
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection.
+
+        Raises:
+            StorageError: The file is not open.
+        """
+        if self._db is None:
+            raise StorageError(f"{self.path}: not open")
+        return self._db
+
+    @contextmanager
+    def mapped(self) -> Iterator[sqlite3.Connection]:
+        """The connection; what SQLite raises becomes a ``StorageError``."""
+        try:
+            yield self.connection
+        except (sqlite3.Error, OverflowError) as error:
+            held = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            reason = "another process is using it" if held else error
+            raise StorageError(f"{self.path}: {reason}") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection in a transaction, which is committed at the end, or rolled back by an error."""
+        with self.mapped() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                # After some errors (a full disk among them) SQLite has rolled back by itself.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def open(self) -> None:
+        """Open or create the file.
+
+        Raises:
+            StorageError: It cannot be opened, is not a file of weft's, is of a newer format, or another
+                process holds it.
+        """
+        try:
+            self._db = sqlite3.connect(self._place, timeout=self._busy_timeout, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StorageError(f"{self.path}: {error}") from error
+        try:
+            self._prepare()
+            self._note_identity()
+        except BaseException:
+            self.close()
+            raise
+
+    def _note_identity(self) -> None:
+        self._identity = FileIdentity.of(self._place)
+        if self._identity is not None:
+            self._place = self._identity.path
+            self._mode = stat.S_IMODE(Path(self._place).stat().st_mode)
+        self._log_identity = FileIdentity.of(f"{self._place}-wal")
+
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def verify(self) -> None:
+        """Make sure that what was committed is in the file that will be read again.
+
+        What was removed is written again: the open file has all of it, whatever it is called. What was
+        replaced is left alone, because whoever did that may want what is there now, and what was in it is put
+        into a file beside it, once.
+
+        Raises:
+            StorageError: The file was replaced, or could not be written again. Nothing may be confirmed.
+        """
+        if self._identity is None:
+            return
+        loss = self._identity.loss()
+        if loss is not None:
+            try:
+                is_gone = FileIdentity.of(self._place) is None
+            except OSError:
+                is_gone = False
+            if not is_gone:
+                raise StorageError(f"{self.path}: {loss}; {self._rescue()}")
+            self._restore(loss)
+        elif self._log_identity is not None and self._log_identity.loss() is not None:
+            self._renew_log()
+
+    def _prepare(self) -> None:
+        with self.mapped() as db:
+            if self._exclusive:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            application = db.execute("PRAGMA application_id").fetchone()[0]
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if application != _APPLICATION_ID and (tables or application or version):
+                raise StorageError(f"{self.path}: this database is not weft's")
+            if version > _FORMAT:
+                raise StorageError(
+                    f"{self.path}: written by a newer weft (format {version}, known is {_FORMAT})"
+                )
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            with self.transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
+                if version == 0:
+                    for statement in _SCHEMA.split(";"):
+                        db.execute(statement)
+                    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                    db.execute(f"PRAGMA user_version = {_FORMAT}")
+
+    def _copy(self) -> str:
+        """Write all that was committed into a new file beside the path, and sync it."""
+        copy = f"{self._place}-kept-{secrets.token_hex(4)}"
+        with self.mapped() as db:
+            db.execute("VACUUM INTO ?", (copy,))
+        Path(copy).chmod(self._mode)
+        _sync(copy)
+        _sync_directory(copy)
+        return copy
+
+    def _restore(self, loss: str) -> None:
+        try:
+            copy = self._copy()
+            # Closing removes the log by its name: it must not be taken for one of the new file.
+            self.close()
+            Path(f"{self._place}-wal").unlink(missing_ok=True)
+            if Path(self._place).exists():
+                raise StorageError(f"another file has come meanwhile; all of the old one is in {copy}")
+            Path(copy).rename(self._place)
+            _sync_directory(self._place)
+            self.open()
+        except (OSError, StorageError) as error:
+            raise StorageError(f"{self.path}: {loss}, and could not be written again: {error}") from error
+        _log.error("%s %s; all that it held has been written again", self.path, loss)
+
+    def _rescue(self) -> str:
+        if not self._rescued:
+            try:
+                self._rescued = self._copy()
+            except (OSError, StorageError) as error:
+                return f"what it held could not be put into a file beside it: {error}"
+        return (
+            f"all that it held is in {self._rescued}. Stop the server, put the file that is wanted in its "
+            "place, and start it again"
+        )
+
+    def _renew_log(self) -> None:
+        """The log was taken away: bring all that is in it into the file, and begin another one."""
+        with self.mapped() as db:
+            if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise StorageError(f"{self.path}-wal was removed, and another process is reading the file")
+        self.close()
+        self.open()
+        _log.error("%s-wal was removed while it was open; all that it held is in the file", self.path)
+
+
+def _sync(path: str) -> None:
+    with Path(path).open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: str) -> None:
+    if os.name != "nt":  # a directory cannot be opened there, and a rename needs no more
+        descriptor = os.open(Path(path).parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
