@@ -24,6 +24,7 @@ from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.fronts.websocket_link import WebsocketLink, cut_reason
 from weft.server.names import read_query, read_room
+from weft.server.origins import check_origin
 from weft.server.ysync.peer import YPeer
 from weft.server.ysync.room import Room
 
@@ -97,6 +98,7 @@ class Server:
 
     Raises:
         ImportError: Rooms are to be bridged, and the extra ``weft[automerge]`` is not installed.
+        ValueError: One of the origins is none that a browser sends.
     """
 
     def __init__(
@@ -119,6 +121,9 @@ class Server:
     ) -> None:
         if isinstance(origins, str) or isinstance(bridge, str):
             raise TypeError("origins and bridge are lists of strings, not one string")
+        for origin in origins or ():
+            if origin is not None:
+                check_origin(origin)
         self.host = host
         context = RoomContext(storage=storage, limits=limits, settings=settings, clock=clock)
         self.rooms: RoomRegistry[Room] = RoomRegistry(
