@@ -37,6 +37,23 @@ def test_help_tells_what_there_is() -> None:
         (["serve", "--ho", "::1"], "weft: unrecognized arguments: --ho ::1"),
         (["serve", "--bridge", "a/../b"], "weft serve: argument --bridge: the room name has a dot segment"),
         (["serve", "--bridge", ""], "weft serve: argument --bridge: the room name is empty"),
+        (
+            ["serve", "--origin", "example.com"],
+            "weft serve: argument --origin: 'example.com' is not a web origin",
+        ),
+        (
+            ["serve", "--max-message", "many"],
+            "weft serve: argument --max-message: 'many' is not a size such as",
+        ),
+        (["serve", "--max-message", "0"], "weft serve: argument --max-message: '0' is not a size such as"),
+        (
+            ["serve", "--max-message", "1MK"],
+            "weft serve: argument --max-message: '1MK' is not a size such as",
+        ),
+        (
+            ["serve", "--max-documents", "0"],
+            "weft serve: argument --max-documents: '0' is not a number from 1",
+        ),
         (["serve", "extra"], "weft: unrecognized arguments: extra"),
         (["demo", "--port", "1"], "weft: unrecognized arguments: --port 1"),
     ],

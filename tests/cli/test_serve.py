@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from support.commands import first_lines, weft
+from support.ports import free_port
 from support.serving import WeftServe
 from support.yclient import YClient
 from weft.server import bridge_document_id
@@ -157,3 +161,147 @@ async def test_pages_of_other_sites_must_be_named(
 def test_serving_other_machines_is_said(tmp_path: Path) -> None:
     lines = first_lines(tmp_path, 3, "--host", "0.0.0.0")
     assert "0.0.0.0, for other machines too" in lines[1]
+
+
+async def test_a_closed_output_is_no_reason_to_end_and_none_to_forget_the_clients(tmp_path: Path) -> None:
+    db = tmp_path / "rooms.sqlite3"
+    with WeftServe(db) as server:
+        async with YClient(server.url, "room") as client:
+            await client.synced()
+            server.close_output()
+            await client.set(x=1)  # not confirmed
+            await asyncio.to_thread(server.stop)  # and says so, to nobody
+            assert await client.wait_closed() == 1012
+    with WeftServe(db) as server:
+        async with YClient(server.url, "room") as client:
+            await client.wait_for(x=1)
+
+
+@pytest.mark.parametrize("redirection", [">&-", "| true"])
+def test_it_serves_whether_or_not_somebody_reads_what_it_prints(tmp_path: Path, redirection: str) -> None:
+    port = free_port()
+    command = f"{sys.executable} -W error -m weft serve --port {port} {redirection}"
+    # "exec" where it can be: the signal is for the server.
+    process = subprocess.Popen(
+        ["bash", "-c", command if "|" in redirection else f"exec {command}"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        asyncio.run(entered(f"ws://127.0.0.1:{port}", process))
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert err == ""
+
+
+async def entered(url: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a server that says nothing serves a room."""
+    while process.poll() is None:
+        try:
+            async with YClient(url, "room") as client:
+                await client.synced()
+                return
+        except OSError:
+            await asyncio.to_thread(process.poll)
+    raise AssertionError("it ended")
+
+
+def test_a_name_that_the_output_cannot_spell_is_no_reason_to_end(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weft", "serve", "--port", "0", "--db", "h\u00f6fe.sqlite3"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    assert "keeps the rooms in h\\xf6fe.sqlite3" in process.stdout.readline()
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def remove_all(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+async def test_what_was_confirmed_after_the_database_was_removed_is_there_after_a_kill(
+    tmp_path: Path,
+) -> None:
+    db = tmp_path / "rooms.sqlite3"
+    with WeftServe(db) as server:
+        async with YClient(server.url, "room") as client, YClient(server.url, "other") as other:
+            await other.set(z=3)
+            await other.flush()
+            await client.set(x=1)
+            await client.flush()
+            remove_all(tmp_path)
+            await client.set(y=2)
+            await client.flush()
+            server.kill()
+        assert "was removed while it was open; all that it held has been written again" in server.log
+    with WeftServe(db) as server:
+        async with YClient(server.url, "room") as client, YClient(server.url, "other") as other:
+            await client.wait_for(x=1, y=2)
+            await other.wait_for(z=3)
+
+
+async def test_after_the_database_was_replaced_nothing_is_confirmed(tmp_path: Path) -> None:
+    db, other = tmp_path / "rooms.sqlite3", tmp_path / "other.sqlite3"
+    with WeftServe(other):
+        pass
+    with WeftServe(db) as server:
+        async with YClient(server.url, "room") as client:
+            await client.set(x=1)
+            await client.flush()
+            other.replace(db)
+            await client.set(y=2)
+            with pytest.raises(ConnectionError):
+                await client.flush()
+            assert client.close_code == 1013
+        assert "ERROR weft.server: " in server.log
+        assert "was replaced by another file while it was open" in server.log
+        with pytest.raises(AssertionError, match="ended with 1"):
+            server.stop()
+
+
+def rooms_in(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path, timeout=0)) as db:
+        return [name for (name,) in db.execute("SELECT name FROM rooms ORDER BY name")]
+
+
+async def test_a_shared_database_can_be_read_and_copied_while_it_is_served(tmp_path: Path) -> None:
+    db, copy = tmp_path / "rooms.sqlite3", tmp_path / "copy.sqlite3"
+    with WeftServe(db, "--shared") as server:
+        async with YClient(server.url, "room") as client:
+            await client.set(x=1)
+            await client.flush()
+            assert rooms_in(db) == ["room"]
+            with closing(sqlite3.connect(db)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            await client.set(y=2)
+            await client.flush()
+    with WeftServe(copy) as server:
+        async with YClient(server.url, "room") as client:
+            await client.wait_for(x=1)
+            assert client.content == {"x": 1}
+
+
+def test_a_database_is_its_server_s_alone_unless_it_is_shared(tmp_path: Path) -> None:
+    db = tmp_path / "rooms.sqlite3"
+    with WeftServe(db), pytest.raises(sqlite3.OperationalError, match="locked"):
+        rooms_in(db)
+
+
+async def test_a_client_may_send_as_much_as_the_option_says(tmp_path: Path) -> None:
+    with WeftServe(tmp_path / "rooms.sqlite3", "--max-message", "64K") as server:
+        async with YClient(server.url, "room") as client:
+            await client.set(x="x" * 60_000)
+            await client.flush()
+            await client.set(x="y" * 70_000)
+            assert await client.wait_closed() == 1009

@@ -61,6 +61,16 @@ class WeftServe:
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace")
 
+    @property
+    def log(self) -> str:
+        """What it has written to its standard error."""
+        return self._complaints()
+
+    def close_output(self) -> None:
+        """Read no more of what it prints: its next line goes into a pipe without a reader."""
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
     def kill(self) -> None:
         """End it as ``kill -9`` does."""
         self._process.kill()

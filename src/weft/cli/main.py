@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
 from weft.errors import WeftError
+from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 __all__ = ["main"]
 
@@ -61,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     db=options.db,
                     origins=options.origin,
                     bridge=options.bridge,
+                    shared=options.shared,
+                    limits=Limits(max_message=options.max_message, max_documents=options.max_documents),
                     say=_say,
                 )
             )
@@ -81,12 +87,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+    _print(sentence, sys.stderr)
     return _FAILED
 
 
 def _say(line: str = "") -> None:
-    print(line, flush=True)
+    _print(line, sys.stdout)
+
+
+def _print(line: str, stream: TextIO | None) -> None:
+    """Print a line for whoever reads it. That nobody does, or not all of it, is no reason to end."""
+    if stream is None:  # the process was started without it
+        return
+    try:
+        try:
+            print(line, file=stream, flush=True)
+        except UnicodeEncodeError:
+            print(line.encode("ascii", "backslashreplace").decode(), file=stream, flush=True)
+    except OSError:
+        # A pipe whose reader has gone, a terminal that was closed, a full disk. Python tries to write the
+        # rest when it ends, and would end with a failure.
+        with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of a file
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--origin",
         action="append",
+        type=_origin,
         metavar="ORIGIN",
         help="web origin whose pages may connect, such as https://app.example.com; may be repeated; '*' for "
         "all (default: pages of this machine). Programs that are no browsers send none and may connect",
@@ -131,6 +154,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ROOM",
         help="room that is an Automerge document at the same time, with the same tables; its URL is printed; "
         "may be repeated",
+    )
+    serve.add_argument(
+        "--shared",
+        action="store_true",
+        help="let other processes read the database while it is served, as a backup does; at most one server "
+        "may serve it all the same",
+    )
+    serve.add_argument(
+        "--max-message",
+        type=_size,
+        default=DEFAULT_LIMITS.max_message,
+        metavar="SIZE",
+        help="most that a client may send in one message, in bytes or with K, M or G behind (default: 16M)",
+    )
+    serve.add_argument(
+        "--max-documents",
+        type=_count,
+        default=DEFAULT_LIMITS.max_documents,
+        metavar="NUMBER",
+        help="most documents on one automerge-repo connection (default: %(default)s)",
     )
     demo = commands.add_parser(
         "demo",
@@ -153,6 +196,31 @@ def _room(text: str) -> str:
         return read_room("/" + quote(text, errors="surrogateescape"))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _origin(text: str) -> str:
+    from weft.server.origins import check_origin
+
+    try:
+        return text if text == "*" else check_origin(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def _size(text: str) -> int:
+    number = text.rstrip("KMG")
+    if not (number.isascii() and number.isdigit() and int(number) and text[len(number) :] in _UNITS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500000, 64M or 1G")
+    return int(number) * _UNITS[text[len(number) :]]
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    return int(text)
 
 
 def _port(text: str) -> int:

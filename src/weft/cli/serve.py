@@ -15,6 +15,7 @@ from weft.server import Allow, Deny, Server, SqliteRoomStorage, allow_all, bridg
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from weft.limits import Limits
     from weft.server import Decision, Request
 
 __all__ = ["serve"]
@@ -29,6 +30,8 @@ async def serve(
     db: str,
     origins: Sequence[str] | None,
     bridge: Sequence[str],
+    shared: bool,
+    limits: Limits,
     say: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
@@ -39,7 +42,9 @@ async def serve(
         db: SQLite file.
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
         bridge: Rooms that are Automerge documents at the same time.
-        say: Prints a line.
+        shared: Whether other processes may read the database meanwhile.
+        limits: What one client may ask for.
+        say: Prints a line. Must not raise: whoever reads may be gone.
 
     Raises:
         ImportError: Rooms are to be bridged, and a package is missing for it.
@@ -49,10 +54,11 @@ async def serve(
     anywhere = origins is not None and "*" in origins
     server = Server(
         auth=allow_all if origins is not None else _allow_pages_of_this_machine,
-        storage=SqliteRoomStorage(db),
+        storage=SqliteRoomStorage(db, exclusive=not shared),
         host=host,
         port=port,
         origins=None if origins is None or anywhere else [None, *origins],
+        limits=limits,
         bridge=bridge,
     )
     stop = asyncio.Event()
@@ -61,18 +67,33 @@ async def serve(
         await server.start()
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    where = "this machine only" if is_loopback(host) else f"{host}, for other machines too"
+    try:
+        _greet(server, db=db, origins=origins, bridge=bridge, say=say)
+        await stop.wait()
+        say("Stopping: storing what has come in.")
+    finally:
+        await server.close()
+    say("Stopped.")
+
+
+def _greet(
+    server: Server,
+    *,
+    db: str,
+    origins: Sequence[str] | None,
+    bridge: Sequence[str],
+    say: Callable[[str], None],
+) -> None:
+    where = "this machine only" if is_loopback(server.host) else f"{server.host}, for other machines too"
     repos = "" if server.documents is None else f", and automerge-repo at {server.url},"
     say(f"weft serves {server.url}/<room>{repos} and keeps the rooms in {db}")
     say(f"It listens on {where}, without authentication: whoever can connect may read and edit.")
-    pages = "all sites" if anywhere else "pages of this machine" if origins is None else ", ".join(origins)
+    pages = (
+        "pages of this machine" if origins is None else "all sites" if "*" in origins else ", ".join(origins)
+    )
     say(f"Browsers may connect from {pages}. End it with Ctrl-C.")
     for room in bridge:
         say(f"Room {room} is {document_url(bridge_document_id(room))} as well.")
-    await stop.wait()
-    say("Stopping: storing what has come in.")
-    await server.close()
-    say("Stopped.")
 
 
 def _allow_pages_of_this_machine(request: Request) -> Decision:
