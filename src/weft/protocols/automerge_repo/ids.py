@@ -65,13 +65,19 @@ def document_url(document_id: str) -> str:
 
 
 def parse_document_url(url: str) -> str:
-    """The document id in a URL, or the id itself; heads in the URL are left out.
+    """The document id in a URL, or the id itself.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is neither, or it names heads: it stands for the document as it was at these, for
+            reading, and whoever opened the living document instead would edit what was not meant.
     """
-    document_id = url.removeprefix(_PREFIX).partition("#")[0]
+    document_id, names_heads, _ = url.removeprefix(_PREFIX).partition("#")
     decode_document_id(document_id)
+    if names_heads:
+        raise ValueError(
+            f"{url!r:.200} names a document as it was at certain heads, which weft does not open; for the "
+            f"document as it is now, leave out what comes after it: {document_url(document_id)}"
+        )
     return document_id
 
 
