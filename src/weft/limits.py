@@ -21,8 +21,9 @@ class Limits:
         max_awareness_states_per_session: Client ids one connection may speak for; a y-websocket
             client speaks for itself, a relay for a few.
         max_awareness_state: Bytes of JSON in one awareness state.
-        max_documents: Documents on one automerge-repo connection. A client that asks for one that nobody has
-            costs the server about 20 KB for it, as long as it is connected.
+        max_documents: Documents on one automerge-repo connection; further ones are unavailable to the client.
+            One that asks for one that nobody has costs the server about 20 KB for it, as long as it is
+            connected.
         max_ephemeral: Bytes that an automerge-repo client may have sent in one ephemeral message to everybody
             who has the document open.
         max_outbound: Bytes waiting to be sent to one connection before it is dropped to a resync.

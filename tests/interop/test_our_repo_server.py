@@ -10,6 +10,7 @@ import pytest
 from support.repoclient import RepoClient, numbered_id, put, read
 from support.serving import WeftServe
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
+from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo import document_url, parse_document_url
 from weft.server import Allow, Deny, Request, Server, SqliteRoomStorage
@@ -199,3 +200,22 @@ async def test_a_hundred_documents_of_one_client_are_found_by_another(
         for number, document_id in enumerate(ids, 1):
             await python.wait_cells(document_id, n=number)
             assert read(python.documents[document_id]) == {"n": number}
+
+
+async def test_a_repo_with_a_document_too_many_goes_on_with_the_others(
+    js_peer: JsPeer, tmp_path: Path
+) -> None:
+    storage = SqliteRoomStorage(tmp_path / "rooms.sqlite3")
+    limits = Limits(max_documents=2)
+    async with Server(auth=lambda _: Allow(), storage=storage, port=0, limits=limits) as server:
+        await join(js_peer, "one", server.url)
+        urls = [await make(js_peer, name, "one", js=1) for name in "abc"]
+        ids = [parse_document_url(url) for url in urls]
+        async with RepoClient(server.url, *ids[:2]) as first, RepoClient(server.url, ids[2]) as second:
+            for document_id in ids[:2]:
+                await first.synced(document_id)
+            await second.unavailable(ids[2])
+            await first.put(ids[1], python=2)
+            await js_peer("am.wait", name="b", path=["python"], equals=2)
+            await js_peer("am.edit", name="a", edits=[["set", ["later"], 3]])
+            await first.wait_cells(ids[0], later=3)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
-from support.repoclient import RepoClient, numbered_id, put
+from support.repoclient import RepoClient, numbered_id, put, read
 from support.repodocuments import (
     PETS,
     open_room,
@@ -115,13 +116,26 @@ async def test_a_client_that_does_not_introduce_itself_is_let_go(monkeypatch: py
         assert (client.close_code, client.close_reason) == (1002, "no join message came")
 
 
-async def test_the_documents_of_one_connection_are_bounded() -> None:
+async def test_a_document_too_many_is_unavailable_and_the_others_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "weft.server")
     async with serving(limits=Limits(max_documents=3)) as server:
-        ids = [numbered_id(number) for number in range(1, 5)]
-        async with RepoClient(server.url, *ids) as greedy, RepoClient(server.url, *ids[:3]) as modest:
-            assert await greedy.wait_closed() == 1007
-            for document_id in ids[:3]:
-                await modest.unavailable(document_id)
+        ids = [numbered_id(number) for number in range(1, 6)]
+        async with RepoClient(server.url, *ids) as greedy, RepoClient(server.url, ids[2], ids[3]) as modest:
+            for document_id in ids:
+                await greedy.unavailable(document_id)
+            await modest.put(ids[2], x=1)
+            await modest.put(ids[3], x=1)
+            await greedy.wait_cells(ids[2], x=1)
+            await greedy.put(ids[2], y=2)
+            await greedy.flush(ids[2])
+            await modest.wait_cells(ids[2], x=1, y=2)
+            await modest.flush(ids[3])
+            assert greedy.close_code is None
+            assert read(greedy.documents[ids[3]]) == {}
+    (record,) = caplog.records
+    assert "has 3 documents open, as many as one connection may (max_documents)" in record.getMessage()
 
 
 async def test_what_is_said_of_documents_being_opened_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

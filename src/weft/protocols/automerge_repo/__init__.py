@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Ephemeral as Ephemeral,
         Joined as Joined,
         PeerLeft as PeerLeft,
+        Refused as Refused,
         Requested as Requested,
         Synced as Synced,
         Unavailable as Unavailable,
@@ -38,7 +39,7 @@ else:
         __name__,
         {
             "cbor": "decode encode",
-            "effects": "Due Effect Ephemeral Joined PeerLeft Requested Synced Unavailable Wanted",
+            "effects": "Due Effect Ephemeral Joined PeerLeft Refused Requested Synced Unavailable Wanted",
             "ids": "decode_document_id document_url encode_document_id parse_document_url",
             "messages": "EphemeralMessage",
             "session": "ANSWER_S RepoSession",

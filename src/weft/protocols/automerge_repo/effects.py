@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from weft.protocols.automerge_repo.messages import EphemeralMessage
 
-__all__ = ["Due", "Effect", "Ephemeral", "Joined", "PeerLeft", "Requested", "Synced", "Unavailable", "Wanted"]
+__all__ = [
+    "Due", "Effect", "Ephemeral", "Joined", "PeerLeft", "Refused", "Requested", "Synced", "Unavailable",
+    "Wanted",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,13 @@ class Joined:
 @dataclass(frozen=True, slots=True)
 class Requested:
     """The other end speaks of a document that was not added: answer with ``add`` or ``unavailable``."""
+
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other end has as many documents as it may; it spoke of one more and was told ``unavailable``."""
 
     document_id: str
 
@@ -88,6 +98,7 @@ Effect: TypeAlias = (
     | Due
     | Joined
     | Requested
+    | Refused
     | Wanted
     | Synced
     | Unavailable

@@ -23,6 +23,7 @@ from weft.protocols.automerge_repo.effects import (
     Ephemeral,
     Joined,
     PeerLeft,
+    Refused,
     Requested,
     Synced,
     Unavailable,
@@ -342,7 +343,8 @@ class RepoSession:
                 return [self._send(missing)] if message.is_request else []
             asked = document_id in self._waiting
             if not asked and len(self._documents) + len(self._waiting) >= self._limits.max_documents:
-                raise RemoteProtocolError(f"the client uses more than {self._limits.max_documents} documents")
+                # Nothing is kept of it: asked again, it is refused again. The others go on.
+                return [self._send(UnavailableMessage(self.peer_id, document_id)), Refused(document_id)]
             # What was said first is said again when it was not answered; only the last word counts.
             self._waiting[document_id] = message
             return [] if asked else [Requested(document_id)]

@@ -13,6 +13,7 @@ from weft.protocols.automerge_repo import (
     Denied,
     Ephemeral,
     Joined,
+    Refused,
     RepoSession,
     Requested,
     Send,
@@ -82,6 +83,7 @@ class RepoPeer(Peer):
         self._sent_at: dict[str, float] = {}  # and when it was last told of each
         self._sending: asyncio.Handle | None = None
         self._sending_later: asyncio.TimerHandle | None = None
+        self._has_refused = False
         self._greeting: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -205,8 +207,21 @@ class RepoPeer(Peer):
                 case Joined():
                     if self._greeting is not None:
                         self._greeting.cancel()
+                case Refused():
+                    self._note_refused(effect.document_id)
                 case Denied():
                     self._deny(effect.reason, effects)
+
+    def _note_refused(self, document_id: str) -> None:
+        if not self._has_refused:  # once is news: a client may go on asking
+            self._has_refused = True
+            _log.warning(
+                "%s has %d documents open, as many as one connection may (max_documents); document %s and "
+                "further ones are unavailable to it",
+                self._name,
+                self._documents.limits.max_documents,
+                document_id,
+            )
 
     def _deny(self, reason: str, effects: Sequence[Effect]) -> None:
         _log.info("%s: %.200s", self._name, reason)
