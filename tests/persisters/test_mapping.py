@@ -93,9 +93,10 @@ class TestAMappingThatTells(TestADictionary):
 class TestAShelf(TestADictionary):
     @pytest.fixture(autouse=True)
     def place(self, tmp_path: Path) -> Any:
-        # Not shelve.open: from Python 3.13 on its database is SQLite, which keeps to the thread that opened it,
-        # and one test of the suite has a thread of its own.
-        with shelve.Shelf(dbm.dumb.open(str(tmp_path / "shelf"), "c")) as shelf:
+        # Not shelve.open: from Python 3.13 on its database is SQLite, which keeps to the thread that opened
+        # it, and one test of the suite has a thread of its own.
+        database: Any = dbm.dumb.open(str(tmp_path / "shelf"), "c")
+        with shelve.Shelf(database) as shelf:
             self.mapping = shelf
             shelf["other"] = "left alone"
             yield
