@@ -4,7 +4,7 @@ import asyncio
 import dbm.dumb
 import json
 import shelve
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -95,8 +95,8 @@ class TestAShelf(TestADictionary):
     def place(self, tmp_path: Path) -> Any:
         # Not shelve.open: from Python 3.13 on its database is SQLite, which keeps to the thread that opened
         # it, and one test of the suite has a thread of its own.
-        database: Any = dbm.dumb.open(str(tmp_path / "shelf"), "c")
-        with shelve.Shelf(database) as shelf:
+        with dbm.dumb.open(str(tmp_path / "shelf"), "c") as db:
+            shelf: shelve.Shelf[str] = shelve.Shelf(cast("Any", db))
             self.mapping = shelf
             shelf["other"] = "left alone"
             yield
