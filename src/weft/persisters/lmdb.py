@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, Unpack
 import lmdb
 
 from weft._aio.thread import WorkerThread
+from weft._support.files import FileIdentity
 from weft.errors import StorageError
+from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters._text.json_text import version_of
 from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
@@ -27,31 +29,43 @@ __all__ = ["LmdbPersister"]
 T = TypeVar("T")
 
 _MAP_BYTES = 2**30
+_DATA = "data.mdb"
+
+
+class _Environment:
+    """An environment that is open, and the file of it."""
+
+    def __init__(self, environment: lmdb.Environment) -> None:
+        self.lmdb = environment
+        self.users = 0
+        path = environment.path()
+        self.file = FileIdentity.of(os.path.join(path, _DATA) if os.path.isdir(path) else path)  # noqa: PTH112, PTH118
 
 
 class _Environments:
-    """Environments that are open: LMDB allows a process each path once."""
+    """Environments that are open: LMDB allows a process each file once."""
 
     _lock: ClassVar[threading.Lock] = threading.Lock()
-    _open: ClassVar[dict[str, tuple[lmdb.Environment, int]]] = {}
+    _open: ClassVar[dict[FileIdentity | None, _Environment]] = {}
 
     @classmethod
-    def take(cls, path: str, map_bytes: int) -> lmdb.Environment:
+    def take(cls, path: str, map_bytes: int) -> _Environment:
         with cls._lock:
-            environment, users = cls._open.get(path, (None, 0))
-            if environment is None:
-                environment = lmdb.open(path, map_size=map_bytes)
-            cls._open[path] = environment, users + 1
-            return environment
+            # By the file and not by the path, where another may stand by now.
+            opened = cls._open.get(FileIdentity.of(os.path.join(path, _DATA)))  # noqa: PTH118
+            if opened is None:
+                opened = _Environment(lmdb.open(path, map_size=map_bytes))
+                cls._open[opened.file] = opened
+            opened.users += 1
+            return opened
 
     @classmethod
-    def give_back(cls, path: str) -> None:
+    def give_back(cls, environment: _Environment) -> None:
         with cls._lock:
-            environment, users = cls._open.pop(path)
-            if users > 1:
-                cls._open[path] = environment, users - 1
-            else:
-                environment.close()
+            environment.users -= 1
+            if not environment.users:
+                del cls._open[environment.file]
+                environment.lmdb.close()
 
 
 class LmdbPersister(TextPersister):
@@ -82,7 +96,8 @@ class LmdbPersister(TextPersister):
     ) -> None:
         given = environment if isinstance(environment, lmdb.Environment) else None
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase, connection=given)
-        self._environment = given
+        self._given = given
+        self._environment = None if given is None else _Environment(given)
         self._path = (
             None if isinstance(environment, lmdb.Environment) else os.path.realpath(os.fspath(environment))
         )
@@ -116,26 +131,38 @@ class LmdbPersister(TextPersister):
 
     async def release(self) -> None:
         """Close the environment, if it was opened here and no other persister uses it."""
-        path = None if self._environment is None else self._path
         try:
-            if path is not None:
-                await self._thread.run(_Environments.give_back, path)
+            await self._let_go()
         finally:
-            self._environment = None
             await self._thread.close()
+
+    async def reopen(self) -> None:
+        """Use the environment that is there now."""
+        await self._let_go()
+        self._seen_transaction = -1
+
+    async def _let_go(self) -> None:
+        environment = self._environment
+        if environment is not None and self._given is None:
+            self._environment = None
+            await self._thread.run(_Environments.give_back, environment)
 
     async def _run(self, work: Callable[[lmdb.Environment], T]) -> T:
         def run() -> T:
             if self._environment is None:
                 assert self._path is not None  # noqa: S101 - one of the two was given
                 self._environment = _Environments.take(self._path, self._map_bytes)
+            self._check(self._environment)
+            environment = self._environment.lmdb
             try:
-                return work(self._environment)
+                result = work(environment)
             except (lmdb.ReadersFullError, lmdb.MapFullError):
                 # Processes that were killed keep their places as readers, and the pages they read.
-                if not self._environment.reader_check():
+                if not environment.reader_check():
                     raise
-                return work(self._environment)
+                result = work(environment)
+            self._check(self._environment)  # what is in a file without its name, nobody will read
+            return result
 
         try:
             return await self._thread.run(run)
@@ -145,6 +172,18 @@ class LmdbPersister(TextPersister):
             raise StorageError(f"{self._path or 'environment'}: {error}") from error
 
     # -- in the thread -----------------------------------------------------------------------------------
+
+    def _check(self, environment: _Environment) -> None:
+        file = environment.file
+        loss = None if file is None else file.loss()
+        if file is None or loss is None:
+            return
+        if self._given is None:
+            raise PlaceReplacedError(f"{file.path} {loss}")
+        raise StorageError(
+            f"{file.path} {loss}, and is not ours to open anew: nothing was saved there; make a persister on"
+            " an environment that is there now"
+        )
 
     def _get(self, environment: lmdb.Environment) -> tuple[bytes | None, object]:
         with environment.begin() as transaction:

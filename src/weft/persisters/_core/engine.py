@@ -8,6 +8,8 @@ The rules, in the words of the states in ``states.py``:
 * Automatic saves *merge*: they write and delete only what the journal says, so a persister never deletes
   what it never loaded. An explicit ``save()`` makes the place equal to the Store.
 * Explicit calls raise. Automatic work reports, and is tried again with back-off.
+* A place that was removed or replaced while it was open gets all of the Store where it holds nothing now;
+  where it holds something, nothing is written before that is loaded or an explicit ``save()`` refused once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from weft.errors import StorageError
+from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Work
 from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.turn_queue import TurnQueue
@@ -93,6 +96,8 @@ class PersisterEngine(ABC):
         self._released = False
         # Whether the place is known to have held something.
         self._held = False
+        # Why automatic saves wait: the place was replaced by another whose content nobody has looked at.
+        self._unfamiliar = ""
 
     # -- what an adapter implements ----------------------------------------------------------------------
 
@@ -138,6 +143,9 @@ class PersisterEngine(ABC):
 
     async def unwatch(self, handle: Any) -> None:  # noqa: B027 - a place that tells nothing needs none
         """End what :meth:`watch` began."""
+
+    async def reopen(self) -> None:  # noqa: B027 - a place that is not kept open needs none
+        """Let go of a place that is not where it was, and use the one that is there from now on."""
 
     async def release(self) -> None:  # noqa: B027 - as unwatch
         """Let go of threads and connections; called once, by :meth:`close`."""
@@ -192,7 +200,7 @@ class PersisterEngine(ABC):
             self._stale = False
             self._journal.begin_load(keep_unsaved=self._auto_saving)
             try:
-                content = await self.read()
+                content = await self._read()
                 await self._journal.settled()
                 if content is not None:
                     self._covers = False
@@ -210,30 +218,71 @@ class PersisterEngine(ABC):
             finally:
                 self._journal.end_load()
                 self._poke()
+            self._unfamiliar = ""
+
+    async def _read(self) -> RawContent | None:
+        """Read from the place that is there now."""
+        try:
+            return await self.read()
+        except PlaceReplacedError:
+            await self._reopen()
+        return await self.read()
+
+    async def _reopen(self) -> None:
+        self._held = self._known = self._covers = False
+        await self.reopen()
 
     async def _save(self, *, automatic: bool) -> None:
         async with self._turn():
             await self._journal.settled()
             if automatic and not self._journal.dirty:
                 return
+            if automatic and self._unfamiliar:
+                raise StorageError(self._unfamiliar)
             if self._inbox:  # older than what is saved now: it is looked at again, and not delivered after it
                 self._inbox.clear()
                 self._lost_sight()
-            async with self._operation(Event.SAVE):
-                taken = self._journal.take_dirty()
-                changes = self._journal.changes(taken) if automatic else None
-                try:
-                    if changes is None or changes[0] or changes[1]:
-                        await self.write(self._journal.content, changes)
-                except BaseException:
-                    self._journal.dirty.update(taken)
-                    self._poke()
-                    raise
-                if not automatic:
-                    self._covers = not self._stale
-                if not automatic or taken.everything:
-                    self._known = True
+            try:
+                await self._save_now(automatic=automatic)
+            except PlaceReplacedError as error:
+                await self._move_in(error, automatic=automatic)
+                await self._save_now(automatic=automatic)
         self._poke()
+
+    async def _save_now(self, *, automatic: bool) -> None:
+        async with self._operation(Event.SAVE):
+            taken = self._journal.take_dirty()
+            changes = self._journal.changes(taken) if automatic else None
+            try:
+                if changes is None or changes[0] or changes[1]:
+                    await self.write(self._journal.content, changes)
+            except BaseException:
+                self._journal.dirty.update(taken)
+                self._poke()
+                raise
+            if not automatic:
+                self._covers = not self._stale
+                self._unfamiliar = ""
+            if not automatic or taken.everything:
+                self._known = True
+
+    async def _move_in(self, error: PlaceReplacedError, *, automatic: bool) -> None:
+        """Make sure that what stands where the place was may be written."""
+        self._unfamiliar = (
+            f"{error}; nothing was written to what is there now: load() takes what it holds, another save()"
+            " makes it what the Store holds"
+        )
+        await self._reopen()
+        if await self.read() is None:
+            self._report(StorageError(f"{error}; all that the Store holds is written anew"))
+            self._unfamiliar = ""
+            self._covers = True
+            self._journal.dirty.everything = self._journal.dirty.everything or automatic
+        elif automatic and self._auto_loading:
+            self._report(StorageError(f"{error}; what is there now is loaded"))
+            await self._load()
+        else:
+            raise StorageError(self._unfamiliar)
 
     # -- automatic work ----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
+from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters._core.unsaved import keep_not_loaded, merge
 from weft.persisters._text.json_text import parse_content, render_content, render_store
 
@@ -182,8 +183,11 @@ class TextPersister(Persister):
 
     async def _look(self, listener: Callable[..., None]) -> None:
         async with self._turns.turn():  # not while a save of ours is half-way
-            version = await self.probe()
-            news = version not in (self._version, self._told)
-            self._told = version
+            try:
+                version = await self.probe()
+                news = version not in (self._version, self._told)
+                self._told = version
+            except PlaceReplacedError:
+                news = True  # the load finds what is there now
         if news:
             listener()

@@ -19,8 +19,9 @@ R = TypeVar("R")
 class Database(ABC):
     """A database that runs plans in transactions, and finds out that others changed it.
 
-    All of it raises :class:`weft.errors.StorageError` where the database does not do what is asked. A plan is
-    given as what makes it, since a database may have to run it again.
+    All of it raises :class:`weft.errors.StorageError` where the database does not do what is asked; a
+    ``PlaceReplacedError``, until :meth:`reopen`, where an open file is not the one at its path any more.
+    A plan is given as what makes it, since a database may have to run it again.
     """
 
     name: str = ""
@@ -57,6 +58,9 @@ class Database(ABC):
         """
         del listener
         return polling
+
+    async def reopen(self) -> None:  # noqa: B027 - a server's database is where it was
+        """Connect to what is there now, where the file that was open is not."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -79,6 +79,10 @@ class JsonPersister(TextPersister):
         polling = Polling(self.poll_seconds, lambda: self._look(listener), self._report)
         return await self._db.watch(polling, listener)
 
+    async def reopen(self) -> None:
+        """Use the database that is there now."""
+        await self._db.reopen()
+
     async def release(self) -> None:
         """Let go of the database."""
         await self._db.close()

@@ -84,6 +84,10 @@ class TablesPersister(Persister):
         """Stop that."""
         await handle.stop()
 
+    async def reopen(self) -> None:
+        """Use the database that is there now."""
+        await self._db.reopen()
+
     async def release(self) -> None:
         """Let go of the database."""
         await self._db.close()

@@ -73,6 +73,10 @@ class ApswDriver(SqliteDriver):
             self._connection.set_commit_hook(None, id=self)
         super().close()
 
+    def keep_log(self, connection: apsw.Connection) -> None:
+        """Leave the write-ahead log to whom it belongs by now."""
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
         """Tell of commits."""
         return subscribe(self._listeners, callback)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
+from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters.sql.database import Database, RunningPlan
 from weft.persisters.sql.dialect import Statement
 from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
@@ -43,6 +44,7 @@ class SqliteDatabase(Database):
         self._thread = WorkerThread("weft-sqlite")
         self._on_sql_command = on_sql_command
         self._writing = False
+        self._moves = self._driver.moves
 
     @property
     def queue(self) -> object:
@@ -54,6 +56,12 @@ class SqliteDatabase(Database):
         del listener
         polling.wake_by(lambda wake: self._driver.on_commit(lambda: None if self._writing else wake()))
         return polling
+
+    async def reopen(self) -> None:
+        """Connect to the file that is there now."""
+        await self._in_thread(self._driver.reopen)
+        self._moves = self._driver.moves
+        self._seen = None
 
     async def close(self) -> None:
         """Close what was opened here, and end the thread."""
@@ -87,8 +95,25 @@ class SqliteDatabase(Database):
 
     # -- in the thread -----------------------------------------------------------------------------------
 
+    def _loss(self) -> StorageError | None:
+        """Say what became of the file that is open; ``None`` where all is well."""
+        driver = self._driver
+        loss = None if driver.file is None else driver.file.loss()
+        if loss is None and driver.moves == self._moves:
+            return None
+        if not driver.owned:
+            assert driver.file is not None  # noqa: S101 - it was lost
+            return StorageError(
+                f"{driver.file.path} {loss}, and is not ours to open anew: nothing was saved there; make a"
+                " persister with a connection to the file that is there now"
+            )
+        path = driver.name if driver.file is None else driver.file.path
+        return PlaceReplacedError(f"{path} {loss or 'was removed or replaced while it was open'}")
+
     def _look_now(self) -> object:
         self._driver.open()
+        if self._loss() is not None:
+            return object()  # as nothing seen before
         if self._driver.in_transaction:
             return self._seen  # the program has begun something on its connection; its end will be seen
         return self._driver.seen()
@@ -96,6 +121,8 @@ class SqliteDatabase(Database):
     def _transact(self, begin: str, plan: Plan[R], ran: list[Statement]) -> tuple[R, object, object]:
         driver = self._driver
         driver.open()
+        if (loss := self._loss()) is not None:
+            raise loss
         apart = driver.seen() if driver.looks_apart else None
         driver.execute(begin)
         self._writing = True
@@ -110,9 +137,13 @@ class SqliteDatabase(Database):
             # After some errors, a full disk among them, SQLite has rolled back by itself.
             if driver.in_transaction:
                 driver.execute("ROLLBACK")
+            if (loss := self._loss()) is not None:  # without its name a file may not be written, and the like
+                raise loss from None
             raise
         finally:
             self._writing = False
+        if (loss := self._loss()) is not None:  # what was committed is in a file that nobody will read
+            raise loss
         return result, before, after
 
     def _drive(self, plan: Plan[R], ran: list[Statement]) -> R:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
+
+from weft._support.files import FileIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +38,8 @@ class SqliteDriver(ABC):
         owned: Whether the connection is made here, and so closed here.
         looks_apart: Whether :meth:`seen` looks from outside of the transaction, and so takes what this
             connection wrote for another's.
+        file: The file that is open; ``None`` where it is none, or the library does not tell.
+        moves: How often that file was found to be gone and the one at its path opened instead.
     """
 
     name: str
@@ -42,6 +47,8 @@ class SqliteDriver(ABC):
     refusals: tuple[type[Exception], ...] = ()
     owned: bool = True
     looks_apart: bool = False
+    file: FileIdentity | None = None
+    moves: int = 0
     _connection: Any = None
 
     @abstractmethod
@@ -71,11 +78,21 @@ class SqliteDriver(ABC):
         """Connect, unless that is done."""
         if self._connection is None:
             self._connection = self.connect()
+            self.file = None if self.looks_apart else self._identified()
+
+    def reopen(self) -> None:
+        """Open what stands where the file stood, if that is another now."""
+        if self.owned and self.file is not None and self.file.loss() is not None:
+            self.close()
+            self.moves += 1
+            self.open()
 
     def close(self) -> None:
         """Disconnect, if the connection was made here. A second call does nothing."""
         connection, self._connection = self._connection, None
         if connection is not None and self.owned:
+            if self.file is not None and self.file.loss() is not None:
+                self.keep_log(connection)
             connection.close()
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
@@ -100,6 +117,23 @@ class SqliteDriver(ABC):
         """What changes whenever somebody, this connection or another, writes."""
         (row,) = self.execute(SEEN)
         return tuple(row)
+
+    def keep_log(self, connection: Any) -> None:  # noqa: B027 - not every library can
+        """Have a connection leave the write-ahead log in place when it is closed, where the library can.
+
+        It is deleted by its name, and where the database was replaced it is another's log that has this name.
+        """
+
+    def _identified(self) -> FileIdentity | None:
+        # By the path given, which may be a link, and otherwise as the library knows it.
+        file = FileIdentity.of(self.name) if self.owned else None
+        if file is None:
+            try:
+                paths = [row[2] for row in self.execute("PRAGMA database_list") if row[1] == "main"]
+            except self.errors:
+                paths = []
+            file = FileIdentity.of(paths[0]) if paths and paths[0] else None
+        return file
 
     @property
     def _opened(self) -> Any:
@@ -132,3 +166,8 @@ class StdlibDriver(SqliteDriver):
         return sqlite3.connect(
             self._database, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+
+    def keep_log(self, connection: sqlite3.Connection) -> None:
+        """Python can from 3.12 on."""
+        if sys.version_info >= (3, 12):
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
