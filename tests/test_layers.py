@@ -79,7 +79,13 @@ IMPURE = frozenset(
 # What the design itself asks for: client ids of documents come from the system's generator.
 # And the row ids of a shared Store sort by time, and nobody else makes them: TinyBase's ``addRow`` has
 # no argument for either. ``Store(row_ids=…)`` takes a function instead, where both are to be arguments.
-IMPURE_ALLOWED = {("weft.documents", "secrets"), ("weft.store._parts.unique_ids", "time")}
+IMPURE_ALLOWED = {
+    ("weft.documents", "secrets"),
+    ("weft.store._parts.unique_ids", "time"),
+    # Only the types are used, as what can be made a cell.
+    ("weft.store.converters", "datetime"),
+    ("weft.store.converters", "uuid"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from itertools import chain
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from weft._support.scalars import hint_for, plain_scalar
 from weft.errors import InvalidJsonError
 
 if TYPE_CHECKING:
@@ -171,7 +172,10 @@ def _prepare(value: object, depth: int) -> tuple[Any, bool]:
     if isinstance(value, str):
         check_text(value)
         return str(value), False
-    raise TypeError(f"JSON has no {kind.__name__}")
+    scalar = plain_scalar(value)
+    if scalar is not None:
+        return _prepare(scalar, depth)
+    raise TypeError(f"JSON has no {kind.__name__}{hint_for(value)}")
 
 
 def check_text(text: str) -> None:

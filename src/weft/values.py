@@ -12,6 +12,7 @@ from enum import Enum
 from math import isfinite
 from typing import Any, Final, TypeAlias, overload
 
+from weft._support.scalars import hint_for, plain_scalar
 from weft.jsoncodec import MAX_DEPTH, MAX_SAFE_INTEGER, check_text, dumps, normal_number, parse
 
 __all__ = [
@@ -79,7 +80,8 @@ def encode_cell(value: object) -> Stored:
 
     Args:
         value: ``str``, ``bool``, ``None``, ``int`` within ±(2**53-1), finite ``float``, or a list, tuple
-            or dictionary of these. Subclasses of ``str``, ``int`` and ``float`` are reduced to the base.
+            or dictionary of these. Subclasses of ``str``, ``int`` and ``float`` are reduced to the base, and
+            the integers, floats and booleans of NumPy and the like are taken for Python's.
 
     Returns:
         The stored form. A float that is a safe integer becomes an ``int``, and ``-0.0`` becomes 0.
@@ -110,7 +112,10 @@ def encode_cell(value: object) -> Stored:
         return normal_number(value if kind is float else float(value))
     if isinstance(value, (list, tuple, dict)):
         return EncodedCell(JSON_PREFIX + dumps(value))
-    raise TypeError(f"a cell cannot be of type {kind.__name__}")
+    scalar = plain_scalar(value)
+    if scalar is not None:
+        return encode_cell(scalar)
+    raise TypeError(f"a cell cannot be of type {kind.__name__}{hint_for(value)}")
 
 
 @overload

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from weft.store._core.decorators import Subscription
-from weft.store._core.store import Store
-from weft.store._core.transactions import Transaction
-from weft.store._core.views import RowView, TablesView, TableView, ValuesView
-from weft.store._parts.listener_tree import ListenerStats
-from weft.store._parts.schema_rules import CellSchema, TablesSchema, ValuesSchema
-from weft.store.checkpoints import Checkpoints, create_checkpoints
-from weft.store.middleware import Middleware, create_middleware
-from weft.store.schematizers import to_tables_schema, to_values_schema
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CellSchema",
-    "Checkpoints",
-    "ListenerStats",
-    "Middleware",
-    "RowView",
-    "Store",
-    "Subscription",
-    "TableView",
-    "TablesSchema",
-    "TablesView",
-    "Transaction",
-    "ValuesSchema",
-    "ValuesView",
-    "create_checkpoints",
-    "create_middleware",
-    "to_tables_schema",
-    "to_values_schema",
-]
+from weft._support.lazy import lazy_exports
+from weft.store._core.decorators import Subscription as Subscription
+from weft.store._core.store import Store as Store
+from weft.store._core.transactions import Transaction as Transaction
+from weft.store._core.views import (
+    RowView as RowView,
+    TablesView as TablesView,
+    TableView as TableView,
+    ValuesView as ValuesView,
+)
+from weft.store._parts.listener_tree import ListenerStats as ListenerStats
+from weft.store._parts.schema_rules import (
+    CellSchema as CellSchema,
+    TablesSchema as TablesSchema,
+    ValuesSchema as ValuesSchema,
+)
+from weft.store.checkpoints import Checkpoints as Checkpoints, create_checkpoints as create_checkpoints
+from weft.store.middleware import Middleware as Middleware, create_middleware as create_middleware
+
+if TYPE_CHECKING:
+    from weft.store.converters import (
+        from_cell as from_cell,
+        from_row as from_row,
+        to_cell as to_cell,
+        to_row as to_row,
+    )
+    from weft.store.schematizers import (
+        to_tables_schema as to_tables_schema,
+        to_values_schema as to_values_schema,
+    )
+else:
+    # On demand, as they need the modules of the types that they convert.
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "weft.store.converters": "from_cell from_row to_cell to_row",
+            "weft.store.schematizers": "to_tables_schema to_values_schema",
+        },
+        own="CellSchema Checkpoints ListenerStats Middleware RowView Store Subscription TableView"
+        " TablesSchema TablesView Transaction ValuesSchema ValuesView create_checkpoints create_middleware",
+    )

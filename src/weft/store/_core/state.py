@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from weft.errors import ReadOnlyError
+from weft.store._parts.encoding import encoder
 from weft.store._parts.listener_tree import ListenerTree
 from weft.store._parts.row_ids import RowIdPool
 from weft.store._parts.shared_keys import SharedKeys
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.store._parts.schema_effects import SchemaEffect
     from weft.store._parts.schema_rules import CellRule, TableRule
-    from weft.values import Stored
+    from weft.values import Cell, Stored
 
 __all__ = ["DIRECT", "GENERAL", "LOCKED", "LOGGED", "WATCHED", "RowIds", "StoreState"]
 
@@ -61,6 +62,7 @@ class StoreState:
         "_decode",
         "_depth",
         "_did_finish_listeners",
+        "_encode",
         "_end_hooks",
         "_error_handler",
         "_finishing",
@@ -103,7 +105,13 @@ class StoreState:
         "_will_finish_listeners",
     )
 
-    def __init__(self, *, on_invalid: Literal["raise", "ignore"] = "raise", row_ids: RowIds = "auto") -> None:
+    def __init__(
+        self,
+        *,
+        on_invalid: Literal["raise", "ignore"] = "raise",
+        row_ids: RowIds = "auto",
+        encode: Callable[[Any], Cell] | None = None,
+    ) -> None:
         if on_invalid not in {"raise", "ignore"}:
             raise ValueError(f'on_invalid must be "raise" or "ignore", not {on_invalid!r}')
         if not callable(row_ids) and row_ids not in {"auto", "counter", "unique"}:
@@ -126,7 +134,8 @@ class StoreState:
         self._schema_effects: list[SchemaEffect] = []  # of the running transaction
         self._middleware: WriteGate | None = None
         self._checkpoints: object = None  # of checkpoints.py, which makes one for a Store
-        self._decode: Callable[[object], Stored] = encode_cell
+        self._encode = encode
+        self._decode: Callable[[object], Stored] = encode_cell if encode is None else encoder(encode)
 
         self._listeners = ListenerTree()
         self._mutators = ListenerTree()

@@ -31,6 +31,9 @@ class Store(ListenerDecorators):
             making and never meet those of another peer. ``"auto"`` counts while the Store is alone and
             gives unique ids from the moment at which a mirror or a persister is at work on it: processes that
             share a file or a database are peers, too. Or a function that makes ids.
+        encode: Makes a cell or value of what a caller writes and none can be, such as a ``datetime``, also
+            within lists and dictionaries. :func:`weft.store.to_cell` knows the commonest types. What it
+            raises as ``TypeError`` or ``ValueError`` is why the write is refused.
     """
 
     __slots__ = ()
@@ -77,7 +80,9 @@ class Store(ListenerDecorators):
 
         Listeners, middleware and open transactions stay behind.
         """
-        other = type(self)(on_invalid="raise" if self._raising else "ignore", row_ids=self._row_ids)
+        other = type(self)(
+            on_invalid="raise" if self._raising else "ignore", row_ids=self._row_ids, encode=self._encode
+        )
         # Stored forms and rules are never changed in place, so only the dictionaries are copied.
         other._tables = {
             table_id: {row_id: row.copy() for row_id, row in table.items()}
