@@ -17,12 +17,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from weft.errors import StorageError
+from weft.persisters._core.adapter import PlaceAdapter
+from weft.persisters._core.intervals import SaveInterval
 from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Work
 from weft.persisters._core.store_journal import StoreJournal
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from weft.changes import Content
-    from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
+    from weft.persisters._core.unsaved import RawContent, StoredChanges
     from weft.store import Store
 
 __all__ = ["PersisterEngine", "TinyBaseOptions"]
@@ -50,8 +51,8 @@ class TinyBaseOptions(TypedDict, total=False):
     on_ignored_error: Callable[[Exception], object] | None
 
 
-class PersisterEngine(ABC):
-    """The inside of a :class:`weft.persisters.Persister`, and what its adapters implement."""
+class PersisterEngine(PlaceAdapter):
+    """The inside of a :class:`weft.persisters.Persister`."""
 
     first_retry_seconds: float = 0.1
     """How long automatic work pauses after its first failure; doubled after each further one."""
@@ -83,6 +84,7 @@ class PersisterEngine(ABC):
         self._covers = False
         self._auto_loading = False
         self._auto_saving = False
+        self._interval = SaveInterval()
         self._watch_handle: object = None
         self._watches = TurnQueue()  # one begins or ends at a time
         self._stale = False
@@ -98,57 +100,6 @@ class PersisterEngine(ABC):
         self._held = False
         # Why automatic saves wait: the place was replaced by another whose content nobody has looked at.
         self._unfamiliar = ""
-
-    # -- what an adapter implements ----------------------------------------------------------------------
-
-    @abstractmethod
-    async def read(self) -> RawContent | None:
-        """Read the whole content.
-
-        Returns:
-            ``(tables, values)``, or ``None`` where there is nothing yet. Lists and objects may be given as
-            such or in stored form.
-
-        Raises:
-            StorageError: The place could not be read, or holds something else.
-        """
-
-    @abstractmethod
-    async def write(
-        self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
-    ) -> None:
-        """Write, so that the place has either what it had or what it should have, and nothing in between.
-
-        Args:
-            get_content: Gives a copy of the Store's content.
-            changes: What to merge into the place, leaving alone all that it does not mention. ``None``: the
-                place is to hold the content and nothing else.
-
-        Raises:
-            StorageError: Nothing was written.
-        """
-
-    async def watch(self, listener: Callable[..., None]) -> object:
-        """Begin to call ``listener`` when others change the place.
-
-        Args:
-            listener: ``listener()`` asks for a load; ``listener(content)`` and ``listener(None, changes)``
-                bring what changed. From any thread.
-
-        Returns:
-            A handle for :meth:`unwatch`. A place that tells nothing returns ``None``.
-        """
-        del listener
-        return None
-
-    async def unwatch(self, handle: Any) -> None:  # noqa: B027 - a place that tells nothing needs none
-        """End what :meth:`watch` began."""
-
-    async def reopen(self) -> None:  # noqa: B027 - a place that is not kept open needs none
-        """Let go of a place that is not where it was, and use the one that is there from now on."""
-
-    async def release(self) -> None:  # noqa: B027 - as unwatch
-        """Let go of threads and connections; called once, by :meth:`close`."""
 
     # -- one operation -----------------------------------------------------------------------------------
 
@@ -256,6 +207,7 @@ class PersisterEngine(ABC):
             try:
                 if changes is None or changes[0] or changes[1]:
                     await self.write(self._journal.content, changes)
+                    self._interval.saved(asyncio.get_running_loop())
             except BaseException:
                 self._journal.dirty.update(taken)
                 self._poke()
@@ -337,19 +289,24 @@ class PersisterEngine(ABC):
             return Work.NONE
         return NEXT_WORK[
             self._auto_loading and (self._stale or bool(self._inbox)),
-            self._auto_saving and bool(self._journal.dirty),
+            self._auto_saving and bool(self._journal.dirty) and self._interval.is_over(self._loop),
         ]
 
     def _poke(self) -> None:
         """Have automatic work done, if there is any. It begins in the next turn of the event loop."""
         loop = self._loop
-        if self._worker is not None or loop is None or loop.is_closed() or not self._work():
+        if self._worker is not None or loop is None or loop.is_closed():
             return
-        if threading.get_ident() == self._loop_thread:
+        work = self._work()
+        if not work and not (self._auto_saving and self._journal.dirty):
+            return
+        if threading.get_ident() != self._loop_thread:
+            loop.call_soon_threadsafe(self._poke)
+        elif work:
             self._wake = asyncio.Event()
             self._worker = loop.create_task(self._do_work(self._wake))
         else:
-            loop.call_soon_threadsafe(self._poke)
+            self._interval.wait(loop, self._poke)
 
     async def _do_work(self, wake: asyncio.Event) -> None:
         pause = self.first_retry_seconds
@@ -373,6 +330,7 @@ class PersisterEngine(ABC):
                     pause = self.first_retry_seconds
         finally:
             self._worker = None
+        self._poke()  # edits may wait for the end of the interval
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from weft.persisters._core.engine import PersisterEngine
+from weft.persisters._core.intervals import check_interval
 from weft.persisters._core.states import PersisterStatus
 
 if TYPE_CHECKING:
@@ -91,15 +92,23 @@ class Persister(PersisterEngine):
         self._poke()
         return self
 
-    async def start_auto_save(self) -> Self:
+    async def start_auto_save(self, *, min_interval: float = 0.0) -> Self:
         """Save, and save again after every change of the Store.
 
         What the place has and was never loaded stays there.
 
+        Args:
+            min_interval: Seconds that pass at least from one save to the next automatic one, for places where
+                a save is dear. Edits meanwhile are saved together when they are over, and at once when
+                automatic saving stops or the persister is closed. 0 saves in the next turn of the event loop.
+
         Raises:
             StorageError: The first save failed; nothing was started.
+            ValueError: The interval is negative or not finite.
         """
+        check_interval(min_interval)
         self._begin()
+        self._interval.seconds = min_interval
         if not self._known:
             self._journal.dirty.everything = True
         self._auto_saving = True
@@ -115,14 +124,23 @@ class Persister(PersisterEngine):
         self,
         initial_content: Content | Callable[[], Content] | None = None,
         start_save_first: bool = False,
+        *,
+        min_interval: float = 0.0,
     ) -> Self:
         """Start automatic loading, then automatic saving; or the other way round.
 
+        Args:
+            initial_content: What to set where the place holds nothing.
+            start_save_first: Whether saving comes first.
+            min_interval: As for :meth:`start_auto_save`.
+
         Raises:
             StorageError: The first load or save failed; nothing was started.
+            ValueError: The interval is negative or not finite.
         """
+        check_interval(min_interval)
         if start_save_first:
-            await self.start_auto_save()
+            await self.start_auto_save(min_interval=min_interval)
             try:
                 await self.start_auto_load(initial_content)
             except BaseException:
@@ -131,7 +149,7 @@ class Persister(PersisterEngine):
         else:
             await self.start_auto_load(initial_content)
             try:
-                await self.start_auto_save()
+                await self.start_auto_save(min_interval=min_interval)
             except BaseException:
                 await self._end_watch()
                 raise
@@ -155,6 +173,7 @@ class Persister(PersisterEngine):
                 await self._save(automatic=True)
             finally:
                 self._auto_saving = False
+                self._interval.end()
                 await self._worker_rests()
         return self
 
@@ -178,14 +197,29 @@ class Persister(PersisterEngine):
 
     @asynccontextmanager
     async def auto_persisting(
-        self, initial_content: Content | Callable[[], Content] | None = None
+        self, initial_content: Content | Callable[[], Content] | None = None, *, min_interval: float = 0.0
     ) -> AsyncIterator[Self]:
-        """Load and save by itself within the block; at its end everything is saved."""
-        await self.start_auto_persisting(initial_content)
+        """Load and save by itself within the block; at its end everything is saved.
+
+        Arguments as for :meth:`start_auto_persisting`.
+        """
+        await self.start_auto_persisting(initial_content, min_interval=min_interval)
         try:
             yield self
         finally:
             await self.stop_auto_persisting()
+
+    @asynccontextmanager
+    async def auto_save(self, *, min_interval: float = 0.0) -> AsyncIterator[Self]:
+        """Save by itself within the block; at its end everything is saved.
+
+        The argument is that of :meth:`start_auto_save`.
+        """
+        await self.start_auto_save(min_interval=min_interval)
+        try:
+            yield self
+        finally:
+            await self.stop_auto_save()
 
     def is_auto_loading(self) -> bool:
         """Tell whether it loads by itself."""
