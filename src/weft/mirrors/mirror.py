@@ -112,6 +112,7 @@ class Mirror(ABC):
             raise refusal
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
         self._ends = [
+            self._replica.kept_by("mirror"),
             self._replica.on_finish(self._store_finished),
             self._replica.on_transaction_end(self._store_ended),
         ]

@@ -32,6 +32,8 @@ class MirrorPersister(Persister):
         on_error: Called with what automatic work could not do.
     """
 
+    keeps_document = True
+
     def __init__(
         self,
         store: Store,

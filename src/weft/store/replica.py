@@ -6,8 +6,9 @@ on the way of a write.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weft._support.arguments import wrong_kind
 from weft.store._core.state import StoreState
@@ -26,6 +27,14 @@ __all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica"]
 # What another place holds at a path, before the Store has judged it.
 RawTables = dict[str, dict[str, dict[str, object]]]
 RawValues = dict[str, object]
+
+
+_KEPT_TWICE = (
+    "this Store is mirrored, and a persister loads and saves it by itself, too: at the next start what was"
+    " deleted offline comes back, and what was edited offline loses to the document, as a place that keeps a"
+    " Store knows of neither. Keep the document instead, or load() once and start nothing automatic:"
+    " docs/persisting.md"
+)
 
 
 class _Received(NamedTuple):
@@ -100,6 +109,28 @@ class Replica:
 
         def end() -> None:
             self.store.del_listener(listener_id)
+
+        return end
+
+    def kept_by(self, what: Literal["mirror", "persister"]) -> Callable[[], None]:
+        """Say that the Store follows a document, or is loaded from and saved to a place by itself.
+
+        Both at once is warned of, once for each Store: it looks like an offline cache and is none.
+
+        Returns:
+            A function that ends this.
+        """
+        kept = self.store._kept
+        if "warned" not in kept and kept.keys() - {what}:
+            kept["warned"] = 1
+            # Where a warning is an error it ends whoever asks, before that has begun.
+            warnings.warn(_KEPT_TWICE, UserWarning, stacklevel=4)
+        kept[what] = kept.get(what, 0) + 1
+
+        def end() -> None:
+            kept[what] -= 1
+            if not kept[what]:
+                del kept[what]
 
         return end
 

@@ -58,6 +58,8 @@ class PersisterEngine(PlaceAdapter):
     """How long automatic work pauses after its first failure; doubled after each further one."""
     last_retry_seconds: float = 30.0
     """The longest such pause."""
+    keeps_document: bool = False
+    """Whether the place is a CRDT document, which knows what was deleted and what is newer."""
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class PersisterEngine(PlaceAdapter):
         self._auto_loading = False
         self._auto_saving = False
         self._interval = SaveInterval()
+        self._end_kept: Callable[[], None] | None = None
         self._watch_handle: object = None
         self._watches = TurnQueue()  # one begins or ends at a time
         self._stale = False
@@ -360,6 +363,18 @@ class PersisterEngine(PlaceAdapter):
         # What it is doing may fail, and then there is work again: that is not waited for.
         self._resting = asyncio.get_running_loop().create_future()
         await asyncio.wait([worker, self._resting], return_when=asyncio.FIRST_COMPLETED)
+
+    def _note_kept(self) -> None:
+        """Say where this persister loads and saves the Store by itself, which is no cache beside a mirror."""
+        if self._auto_saving and self._loads and not self.keeps_document and self._end_kept is None:
+            self._end_kept = self._journal.replica.kept_by("persister")
+
+    def _end_auto_save(self) -> None:
+        self._auto_saving = False
+        self._interval.end()
+        end, self._end_kept = self._end_kept, None
+        if end is not None:
+            end()
 
     async def _begin_watch(self) -> None:
         async with self._watches.turn():

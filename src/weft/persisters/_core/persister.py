@@ -86,6 +86,7 @@ class Persister(PersisterEngine):
         await self._begin_watch()
         try:
             await self._load(initial_content)
+            self._note_kept()
         except BaseException:
             await self._end_watch()
             raise
@@ -114,8 +115,9 @@ class Persister(PersisterEngine):
         self._auto_saving = True
         try:
             await self._save(automatic=True)
+            self._note_kept()
         except BaseException:
-            self._auto_saving = False
+            self._end_auto_save()
             raise
         self._poke()
         return self
@@ -144,7 +146,7 @@ class Persister(PersisterEngine):
             try:
                 await self.start_auto_load(initial_content)
             except BaseException:
-                self._auto_saving = False
+                self._end_auto_save()
                 raise
         else:
             await self.start_auto_load(initial_content)
@@ -172,8 +174,7 @@ class Persister(PersisterEngine):
             try:
                 await self._save(automatic=True)
             finally:
-                self._auto_saving = False
-                self._interval.end()
+                self._end_auto_save()
                 await self._worker_rests()
         return self
 

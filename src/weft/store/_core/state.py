@@ -73,6 +73,7 @@ class StoreState:
         "_interest_size",
         "_invalid_cells",
         "_invalid_values",
+        "_kept",
         "_listener_ids",
         "_listeners",
         "_log",
@@ -145,6 +146,7 @@ class StoreState:
         self._listener_ids = RowIdPool()
         self._watchers: dict[str, Any] = {}
         self._end_hooks: list[Callable[[], object]] = []
+        self._kept: dict[str, int] = {}  # how many keep it, by kind; "warned" where both did
         self._error_handler: Callable[[Exception], object] | None = None
 
         self._depth = 0
