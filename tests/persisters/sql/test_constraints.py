@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
+from support.foreign_tables import PLACES, Place, open_place
 from weft.errors import StorageError
-from weft.persisters import (
-    ApswDriver,
-    LibsqlDriver,
-    PostgresTablesPersister,
-    PsycopgDriver,
-    SqliteDriver,
-    SqliteTablesPersister,
-    TableLoad,
-    TableSave,
-    TablesConfig,
-    TursoDriver,
-)
-from weft.persisters.sqlite.driver import StdlibDriver
+from weft.persisters import TableLoad, TableSave, TablesConfig, TursoDriver
 from weft.store import Store
 from weft.testing.persisters import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from weft.persisters import Persister
 
 CONFIG = TablesConfig(
     load={"kept_pets": TableLoad("pets", "id")},
@@ -38,45 +24,10 @@ CONFIG = TablesConfig(
 )
 
 
-class Place:
-    """A database: how to make a persister of it, and how to go round it."""
-
-    def __init__(self, make: Callable[..., Persister], run: Callable[[str], list[Any]]) -> None:
-        self.make = make
-        self.run = run
-
-
-PLACES = [StdlibDriver, ApswDriver, LibsqlDriver, TursoDriver, "asyncpg", PsycopgDriver]
-
-
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    if isinstance(request.param, type) and issubclass(request.param, SqliteDriver):
-        driver = request.param(tmp_path / "shop.db")  # type: ignore[call-arg]
-        driver.open()
-        yield Place(
-            lambda store, **options: SqliteTablesPersister(store, driver, CONFIG, **options), driver.execute
-        )
-        driver.close()
-        return
-    dsn = request.getfixturevalue("postgres").dsn
-    with psycopg.connect(dsn, autocommit=True) as connection:
-
-        def run(sql: str) -> list[Any]:
-            cursor = connection.execute(sql.encode())
-            return cursor.fetchall() if cursor.description else []
-
-        yield Place(
-            lambda store, **options: PostgresTablesPersister(
-                store,
-                dsn if request.param == "asyncpg" else PsycopgDriver(dsn),
-                CONFIG,
-                text="plain",
-                **options,
-            ),
-            run,
-        )
-        run("DROP TABLE kept_pets")
+    with open_place(request, tmp_path, CONFIG) as place:
+        yield place
 
 
 async def test_a_cell_is_saved_where_other_columns_of_its_row_must_be_filled(place: Place) -> None:

@@ -65,12 +65,14 @@ class Counter(Database):
     def __init__(self) -> None:
         self.commits = 0
 
-    async def _run(self, plan: Callable[[], Plan[R]], *, writes: bool) -> tuple[R, object, object]:
+    async def _run(
+        self, plan: Callable[[], Plan[R]], checked: Callable[[], Plan[R]] | None
+    ) -> tuple[R, object, object]:
         running, before = RunningPlan(plan()), self.commits
         while running.next_statement() is not None:
             rows: list[Sequence[Any]] = []
             running.rows = rows
-        self.commits += writes
+        self.commits += checked is not None
         return running.result, before, self.commits
 
     async def _look(self) -> object:

@@ -16,7 +16,7 @@ ABSENT: Any = {"nulls": "absent"}
 
 def load(config: TablesConfig, *statements: str) -> Any:
     with closing(connected(*statements)) as db:
-        return run_plan(db, load_plan(SqliteDialect(), config))
+        return run_plan(db, load_plan(SqliteDialect(), config)).content
 
 
 def test_nothing_is_loaded_where_nothing_is_or_nothing_is_asked_for() -> None:

@@ -9,11 +9,10 @@ from hypothesis import given, strategies as st
 
 from support.edits import apply_edits, edits
 from support.plans import connected, run_plan
-from weft.errors import StorageError
 from weft.persisters import TableSave, TablesConfig, ValuesTable
 from weft.persisters._core.unsaved import NotLoaded, changes_at
 from weft.persisters.sql.load import load_plan
-from weft.persisters.sql.save import save_changes_plan, save_content_plan
+from weft.persisters.sql.save import Saved, save_changes_plan, save_content_plan
 from weft.persisters.sqlite.dialect import SqliteDialect
 from weft.store import Store
 from weft.store.replica import Paths
@@ -56,12 +55,12 @@ def test_saved_changes_come_to_what_saved_content_comes_to(
         )
         for transaction in transactions:
             apply_edits(store, transaction)
-        assert merge(db, changes_at(dirty, store._tables, store._values)) == {}
-        loaded = run_plan(db, load_plan(SQLITE, BOTH))
+        assert merge(db, changes_at(dirty, store._tables, store._values)) == Saved()
+        loaded = run_plan(db, load_plan(SQLITE, BOTH)).content
         expected = store.get_content()
         assert loaded == (expected if expected != ({}, {}) else None)
         save(db, (store._tables, store._values))
-        assert run_plan(db, load_plan(SQLITE, BOTH)) == loaded
+        assert run_plan(db, load_plan(SQLITE, BOTH)).content == loaded
 
 
 def test_rows_that_change_alike_are_one_statement_and_nothing_else_is_read() -> None:
@@ -103,7 +102,7 @@ def test_a_table_can_have_so_many_columns_and_what_is_left_out_is_told() -> None
     with closing(connected()) as db:
         content: Any = ({"t": {"r": {"a": 1, "b": 2, "c": 3}}}, {})
         plan = save_content_plan(Narrow(), BOTH, {}, content, NotLoaded())
-        assert run_plan(db, plan) == {
+        assert run_plan(db, plan).left_out == {
             ("cell", "t", "c"): "cell 'c' is not saved in table 't': a table can have 3 columns"
         }
         assert db.execute("SELECT * FROM t").fetchall() == [("r", 1, 2)]
@@ -115,13 +114,16 @@ def test_columns_that_are_not_allowed_are_neither_emptied_nor_dropped() -> None:
         with closing(
             connected("CREATE TABLE t(_id PRIMARY KEY, a, b, c)", "INSERT INTO t VALUES('r', 1, 2, 3)")
         ) as db:
-            assert save(db, ({"t": {"r": {"a": 4}}}, {}), config) == {}
+            assert save(db, ({"t": {"r": {"a": 4}}}, {}), config) == Saved()
             db.row_factory = sqlite3.Row
             row = dict(db.execute("SELECT * FROM t").fetchone())
             assert row == {"_id": "r", "a": 4, "c": 3, **({} if drop else {"b": None})}
 
 
 @pytest.mark.parametrize("name", ["sqlite_t", "SQLITE_T"])
-def test_a_table_that_the_database_keeps_for_itself_is_an_error(name: str) -> None:
-    with closing(connected()) as db, pytest.raises(StorageError, match="keeps names"):
-        save(db, ({"t": {"r": {"a": 1}}}, {}), TablesConfig(save={"t": TableSave(name)}))
+def test_a_table_that_the_database_keeps_for_itself_is_refused_and_stops_no_other(name: str) -> None:
+    with closing(connected()) as db:
+        config = TablesConfig(save={"t": TableSave(name), "u": "u"})
+        saved = save(db, ({"t": {"r": {"a": 1}}, "u": {"r": {"a": 2}}}, {}), config)
+        assert "keeps names" in saved.refused["table", name]
+        assert db.execute("SELECT * FROM u").fetchall() == [("r", 2)]

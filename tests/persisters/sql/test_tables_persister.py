@@ -16,9 +16,9 @@ def test_what_is_left_out_is_told_once_for_each_place() -> None:
         TablesConfig(),
         on_error=lambda error: told.append(str(error)),
     )
-    persister._tell({("cell", "t", "a"): "one"})
-    persister._tell({("cell", "t", "a"): "one", ("row", "t", "a"): "two"})
-    persister._tell({("row", "t", "a"): "two"})
-    persister._tell({("cell", "t", "a"): "one", ("cell", "u", "a"): "three"})
-    persister._tell({("row", "t", "a"): "two again, as it was saved in between"})
+    persister._tell({("cell", "t", "a"): "one"}, {})
+    persister._tell({("cell", "t", "a"): "one", ("row", "t", "a"): "two"}, {})
+    persister._tell({("row", "t", "a"): "two"}, {})
+    persister._tell({("cell", "t", "a"): "one", ("cell", "u", "a"): "three"}, {})
+    persister._tell({("row", "t", "a"): "two again, as it was saved in between"}, {})
     assert told == ["one", "two", "three", "two again, as it was saved in between"]

@@ -25,6 +25,7 @@ from weft.errors import StorageError
 from weft.persisters._core.adapter import PlaceAdapter
 from weft.persisters._core.intervals import SaveInterval
 from weft.persisters._core.replaced import PlaceReplacedError
+from weft.persisters._core.retry_timer import RetryTimer
 from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Work
 from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.turn_queue import TurnQueue
@@ -97,6 +98,7 @@ class PersisterEngine(PlaceAdapter):
         self._resting: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
+        self._left = RetryTimer(self._try_left_again)  # what the place refused
         self._closed = False
         self._released = False
         # Whether the place is known to have held something.
@@ -220,6 +222,10 @@ class PersisterEngine(PlaceAdapter):
                 self._unfamiliar = ""
             if not automatic or taken.everything:
                 self._known = True
+            if not self._journal.not_saved:
+                self._left.forget()
+            elif self._auto_saving and self._loop is not None:
+                self._left.plan(self._loop, self.first_retry_seconds, self.last_retry_seconds)
 
     async def _move_in(self, error: PlaceReplacedError, *, automatic: bool) -> None:
         """Make sure that what stands where the place was may be written."""
@@ -240,6 +246,11 @@ class PersisterEngine(PlaceAdapter):
             raise StorageError(self._unfamiliar)
 
     # -- automatic work ----------------------------------------------------------------------------------
+
+    def _try_left_again(self) -> None:
+        if self._auto_saving and not self._closed:
+            self._journal.again()
+            self._poke()
 
     def _edited(self) -> None:
         if self._auto_saving:

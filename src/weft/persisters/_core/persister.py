@@ -69,7 +69,8 @@ class Persister(PersisterEngine):
         """Make the place what the Store holds, all of it. When this returns, the data is there.
 
         Raises:
-            StorageError: The place holds what it held; the edits are still waiting to be saved.
+            StorageError: The place holds what it held; or, where the error names what a database refused,
+                all but that. The edits are still waiting to be saved.
         """
         self._begin()
         await self._save(automatic=False)
@@ -175,6 +176,7 @@ class Persister(PersisterEngine):
                 await self._save(automatic=True)
             finally:
                 self._end_auto_save()
+                self._left.forget()
                 await self._worker_rests()
         return self
 

@@ -17,7 +17,7 @@ from weft.persisters._core.unsaved import (
     StoredChanges,
     StoredContent,
     changes_at,
-    paths_of_row,
+    paths_within,
     spare,
 )
 from weft.store.replica import Paths, RawTables, RawValues, Replica
@@ -96,9 +96,21 @@ class StoreJournal:
         self._taken = taken
         return taken
 
-    def leave_row(self, table_id: str, row_id: str) -> None:
-        """Keep what was taken of a row, as the place has refused it; no save is begun for it alone."""
-        self.not_saved.update(paths_of_row(self._taken, table_id, row_id, self.replica.tables))
+    def leave(self, table_id: str, row_id: str | None) -> None:
+        """Keep what was taken of a row or table, or of the values (``""``), as the place has refused it.
+
+        No save is begun for it at once; see :meth:`again`.
+        """
+        if not table_id:
+            values = self.replica.values if self._taken.everything else {}
+            self.not_saved.update(Paths(values=dict.fromkeys([*self._taken.values, *values])))
+            return
+        self.not_saved.update(paths_within(self._taken, table_id, row_id, self.replica.tables))
+
+    def again(self) -> None:
+        """Have what the place refused saved like other edits."""
+        self.dirty.update(self.not_saved)
+        self.not_saved = Paths()
 
     def _unsaved(self) -> Paths:
         if not self.not_saved:

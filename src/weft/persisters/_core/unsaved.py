@@ -23,7 +23,7 @@ __all__ = [
     "changes_at",
     "keep_not_loaded",
     "merge",
-    "paths_of_row",
+    "paths_within",
     "spare",
 ]
 
@@ -40,13 +40,21 @@ RawContent: TypeAlias = "tuple[Mapping[str, Mapping[str, Mapping[str, object]]],
 """Content as a place holds it, before the Store has judged it."""
 
 
-def paths_of_row(paths: Paths, table_id: str, row_id: str, tables: StoredTables) -> Paths:
-    """Give those of some paths that are in one row."""
-    cell_ids = dict.fromkeys(paths.tables.get(table_id, {}).get(row_id, ()))
-    if paths.everything:
-        cell_ids.update(dict.fromkeys(tables.get(table_id, {}).get(row_id, ())))
-    removed = {(table_id, row_id)} & paths.removed_rows
-    return Paths(tables={table_id: {row_id: cell_ids}} if cell_ids else {}, removed_rows=removed)
+def paths_within(paths: Paths, table_id: str, row_id: str | None, tables: StoredTables) -> Paths:
+    """Give those of some paths that are in one row, or in any row of a table."""
+    rows: dict[str, dict[str, None]] = {}
+    for source in (paths.tables, tables if paths.everything else {}):
+        table: Mapping[str, Mapping[str, object]] = source.get(table_id, {})
+        for id_ in table if row_id is None else table.keys() & {row_id}:
+            rows.setdefault(id_, {}).update(dict.fromkeys(table[id_]))
+    rows = {id_: cell_ids for id_, cell_ids in rows.items() if cell_ids}
+    within = Paths(
+        tables={table_id: rows} if rows else {},
+        removed_rows={place for place in paths.removed_rows if place[0] == table_id and place[1] in rows},
+    )
+    if row_id is None:
+        within.removed_tables = paths.removed_tables & {table_id}
+    return within
 
 
 def changes_at(paths: Paths, tables: StoredTables, values: StoredValues) -> StoredChanges:

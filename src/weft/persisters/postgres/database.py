@@ -102,11 +102,13 @@ class PostgresDatabase(Database):
         finally:
             await self._shared.leave()
 
-    async def _run(self, plan: Callable[[], Plan[R]], *, writes: bool) -> tuple[R, object, object]:
+    async def _run(
+        self, plan: Callable[[], Plan[R]], checked: Callable[[], Plan[R]] | None
+    ) -> tuple[R, object, object]:
         def written() -> None:
             self._shared.listener.wrote(self._written, by=self._watcher)
 
-        return await self._transactions.run(plan, written if writes else None)
+        return await self._transactions.run(plan, written if checked is not None else None, checked)
 
     async def _look(self) -> object:
         return (await self._transactions.run(_nothing))[1]

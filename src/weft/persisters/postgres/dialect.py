@@ -9,7 +9,9 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft.jsoncodec import dumps, number_text, parse
+from weft.persisters.postgres.notifications import CHANNEL
 from weft.persisters.sql.dialect import OTHER_FORM, Dialect, Statement
+from weft.persisters.sql.load import id_text
 from weft.values import EncodedCell
 
 if TYPE_CHECKING:
@@ -33,11 +35,25 @@ _SCHEMA = """
         a.attgenerated = '' AND EXISTS(
         SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL
         AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
-        a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.atthasdef OR a.attidentity <> ''
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'f')
     AND a.attnum > 0 AND NOT a.attisdropped AND c.relname = ANY($1::text[])
     ORDER BY a.attnum
+"""
+
+# Our own trigger, which changes nothing, is none of them.
+_RELATIONS = """
+    SELECT c.relname, k.oid::text, p.relname, k.confdeltype::text, NULL, NULL, k.condeferrable
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
+    WHERE k.contype = 'f' AND k.conparentid = 0
+    AND c.relnamespace = current_schema()::regnamespace AND p.relnamespace = c.relnamespace
+    AND (c.relname = ANY($1::text[]) OR p.relname = ANY($1::text[]))
+    UNION ALL
+    SELECT c.relname, NULL, NULL, NULL, NULL, NULL, FALSE
+    FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1::text[])
+    AND EXISTS(SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+    AND t.tgname <> $2)
 """
 
 
@@ -53,6 +69,8 @@ class PostgresDialect(Dialect):
     max_name_bytes = 63
     max_columns = 1600
     id_type = "text"
+    defer = Statement("SET CONSTRAINTS ALL DEFERRED")
+    at_once = Statement("SET CONSTRAINTS ALL IMMEDIATE")
 
     def __init__(self, text: Literal["json", "plain"] = "json") -> None:
         self._text = text
@@ -63,6 +81,10 @@ class PostgresDialect(Dialect):
             return f"${number}"  # a cast to ``character(3)`` would cut text off without a word
         kind = "bit varying" if column_type.startswith("BIT") else column_type.lower()  # likewise
         return f"${number}::text::{kind}"
+
+    def row_id(self, row_id: Any) -> Any:
+        """Text, as all parameters are: asyncpg takes no number for it."""
+        return id_text(row_id)
 
     def read(self, quoted: str, column_type: str) -> str:
         """What Python has no number or boolean for is read as text."""
@@ -104,7 +126,11 @@ class PostgresDialect(Dialect):
         """Tables and views."""
         return [Statement(_SCHEMA, (list(tables),))]
 
-    def new_column(self, kind: str | None) -> str:
+    def relations(self, tables: Sequence[str]) -> Statement:
+        """Foreign keys and triggers."""
+        return Statement(_RELATIONS, (list(tables), CHANNEL))
+
+    def new_column(self, kind: str | None, *, strict: bool = False) -> str:
         """As TinyBase makes them."""
         return "TEXT"
 

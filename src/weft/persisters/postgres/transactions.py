@@ -9,7 +9,7 @@ from weft.errors import StorageError
 from weft.persisters._text.persister import ConflictError
 from weft.persisters.postgres.driver import PING_SECONDS
 from weft.persisters.sql.database import RunningPlan
-from weft.persisters.sql.dialect import Statement
+from weft.persisters.sql.dialect import RefusedError, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,10 @@ _AGAIN = frozenset(
 # raise_exception, of triggers.
 _REFUSALS = ("22", "23", "P0001")
 
+# And of the statement: syntax_error_or_access_rule_violation, feature_not_supported, program_limit_exceeded
+# (too many columns), object_not_in_prerequisite_state (a view that takes no rows).
+_STATEMENT_REFUSALS = ("42", "0A", "54", "55000")
+
 # feature_not_supported: "cached plan must not change result type", where others changed a column's type.
 _STALE = "0A000"
 
@@ -65,12 +69,14 @@ class SerializableTransactions:
         self._driver = shared.driver
         self._busy = shared.busy
         self._on_sql_command = on_sql_command
+        self._ending = False  # whether what runs has come to its COMMIT
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(
         self,
         plan: Callable[[], Plan[R]],
         written: Callable[[], None] | None = None,
+        checked: Callable[[], Plan[R]] | None = None,
     ) -> tuple[R, str, str]:
         """Run a plan in one serializable transaction, again where others came between.
 
@@ -80,6 +86,7 @@ class SerializableTransactions:
         Args:
             plan: Makes the plan.
             written: Called when a plan that writes is done, whoever still waits for it.
+            checked: Run instead, where what it does is refused at its end.
 
         Returns:
             The plan's result; and where the driver does not listen, what has been committed: before it, and,
@@ -88,7 +95,7 @@ class SerializableTransactions:
         Raises:
             StorageError: Nothing was done, or it is not known as the connection broke off.
         """
-        task = asyncio.get_running_loop().create_task(self._try(plan, written))
+        task = asyncio.get_running_loop().create_task(self._try(plan, written, checked))
         self._running.add(task)
         task.add_done_callback(self._ended)
         await asyncio.wait([task])
@@ -110,6 +117,7 @@ class SerializableTransactions:
         self,
         plan: Callable[[], Plan[R]],
         written: Callable[[], None] | None,
+        checked: Callable[[], Plan[R]] | None,
     ) -> tuple[R, str, str]:
         try:
             async with self._busy:
@@ -120,11 +128,13 @@ class SerializableTransactions:
                     except self._driver.errors as error:
                         state = getattr(error, "sqlstate", None)
                         again = state in _AGAIN and attempt < _TRIES_ALIKE
-                        if not careful and not again and _refuses_row(error):
+                        if state == _STALE and not attempt:
+                            await self._driver.close()  # the next connection prepares its statements anew
+                        elif checked is not None and not again and self._ending and _refuses_row(error):
+                            plan, checked = checked, None
+                        elif not careful and not again and (_refuses_row(error) or _refuses_statement(error)):
                             # Savepoints cost round trips, so they are made only where they are needed.
                             careful = True
-                        elif state == _STALE and not attempt:
-                            await self._driver.close()  # the next connection prepares its statements anew
                         elif attempt == _TRIES - 1 or state not in _AGAIN:
                             raise
                     else:
@@ -138,6 +148,7 @@ class SerializableTransactions:
             raise StorageError(f"PostgreSQL: {error!r}") from error
 
     async def _transact(self, plan: Plan[R], writes: bool, careful: bool) -> tuple[R, str, str]:
+        self._ending = False
         await self._begin()
         looks = not self._driver.listens
         before = after = ""
@@ -146,12 +157,16 @@ class SerializableTransactions:
             if looks:
                 before = after = (await self._execute(_SNAPSHOT))[0][0]
             while (statement := running.next_statement()) is not None:
-                running.rows = await (self._one_by_one if careful else self._execute)(statement)
+                try:
+                    running.rows = await (self._one_by_one if careful else self._execute)(statement)
+                except RefusedError as refusal:
+                    running.refusal = refusal
                 if self._on_sql_command is not None:
                     self._on_sql_command(statement.sql, statement.params)
             if looks and writes and (number := (await self._execute(_OWN_NUMBER))[0][0]) is not None:
                 # What the next sees if nobody else commits: our number is over, and no other is open.
                 after = f"{int(number) + 1}:{int(number) + 1}:" if before == f"{number}:{number}:" else before
+            self._ending = True
             await self._driver.execute("COMMIT")
         except asyncio.CancelledError:
             await self._driver.close()
@@ -193,10 +208,14 @@ class SerializableTransactions:
             try:
                 found = await self._driver.execute(statement.sql, params)
             except self._driver.errors as error:
-                if not _refuses_row(error):
+                row = _refuses_row(error)
+                if not row and not _refuses_statement(error):
                     raise
                 await self._driver.execute("ROLLBACK TO SAVEPOINT weft_row")
-                found = [(number, str(error))] if statement.many else []
+                if not row or not statement.many:
+                    await self._driver.execute("RELEASE SAVEPOINT weft_row")
+                    raise RefusedError(str(error), row=row) from error
+                found = [(number, str(error))]
             await self._driver.execute("RELEASE SAVEPOINT weft_row")
             rows += found
         return rows
@@ -213,3 +232,8 @@ class SerializableTransactions:
 
 def _refuses_row(error: Exception) -> bool:
     return str(getattr(error, "sqlstate", "")).startswith(_REFUSALS)
+
+
+def _refuses_statement(error: Exception) -> bool:
+    state = str(getattr(error, "sqlstate", ""))
+    return state not in _AGAIN and state.startswith(_STATEMENT_REFUSALS)

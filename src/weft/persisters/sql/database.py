@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from weft.persisters._core.polling import Polling
-    from weft.persisters.sql.dialect import Plan, Statement
+    from weft.persisters.sql.dialect import Plan, RefusedError, Statement
 
 __all__ = ["Database", "RunningPlan"]
 
@@ -35,12 +35,18 @@ class Database(ABC):
 
     async def read(self, plan: Callable[[], Plan[R]]) -> R:
         """Run a plan that reads, all of it on one state of the database."""
-        result, self._seen, _ = await self._run(plan, writes=False)
+        result, self._seen, _ = await self._run(plan, None)
         return result
 
-    async def write(self, plan: Callable[[], Plan[R]]) -> R:
-        """Run a plan that writes, in one transaction. When it fails nothing was written."""
-        result, before, after = await self._run(plan, writes=True)
+    async def write(self, plan: Callable[[], Plan[R]], checked: Callable[[], Plan[R]] | None = None) -> R:
+        """Run a plan that writes, in one transaction. When it fails nothing was written.
+
+        Args:
+            plan: The plan.
+            checked: Run instead where the database refuses all of that at its end: the same, but it looks
+                for what is refused before.
+        """
+        result, before, after = await self._run(plan, checked or plan)
         if before == self._seen:
             self._seen = after  # otherwise others wrote, and that is still news
         return result
@@ -67,8 +73,10 @@ class Database(ABC):
         """Let go of the database. It stays connected where others use the connection."""
 
     @abstractmethod
-    async def _run(self, plan: Callable[[], Plan[R]], *, writes: bool) -> tuple[R, object, object]:
-        """Run a plan in one transaction.
+    async def _run(
+        self, plan: Callable[[], Plan[R]], checked: Callable[[], Plan[R]] | None
+    ) -> tuple[R, object, object]:
+        """Run a plan in one transaction; one that writes has a checked one.
 
         Returns:
             Its result, and what :meth:`_look` would have found before it, and after it if no others came.
@@ -86,7 +94,7 @@ class RunningPlan(Generic[R]):
 
         running = RunningPlan(plan)
         while (statement := running.next_statement()) is not None:
-            running.rows = execute(statement)
+            running.rows = execute(statement)  # or running.refusal = RefusedError(...)
         return running.result
     """
 
@@ -96,10 +104,14 @@ class RunningPlan(Generic[R]):
         self._plan = plan
         # Of the last statement; a generator that has not begun is sent ``None``.
         self.rows: list[Sequence[Any]] | None = None
+        self.refusal: RefusedError | None = None
 
     def next_statement(self) -> Statement | None:
         """Go on with the plan; ``None`` where it is over and has a result."""
+        refusal, self.refusal = self.refusal, None
         try:
+            if refusal is not None:
+                return self._plan.throw(refusal)
             return self._plan.send(self.rows)  # type: ignore[arg-type]
         except StopIteration as end:
             self.result = end.value

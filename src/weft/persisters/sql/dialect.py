@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
-__all__ = ["OTHER_FORM", "Column", "Dialect", "Plan", "Statement", "TableInfo"]
+__all__ = [
+    "OTHER_FORM",
+    "Column",
+    "Dialect",
+    "ForeignKey",
+    "Plan",
+    "RefusedError",
+    "Statement",
+    "TableInfo",
+]
 
 R = TypeVar("R")
 
@@ -20,13 +29,27 @@ class Statement(NamedTuple):
     """One statement to run; for each of the rows of parameters where ``many``.
 
     Where ``lenient``, a row that the database refuses (by a constraint, a type, a trigger) stops nothing: the
-    plan is given the number of each such row of ``many``, with the reason; or of a single one no rows.
+    plan is given the number of each such row of ``many``, with the reason. What it refuses otherwise (a
+    single statement; or any, for want of a right, a column, or something to write to) is thrown into the plan
+    as :class:`RefusedError`, and the transaction goes on.
     """
 
     sql: str
     params: Sequence[Any] = ()
     many: bool = False
     lenient: bool = False
+
+
+class RefusedError(Exception):
+    """A lenient statement was refused.
+
+    Attributes:
+        row: Whether for what was written, and not for the statement, which is then of no use for any row.
+    """
+
+    def __init__(self, reason: str, *, row: bool) -> None:
+        super().__init__(reason)
+        self.row = row
 
 
 Plan: TypeAlias = "Generator[Statement, list[Sequence[Any]], R]"
@@ -51,6 +74,8 @@ class TableInfo:
         unique: Folded names of the columns that alone name a row.
         required: Folded names of the columns that a new row must have.
         computed: Folded names of further columns, which the database fills and nobody writes.
+        defaults: Folded names of the columns that have a default.
+        has_triggers: Whether others' triggers may change what is written; known where it is to be written.
     """
 
     name: str
@@ -58,6 +83,27 @@ class TableInfo:
     unique: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)
     computed: set[str] = field(default_factory=set)
+    defaults: set[str] = field(default_factory=set)
+    has_triggers: bool = False
+
+
+@dataclass(slots=True)
+class ForeignKey:
+    """A foreign key that the database enforces.
+
+    Attributes:
+        child: Folded name of the table that has it.
+        parent: Folded name of the table it refers to.
+        acts: Whether deleting a row of the parent changes or deletes rows of the child.
+        deferrable: Whether it can wait for the end of the transaction.
+        columns: Those of the child, each with that of the parent; where :meth:`Dialect.broken` needs them.
+    """
+
+    child: str
+    parent: str
+    acts: bool
+    deferrable: bool
+    columns: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Dialect(ABC):
@@ -75,6 +121,10 @@ class Dialect(ABC):
     def read(self, quoted: str, column_type: str) -> str:
         """The expression that reads a column; its quoted name, unless a type needs more."""
         return quoted
+
+    def row_id(self, row_id: Any) -> Any:
+        """Turn a row id that was read into what :meth:`mark` takes."""
+        return row_id
 
     @abstractmethod
     def fold(self, name: str) -> str:
@@ -94,14 +144,38 @@ class Dialect(ABC):
 
     @abstractmethod
     def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Queries of ``(table, column, type, unique, required)``.
+        """Queries of ``(table, column, type, unique, required, default)``.
 
         Without a type, it is a column known to be unique besides, or one that the database computes.
         """
 
     @abstractmethod
-    def new_column(self, kind: str | None) -> str:
-        """Declared type of a column that we make, given the type in the Store's schema, if it has one."""
+    def relations(self, tables: Sequence[str]) -> Statement:
+        """Query what writing to tables sets off.
+
+        Of ``(table, key, parent, on delete, column, parent column, deferrable)`` for each column of each
+        foreign key that is enforced, of and to these tables; without a key, for a table with triggers.
+        """
+
+    defer: Statement
+    """Has foreign keys wait for the end of the transaction, those that can."""
+    at_once: Statement | None = None
+    """Has none of them wait. Where there is no such statement, keys that wait are looked at by the plan."""
+
+    def is_strict(self, info: TableInfo) -> Plan[bool]:
+        """Whether the columns of a table that is there must have a type."""
+        del info
+        yield from ()
+        return False
+
+    @abstractmethod
+    def new_column(self, kind: str | None, *, strict: bool = False) -> str:
+        """Declared type of a column that we make.
+
+        Args:
+            kind: Type in the Store's schema, if it has one.
+            strict: Whether its table takes no column without a type.
+        """
 
     @abstractmethod
     def encoder(self, column_type: str) -> Callable[[Any], Any] | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
-from weft.persisters.sql.config import VALUES_ID
+from weft.persisters.sql.config import VALUES_ID, TableLoad
 from weft.persisters.sql.dialect import Column, Statement, TableInfo
 from weft.persisters.sql.names import quote, with_table_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence, Set
 
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.dialect import Dialect, Plan
 
-__all__ = ["VALUES_ROW_ID", "id_text", "load_plan", "read_schema"]
+__all__ = ["VALUES_ROW_ID", "Loaded", "id_text", "load_plan", "read_rows", "read_schema"]
 
 VALUES_ROW_ID = "_"
 
@@ -29,7 +30,7 @@ def read_schema(dialect: Dialect, tables: Iterable[str]) -> Plan[dict[str, Table
     if not names:
         return found
     for statement in dialect.schema(names):
-        for table, column, type_, unique, required in (yield statement):
+        for table, column, type_, unique, required, default in (yield statement):
             info = found.setdefault(dialect.fold(table), TableInfo(table))
             if type_ is not None:
                 info.columns[dialect.fold(column)] = Column(column, type_.upper())
@@ -39,64 +40,121 @@ def read_schema(dialect: Dialect, tables: Iterable[str]) -> Plan[dict[str, Table
                 info.unique.add(dialect.fold(column))
             if required:
                 info.required.add(dialect.fold(column))
+            if default:
+                info.defaults.add(dialect.fold(column))
     return found
 
 
-def load_plan(dialect: Dialect, config: TablesConfig) -> Plan[tuple[RawTables, dict[str, object]] | None]:
-    """Read everything that is configured; ``None`` where there is nothing."""
+@dataclass(slots=True)
+class Loaded:
+    """What a load has read.
+
+    Attributes:
+        content: The content; ``None`` where the tables hold nothing.
+        left_out: What of them is not in it, to a sentence that says so and why.
+    """
+
+    content: tuple[RawTables, dict[str, object]] | None
+    left_out: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+
+def load_plan(dialect: Dialect, config: TablesConfig) -> Plan[Loaded]:
+    """Read everything that is configured."""
     loads = config.loads()
     values = config.values
     schema = yield from read_schema(dialect, config.tables_loaded())
     tables: RawTables = {}
+    left_out: dict[tuple[str, ...], str] = {}
     for name, load in loads.items():
         info = schema.get(dialect.fold(name))
         if info is None:
             continue
-        rows = yield from _read(dialect, config, info, load.row_id_column_name, load.condition)
+        rows, several = yield from read_rows(dialect, info, load)
+        _tell_several(info, several, left_out)
         if rows:
-            tables.setdefault(load.table_id, {}).update(rows)
+            kept = tables.setdefault(load.table_id, {})
+            for row_id in kept.keys() & rows.keys() if kept else ():
+                left_out["row", name, row_id] = (
+                    f"row {row_id!r} of table {info.name!r} hides another of table {load.table_id!r} of the "
+                    "Store, which has this id in another table of the database"
+                )
+            kept.update(_without_nulls(rows, config))
+    tables = {table_id: rows for table_id, rows in tables.items() if rows}
     loaded_values: dict[str, object] = {}
     info = schema.get(dialect.fold(values.table_name)) if values.load else None
     if info is not None:
-        rows = yield from _read(dialect, config, info, VALUES_ID, "true")
-        loaded_values = rows.get(VALUES_ROW_ID, {})
+        rows, several = yield from read_rows(dialect, info, TableLoad("", VALUES_ID))
+        _tell_several(info, several & {VALUES_ROW_ID}, left_out)
+        loaded_values = _without_nulls(rows, config).get(VALUES_ROW_ID, {})
         if values.load is not True:
             wanted = set(values.load or ())
             loaded_values = {key: value for key, value in loaded_values.items() if key in wanted}
-    if not tables and not loaded_values:
-        return None
-    return tables, loaded_values
+    empty = not tables and not loaded_values and not left_out
+    return Loaded(None if empty else (tables, loaded_values), left_out)
 
 
-def _read(
-    dialect: Dialect, config: TablesConfig, info: TableInfo, id_column: str, condition: str
-) -> Plan[dict[str, dict[str, object]]]:
-    folded_id = dialect.fold(id_column)
+def _tell_several(info: TableInfo, several: Set[str], left_out: dict[tuple[str, ...], str]) -> None:
+    for row_id in sorted(several):
+        left_out["row", info.name, row_id] = (
+            f"row {row_id!r} of table {info.name!r} is not loaded: several rows of the database have this "
+            "id, and none of them is touched; give the table a column that alone names a row"
+        )
+
+
+def _without_nulls(rows: dict[str, dict[str, object]], config: TablesConfig) -> dict[str, dict[str, object]]:
+    if config.nulls != "absent":
+        return rows
+    full = (
+        (row_id, {name: cell for name, cell in row.items() if cell is not None})
+        for row_id, row in rows.items()
+    )
+    return {row_id: row for row_id, row in full if row}
+
+
+def read_rows(
+    dialect: Dialect,
+    info: TableInfo,
+    load: TableLoad,
+    row_ids: Sequence[str] | None = None,
+    *,
+    lenient: bool = False,
+) -> Plan[tuple[dict[str, dict[str, object]], Set[str]]]:
+    """Read a table, or some of its rows.
+
+    Returns:
+        Rows by their ids, and the ids that several rows have, which are not among them.
+    """
+    folded_id = dialect.fold(load.row_id_column_name)
     if folded_id not in info.columns:
-        raise StorageError(f"table {info.name!r} has no column {id_column!r} for the row ids")
+        raise StorageError(f"table {info.name!r} has no column {load.row_id_column_name!r} for the row ids")
+    id_column = info.columns[folded_id]
     columns = [column for folded, column in info.columns.items() if folded != folded_id]
     if not columns:
-        return {}
+        return {}, frozenset()
     names = [column.name for column in columns]
-    listed = ",".join(
-        dialect.read(quote(column.name), column.type) for column in (info.columns[folded_id], *columns)
-    )
-    where = "" if condition == "true" else f" WHERE ({with_table_name(condition, info.name)})"
-    found = yield Statement(f"SELECT {listed} FROM {quote(info.name)}{where}")
+    listed = ",".join(dialect.read(quote(column.name), column.type) for column in (id_column, *columns))
+    tests = [] if load.condition == "true" else [f"({with_table_name(load.condition, info.name)})"]
+    if row_ids is not None:
+        marks = ",".join(dialect.mark(number + 1, id_column.type) for number in range(len(row_ids)))
+        tests.append(f"{quote(id_column.name)} IN ({marks})")
+    where = f" WHERE {' AND '.join(tests)}" if tests else ""
+    found = yield Statement(f"SELECT {listed} FROM {quote(info.name)}{where}", row_ids or (), lenient=lenient)
     decoders = [(at, decode) for at, column in enumerate(columns) if (decode := dialect.decoder(column.type))]
     rows: dict[str, dict[str, object]] = {}
+    several: set[str] = set()
     for row_id, *cells in found:
         if row_id is None:
             continue
         for at, decode in decoders:
             if cells[at] is not None:
                 cells[at] = decode(cells[at])
-        row: dict[str, object] = dict(zip(names, cells, strict=True))
-        if config.nulls == "absent":
-            row = {name: cell for name, cell in row.items() if cell is not None}
-        if row:
-            rows[row_id if type(row_id) is str else id_text(row_id)] = row
-    return rows
+        text = row_id if type(row_id) is str else id_text(row_id)
+        if text in rows:
+            several.add(text)
+        rows[text] = dict(zip(names, cells, strict=True))
+    for text in several:
+        del rows[text]
+    return rows, several
 
 
 def id_text(row_id: object) -> str:

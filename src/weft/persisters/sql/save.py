@@ -5,43 +5,65 @@ Saving a change costs what the change costs: one upsert for each row of it, and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weft.errors import StorageError
+from weft.persisters.sql.broken_keys import broken_keys
 from weft.persisters.sql.config import TableSave
-from weft.persisters.sql.dialect import Statement
+from weft.persisters.sql.dialect import RefusedError, Statement
 from weft.persisters.sql.load import VALUES_ROW_ID, id_text
 from weft.persisters.sql.names import quote
-from weft.persisters.sql.table_writer import LeftOut, TableWriter
+from weft.persisters.sql.read_back import Read, read_back
+from weft.persisters.sql.table_order import TableWork, write_tables
+from weft.persisters.sql.table_writer import SEVERAL_ROWS, LeftOut, TableWriter
 from weft.values import Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Callable, Mapping, Sequence, Set
 
     from weft.persisters._core.unsaved import NotLoaded, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.dialect import Dialect, Plan
 
-__all__ = ["save_changes_plan", "save_content_plan"]
+    Works = Callable[[TableWriter, list[TableWork]], Plan[None]]
+
+__all__ = ["Saved", "save_changes_plan", "save_content_plan"]
+
+
+@dataclass(slots=True)
+class Saved:
+    """What became of a save.
+
+    Attributes:
+        left_out: What was not written, as no table can hold it.
+        refused: What the database refused.
+        read: What the database made of what was written, where it may have changed it.
+        others_changed: Whether rows were deleted on which others depend that the database changed as well.
+    """
+
+    left_out: LeftOut = field(default_factory=dict)
+    refused: LeftOut = field(default_factory=dict)
+    read: Read = field(default_factory=dict)
+    others_changed: bool = False
 
 
 def _save_rows(
     writer: TableWriter,
-    save: TableSave,
+    work: TableWork,
     rows: Mapping[str, Mapping[str, Any]],
     kinds: Mapping[str, str],
     spared: Mapping[str, Set[str]],
     spared_rows: Set[str],
 ) -> Plan[None]:
     """Make a table hold these rows and no others, but for what is to be spared."""
+    save = work.save
     rows = writer.savable(save, rows)
     info = writer.info(save)
     everything = save.condition is None or save.condition == "true"
     if not rows and (info is None or not spared_rows):
-        if info is not None and save.delete_empty_table and everything:
-            yield Statement(f"DROP TABLE {quote(info.name)}")
-            del writer.schema[writer.dialect.fold(save.table_name)]
-        else:
-            yield from writer.delete(save, None)
+        work.delete_all = True
+        work.drop = info is not None and save.delete_empty_table and everything
         return
     cell_ids = list(dict.fromkeys(cell_id for row in rows.values() for cell_id in row))
     chosen = yield from writer.columns(save, cell_ids, kinds)
@@ -59,39 +81,46 @@ def _save_rows(
         full = {cell_id for cell_ids in spared.values() for cell_id in cell_ids}
         for column in unused:
             if column.name not in full:
-                yield Statement(f"ALTER TABLE {quote(info.name)} DROP COLUMN {quote(column.name)}")
+                drop = f"ALTER TABLE {quote(info.name)} DROP COLUMN {quote(column.name)}"
+                yield Statement(drop, lenient=True)
                 del info.columns[writer.dialect.fold(column.name)]
         unused = [column for column in unused if column.name in full]
     # A column that no row uses is emptied, as the rows are to be what the Store has.
     emptied = {column.name: column for column in unused}
     columns = {**chosen, **emptied}
-    id_name = writer.dialect.read(quote(info.columns[folded_id].name), info.columns[folded_id].type)
-    where = writer.where(save, info)
-    there = yield Statement(f"SELECT {id_name} FROM {quote(info.name)}{' WHERE ' + where if where else ''}")
-    known = rows.keys() | spared_rows
-    yield from writer.delete(save, [row[0] for row in there if id_text(row[0]) not in known])
+    there: dict[str, Any] = {}
+    several: set[str] = set()
+    for row_id in (yield from writer.row_ids(save, info)):
+        if there.setdefault(id_text(row_id), row_id) is not row_id:
+            several.add(id_text(row_id))
+    for row_id in sorted(several & rows.keys()):
+        writer.refuse(save, row_id, SEVERAL_ROWS)
+    known = rows.keys() | spared_rows | several
+    work.deleted = [row_id for text, row_id in there.items() if text not in known]
     all_ids = tuple(columns)
-    whole: list[tuple[str, Sequence[Any]]] = []
-    groups = {all_ids: whole}
+    groups: dict[tuple[str, ...], list[tuple[Any, Sequence[Any]]]] = {all_ids: []}
+    whole = groups[all_ids]
     for row_id, row in writer.savable_cells(save, rows, chosen).items():
+        if row_id in several:
+            continue
         ids, group = all_ids, whole
         if row_id in spared:
             ids = tuple(cell_id for cell_id in ids if cell_id in row or cell_id not in spared[row_id])
             group = groups.setdefault(ids, [])
         group.append((row_id, [row.get(cell_id) for cell_id in ids]))
-    for ids, group in groups.items():
-        yield from writer.upsert(save, [columns[cell_id] for cell_id in ids], group)
+    work.groups = [([columns[cell_id] for cell_id in ids], group) for ids, group in groups.items()]
 
 
 def _save_changes(
     writer: TableWriter,
-    save: TableSave,
+    work: TableWork,
     rows: Mapping[str, Mapping[str, Any] | Undefined],
     kinds: Mapping[str, str],
 ) -> Plan[None]:
     """Write changed cells, delete deleted rows, and leave everything else alone."""
+    save = work.save
     rows = writer.savable(save, rows)
-    yield from writer.delete(save, [row_id for row_id, row in rows.items() if isinstance(row, Undefined)])
+    work.deleted = [row_id for row_id, row in rows.items() if isinstance(row, Undefined)]
     written = {row_id: row for row_id, row in rows.items() if not isinstance(row, Undefined)}
     info = writer.info(save)
     set_ids = dict.fromkeys(
@@ -104,7 +133,7 @@ def _save_changes(
     if not set_ids:
         return
     chosen = yield from writer.columns(save, set_ids, kinds)
-    groups: dict[tuple[str, ...], list[tuple[str, Sequence[Any]]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[Any, Sequence[Any]]]] = {}
     emptied: list[str] = []
     for row_id, row in writer.savable_cells(save, written, chosen).items():
         ids = tuple(cell_id for cell_id in row if cell_id in chosen)
@@ -113,9 +142,8 @@ def _save_changes(
         groups.setdefault(ids, []).append((row_id, [row[cell_id] for cell_id in ids]))
         if all(isinstance(cell, Undefined) for cell in row.values()):
             emptied.append(row_id)
-    for ids, group in groups.items():
-        yield from writer.upsert(save, [chosen[cell_id] for cell_id in ids], group)
-    yield from writer.delete(save, emptied, if_empty=True)
+    work.groups = [([chosen[cell_id] for cell_id in ids], group) for ids, group in groups.items()]
+    work.emptied = emptied
 
 
 def _values_save(config: TablesConfig) -> TableSave:
@@ -128,8 +156,10 @@ def save_content_plan(
     config: TablesConfig,
     kinds: Mapping[str, Mapping[str, str]],
     content: StoredContent,
-    refused: NotLoaded,
-) -> Plan[LeftOut]:
+    not_loaded: NotLoaded,
+    *,
+    checked: bool = False,
+) -> Plan[Saved]:
     """Make the tables hold the content, and nothing else where conditions do not say otherwise.
 
     Args:
@@ -137,56 +167,132 @@ def save_content_plan(
         config: What goes where.
         kinds: Types of cells by table and cell id, as the Store's schema says; values under ``""``.
         content: The content.
-        refused: What the database has and the Store could not take; it stays there.
-
-    Returns:
-        What was left out.
+        not_loaded: What the database has and the Store could not take; it stays there.
+        checked: Whether to look for what the database would refuse where the transaction is committed.
     """
-    writer = TableWriter(dialect, strict=True)
-    yield from writer.prepare(config.tables_saved())
-    for table_id, save in config.saves().items():
-        yield from _save_rows(
-            writer,
-            save,
-            content[0].get(table_id, {}),
-            kinds.get(table_id, {}),
-            refused.cells.get(table_id, {}),
-            refused.rows.get(table_id, set()),
-        )
-    if config.values.save:
-        values: Mapping[str, Any] = content[1]
-        save = _values_save(config)
-        if config.values.save is True:
-            rows = {VALUES_ROW_ID: values} if values else {}
-            spared = {VALUES_ROW_ID: refused.values} if refused.values else {}
-            yield from _save_rows(writer, save, rows, kinds.get("", {}), spared, spared.keys())
-        else:
-            wanted = dict.fromkeys(
-                id_ for id_ in config.values.save if id_ in values or id_ not in refused.values
+
+    def works(writer: TableWriter, done: list[TableWork]) -> Plan[None]:
+        yield from writer.prepare(config.tables_saved())
+        for table_id, save in config.saves().items():
+            work = TableWork(table_id, save)
+            plan = _save_rows(
+                writer,
+                work,
+                content[0].get(table_id, {}),
+                kinds.get(table_id, {}),
+                not_loaded.cells.get(table_id, {}),
+                not_loaded.rows.get(table_id, set()),
             )
-            row = {value_id: values.get(value_id, Undefined.UNDEFINED) for value_id in wanted}
-            yield from _save_changes(writer, save, {VALUES_ROW_ID: row}, kinds.get("", {}))
-    return writer.left_out
+            yield from _add(writer, work, plan, done)
+        if config.values.save:
+            values: Mapping[str, Any] = content[1]
+            work = TableWork("", _values_save(config))
+            if config.values.save is True:
+                rows = {VALUES_ROW_ID: values} if values else {}
+                spared = {VALUES_ROW_ID: not_loaded.values} if not_loaded.values else {}
+                plan = _save_rows(writer, work, rows, kinds.get("", {}), spared, spared.keys())
+            else:
+                wanted = dict.fromkeys(
+                    id_ for id_ in config.values.save if id_ in values or id_ not in not_loaded.values
+                )
+                row = {value_id: values.get(value_id, Undefined.UNDEFINED) for value_id in wanted}
+                plan = _save_changes(writer, work, {VALUES_ROW_ID: row}, kinds.get("", {}))
+            yield from _add(writer, work, plan, done)
+
+    return (yield from _save(dialect, config, works, checked))
 
 
 def save_changes_plan(
-    dialect: Dialect, config: TablesConfig, kinds: Mapping[str, Mapping[str, str]], changes: StoredChanges
-) -> Plan[LeftOut]:
-    """Write changes; arguments and result as for :func:`save_content_plan`."""
-    writer = TableWriter(dialect, strict=False)
+    dialect: Dialect,
+    config: TablesConfig,
+    kinds: Mapping[str, Mapping[str, str]],
+    changes: StoredChanges,
+    *,
+    checked: bool = False,
+) -> Plan[Saved]:
+    """Write changes; arguments as for :func:`save_content_plan`."""
     saves = {table_id: save for table_id, save in config.saves().items() if table_id in changes[0]}
     values = changes[1]
     if config.values.save is not True:
         wanted = set(config.values.save or ())
         values = {value_id: value for value_id, value in values.items() if value_id in wanted}
     names = [save.table_name for save in saves.values()]
-    yield from writer.prepare([*names, config.values.table_name] if values else names)
-    for table_id, save in saves.items():
-        rows = changes[0][table_id]
-        if isinstance(rows, Undefined):
-            yield from writer.delete(save, None)
-        else:
-            yield from _save_changes(writer, save, rows, kinds.get(table_id, {}))
-    if values:
-        yield from _save_changes(writer, _values_save(config), {VALUES_ROW_ID: values}, kinds.get("", {}))
-    return writer.left_out
+
+    def works(writer: TableWriter, done: list[TableWork]) -> Plan[None]:
+        yield from writer.prepare([*names, config.values.table_name] if values else names)
+        for table_id, save in saves.items():
+            rows = changes[0][table_id]
+            if isinstance(rows, Undefined):
+                done.append(TableWork(table_id, save, delete_all=True))
+            else:
+                work = TableWork(table_id, save)
+                plan = _save_changes(writer, work, rows, kinds.get(table_id, {}))
+                yield from _add(writer, work, plan, done)
+        if values:
+            work = TableWork("", _values_save(config))
+            plan = _save_changes(writer, work, {VALUES_ROW_ID: values}, kinds.get("", {}))
+            yield from _add(writer, work, plan, done)
+
+    return (yield from _save(dialect, config, works, checked))
+
+
+def _add(writer: TableWriter, work: TableWork, plan: Plan[None], done: list[TableWork]) -> Plan[None]:
+    try:
+        yield from plan
+    except (StorageError, RefusedError) as error:
+        writer.refuse_table(work.save, error)
+    else:
+        done.append(work)
+
+
+def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -> Plan[Saved]:
+    broken: dict[tuple[str, str], str] = {}
+    while True:
+        writer = TableWriter(dialect)
+        done: list[TableWork] = []
+        if checked:
+            yield Statement("SAVEPOINT weft_save") if dialect.at_once is None else dialect.at_once
+        yield from works(writer, done)
+        if not checked and any(key.deferrable for key in writer.keys):
+            yield dialect.defer
+        if checked and dialect.at_once is None:
+            yield from _without_broken(writer, done, broken)
+        yield from write_tables(writer, done)
+        if checked and dialect.at_once is None:
+            found = yield from broken_keys(writer, done)
+            if found:
+                broken |= found
+                yield Statement("ROLLBACK TO weft_save")
+                yield Statement("RELEASE weft_save")
+                continue
+            yield Statement("RELEASE weft_save")
+        read = yield from read_back(writer, config, done)
+        acts = {key.parent for key in writer.keys if key.acts}
+        others = any(
+            (work.deleted or work.delete_all) and dialect.fold(work.save.table_name) in acts for work in done
+        )
+        return Saved(writer.left_out, writer.refused, read, others)
+
+
+def _without_broken(
+    writer: TableWriter, works: Sequence[TableWork], broken: Mapping[tuple[str, str], str]
+) -> Plan[None]:
+    """Leave out what would break a foreign key at the end."""
+    for work in works:
+        if work.delete_all:
+            info = writer.info(work.save)
+            work.deleted = [] if info is None else (yield from writer.row_ids(work.save, info))
+            work.delete_all = False
+        name = work.save.table_name
+
+        def is_broken(row_id: Any, name: str = name) -> bool:
+            return (name, id_text(row_id)) in broken
+
+        for row_id in filter(is_broken, work.deleted):
+            writer.refuse(work.save, row_id, broken[name, id_text(row_id)], "deleted")
+        for row_id in filter(is_broken, work.written()):
+            writer.refuse(work.save, row_id, broken[name, id_text(row_id)])
+        work.deleted = [row_id for row_id in work.deleted if not is_broken(row_id)]
+        work.groups = [
+            (columns, [row for row in rows if not is_broken(row[0])]) for columns, rows in work.groups
+        ]

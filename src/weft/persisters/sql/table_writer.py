@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from weft.errors import StorageError
-from weft.persisters.sql.dialect import Column, Statement, TableInfo
-from weft.persisters.sql.load import read_schema
+from weft.persisters.sql.dialect import Column, ForeignKey, RefusedError, Statement, TableInfo
+from weft.persisters.sql.load import id_text, read_schema
 from weft.persisters.sql.names import check_name, quote, with_table_name
 from weft.values import Undefined
 
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
     from weft.persisters.sql.config import TableSave
     from weft.persisters.sql.dialect import Dialect, Plan
 
-__all__ = ["LeftOut", "TableWriter"]
+__all__ = ["SEVERAL_ROWS", "LeftOut", "RefusedRow", "TableWriter"]
 
 LeftOut: TypeAlias = dict[tuple[str, ...], str]
-"""What a save has not written, to a sentence that says so and why: ``"cell"`` or ``"row"``, table and ids."""
+"""What a save has not written, to a sentence that says so and why: ``"cell"``, ``"row"`` or ``"table"``,
+table and ids."""
+
+RefusedRow: TypeAlias = "tuple[Any, Sequence[Any], str]"
+"""The id of a row that the database refused, its cells, and the reason."""
+
+SEVERAL_ROWS = "several rows of the database have this id, and none of them is touched"
 
 R = TypeVar("R")
+
+# SQLite's words, and PostgreSQL's letters: cascade, set null, set default.
+_ACTIONS = frozenset({"CASCADE", "SET NULL", "SET DEFAULT", "C", "N", "D"})
 
 
 class TableWriter:
@@ -31,18 +41,41 @@ class TableWriter:
 
     Args:
         dialect: The kind of database.
-        strict: Whether a row that the database refuses is an error; otherwise it is left out.
+
+    Attributes:
+        dialect: Likewise.
+        schema: Folded name to table.
+        keys: The foreign keys of and to these tables.
+        left_out: What is not written as it cannot be.
+        refused: What is not written as the database refused it, likewise.
     """
 
-    def __init__(self, dialect: Dialect, *, strict: bool) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.strict = strict
         self.schema: dict[str, TableInfo] = {}
+        self.keys: list[ForeignKey] = []
         self.left_out: LeftOut = {}
+        self.refused: LeftOut = {}
 
     def prepare(self, tables: Iterable[str]) -> Plan[None]:
-        """Learn which of the tables there are; before everything else."""
-        self.schema = yield from read_schema(self.dialect, tables)
+        """Learn which of the tables there are, and what writing to them sets off; before everything else."""
+        names = sorted({self.dialect.fold(name) for name in tables})
+        self.schema = yield from read_schema(self.dialect, names)
+        if not self.schema:
+            return
+        fold, keys = self.dialect.fold, dict[tuple[str, object], ForeignKey]()
+        for table, key, parent, on_delete, column, parent_column, deferrable in (
+            yield self.dialect.relations(names)
+        ):
+            if key is None:
+                self.schema[fold(table)].has_triggers = True
+                continue
+            acts = str(on_delete).upper() in _ACTIONS
+            known = keys.setdefault(
+                (table, key), ForeignKey(fold(table), fold(parent), acts, bool(deferrable))
+            )
+            known.columns.append((column, parent_column))
+        self.keys = list(keys.values())
 
     def info(self, save: TableSave) -> TableInfo | None:
         """A table as the database has it; ``None`` where it has none.
@@ -60,9 +93,15 @@ class TableWriter:
     def columns(
         self, save: TableSave, cell_ids: Iterable[str], kinds: Mapping[str, str]
     ) -> Plan[dict[str, Column]]:
-        """Make what is missing, and tell which column each cell goes to; a cell may have none."""
+        """Make what is missing, and tell which column each cell goes to; a cell may have none.
+
+        Raises:
+            StorageError: The table cannot be made, or has no column for the row ids.
+            RefusedError: The database does not let it be made, or a column.
+        """
         dialect, info = self.dialect, self.info(save)
         made: list[Column] = []
+        strict: bool | None = None if info is not None else False
         if info is None:
             reason = check_name(save.table_name, max_bytes=dialect.max_name_bytes) or dialect.refusal(
                 save.table_name, table=True
@@ -97,7 +136,10 @@ class TableWriter:
                 )
                 continue
             if column is None:
-                column = known[folded] = Column(cell_id, dialect.new_column(kinds.get(cell_id)))
+                if strict is None:
+                    strict = yield from dialect.is_strict(info)  # type: ignore[arg-type]
+                new_type = dialect.new_column(kinds.get(cell_id), strict=strict)
+                column = known[folded] = Column(cell_id, new_type)
                 made.append(column)
             owners[folded] = cell_id
             chosen[cell_id] = column
@@ -107,26 +149,32 @@ class TableWriter:
                 "  ", " "
             )
             info = TableInfo(save.table_name, {folded_id: Column(save.row_id_column_name, "")}, {folded_id})
-            self.schema[dialect.fold(save.table_name)] = info
             yield Statement(
-                f"CREATE TABLE {quote(save.table_name)}({','.join([id_definition, *definitions])})"
+                f"CREATE TABLE {quote(save.table_name)}({','.join([id_definition, *definitions])})",
+                lenient=True,
             )
+            self.schema[dialect.fold(save.table_name)] = info
         else:
             for definition in definitions:
-                yield Statement(f"ALTER TABLE {quote(info.name)} ADD {definition}")
+                yield Statement(f"ALTER TABLE {quote(info.name)} ADD {definition}", lenient=True)
         info.columns.update({dialect.fold(column.name): column for column in made})
         return chosen
 
     def upsert(
-        self, save: TableSave, columns: Sequence[Column], rows: Sequence[tuple[str, Sequence[Any]]]
-    ) -> Plan[None]:
-        """Write cells of rows; ``Undefined`` and ``None`` become NULL."""
+        self, save: TableSave, columns: Sequence[Column], rows: Sequence[tuple[Any, Sequence[Any]]]
+    ) -> Plan[list[RefusedRow]]:
+        """Write cells of rows; ``Undefined`` and ``None`` become NULL. Returns those that were refused.
+
+        Raises:
+            RefusedError: The database refused all of it.
+        """
         info = self.info(save)
         if info is None or not rows:
-            return
+            return []
         folded_id = self.dialect.fold(save.row_id_column_name)
         encoders = [self.dialect.encoder(column.type) for column in columns]
         params = [(row_id, *_encoded(cells, encoders)) for row_id, cells in rows]
+        given: Sequence[int] = range(len(rows))  # the numbers of these
         table, mark = quote(info.name), self.dialect.mark
         id_column = info.columns[folded_id]
         id_name, id_mark = quote(id_column.name), mark(1, id_column.type)
@@ -134,40 +182,64 @@ class TableWriter:
         marks = [mark(number + 2, column.type) for number, column in enumerate(columns)]
         where = self.where(save, info)
         insert = f"INSERT INTO {table}({','.join([id_name, *names])}) VALUES({','.join([id_mark, *marks])})"
-        given = {folded_id, *(self.dialect.fold(column.name) for column in columns)}
-        if folded_id in info.unique and info.required <= given:
+        written = {folded_id, *(self.dialect.fold(column.name) for column in columns)}
+        if folded_id in info.unique and info.required <= written:
             sets = ",".join(f"{name}=excluded.{name}" for name in names)
             tail = f" DO UPDATE SET {sets}{' WHERE ' + where if where else ''}" if names else " DO NOTHING"
-            refused = yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, True, True)
             # A row that is there may be refused as a new one only, for what these columns lack.
-            params = [params[number] for number, _ in refused]
+            given = [
+                number
+                for number, _ in (
+                    yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, True, True)
+                )
+            ]
         # A table of somebody else's: its row ids need not be unique, and nothing is added to it. Or a new row
         # must have more than these columns: an upsert without them is refused even where the row is there.
-        exists = f"SELECT 1 FROM {table} WHERE {id_name}={id_mark} LIMIT 1"
         sets = ",".join(
             f"{quote(column.name)}={mark(number + 1, column.type)}" for number, column in enumerate(columns)
         )
         same = f"{id_name}={mark(len(names) + 1, id_column.type)}{' AND ' + where if where else ''}"
-        for row in params:
-            if not (yield Statement(exists, row[:1], lenient=True)):
-                self.refuse(save, row[:1], (yield Statement(insert, [row], True, True)))
+        refused: list[RefusedRow] = []
+        for number in given:
+            row = params[number]
+            try:
+                there = yield from self._count(info, id_column, row[0])
+            except RefusedError as error:
+                if not error.row:
+                    raise
+                refused.append((*rows[number], str(error)))
+                continue
+            failed: list[Sequence[Any]] = []
+            if there > 1:
+                failed = [(0, SEVERAL_ROWS)]
+            elif not there:
+                failed = yield Statement(insert, [row], True, True)
             elif names:
                 update = f"UPDATE {table} SET {sets} WHERE {same}"
-                self.refuse(save, row[:1], (yield Statement(update, [(*row[1:], row[0])], True, True)))
+                failed = yield Statement(update, [(*row[1:], row[0])], True, True)
+            refused += [(*rows[number], reason) for _, reason in failed]
+        return refused
 
-    def refuse(
-        self, save: TableSave, row_ids: Sequence[Any], refused: Sequence[Sequence[Any]], what: str = "saved"
-    ) -> None:
-        """Tell of rows that the database refused.
+    def _count(self, info: TableInfo, id_column: Column, row_id: Any) -> Plan[int]:
+        """Count the rows of an id, up to two."""
+        where = f"{quote(id_column.name)}={self.dialect.mark(1, id_column.type)}"
+        sql = f"SELECT 1 FROM {quote(info.name)} WHERE {where} LIMIT 2"
+        return len((yield Statement(sql, (row_id,), lenient=True)))
 
-        Raises:
-            StorageError: The save is to be strict.
-        """
-        for number, reason in refused:
-            sentence = f"row {row_ids[number]!r} of table {save.table_name!r} is not {what}: {reason}"
-            if self.strict:
-                raise StorageError(sentence)
-            self.left_out["row", save.table_name, str(row_ids[number])] = sentence
+    def refuse(self, save: TableSave, row_id: Any, reason: str, what: str = "saved") -> None:
+        """Note a row that the database refused."""
+        self.refused["row", save.table_name, id_text(row_id)] = (
+            f"row {id_text(row_id)!r} of table {save.table_name!r} is not {what}: {reason}"
+        )
+
+    def refuse_table(self, save: TableSave, error: Exception) -> None:
+        """Note that nothing more can be written to a table."""
+        sentence = (
+            str(error)
+            if isinstance(error, StorageError)
+            else f"table {save.table_name!r} is not saved: {error}"
+        )
+        self.refused["table", save.table_name] = sentence
 
     def where(self, save: TableSave, info: TableInfo) -> str:
         """The condition in parentheses; empty where all rows are meant."""
@@ -175,29 +247,72 @@ class TableWriter:
             return ""
         return f"({with_table_name(save.condition, info.name)})"
 
-    def delete(self, save: TableSave, row_ids: Sequence[Any] | None, *, if_empty: bool = False) -> Plan[None]:
-        """Delete rows, or all; or those of them that have nothing but NULL."""
+    def delete(
+        self, save: TableSave, row_ids: Sequence[Any], *, if_empty: bool = False
+    ) -> Plan[list[RefusedRow]]:
+        """Delete rows; or those of them that have nothing but NULL. Returns those that were refused.
+
+        Raises:
+            RefusedError: The database refused all of it.
+        """
         info = self.info(save)
-        if info is None or (row_ids is not None and not row_ids):
-            return
+        if info is None or not row_ids:
+            return []
         folded_id = self.dialect.fold(save.row_id_column_name)
-        tests = [where] if (where := self.where(save, info)) else []
-        if row_ids is not None:
-            id_column = info.columns[folded_id]
-            tests.insert(0, f"{quote(id_column.name)}={self.dialect.mark(1, id_column.type)}")
+        id_column = info.columns[folded_id]
+        refused: list[RefusedRow] = []
+        if folded_id not in info.unique:
+            single: list[Any] = []
+            for row_id in row_ids:
+                if (yield from self._count(info, id_column, row_id)) > 1:
+                    refused.append((row_id, (), SEVERAL_ROWS))
+                else:
+                    single.append(row_id)
+            row_ids = single
+        tests = [f"{quote(id_column.name)}={self.dialect.mark(1, id_column.type)}"]
+        tests += [where] if (where := self.where(save, info)) else []
         if if_empty:
             tests += [
                 f"{quote(column.name)} IS NULL"
                 for folded, column in info.columns.items()
                 if folded != folded_id
             ]
-        tail = f" WHERE {' AND '.join(tests)}" if tests else ""
-        sql = f"DELETE FROM {quote(info.name)}{tail}"
-        if row_ids is None:
-            yield Statement(sql)
-        else:
-            refused = yield Statement(sql, [(row_id,) for row_id in row_ids], many=True, lenient=True)
-            self.refuse(save, row_ids, refused, "deleted")
+        sql = f"DELETE FROM {quote(info.name)} WHERE {' AND '.join(tests)}"
+        failed = yield Statement(sql, [(row_id,) for row_id in row_ids], many=True, lenient=True)
+        return [*refused, *((row_ids[number], (), reason) for number, reason in failed)]
+
+    def delete_all(self, save: TableSave) -> Plan[list[RefusedRow]]:
+        """Delete all rows that the condition allows; as :meth:`delete` where not all can go.
+
+        Rows that have their id in common were never loaded, and stay.
+        """
+        info = self.info(save)
+        if info is None:
+            return []
+        if self.dialect.fold(save.row_id_column_name) in info.unique:
+            where = self.where(save, info)
+            sql = f"DELETE FROM {quote(info.name)}{' WHERE ' + where if where else ''}"
+            try:
+                yield Statement(sql, lenient=True)
+            except RefusedError as error:
+                if not error.row:
+                    raise
+            else:
+                return []
+        there = yield from self.row_ids(save, info)
+        counts = Counter(map(id_text, there))
+        return (yield from self.delete(save, [row_id for row_id in there if counts[id_text(row_id)] == 1]))
+
+    def row_ids(self, save: TableSave, info: TableInfo) -> Plan[list[Any]]:
+        """Read the ids of all rows that the condition allows."""
+        id_column = info.columns[self.dialect.fold(save.row_id_column_name)]
+        where = self.where(save, info)
+        sql = (
+            f"SELECT {self.dialect.read(quote(id_column.name), id_column.type)} FROM {quote(info.name)}"
+            f"{' WHERE ' + where if where else ''}"
+        )
+        rows = yield Statement(sql, lenient=True)
+        return [self.dialect.row_id(row[0]) for row in rows if row[0] is not None]
 
     def savable(self, save: TableSave, rows: Mapping[str, R]) -> Mapping[str, R]:
         """Leave out rows that the database cannot hold, so that they stop no others."""

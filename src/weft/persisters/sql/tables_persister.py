@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
-from weft.persisters.sql.load import load_plan
+from weft.persisters.sql.load import VALUES_ROW_ID, load_plan
 from weft.persisters.sql.save import save_changes_plan, save_content_plan
+from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.database import Database
-    from weft.persisters.sql.dialect import Dialect
+    from weft.persisters.sql.dialect import Dialect, Plan
+    from weft.persisters.sql.read_back import Read
+    from weft.persisters.sql.save import Saved
     from weft.persisters.sql.table_writer import LeftOut
     from weft.store import Store
 
 __all__ = ["TablesPersister"]
+
+_NAMED = 20  # of what was refused, in one error
 
 
 class TablesPersister(Persister):
@@ -51,22 +56,44 @@ class TablesPersister(Persister):
         self._dialect = dialect
         self._config = config
         self._left_out: LeftOut = {}
+        self._not_loaded: LeftOut = {}
 
     async def read(self) -> RawContent | None:
         """Read the tables."""
-        return self._or_emptied(await self._db.read(partial(load_plan, self._dialect, self._config)))
+        loaded = await self._db.read(partial(load_plan, self._dialect, self._config))
+        for what, sentence in loaded.left_out.items():
+            if what not in self._not_loaded:
+                self._report(StorageError(sentence))
+        self._not_loaded = loaded.left_out
+        return self._or_emptied(loaded.content)
 
     async def write(
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
     ) -> None:
-        """Write the tables, or the changed rows of them, in one transaction."""
+        """Write the tables, or the changed rows of them, in one transaction.
+
+        Raises:
+            StorageError: Nothing was written; or all was but what the error names, where all was to be.
+        """
         what = self._dialect, self._config, self._journal.replica.kinds()
+        plan: partial[Plan[Saved]]
         if changes is None:
             plan = partial(save_content_plan, *what, get_content(), self._journal.not_loaded)
         else:
             plan = partial(save_changes_plan, *what, changes)
-        self._tell(await self._db.write(plan))
+        saved = await self._db.write(plan, partial(plan, checked=True))
         self._held = self._held or self._holds(changes)
+        if saved.read:
+            await self._journal.settled()
+            self._journal.merge(self._changed_by_database(saved.read))
+        if saved.others_changed:
+            self._lost_sight()
+        whole = changes is None
+        self._tell(saved.left_out | saved.refused, {} if not whole else saved.refused)
+        if whole and saved.refused:
+            sentences = list(saved.refused.values())
+            more = f"; and {len(sentences) - _NAMED} more" if len(sentences) > _NAMED else ""
+            raise StorageError("; ".join(sentences[:_NAMED]) + more)
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Hear of writes where the database tells of them, and look for them where it does not."""
@@ -92,16 +119,48 @@ class TablesPersister(Persister):
         """Let go of the database."""
         await self._db.close()
 
-    def _tell(self, left_out: LeftOut) -> None:
-        """Report what a save has left out, once and not with every save; rows of it stay unsaved."""
-        table_ids = {save.table_name: table_id for table_id, save in self._config.saves().items()}
+    def _tell(self, left_out: LeftOut, raised: LeftOut) -> None:
+        """Report what a save has left out, once and not with every save; it stays unsaved, but for cells.
+
+        Args:
+            left_out: All of it.
+            raised: What of it is raised to the caller, and so not reported.
+        """
+        table_ids: dict[str, list[str]] = {self._config.values.table_name: [""]}
+        for table_id, save in self._config.saves().items():
+            table_ids.setdefault(save.table_name, []).append(table_id)
         for what, sentence in left_out.items():
             if what not in self._left_out:
-                self._report(StorageError(sentence))
-            if what[0] == "row" and what[1] in table_ids:
-                self._journal.leave_row(table_ids[what[1]], what[2])
+                self._left.forget()
+                if what not in raised:
+                    self._report(StorageError(sentence))
+            if what[0] != "cell":
+                for table_id in table_ids.get(what[1], ()):
+                    self._journal.leave(table_id, what[2] if what[0] == "row" else None)
         # Rows go along with each save: those that are not among these have been saved.
-        self._left_out = {what: told for what, told in self._left_out.items() if what[0] != "row"} | left_out
+        self._left_out = {what: told for what, told in self._left_out.items() if what[0] == "cell"} | left_out
+
+    def _changed_by_database(self, read: Read) -> StoredChanges:
+        """Find where rows, as the database has made them, differ from those of the Store."""
+        absent = self._config.nulls == "absent"
+        tables, values = self._journal.replica.tables, self._journal.replica.values
+        changed: Any = {}
+        for table_id, rows in read.items():
+            for row_id, row in rows.items():
+                old = tables.get(table_id, {}).get(row_id, {}) if table_id else values
+                cells = {
+                    cell_id: UNDEFINED if cell is None and absent else cell
+                    for cell_id, cell in row.items()
+                    # A boolean comes back as the number it was written as, and what was never there as NULL.
+                    if old.get(cell_id) != cell
+                }
+                if cells:
+                    changed.setdefault(table_id, {})[row_id] = cells
+        changed_values = changed.pop("", {}).get(VALUES_ROW_ID, {})
+        if not isinstance(self._config.values.load, bool):
+            wanted = set(self._config.values.load)
+            changed_values = {key: value for key, value in changed_values.items() if key in wanted}
+        return changed, changed_values, 1
 
     def _holds(self, changes: StoredChanges | None) -> bool:
         """Whether a save has left something in the tables, or has taken it out."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from weft._support.callbacks import subscribe
-from weft.persisters.sqlite.driver import SqliteDriver
+from weft.persisters.sqlite.driver import STATEMENT_CODES, SqliteDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +76,10 @@ class ApswDriver(SqliteDriver):
     def keep_log(self, connection: apsw.Connection) -> None:
         """Leave the write-ahead log to whom it belongs by now."""
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+    def refuses_statement(self, error: Exception) -> bool:
+        """By SQLite's result code."""
+        return getattr(error, "result", 0) & 0xFF in STATEMENT_CODES
 
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], object]:
         """Tell of commits."""

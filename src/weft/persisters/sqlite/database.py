@@ -9,7 +9,7 @@ from weft._aio.thread import WorkerThread
 from weft.errors import StorageError
 from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters.sql.database import Database, RunningPlan
-from weft.persisters.sql.dialect import Statement
+from weft.persisters.sql.dialect import RefusedError, Statement
 from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
 
 if TYPE_CHECKING:
@@ -71,10 +71,23 @@ class SqliteDatabase(Database):
         finally:
             await self._thread.close()
 
-    async def _run(self, plan: Callable[[], Plan[R]], *, writes: bool) -> tuple[R, object, object]:
-        begin, ran = "BEGIN IMMEDIATE" if writes else "BEGIN", list[Statement]()
+    async def _run(
+        self, plan: Callable[[], Plan[R]], checked: Callable[[], Plan[R]] | None
+    ) -> tuple[R, object, object]:
+        ran = list[Statement]()
+
+        def run() -> tuple[R, object, object]:
+            if checked is None:
+                return self._transact("BEGIN", plan(), ran)
+            try:
+                return self._transact("BEGIN IMMEDIATE", plan(), ran)
+            except _RefusedAtEndError:
+                return self._transact("BEGIN IMMEDIATE", checked(), ran)
+
         try:
-            return await self._in_thread(lambda: self._transact(begin, plan(), ran))
+            return await self._in_thread(run)
+        except _RefusedAtEndError as error:
+            raise StorageError(f"{self.name}: {error}") from error
         except StorageError as error:
             if type(error) is not StorageError or str(error).startswith(self.name):
                 raise
@@ -132,7 +145,7 @@ class SqliteDatabase(Database):
             before = driver.seen() if apart is None else apart
             result = self._drive(plan, ran)
             after = driver.seen() if apart is None else apart
-            driver.execute("COMMIT")
+            self._commit()
         except BaseException:
             # After some errors, a full disk among them, SQLite has rolled back by itself.
             if driver.in_transaction:
@@ -146,17 +159,36 @@ class SqliteDatabase(Database):
             raise loss
         return result, before, after
 
+    def _commit(self) -> None:
+        try:
+            self._driver.execute("COMMIT")
+        except self._driver.errors as error:
+            if self._refuses_row(error):  # by a foreign key that could wait until here
+                raise _RefusedAtEndError(str(error)) from error
+            raise
+
     def _drive(self, plan: Plan[R], ran: list[Statement]) -> R:
         running = RunningPlan(plan)
         while (statement := running.next_statement()) is not None:
             ran.append(statement)
             try:
-                running.rows = self._execute(statement)
-            except self._driver.errors as error:
-                if not statement.lenient or not self._refuses_row(error):
-                    raise
-                running.rows = self._one_by_one(statement) if statement.many else []
+                running.rows = self._execute_leniently(statement)
+            except RefusedError as refusal:
+                running.refusal = refusal
         return running.result
+
+    def _execute_leniently(self, statement: Statement) -> list[Sequence[Any]]:
+        try:
+            return self._execute(statement)
+        except self._driver.errors as error:
+            if not statement.lenient:
+                raise
+            if self._refuses_row(error):
+                if statement.many:
+                    return self._one_by_one(statement)
+                raise RefusedError(str(error), row=True) from error
+            self._raise_if_refused(error)
+            raise
 
     def _execute(self, statement: Statement) -> list[Sequence[Any]]:
         if not statement.many:
@@ -172,6 +204,7 @@ class SqliteDatabase(Database):
                 self._driver.execute(statement.sql, params)
             except self._driver.errors as error:
                 if not self._refuses_row(error):
+                    self._raise_if_refused(error)
                     raise
                 refused.append((number, str(error)))
         return refused
@@ -179,3 +212,11 @@ class SqliteDatabase(Database):
     def _refuses_row(self, error: Exception) -> bool:
         # Some constraints and triggers roll the whole transaction back.
         return self._driver.refuses_row(error) and self._driver.in_transaction
+
+    def _raise_if_refused(self, error: Exception) -> None:
+        if self._driver.refuses_statement(error) and self._driver.in_transaction:
+            raise RefusedError(str(error), row=False) from error
+
+
+class _RefusedAtEndError(Exception):
+    """All of a transaction was refused where it was to be committed, for something in it."""

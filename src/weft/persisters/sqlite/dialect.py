@@ -13,6 +13,8 @@ from weft.values import EncodedCell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from weft.persisters.sql.dialect import Plan, TableInfo
+
 __all__ = ["SqliteDialect"]
 
 _ROW_ID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
@@ -20,6 +22,8 @@ _ROW_ID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
 _KEEPS_TEXT = re.compile(r"^(?!.*INT).*(?:CHAR|CLOB|TEXT|BLOB)")
 _NUMBER = re.compile(r"[ \t-\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t-\r]*")
 _ONE_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+# What follows the columns of a table: WITHOUT ROWID, STRICT, comments.
+_STRICT = re.compile(r"\bSTRICT\b[^()'\"]*$", re.IGNORECASE)
 _UPPER_TO_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -32,6 +36,7 @@ class SqliteDialect(Dialect):
 
     max_columns = 2000  # SQLITE_MAX_COLUMN
     id_type = ""
+    defer = Statement("PRAGMA defer_foreign_keys=ON")
 
     def mark(self, number: int, column_type: str = "") -> str:
         """Plain marks: numbered ones with sequences are deprecated in Python 3.12."""
@@ -70,12 +75,12 @@ class SqliteDialect(Dialect):
                 # By CASE and not by AND, of which SQLite would work out both sides.
                 "SELECT s.name,c.name,CASE c.hidden WHEN 0 THEN c.type END,CASE c.pk WHEN 1"
                 " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END,"
-                'c."notnull" AND c.dflt_value IS NULL'
+                'c."notnull" AND c.dflt_value IS NULL,c.dflt_value IS NOT NULL'
                 f" FROM sqlite_schema s,pragma_table_xinfo(s.name) c WHERE {wanted}",
                 tables,
             ),
             Statement(
-                "SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name) i),NULL,1,0"
+                "SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name) i),NULL,1,0,0"
                 " FROM sqlite_schema s,pragma_index_list(s.name) l"
                 f" WHERE {wanted} AND l.\"unique\" AND NOT l.partial AND l.origin<>'pk'"
                 " AND (SELECT count(*) FROM pragma_index_info(l.name))=1"
@@ -84,8 +89,31 @@ class SqliteDialect(Dialect):
             ),
         ]
 
-    def new_column(self, kind: str | None) -> str:
+    def relations(self, tables: Sequence[str]) -> Statement:
+        """Foreign keys, where they are on, and triggers."""
+        marks = ",".join("?" * len(tables))
+        return Statement(
+            'SELECT s.name,f.id,f."table",f.on_delete,f."from",coalesce(f."to",(SELECT k.name FROM'
+            ' pragma_table_info(f."table") k WHERE k.pk=f.seq+1)),1'
+            " FROM sqlite_schema s,pragma_foreign_key_list(s.name) f"
+            " WHERE (SELECT foreign_keys FROM pragma_foreign_keys) AND s.type='table'"
+            f' AND (lower(s.name) IN ({marks}) OR lower(f."table") IN ({marks}))'
+            " UNION ALL SELECT tbl_name,NULL,NULL,NULL,NULL,NULL,0 FROM sqlite_schema"
+            f" WHERE type='trigger' AND lower(tbl_name) IN ({marks})",
+            [*tables, *tables, *tables],
+        )
+
+    def is_strict(self, info: TableInfo) -> Plan[bool]:
+        """Read it off the table's text: SQLite before 3.37 has no ``pragma_table_list``, which says it."""
+        rows = yield Statement(
+            "SELECT sql FROM sqlite_schema WHERE type='table' AND name=?", (info.name,), lenient=True
+        )
+        return bool(rows) and _STRICT.search(rows[0][0] or "") is not None
+
+    def new_column(self, kind: str | None, *, strict: bool = False) -> str:
         """Booleans of the schema keep their type; all else is untyped, as TinyBase makes it."""
+        if strict:
+            return "ANY"
         return "BOOLEAN" if kind == "boolean" else ""
 
     def encoder(self, column_type: str) -> Callable[[Any], Any] | None:

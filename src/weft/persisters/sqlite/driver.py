@@ -7,6 +7,7 @@ come from one thread at a time, not always the same.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import sys
 from abc import ABC, abstractmethod
@@ -17,7 +18,7 @@ from weft._support.files import FileIdentity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["SEEN", "SqliteDriver", "StdlibDriver"]
+__all__ = ["SEEN", "STATEMENT_CODES", "SqliteDriver", "StdlibDriver", "speaks_of_statement"]
 
 _BUSY_SECONDS = 5.0
 # TinyBase's: what others committed, what changed the schema, what this connection changed.
@@ -25,6 +26,20 @@ SEEN = """
     SELECT d.data_version, s.schema_version, total_changes()
     FROM pragma_data_version d, pragma_schema_version s
 """
+# Result codes (https://sqlite.org/rescode.html): SQLITE_ERROR, of a statement; SQLITE_PERM; SQLITE_AUTH.
+STATEMENT_CODES = frozenset({1, 3, 23})
+# For libraries that give no codes: what sqlite3's parser and Turso's say of a statement.
+_OF_STATEMENT = re.compile(
+    r"no such (table|column|function|module|index)|has no column|cannot (modify|insert into|update|add|drop)"
+    r"|is a view|missing datatype|not authorized|error in (table|view|trigger|index)|parse error"
+    r"|unknown (data)?type|syntax error|duplicate column|may not be|foreign key mismatch",
+    re.IGNORECASE,
+)
+
+
+def speaks_of_statement(text: str) -> bool:
+    """Whether an error's text speaks of the statement, and not of the database."""
+    return _OF_STATEMENT.search(text) is not None
 
 
 class SqliteDriver(ABC):
@@ -108,6 +123,14 @@ class SqliteDriver(ABC):
         """Whether the database refused what was written, by a constraint, a type, or a trigger."""
         return isinstance(error, self.refusals)
 
+    def refuses_statement(self, error: Exception) -> bool:
+        """Whether the database refused a statement that others may well follow.
+
+        There is no such table or column, it is a view, the program may not. Not where the database is busy,
+        full, damaged or closed.
+        """
+        return speaks_of_statement(str(error))
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
@@ -171,3 +194,7 @@ class StdlibDriver(SqliteDriver):
         """Python can from 3.12 on."""
         if sys.version_info >= (3, 12):
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+
+    def refuses_statement(self, error: Exception) -> bool:
+        """By SQLite's result code."""
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in STATEMENT_CODES

@@ -1,0 +1,66 @@
+"""Reading rows again that were just written, where the database may have changed them.
+
+That is where a table has triggers, defaults or columns that are computed. Read at the end of the transaction,
+and not by ``RETURNING``: that shows nothing of what triggers do after a row is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from weft.persisters.sql.config import TableLoad
+from weft.persisters.sql.dialect import RefusedError
+from weft.persisters.sql.load import id_text, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weft.persisters.sql.config import TablesConfig
+    from weft.persisters.sql.dialect import Plan
+    from weft.persisters.sql.table_order import TableWork
+    from weft.persisters.sql.table_writer import TableWriter
+
+__all__ = ["Read", "read_back"]
+
+Read: TypeAlias = "dict[str, dict[str, dict[str, object]]]"
+"""Rows as they were read, by table id and row id; values under ``""``. NULL is ``None`` in them."""
+
+_AT_ONCE = 500
+
+
+def read_back(writer: TableWriter, config: TablesConfig, works: Sequence[TableWork]) -> Plan[Read]:
+    """Read what was written to such tables, as far as they are loaded to the same table of the Store."""
+    found: Read = {}
+    for work in works:
+        load = _load_of(writer, config, work)
+        info = writer.schema.get(writer.dialect.fold(work.save.table_name))
+        if load is None or info is None:
+            continue
+        folded_id = writer.dialect.fold(load.row_id_column_name)
+        if not info.has_triggers and not info.computed and not info.defaults - {folded_id}:
+            continue
+        # A trigger can keep a row from being deleted, too.
+        ids = [id_text(row_id) for row_id in (*work.written(), *(work.deleted if info.has_triggers else ()))]
+        try:
+            for start in range(0, len(ids), _AT_ONCE):
+                rows, _ = yield from read_rows(
+                    writer.dialect, info, load, ids[start : start + _AT_ONCE], lenient=True
+                )
+                found.setdefault(work.table_id, {}).update(rows)
+        except RefusedError:
+            continue
+    return found
+
+
+def _load_of(writer: TableWriter, config: TablesConfig, work: TableWork) -> TableLoad | None:
+    fold = writer.dialect.fold
+    if not work.table_id:
+        return TableLoad("") if config.values.load else None
+    for name, load in config.loads().items():
+        if (
+            fold(name) == fold(work.save.table_name)
+            and load.table_id == work.table_id
+            and fold(load.row_id_column_name) == fold(work.save.row_id_column_name)
+        ):
+            return load
+    return None
