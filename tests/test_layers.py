@@ -200,8 +200,11 @@ ROOMS = {
     "weft.store._core": ("weft.store._parts", "weft.store._core"),
     "weft.store.replica": ("weft.store._parts", "weft.store._core"),
     "weft.documents.compaction": (),
-    "weft.documents.yjs": ("weft.documents.yjs", "weft.documents.compaction"),
-    "weft.documents.automerge": ("weft.documents.automerge", "weft.documents.compaction"),
+    "weft.documents.owned": (),
+    "weft.documents.yjs": ("weft.documents.yjs", "weft.documents.compaction", "weft.documents.owned"),
+    "weft.documents.automerge": (
+        "weft.documents.automerge", "weft.documents.compaction", "weft.documents.owned",
+    ),
     "weft.mirrors.mirror": (),
     "weft.mirrors.yjs": ("weft.mirrors.yjs", "weft.mirrors.mirror"),
     "weft.mirrors.automerge": ("weft.mirrors.automerge", "weft.mirrors.mirror"),

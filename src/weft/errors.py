@@ -13,6 +13,10 @@
     │   ├── InvalidSchemaError             a schema that is not one
     │   └── InvalidJsonError               text that is not strict JSON, or not content
     ├── ReadOnlyError (RuntimeError)       a write where listeners may only look
+    ├── WrongThreadError (RuntimeError)    a use in another thread than the one it belongs to
+    │   ├── WrongTaskError                 a write into the transaction of another task
+    │   └── WrongProcessError              a use in a process that was forked since
+    ├── DocumentClosedError (RuntimeError) a document, or what is mirrored in it, that was given up
     ├── MirrorError                        a mirror and its document cannot go together
     ├── ProtocolError                      a wire protocol was violated
     │   ├── LocalProtocolError (RuntimeError)   by the caller: illegal call in this state
@@ -35,6 +39,7 @@ __all__ = [
     "ConnectError",
     "ConnectionClosedError",
     "DataError",
+    "DocumentClosedError",
     "DocumentUnavailableError",
     "InvalidCellError",
     "InvalidCellTypeError",
@@ -54,6 +59,9 @@ __all__ = [
     "StorageError",
     "SyncTimeoutError",
     "WeftError",
+    "WrongProcessError",
+    "WrongTaskError",
+    "WrongThreadError",
 ]
 
 _SHOWN = 200  # characters of foreign data in a message; enough to recognise it, too few to flood a log
@@ -161,6 +169,84 @@ class InvalidJsonError(DataError):
 
 class ReadOnlyError(WeftError, RuntimeError):
     """A listener that is no mutator, or runs after the transaction, tried to write. Nothing changed."""
+
+
+class WrongThreadError(WeftError, RuntimeError):
+    """Something was used in a thread that it does not belong to. Nothing changed.
+
+    Attributes:
+        what: What it was: ``"the Store"``.
+        owner: The name of the thread it belongs to: the one that attached it (a mirror, a persister, a
+            provider, a server).
+        caller: The name of the thread that used it.
+    """
+
+    def __init__(self, what: str, owner: str, caller: str) -> None:
+        super().__init__(what, owner, caller)
+        self.what = what
+        self.owner = owner
+        self.caller = caller
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} belongs to thread {self.owner!r}, which attached it, and was used in thread "
+            f"{self.caller!r}; nothing changed. Hand the call over with loop.call_soon_threadsafe(...) or "
+            "asyncio.run_coroutine_threadsafe(...); a program without an event loop can use "
+            "weft.persisters.blocking(...)"
+        )
+
+
+class WrongTaskError(WrongThreadError):
+    """A write while a ``with store.transaction():`` of another task stands across an ``await``.
+
+    Nothing changed. The write would have become part of that transaction, and would go with its rollback.
+
+    Attributes:
+        owner: The origin of the open transaction, as text.
+        caller: The name of the task, or thread, that wrote.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} has an open transaction (origin {self.owner}), which another task holds across an "
+            f"await, and {self.caller} wrote; nothing changed. Await first and open the transaction after "
+            "that, or hold an asyncio.Lock around both"
+        )
+
+
+class WrongProcessError(WrongThreadError):
+    """Something was used in a process that was forked after it was made. Nothing changed.
+
+    Its threads and connections are the parent's, and so is the client id of a document.
+
+    Attributes:
+        owner: The id of the process in which it was made.
+        caller: The id of this process.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} was made in process {self.owner} and used in process {self.caller}, a fork of it, "
+            "which has neither its threads nor its connections; nothing changed. Make it after the fork "
+            '(store.copy() gives a Store of one\'s own), or start processes with the method "spawn"'
+        )
+
+
+class DocumentClosedError(WeftError, RuntimeError):
+    """A document that was given up by what kept it, such as a room that was unloaded. Nothing changed.
+
+    Attributes:
+        what: What was closed.
+        reason: Why, and what to do.
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what = what
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.what} was closed: {self.reason}"
 
 
 class MirrorError(WeftError):

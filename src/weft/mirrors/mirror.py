@@ -20,11 +20,12 @@ import logging
 import sys
 import warnings
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from weft._support.callbacks import weakly
-from weft.errors import MirrorError
+from weft.errors import DocumentClosedError, MirrorError
 from weft.store.replica import Paths, Replica
 from weft.values import UNDEFINED, Stored, Undefined
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
+    from weft._support.owner import Hold
+    from weft.documents.owned import Owned
     from weft.store import Store
     from weft.store.replica import RawTables, RawValues
 
@@ -65,12 +68,14 @@ class DocumentWrite:
 class Mirror(ABC):
     """Keeps one Store and one document equal, both ways, synchronously.
 
-    Not thread-safe, like the Store.
+    While it runs, the Store and the document belong to the thread that started it: see docs/store.md.
     """
 
     # Whether never to start it is a mistake. A constructor sets it when it is through: one that raises
     # makes no mirror.
     expects_start = False
+
+    _document: Owned
 
     def __init__(self, store: Store, *, on_error: Callable[[Exception], None] | None) -> None:
         self._replica = Replica(store)
@@ -79,6 +84,7 @@ class Mirror(ABC):
         self._owed = Paths()
         self._to_reread = Paths()
         self._ends: list[Callable[[], None]] = []
+        self._hold: Hold | None = None
 
     # -- what users call ---------------------------------------------------------------------------------
 
@@ -104,17 +110,23 @@ class Mirror(ABC):
         Raises:
             MirrorError: What stands at the mirror's root in the document is no Store's but another
                 application's, or no map. Both sides are as they were.
+            WrongThreadError: The Store or the document belongs to another thread. Nothing was started.
+            DocumentClosedError: The document was closed. Nothing was started.
         """
+        self.expects_start = False
+        self._replica.check_owner()
+        self._document.check_owner()
         if self.running:
             return self
-        self.expects_start = False
         if (refusal := self.refusal()) is not None:
             raise refusal
+        self._hold = self._replica.hold()
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
         self._ends = [
             self._replica.kept_by("mirror"),
             self._replica.on_finish(self._store_finished),
             self._replica.on_transaction_end(self._store_ended),
+            self._document.on_close(weakly(self._document_closed)),
         ]
         self._observe()
         self._reconcile()
@@ -122,14 +134,22 @@ class Mirror(ABC):
         return self
 
     def stop(self) -> None:
-        """Write what is still owed, then let the two sides go their own ways. Stopping twice does nothing."""
-        if not self.running:
+        """Write what is still owed, then let the two sides go their own ways. Stopping twice does nothing.
+
+        Raises:
+            WrongThreadError: The Store belongs to another thread. The mirror goes on.
+        """
+        if self._hold is None:
             return
-        self.flush()
+        with suppress(DocumentClosedError):  # this one's, or another's on the same Store
+            self._replica.check_owner()
+        self._write_owed()
         for end in self._ends:
             end()
         self._ends = []
         self._unobserve()
+        self._hold.drop()
+        self._hold = None
         self._owed = Paths()
         self._to_reread = Paths()
 
@@ -143,8 +163,17 @@ class Mirror(ABC):
         Called by the mirror itself after each Store transaction, by the document after each
         received update, and by a running event loop at its next turn; needed by hand only where a document
         is changed without any of them. Does nothing while the document cannot be written.
+
+        Raises:
+            WrongThreadError: The Store belongs to another thread. Nothing was written.
+            DocumentClosedError: The document was closed; what is owed is in the Store alone.
         """
-        if not self._owed or self._replica.is_busy or self._blocked():
+        self._replica.check_owner()
+        self._write_owed()
+
+    def _write_owed(self) -> None:
+        """:meth:`flush`, in the right thread."""
+        if not self._owed or self._replica.is_busy or self._blocked() or self._is_closed:
             return  # what an open transaction has written may yet be rolled back
         owed, self._owed = self._owed, Paths()
         try:
@@ -214,7 +243,7 @@ class Mirror(ABC):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
-        loop.call_soon(weakly(self.flush))
+        loop.call_soon(weakly(self._write_owed))
 
     def _current(self, owed: Paths) -> DocumentWrite:
         """What the Store holds now at the owed paths."""
@@ -265,7 +294,32 @@ class Mirror(ABC):
         if self._to_reread:
             paths, self._to_reread = self._to_reread, Paths()
             self._receive(*self._read(paths))
-        self.flush()
+        self._write_owed()
+
+    def reread(self) -> None:
+        """Take over what was written to the document where the mirror could not hear of it.
+
+        Unlike :meth:`start`, it knows that both were equal, but for what is owed: what the document has not
+        got was deleted there.
+        """
+        tables, values = self._read_all()
+        owed = self._owed
+        for table_id, rows in self._replica.tables.items():
+            for row_id, cells in rows.items():
+                own = owed.tables.get(table_id, {}).get(row_id, {})
+                for cell_id in cells.keys() - tables.get(table_id, {}).get(row_id, {}).keys() - own.keys():
+                    tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = UNDEFINED
+        lacking = self._replica.values.keys() - values.keys() - owed.values.keys()
+        self._receive(tables, values | dict.fromkeys(lacking, UNDEFINED))
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._hold is not None and self._hold.reason is not None
+
+    def _document_closed(self, what: str, reason: str) -> None:
+        """Refuse all writes of the Store from now on, as they would stand in a document that nobody reads."""
+        if self._hold is not None:
+            self._hold.close(what, reason)
 
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:

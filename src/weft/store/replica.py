@@ -18,6 +18,7 @@ from weft.values import UNDEFINED, is_same
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from weft._support.owner import Hold
     from weft.changes import StoredTables, StoredValues
     from weft.store._core.store import Store
     from weft.store._parts.log import Touched, TouchedValues
@@ -92,6 +93,24 @@ class Replica:
         if values:
             kinds[""] = {value_id: str(rule.schema.get("type")) for value_id, rule in values.items()}
         return kinds
+
+    def hold(self) -> Hold:
+        """Make the Store the calling thread's, until the hold is dropped.
+
+        Raises:
+            WrongThreadError: It is another's already. Nothing changed.
+        """
+        return self.store._hold()
+
+    def check_owner(self) -> None:
+        """Let only the thread pass that the Store belongs to, if it belongs to one.
+
+        Raises:
+            WrongThreadError: It is another's.
+            DocumentClosedError: The document that the Store is mirrored in was closed.
+        """
+        if (owner := self.store._owner) is not None:
+            owner.check()
 
     # -- what the Store did ------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from weft.documents.automerge.events import DocumentEvent, EventQueue, Heads
 from weft.documents.automerge.history import ChangeNumbers
 from weft.documents.automerge.restore_point import RestorePoint
 from weft.documents.automerge.sync_state import PeerSyncState
+from weft.documents.owned import Owned
 from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
@@ -46,8 +47,11 @@ if TYPE_CHECKING:
 __all__ = ["AutomergeDocument", "DocumentEvent"]
 
 
-class AutomergeDocument:
-    """One Automerge document. Not thread-safe: one thread owns it.
+class AutomergeDocument(Owned):
+    """One Automerge document.
+
+    While anybody listens (a mirror, a provider, a room), it belongs to the thread that attached the listener;
+    in another one everything but looking at it raises ``WrongThreadError``, before anything changes.
 
     Args:
         data: A saved document, possibly followed by change chunks; empty for a new document.
@@ -61,19 +65,14 @@ class AutomergeDocument:
     """
 
     __slots__ = (
-        "__weakref__",
-        "_actor",
-        "_core",
-        "_events",
-        "_in_transaction",
-        "_limits",
-        "_numbers",
+        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_numbers",
         "_restore_point",
     )  # fmt: skip
 
     def __init__(
         self, data: bytes = b"", *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
     ) -> None:
+        super().__init__()
         if actor is not None and not actor:
             raise DataError("an actor id has at least one byte")
         self._actor = actor or secrets.token_bytes(16)
@@ -415,8 +414,13 @@ class AutomergeDocument:
 
         Returns:
             A function that ends the subscription; calling it again does nothing.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
+            DocumentClosedError: The document was closed.
         """
-        return subscribe(self._events.subscribers, callback)
+        hold = self._owner.hold()
+        return self._until_ended(subscribe(self._events.subscribers, callback), hold)
 
     def _changed(
         self,
@@ -438,5 +442,6 @@ class AutomergeDocument:
         self._events.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
 
     def _expect_idle(self, what: str) -> None:
+        self.check_owner()
         if self._in_transaction:
             raise LocalProtocolError(f"the document cannot be {what} while a transaction is open")

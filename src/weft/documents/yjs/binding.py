@@ -35,6 +35,7 @@ __all__ = [
     "observe_deep",
     "observe_transactions",
     "origin_of",
+    "raise_after_commit",
     "raw_transaction",
     "root_kind",
     "root_map",
@@ -104,6 +105,11 @@ def in_transaction(doc: Doc[Any]) -> bool:
 def origin_of(doc: Doc[Any], txn: Txn) -> object:
     """The origin object of a transaction, or ``None``; the binding itself keeps only its hash."""
     return doc._origins.get(txn.origin())
+
+
+def raise_after_commit(doc: Doc[Any], error: Exception) -> None:
+    """Have whoever commits the running transaction get an error, in pycrdt's group of those of observers."""
+    doc._exceptions.append(error)
 
 
 class raw_transaction:  # noqa: N801 - called as a function; a generator would cost each write a microsecond

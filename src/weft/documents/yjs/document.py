@@ -16,8 +16,9 @@ from __future__ import annotations
 import logging
 import warnings
 import weakref
+from _thread import get_ident
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
@@ -26,6 +27,7 @@ from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, del
 from weft._codecs.yjs.update import cut_at_holes
 from weft._support.arguments import wrong_kind
 from weft._support.callbacks import subscribe, weakly
+from weft.documents.owned import Owned
 from weft.documents.yjs.binding import (
     RawTransactionEvent,
     create_doc,
@@ -33,8 +35,12 @@ from weft.documents.yjs.binding import (
     in_observer,
     in_transaction,
     observe_transactions,
+    raise_after_commit,
 )
-from weft.errors import MirrorError
+from weft.errors import DocumentClosedError, MirrorError, WrongProcessError, WrongThreadError
+
+if TYPE_CHECKING:
+    from weft._support.owner import Hold
 
 __all__ = ["YDocument", "create_doc"]
 
@@ -55,6 +61,9 @@ class Attached(Protocol):
     def flush(self) -> None:
         """Write to the document what could not be written inside its observer."""
 
+    def reread(self) -> None:
+        """Take over what was written in the document without the mirror's hearing of it."""
+
 
 class _Held(NamedTuple):
     """A received update, part of which waits for what is missing."""
@@ -64,10 +73,13 @@ class _Held(NamedTuple):
     origin: object
 
 
-class YDocument:
+class YDocument(Owned):
     """Everything weft needs of one ``pycrdt.Doc``. Get it with :meth:`of`; there is one per document.
 
-    Not thread-safe, like the document.
+    While anybody listens, the document belongs to the thread that attached the listener. In another one all
+    that writes raises ``WrongThreadError``. A transaction of the ``pycrdt.Doc`` itself cannot be stopped: its
+    writer gets the error at the end of it, in pycrdt's ``ExceptionGroup``, and what was written stands and is
+    told to everybody in the document's own thread.
     """
 
     __slots__ = (
@@ -81,13 +93,16 @@ class YDocument:
         "_held",
         "_mirrors",
         "_subscribers",
+        "_unheard",
         "_unobserve",
     )
 
     def __init__(self, doc: Doc[Any]) -> None:
+        super().__init__()
         self._doc = weakref.ref(doc)
         self._subscribers: list[Subscriber] = []
-        self._mirrors: list[tuple[weakref.ref[Attached], Committed]] = []
+        self._mirrors: list[tuple[weakref.ref[Attached], Committed, Hold]] = []
+        self._unheard: list[bytes] = []  # local updates from other threads, told to nobody so far
         # The received bytes while they are being applied: their own event must not be heard as a local one,
         # and a mirror may look into them for what the event has lost already.
         self._applying: bytes | None = None
@@ -150,7 +165,10 @@ class YDocument:
         Raises:
             RemoteProtocolError: The bytes are not an update, or the binding refused them. Nothing was
                 applied, nobody was told.
+            WrongThreadError: The document belongs to another thread. Nothing was applied.
+            DocumentClosedError: The document was closed, by a room that was unloaded. Nothing was applied.
         """
+        self.check_owner()
         held = _Held(update, check_update(update) if spans is None else spans, origin)
         news, complete = self._integrate(held)
         if complete:
@@ -239,7 +257,14 @@ class YDocument:
                     self._tell(held.update, held.origin)
 
     def flush(self) -> None:
-        """Apply what need not be held back any more, and let every mirror write what it owes."""
+        """Apply what need not be held back any more, and let every mirror write what it owes.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
+        """
+        self.check_owner()
+        if self._unheard:
+            self._collect()
         if self._held and self._grown and self.is_writable:
             self._release()
         for entry in tuple(self._mirrors):
@@ -259,8 +284,12 @@ class YDocument:
 
         Returns:
             A function that ends the subscription; calling it again does nothing.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
         """
-        return subscribe(self._subscribers, callback)
+        hold = self._owner.hold()
+        return self._until_ended(subscribe(self._subscribers, callback), hold)
 
     def attach(self, mirror: Attached, committed: Committed) -> None:
         """Have the mirror's ``flush`` called after each received update. The mirror is held weakly.
@@ -269,12 +298,34 @@ class YDocument:
             mirror: The mirror.
             committed: A method of it, called at the end of each transaction with the binding's event and, if
                 it applied a received update, the bytes received; nothing may touch the document.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
         """
-        self._mirrors.append((weakref.ref(mirror), weakly(committed)))
+        hold = self._owner.hold()
+        # A mirror that is collected is not detached.
+        self._mirrors.append((weakref.ref(mirror, lambda _: hold.drop()), weakly(committed), hold))
 
     def detach(self, mirror: Attached) -> None:
         """End :meth:`attach`."""
-        self._mirrors = [entry for entry in self._mirrors if entry[0]() not in {mirror, None}]
+        for entry in tuple(self._mirrors):
+            if entry[0]() in {mirror, None}:
+                self._mirrors.remove(entry)
+                entry[2].drop()
+
+    def _collect(self) -> None:
+        """Tell, in the document's own thread, of what other threads wrote."""
+        if not self._unheard or not self.is_writable:
+            return
+        unheard, self._unheard = self._unheard, []
+        self._grown = True
+        for update in unheard:
+            self._tell(update, None)
+        for reference, *_ in tuple(self._mirrors):
+            mirror = reference()
+            if mirror is not None:
+                mirror.reread()
+                mirror.flush()
 
     def state_vector(self) -> bytes:
         """The document's state vector: for each client, how many of its clock ticks are known."""
@@ -326,15 +377,32 @@ class YDocument:
         return not (self._committing or in_observer(self.doc))
 
     def _committed(self, event: RawTransactionEvent) -> None:
+        if get_ident() != self._owner.thread:
+            try:
+                self._owner.check()
+            except (WrongThreadError, DocumentClosedError) as error:
+                self._refuse(event.update, error)
+                return
         self._committing = True
         try:
-            for _, committed in self._mirrors:
+            for _, committed, _ in self._mirrors:
                 committed(event, self._applying)
         finally:
             self._committing = False
         self._changed = self._grown = True
         if self._applying is None:
             self._tell(event.update, None)
+
+    def _refuse(self, update: bytes, error: WrongThreadError | DocumentClosedError) -> None:
+        """Say of a transaction that is over already that it should not have been."""
+        raise_after_commit(self.doc, error)
+        if isinstance(error, WrongProcessError | DocumentClosedError):
+            return  # nobody is there to be told
+        error.add_note("this was a transaction of the pycrdt.Doc itself: it stands, and is told to all")
+        self._unheard.append(update)
+        loop = self._owner.loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._collect)
 
     def _tell(self, update: bytes, origin: object | None) -> None:
         for callback in tuple(self._subscribers):

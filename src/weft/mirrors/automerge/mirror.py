@@ -59,6 +59,8 @@ class AutomergeMirror(Mirror):
         ValueError: The name holds a lone surrogate.
     """
 
+    _document: AutomergeDocument
+
     def __init__(
         self,
         store: Store,
@@ -117,7 +119,7 @@ class AutomergeMirror(Mirror):
             except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
                 self._report(error)
                 self._reconcile()  # the index may have been left half-way
-        self.flush()
+        self._write_owed()
         self._schedule_flush()
 
     def _heal(self, cells: dict[Path, object]) -> None:

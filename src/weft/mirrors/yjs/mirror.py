@@ -59,6 +59,8 @@ class YjsMirror(Mirror):
         ValueError: The layout is not one.
     """
 
+    _document: YDocument
+
     def __init__(
         self,
         store: Store,
@@ -105,6 +107,8 @@ class YjsMirror(Mirror):
     def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
         if origin_of(self._doc, txn) is self._token and not self._document.is_waiting:
             return  # our own; unless something that waited for what we have written has come with it
+        if not self._document.is_mine:
+            return  # the document tells the writer so, and has its own thread read what was written
         try:
             self._receive(*self._layout.translate(root, events, txn))
         except Exception as error:  # noqa: BLE001 - reported: it would surface in whoever committed
@@ -126,7 +130,7 @@ class YjsMirror(Mirror):
         with raw_transaction(self._doc) as txn:
             return self._layout.read_all(txn)
 
-    def flush(self) -> None:
+    def _write_owed(self) -> None:
         """Write to the document what could not be written inside its observer; see the base class.
 
         And bring back what a peer wrote into a container of its own that has lost.
@@ -136,7 +140,7 @@ class YjsMirror(Mirror):
             if tables or values:
                 self._receive(tables, values)
                 self._owed.add(tables, values)
-        super().flush()
+        super()._write_owed()
 
     def refusal(self) -> MirrorError | None:
         """Look whether the root is somebody else's."""

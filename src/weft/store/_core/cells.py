@@ -6,13 +6,15 @@ cell ids, and log what they do where a log is kept.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from sys import intern
 from typing import TYPE_CHECKING, Any, Self
 
 from weft.errors import InvalidIdError
 from weft.jsoncodec import MAX_SAFE_INTEGER
-from weft.store._core.state import DIRECT, GENERAL, LOGGED, WATCHED
+from weft.store._core.state import DIRECT, GENERAL, LOGGED, PATHS, WATCHED
 from weft.store._core.validation import Validation
+from weft.store._parts.context_mark import present_mark
 from weft.store._parts.ids import check_id
 from weft.store._parts.log import ADDED, CELL, COLUMN, POOL, ROW, TABLE, VALUE
 from weft.store._parts.row_ids import RowIdPool
@@ -49,12 +51,22 @@ class CellWrites(Validation):
             InvalidCellError: It cannot be a cell, or the schema refuses it. Nothing changed.
             InvalidIdError: An id cannot be one. Nothing changed.
             ReadOnlyError: Called by a listener that may only look.
+            WrongThreadError: The Store is attached to something in another thread. Nothing changed.
+            WrongTaskError: Another task holds a transaction across an ``await``. Nothing changed.
         """
         # The speed of a Store is measured by this method: the commonest cells take the shortest way, all
         # others the general one.
         mode = self._mode
-        if mode == GENERAL:
-            return self._set_cell(table_id, row_id, cell_id, cell)
+        if mode >= GENERAL:
+            if mode == GENERAL:
+                return self._set_cell(table_id, row_id, cell_id, cell)
+            if (thread := self._thread) and get_ident() != thread:
+                self._check_writer()
+            if (mark := self._mark) is not None and present_mark() is not mark:
+                self._check_writer()
+            mode &= PATHS
+            if mode == GENERAL:
+                return self._set_cell(table_id, row_id, cell_id, cell)
         kind = type(cell)
         if not (
             (kind is str and cell.isascii())  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from weft.store._core.listeners import Listeners
-from weft.store._core.state import GENERAL, LOCKED
+from weft.store._core.state import LOCKED
 from weft.store._parts.listener_tree import call, call_all, matching, pending
 from weft.store._parts.log import ADDED, CELL, ROW, IdChanges, net_cells, net_values, touch
 from weft.values import UNDEFINED, EncodedCell, decode_cell, is_same
@@ -114,7 +114,7 @@ class Notification(Listeners):
             entry = (CELL, table_id, row_id, cell_id, old, new)
         self._log = [entry]
         self._depth = LOCKED
-        self._mode = GENERAL
+        self._mode = self._locked_mode
         failed: BaseException | None = None
         tree = self._listeners
         try:

@@ -7,9 +7,13 @@ of dictionary operations and must not pay for a delegation.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from weft.errors import ReadOnlyError
+from weft._support.callbacks import weakly
+from weft._support.owner import FREE, Hold, Loop, Owner, running_loop
+from weft.errors import ReadOnlyError, WrongTaskError
+from weft.store._parts.context_mark import ContextMark, context_mark, is_current
 from weft.store._parts.encoding import encoder
 from weft.store._parts.listener_tree import ListenerTree
 from weft.store._parts.row_ids import RowIdPool
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
     from weft.store._parts.schema_rules import CellRule, TableRule
     from weft.values import Cell, Stored
 
-__all__ = ["DIRECT", "GENERAL", "LOCKED", "LOGGED", "WATCHED", "RowIds", "StoreState"]
+__all__ = [
+    "DIRECT", "GENERAL", "GUARDED", "LOCKED", "LOGGED", "PATHS", "WATCHED", "RowIds", "StoreState",
+]  # fmt: skip
 
 RowIds: TypeAlias = "Literal['auto', 'counter', 'unique'] | Callable[[], str]"
 
@@ -37,6 +43,8 @@ DIRECT: Final = 0  # idle, and nobody to ask or to tell: only the dictionaries c
 LOGGED: Final = 1  # in a transaction that may write: the dictionaries and the log
 WATCHED: Final = 2  # idle, with listeners that only look: change, then tell them
 GENERAL: Final = 3  # schema, middleware, mutators, or a Store that is locked
+GUARDED: Final = 4  # added to one of them: first see who writes, as it is one thread's, or one task's
+PATHS: Final = 3  # the bits without that
 
 LOCKED: Final = -1  # depth while listeners run that may only look
 
@@ -53,6 +61,11 @@ class StoreState:
         _make_row_id: Makes them; ``None`` where they are counted.
         _depth: Nesting of open transactions; 0 when idle, :data:`LOCKED` while listeners look.
         _log: The running transaction's events (see ``log.py``), or ``None`` where nobody needs them.
+        _owner: Whose the Store is, once something was attached to it; ``_thread`` is its thread.
+        _opener: The task in which the open transaction began, where another's writes have to be refused.
+        _mark: What :func:`present_mark` is in that task. From the next turn of the event loop on it is a
+            mark that nobody has, so that every write is looked at closely: the task may have made others.
+        _turn: The event loop whose next turn is waited for.
     """
 
     __slots__ = (
@@ -76,13 +89,18 @@ class StoreState:
         "_kept",
         "_listener_ids",
         "_listeners",
+        "_locked_mode",
         "_log",
         "_make_row_id",
+        "_mark",
         "_middleware",
         "_mode",
         "_mutators",
+        "_open_mode",
+        "_opener",
         "_orders_logged",
         "_origin",
+        "_owner",
         "_pools",
         "_raising",
         "_receiving",
@@ -95,9 +113,11 @@ class StoreState:
         "_structural",
         "_structural_cells",
         "_tables",
+        "_thread",
         "_touched",
         "_touched_to",
         "_touched_values",
+        "_turn",
         "_undoable",
         "_values",
         "_values_schema",
@@ -152,6 +172,13 @@ class StoreState:
         self._depth = 0
         self._mode: int = DIRECT
         self._idle_mode: int = DIRECT
+        self._open_mode: int = LOGGED
+        self._locked_mode: int = GENERAL
+        self._owner: Owner | None = None
+        self._thread = FREE
+        self._opener: ContextMark | None = None
+        self._mark: object = None
+        self._turn: Loop | None = None
         self._interest: Interest = {}
         self._interest_size = 0
         self._watched_rows: set[str] | None = set()
@@ -189,6 +216,10 @@ class StoreState:
             self._idle_mode = WATCHED
         else:
             self._idle_mode = DIRECT
+        guard = GUARDED if self._thread else 0
+        self._idle_mode |= guard
+        self._open_mode = (LOGGED if self._middleware is None else GENERAL) | guard
+        self._locked_mode = GENERAL | guard
         self._structural = self._listeners.wants_ids()
         self._structural_cells = bool(self._listeners.cell_ids or self._listeners.has_cell)
         self._enter_mode()
@@ -197,10 +228,61 @@ class StoreState:
         """Take the path that the depth asks for."""
         if self._depth == 0:
             self._mode = self._idle_mode
-        elif self._depth > 0 and self._middleware is None:
-            self._mode = LOGGED
+        elif self._depth < 0:
+            self._mode = self._locked_mode
         else:
-            self._mode = GENERAL
+            self._mode = self._open_mode if self._opener is None else self._open_mode | GUARDED
+
+    # Whose the Store is.
+
+    def _hold(self) -> Hold:
+        """Make the Store the calling thread's, until the hold is dropped: what keeps it equal asks for it.
+
+        Raises:
+            WrongThreadError: It is another thread's, or another process's.
+            DocumentClosedError: The document that it is mirrored in was closed.
+        """
+        if self._owner is None:
+            self._owner = Owner("the Store", weakly(self._moved))
+        return self._owner.hold()
+
+    def _moved(self, thread: int) -> None:
+        self._thread = thread
+        if thread == FREE:
+            self._owner = None  # a fork leaves such a Store alone
+        self._choose_write_path()
+
+    def _check_writer(self) -> None:
+        """Let only those write to whom the Store, and the open transaction, belongs.
+
+        Raises:
+            WrongThreadError: Called in another thread, or process.
+            WrongTaskError: Called in another task than the one that holds a transaction across an ``await``.
+            DocumentClosedError: The document that it is mirrored in was closed.
+        """
+        if self._owner is not None:
+            self._owner.check()
+        if self._opener is not None and not is_current(self._opener):
+            raise WrongTaskError("the Store", f"{self._origin!r:.100}", _caller())
+
+    def _guard_transaction(self) -> None:
+        """Have the outermost transaction, just opened, refuse the writes of other tasks, where there are any.
+
+        Tasks that are ready to run have other marks. Those that this one makes get a copy of its mark, but
+        before they run the event loop comes to its next turn, and finds the transaction still open.
+        """
+        if self._turn is None or not self._turn.is_running():  # to ask for the running one takes longer
+            self._turn = loop = running_loop()
+            if loop is None:
+                return
+            loop.call_soon(self._next_turn)
+        self._mark = self._opener = context_mark()
+        self._mode |= GUARDED
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        if self._opener is not None:
+            self._mark = _OTHER
 
     def _on_transaction_end(self, hook: Callable[[], object]) -> Callable[[], None]:
         """Call ``hook()`` when an outermost transaction is over, committed or rolled back.
@@ -220,3 +302,16 @@ class StoreState:
                 "a listener may write only if it was added as a mutator, or listens to the start or the "
                 "coming end of a transaction"
             )
+
+
+_OTHER = object()  # a mark that no context has
+
+
+def _caller() -> str:
+    """The running task or, without one, thread, as errors call it."""
+    loop, asyncio = running_loop(), sys.modules.get("asyncio")
+    if loop is not None and asyncio is not None:
+        task = asyncio.current_task(loop)
+        return "a callback of the event loop" if task is None else f"task {task.get_name()!r}"
+    threading = sys.modules.get("threading")
+    return "another thread" if threading is None else f"thread {threading.current_thread().name!r}"

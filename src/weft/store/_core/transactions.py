@@ -8,11 +8,13 @@ rolls everything back; one from a listener that only looks comes too late for th
 
 from __future__ import annotations
 
+from _thread import get_ident
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from weft._support.owner import running_loop
 from weft.errors import DataError
-from weft.store._core.state import GENERAL, LOCKED, LOGGED
+from weft.store._core.state import GENERAL, LOCKED
 from weft.store._core.transaction_changes import TransactionChanges
 from weft.store._parts.listener_tree import call_all, pending
 from weft.store._parts.log import (
@@ -43,6 +45,8 @@ class Transaction(Generic[S]):
 
     Leaving the block finishes the transaction; an exception that leaves it rolls back everything, also
     what the transaction around it did, as nested transactions are one.
+
+    The block may ``await``. While it does, the writes of other tasks are refused.
     """
 
     __slots__ = ("_do_rollback", "_origin", "_store")
@@ -53,16 +57,22 @@ class Transaction(Generic[S]):
         self._origin = origin
 
     def __enter__(self) -> S:
-        self._store._begin(self._origin)
-        return self._store
+        store = self._store
+        if store._begin(self._origin) and store._depth == 1 and (store._turn or running_loop()):
+            store._guard_transaction()
+        return store
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        store = self._store
+        if store._opener is not None and store._depth == 1:
+            # Also in another context, where an asynchronous generator is closed by the event loop.
+            store._opener = store._mark = None
         if error is None:
-            self._store.finish_transaction(self._do_rollback)
+            store.finish_transaction(self._do_rollback)
         else:
-            self._store._fail()
+            store._fail()
 
 
 class OneWrite:
@@ -130,6 +140,8 @@ class Transactions(TransactionChanges):
 
         Raises:
             ReadOnlyError: Called by a listener that may only look.
+            WrongThreadError: The Store is attached to something in another thread.
+            WrongTaskError: Another task holds a transaction across an ``await``.
         """
         if actions is None:
             return Transaction(self, do_rollback, origin)
@@ -155,6 +167,8 @@ class Transactions(TransactionChanges):
 
     def finish_transaction(self, do_rollback: Callable[[Self], bool] | None = None) -> Self:
         """Finish a transaction; the outermost commits. Nothing happens where none is open."""
+        if self._mode > GENERAL and (get_ident() != self._thread or self._opener is not None):
+            self._check_writer()
         if self._depth > 1:
             self._depth -= 1
         elif self._depth == 1 and not self._finishing:
@@ -163,6 +177,8 @@ class Transactions(TransactionChanges):
 
     def _begin(self, origin: object) -> bool:
         """Open a transaction; tell whether it may write."""
+        if self._mode > GENERAL and (get_ident() != self._thread or self._opener is not None):
+            self._check_writer()
         depth = self._depth
         if depth > 0:
             self._depth = depth + 1
@@ -183,8 +199,13 @@ class Transactions(TransactionChanges):
         """
         before, self._error_handler = self._error_handler, report
         try:
-            with Transaction(self, None, origin):
+            self._begin(origin)
+            try:
                 yield
+            except BaseException:
+                self._fail()
+                raise
+            self.finish_transaction()
         finally:
             self._error_handler = before
 
@@ -204,6 +225,8 @@ class Transactions(TransactionChanges):
 
     def _enter(self) -> bool:
         """Open the transaction of one write; tell whether it may write."""
+        if self._mode > GENERAL and (get_ident() != self._thread or self._opener is not None):
+            self._check_writer()
         depth = self._depth
         if depth > 0:
             self._depth = depth + 1
@@ -234,7 +257,7 @@ class Transactions(TransactionChanges):
         self._undoable = undoable
         self._had_tables = bool(self._tables)
         self._had_values = bool(self._values)
-        self._mode = LOGGED if self._middleware is None else GENERAL
+        self._mode = self._open_mode
         if self._start_listeners:
             try:
                 for listener in pending(self._start_listeners, {}):
@@ -302,7 +325,7 @@ class Transactions(TransactionChanges):
 
     def _lock(self) -> None:
         self._depth = LOCKED
-        self._mode = GENERAL
+        self._mode = self._locked_mode
 
     def _reset(self) -> None:
         self._depth = 0
@@ -322,6 +345,8 @@ class Transactions(TransactionChanges):
             self._invalid_cells = {}
         if self._invalid_values:
             self._invalid_values = {}
+        if self._opener is not None:
+            self._opener = self._mark = None
         self._mode = self._idle_mode
         if self._end_hooks:
             self._call_end_hooks()
