@@ -6,6 +6,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from weft._support.owner import Owner
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,16 +24,27 @@ class WorkerThread:
     """
 
     def __init__(self, name: str) -> None:
+        self._owner = Owner(f"the thread {name!r}")
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function there."""
+        """Call a function there.
+
+        Raises:
+            WrongProcessError: The process was forked since, and has not got the thread.
+        """
+        self._owner.check_process()
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, lambda: function(*args, **kwargs)
         )
 
     async def close(self) -> None:
-        """Wait for what runs there, and end the thread."""
+        """Wait for what runs there, and end the thread.
+
+        Raises:
+            WrongProcessError: As for :meth:`run`.
+        """
+        self._owner.check_process()
         try:
             await self.run(lambda: None)
         finally:

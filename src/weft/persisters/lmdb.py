@@ -38,12 +38,13 @@ class _Environment:
     def __init__(self, environment: lmdb.Environment) -> None:
         self.lmdb = environment
         self.users = 0
+        self.process = os.getpid()
         path = environment.path()
         self.file = FileIdentity.of(os.path.join(path, _DATA) if os.path.isdir(path) else path)  # noqa: PTH112, PTH118
 
 
 class _Environments:
-    """Environments that are open: LMDB allows a process each file once."""
+    """Environments that are open: LMDB allows a process each file once, and a child none of its parent's."""
 
     _lock: ClassVar[threading.Lock] = threading.Lock()
     _open: ClassVar[dict[FileIdentity | None, _Environment]] = {}
@@ -53,6 +54,9 @@ class _Environments:
         with cls._lock:
             # By the file and not by the path, where another may stand by now.
             opened = cls._open.get(FileIdentity.of(os.path.join(path, _DATA)))  # noqa: PTH118
+            if opened is not None and opened.process != os.getpid():
+                opened.lmdb.close()  # which in a forked process only forgets it
+                opened = None
             if opened is None:
                 opened = _Environment(lmdb.open(path, map_size=map_bytes))
                 cls._open[opened.file] = opened

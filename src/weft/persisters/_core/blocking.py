@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from weft._support.owner import Owner
 from weft.persisters._core.persister import Persister
 
 if TYPE_CHECKING:
@@ -31,9 +33,11 @@ def blocking(persister: P) -> BlockingPersister[P]:
             ...
             p.save()
 
-    It has an event loop of its own in the calling thread, which runs while one of its methods does, so the
-    Store stays in one thread. Leaving the block closes the persister; :meth:`BlockingPersister.close` does so
-    before its end.
+    It has an event loop of its own, which runs in the calling thread while one of its methods does. Any
+    thread may call them; they wait for one another. Between the calls the Store is nobody's, so several
+    threads that write it need a lock of their own; during a call it is the calling thread's, and a write in
+    another one raises ``WrongThreadError``. Leaving the block closes the persister;
+    :meth:`BlockingPersister.close` does so before its end.
 
     Raises:
         RuntimeError: An event loop is running in this thread (raised by ``with``); use the persister itself
@@ -48,6 +52,8 @@ class BlockingPersister(Generic[P]):
     def __init__(self, persister: P) -> None:
         self.persister = persister
         self._runner: asyncio.Runner | None = None
+        self._owner = Owner("the blocking persister")
+        self._calls = threading.RLock()  # of one thread at a time; a listener that calls again gets an error
 
     def load(self, initial_content: Content | Callable[[], Content] | None = None) -> Self:
         """Make the Store what the place holds; see :meth:`Persister.load`."""
@@ -65,12 +71,14 @@ class BlockingPersister(Generic[P]):
         Raises:
             StorageError: The last edits could not be saved.
         """
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            try:
-                runner.run(self.persister.close())
-            finally:
-                runner.close()
+        self._owner.check_process()
+        with self._calls:
+            runner, self._runner = self._runner, None
+            if runner is not None:
+                try:
+                    runner.run(self.persister.close())
+                finally:
+                    runner.close()
 
     def get_store(self) -> Store:
         """Get the Store."""
@@ -81,10 +89,14 @@ class BlockingPersister(Generic[P]):
         return self.persister.get_stats()
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
-        if self._runner is None:
+        try:
+            self._owner.check_process()  # the event loop is the parent's as well
+            with self._calls:
+                if self._runner is None:
+                    raise RuntimeError("use a blocking persister inside its with block")
+                return self._runner.run(work)
+        finally:
             work.close()
-            raise RuntimeError("use a blocking persister inside its with block")
-        return self._runner.run(work)
 
     def __enter__(self) -> Self:
         try:

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from weft._support.owner import Owner
 from weft.errors import StorageError
 from weft.persisters._core.adapter import PlaceAdapter
 from weft.persisters._core.intervals import SaveInterval
@@ -74,6 +75,7 @@ class PersisterEngine(PlaceAdapter):
             raise TypeError("on_error and on_ignored_error are two names of one option")
         self._store = store
         self._on_error = on_ignored_error if on_error is None else on_error
+        self._owner = Owner(f"the {type(self).__name__}")
         self._turns = TurnQueue.of(connection)
         self._journal = StoreJournal(store, self._edited, self._report)
         self._status = PersisterStatus.IDLE
@@ -111,9 +113,16 @@ class PersisterEngine(PlaceAdapter):
     def _begin(self) -> None:
         if self._closed:
             raise StorageError(f"this {type(self).__name__} was closed")
+        self._owner.check_process()
         self._journal.attach()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+
+    def _expect_home(self) -> None:
+        """Refuse to stop in another process, or in another thread while the event loop runs."""
+        self._owner.check_process()
+        if self._loop is not None:
+            self._journal.attach()
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -42,7 +42,9 @@ class Persister(PersisterEngine):
     ``weft.testing.PersisterSuite`` holds the tests that a persister must pass.
 
     Args:
-        store: The Store. Use it in the thread of the event loop only.
+        store: The Store. From the first operation to the close it belongs to the event loop's thread, while
+            that loop runs: in others, writes and the persister's own methods raise ``WrongThreadError``. So
+            they do in a process that was forked meanwhile.
         on_error: Called with what automatic work could not do, and with data that was left out. Without it,
             a record is logged to ``weft.persisters`` at WARNING.
         on_ignored_error: TinyBase's name of ``on_error``.
@@ -160,6 +162,7 @@ class Persister(PersisterEngine):
 
     async def stop_auto_load(self) -> Self:
         """Stop loading by itself."""
+        self._expect_home()
         if self._auto_loading:
             await self._end_watch()
             await self._worker_rests()
@@ -171,6 +174,7 @@ class Persister(PersisterEngine):
         Raises:
             StorageError: The last edits could not be saved. It has stopped all the same.
         """
+        self._expect_home()
         if self._auto_saving:
             try:
                 await self._save(automatic=True)
@@ -283,6 +287,7 @@ class Persister(PersisterEngine):
         """
         if self._released:
             return
+        self._expect_home()
         try:
             await self.stop_auto_persisting()
         finally:

@@ -26,6 +26,7 @@ from weft.values import UNDEFINED, Undefined
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft._support.owner import Hold
     from weft.changes import Content
     from weft.store import Store
     from weft.store.replica import Refused
@@ -55,10 +56,18 @@ class StoreJournal:
         self._report = report
         self._since: Paths | None = None
         self._end: Callable[[], None] | None = None
+        self._hold: Hold | None = None
 
     def attach(self) -> None:
-        """Begin the journal; a second call does nothing."""
-        if self._end is None:
+        """Begin the journal, or have it go on in the calling thread and event loop.
+
+        Raises:
+            WrongThreadError: The Store belongs to another thread. Nothing was begun.
+        """
+        if self._hold is not None:
+            self._hold.renew()
+        else:
+            self._hold = self.replica.hold()
             self._end = self.replica.on_finish(self._finished)
 
     def detach(self) -> None:
@@ -66,6 +75,9 @@ class StoreJournal:
         if self._end is not None:
             self._end()
             self._end = None
+        if self._hold is not None:
+            self._hold.drop()
+            self._hold = None
 
     async def settled(self) -> None:
         """Wait until the Store is in no transaction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections import deque
@@ -25,7 +26,7 @@ class TurnQueue:
     in event loops of their own, one after the other or in several threads: an ``asyncio.Lock`` is one loop's.
     """
 
-    _shared: ClassVar[weakref.WeakValueDictionary[int, TurnQueue]] = weakref.WeakValueDictionary()
+    _shared: ClassVar[weakref.WeakValueDictionary[tuple[int, int], TurnQueue]] = weakref.WeakValueDictionary()
     _sharing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, thing: object = None) -> None:
@@ -39,10 +40,11 @@ class TurnQueue:
         """The queue of a connection; a new one where ``thing`` is ``None``."""
         if thing is None:
             return cls()
+        key = os.getpid(), id(thing)  # many connections cannot be referred to weakly
         with cls._sharing:
-            turns = cls._shared.get(id(thing))  # many connections cannot be referred to weakly
-            if turns is None:
-                turns = cls._shared[id(thing)] = cls(thing)
+            turns = cls._shared.get(key)
+            if turns is None:  # in a forked process, whose parent's turns never end
+                turns = cls._shared[key] = cls(thing)
             return turns
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
+from weft._support.owner import Owner
 from weft.persisters.postgres.notifications import NotificationListener
 
 if TYPE_CHECKING:
@@ -31,13 +32,19 @@ class SharedDriver:
         self.busy = asyncio.Lock()
         self.listener = NotificationListener(driver)
         self._users = 0
+        self._owner = Owner("the PostgreSQL driver")
 
     @classmethod
     def join(cls, driver: PostgresDriver) -> SharedDriver:
-        """Use a driver, together with those that use it already."""
+        """Use a driver, together with those that use it already.
+
+        Raises:
+            WrongProcessError: They do so in the process that this one was forked from.
+        """
         shared = _SHARED.get(id(driver))
         if shared is None:
             shared = _SHARED[id(driver)] = cls(driver)
+        shared._owner.check_process()
         shared._users += 1
         return shared
 

@@ -101,6 +101,7 @@ class SqliteDatabase(Database):
         return await self._in_thread(self._look_now)
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
+        self._driver.check_process()
         try:
             return await self._thread.run(work)
         except self._driver.errors as error:

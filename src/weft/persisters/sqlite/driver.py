@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from weft._support.files import FileIdentity
+from weft._support.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,6 +66,17 @@ class SqliteDriver(ABC):
     file: FileIdentity | None = None
     moves: int = 0
     _connection: Any = None
+    _owner: Owner | None = None
+
+    def check_process(self) -> None:
+        """Note the process at the first use, and be used in no other.
+
+        Raises:
+            WrongProcessError: SQLite allows no connection to be carried over a fork: files get damaged.
+        """
+        if self._owner is None:
+            self._owner = Owner("the SQLite driver")
+        self._owner.check_process()
 
     @abstractmethod
     def connect(self) -> Any:

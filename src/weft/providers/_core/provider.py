@@ -95,7 +95,9 @@ class WebsocketProvider(Generic[A]):
     (y-websocket's "permanent"), and after a handshake refused with an HTTP status from 400 to 499 other than
     408, 425 and 429. Every other failure is reported and tried again.
 
-    It works in one event loop, and the documents have to be written in that loop's thread.
+    It works in one event loop. From :meth:`connect` to the close it, its documents and the Stores mirrored in
+    them belong to that loop's thread; in another one, or after a fork, every call and every write raises
+    ``WrongThreadError``.
     """
 
     _adapter: A
@@ -179,9 +181,14 @@ class WebsocketProvider(Generic[A]):
 
         Raises:
             ProviderClosedError: The provider was closed.
+            WrongThreadError: It, or a document of it, belongs to another thread. Nothing was begun.
         """
         await self._reconnect_loop.start()
-        self._adapter.attach()
+        try:
+            self._adapter.attach()
+        except BaseException:
+            await self._stop(settle=False, for_good=False)
+            raise
 
     async def disconnect(self) -> None:
         """Leave the server; :meth:`connect` comes back.
@@ -243,6 +250,7 @@ class WebsocketProvider(Generic[A]):
         return f"<{type(self).__name__} {self._address} {self.status}{' synced' if self.synced else ''}>"
 
     async def _stop(self, *, settle: bool, for_good: bool) -> None:
+        self._reconnect_loop.owner.check()
         try:
             await self._reconnect_loop.stop(settle=settle, for_good=for_good)
         finally:

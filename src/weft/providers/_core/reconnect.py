@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Never, Protocol
 
 from weft._aio.tasks import end_tasks, first_of
+from weft._support.owner import Owner
 from weft.errors import (
     ConnectError,
     ConnectionClosedError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft._aio.clock import Clock
+    from weft._support.owner import Hold
     from weft.providers._core.backoff import Backoff
     from weft.providers._core.status import StatusTracker
     from weft.providers.transport import Connection
@@ -84,6 +86,10 @@ class ReconnectLoop:
         clock: Measures that.
         random: Draws from [0, 1).
         close_timeout: Seconds that leaving may take.
+
+    Attributes:
+        queue: What waits to be sent on the present connection, if there is one.
+        owner: The thread of the event loop, from the start to the stop.
     """
 
     def __init__(
@@ -97,7 +103,8 @@ class ReconnectLoop:
         random: Callable[[], float],
         close_timeout: float,
     ) -> None:
-        self.queue: ResendQueue | None = None  # of the present connection
+        self.queue: ResendQueue | None = None
+        self.owner = Owner(f"the provider of {tracker.name}")
         self._adapter = adapter
         self._tracker = tracker
         self._max_outbound = max_outbound
@@ -110,6 +117,7 @@ class ReconnectLoop:
         self._connection: Connection | None = None
         self._final: ProviderError | None = None  # why there will be no further try
         self._leaving = False
+        self._hold: Hold | None = None
         self._had_synced = False
         self._rearmed = asyncio.Event()
 
@@ -120,13 +128,19 @@ class ReconnectLoop:
 
         Raises:
             ProviderClosedError: The provider was closed.
+            WrongThreadError: It runs in another thread, or in the process that this one was forked from.
         """
+        self.owner.check()
         async with self._lock:
             if isinstance(self._final, ProviderClosedError):
                 raise copy.copy(self._final)
             if self._task is None or self._task.done():
                 self._final = None
                 self._leaving = False
+                if self._hold is None:
+                    self._hold = self.owner.hold()
+                else:
+                    self._hold.renew()
                 self._task = asyncio.create_task(self._run(), name=f"weft provider {self._tracker.name}")
 
     async def stop(self, *, settle: bool, for_good: bool) -> None:
@@ -135,7 +149,11 @@ class ReconnectLoop:
         Args:
             settle: First wait until the server has everything that was written.
             for_good: No start is allowed afterwards.
+
+        Raises:
+            WrongThreadError: It runs in another thread, or in the process that this one was forked from.
         """
+        self.owner.check()
         async with self._lock:
             task = self._task
             try:
@@ -154,6 +172,9 @@ class ReconnectLoop:
                     await end_tasks([task])
                 if for_good:
                     self._tracker.change(status="closed")
+                if self._hold is not None:
+                    self._hold.drop()
+                    self._hold = None
 
     def check_running(self) -> None:
         """Refuse to wait for something that cannot come.
@@ -161,7 +182,9 @@ class ReconnectLoop:
         Raises:
             ConnectionClosedError, ConnectError: The server ended it for good.
             ProviderClosedError: The provider is closed or not connected.
+            WrongThreadError: It runs in another thread, or in the process that this one was forked from.
         """
+        self.owner.check()
         if self._final is not None:
             raise copy.copy(self._final)
         if self._task is None or self._task.done() or self._leaving:

@@ -96,6 +96,7 @@ class RepoAdapter:
             ValueError: The id is none, or the provider has it already.
             LocalProtocolError: A transaction of the document is open.
         """
+        self.reconnect_loop.owner.check()
         if document.in_transaction:
             raise LocalProtocolError("a document cannot be added while a transaction is open")
         # One that was removed waits for the next connection.
@@ -115,6 +116,7 @@ class RepoAdapter:
 
     def remove(self, shared: SharedDocument) -> None:
         """No longer keep it in sync; what was written is still given to the connection."""
+        self.reconnect_loop.owner.check()
         if self.shares.get(shared.document_id) is not shared:
             return
         self._send_pending(always=True)
@@ -366,5 +368,6 @@ class RepoAdapter:
         self.reconnect_loop.check_running()
 
     def _check_member(self, shared: SharedDocument) -> None:
+        self.reconnect_loop.owner.check()
         if self.shares.get(shared.document_id) is not shared:
             raise ProviderClosedError(f"{shared.url} was removed from the provider")

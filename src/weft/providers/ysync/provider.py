@@ -107,6 +107,7 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
         self._own_awareness().set_local_field(name, value, self._clock.now())
 
     def _own_awareness(self) -> Awareness:
+        self._reconnect_loop.owner.check()
         if self._awareness is None:
             raise LocalProtocolError("this provider takes no part in awareness")
         return self._awareness

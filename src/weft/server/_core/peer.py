@@ -7,7 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from weft.errors import RemoteProtocolError, StorageError
+from weft.errors import DocumentClosedError, RemoteProtocolError, StorageError
 from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def close_code_for(error: BaseException) -> tuple[int, str]:
             return 1007, "invalid message"
         case StorageError():
             return 1013, "storage is not available"
+        case DocumentClosedError():
+            return 1013, "the room was closed"
         case StalledError():
             return 1013, "too slow"
         case _:

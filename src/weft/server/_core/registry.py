@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from weft._support.owner import Owner
 from weft.errors import StorageError, WeftError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    from weft._support.owner import Hold
     from weft.server._core.broadcast import Broadcast
     from weft.server._core.room_log import RoomLog
     from weft.server._core.settings import RoomSettings
@@ -77,6 +79,8 @@ class RoomRegistry(Generic[R]):
         self._broadcast = broadcast
         self._entries: dict[str, _Entry[R]] = {}
         self._ticker: asyncio.Task[None] | None = None
+        self._owner = Owner("the server")
+        self._hold: Hold | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -101,7 +105,13 @@ class RoomRegistry(Generic[R]):
 
         Raises:
             StorageError: It could not be loaded. The next request tries again.
+            WrongThreadError: The server runs in another thread: ask with ``run_coroutine_threadsafe``. Or in
+                the process that this one was forked from.
         """
+        if self._hold is None:
+            self._hold = self._owner.hold()
+        else:
+            self._owner.check()
         entry = self._entries.get(name)
         if entry is None:
             entry = _Entry(asyncio.get_running_loop().create_task(self._open(name)))
@@ -119,7 +129,12 @@ class RoomRegistry(Generic[R]):
                 self._schedule_unload(name, entry)
 
     async def close(self) -> None:
-        """Settle and forget every room. Clients must be gone, or going."""
+        """Settle and forget every room. Clients must be gone, or going.
+
+        Raises:
+            WrongThreadError: As for :meth:`use`.
+        """
+        self._owner.check()
         if self._ticker is not None:
             self._ticker.cancel()
         for name, entry in tuple(self._entries.items()):
@@ -133,6 +148,9 @@ class RoomRegistry(Generic[R]):
         tasks |= self._leaving | ({self._ticker} if self._ticker is not None else set())
         if tasks:
             await asyncio.wait(tasks)
+        if self._hold is not None:
+            self._hold.drop()
+            self._hold = None
 
     async def _open(self, name: str) -> R:
         try:

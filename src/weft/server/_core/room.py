@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from weft.documents import Compactor
+    from weft.documents.owned import Owned
     from weft.limits import Limits
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
@@ -53,6 +54,9 @@ class RoomContext:
 class BaseRoom(Generic[C]):
     """One shared document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
+    Whoever keeps a room, its document or a mirror of it for longer than it is open gets a
+    ``DocumentClosedError`` from every write, as that would reach neither clients nor storage.
+
     Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
     for every client in one go, so all of them and the log have it in the same order.
 
@@ -63,6 +67,8 @@ class BaseRoom(Generic[C]):
         context: What it shares with the server's other rooms.
         compactor: Called when a compaction begins; gives what makes one update out of many.
     """
+
+    document: Owned
 
     def __init__(
         self,
@@ -109,6 +115,7 @@ class BaseRoom(Generic[C]):
         for end in unsubscribe:
             end()
         self.log.close()
+        self._close_document("it was unloaded")
 
     def fail(self, error: Exception) -> None:
         """Storage failed: let every client go, since what cannot be stored is not accepted.
@@ -126,3 +133,11 @@ class BaseRoom(Generic[C]):
         if self._partner is not None:
             self._partner.log.close()
             self._partner.fail(error)
+        self._close_document("storage failed, and what is written is kept by nobody")
+
+    def _close_document(self, reason: str) -> None:
+        self.document.close(
+            f"room {self.name!r:.200}",
+            f"{reason}. Whoever asks for it now gets another: ask anew, hold it with 'async with "
+            "server.rooms.use(name)' for as long as it is used, and stop() its mirrors to write their Stores",
+        )

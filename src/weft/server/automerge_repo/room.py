@@ -67,7 +67,7 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         failed: Callable[[DocumentRoom], None],
         context: RoomContext,
     ) -> None:
-        self.document = AutomergeDocument.from_rows(updates, limits=context.limits)
+        self.document: AutomergeDocument = AutomergeDocument.from_rows(updates, limits=context.limits)
         self._log_rows = LogRows(self.document, updates)
         super().__init__(name, updates, failed, context, compactor=self._log_rows.compactor)
         self.document_id = name.removeprefix(storage_name(""))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from websockets.asyncio.server import ServerConnection, serve as serve_websockets
 
+from weft._support.owner import Owner
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.server._core.registry import RoomRegistry
@@ -146,6 +147,7 @@ class Server:
         self._ssl = ssl
         self._compression = compression
         self._shutdown_timeout = shutdown_timeout
+        self._owner = Owner("the server")
         self._websockets: WebsocketsServer | None = None
         self._closing: asyncio.Task[None] | None = None
         self._connections: dict[_Connection, asyncio.Task[None]] = {}
@@ -175,10 +177,17 @@ class Server:
             StorageError: The storage cannot be opened.
             OSError: The address cannot be listened on. The storage is closed again.
             RuntimeError: The server was started before.
+            WrongProcessError: The process was forked since the server was made.
         """
+        self._owner.check()
         if self._websockets is not None:
             raise RuntimeError("a server starts once")
-        await self._storage.open()
+        hold = self._owner.hold()
+        try:
+            await self._storage.open()
+        except BaseException:
+            hold.drop()
+            raise
         # Of its chatter only what matters; errors of handshakes are the peers'.
         logger = logging.getLogger("weft.server.websockets")
         if logger.level == logging.NOTSET:
@@ -202,6 +211,7 @@ class Server:
                 ssl=self._ssl,
             )
         except BaseException:
+            hold.drop()
             await self._storage.close()
             raise
         _log.info("listening on %s", self.url)
@@ -215,7 +225,9 @@ class Server:
 
         Raises:
             StorageError: Storage could not be brought to keep everything.
+            WrongThreadError: It runs in another thread, or in the process that this one was forked from.
         """
+        self._owner.check()
         if self._websockets is None:
             return
         if self._closing is None:
@@ -224,6 +236,7 @@ class Server:
 
     async def serve_forever(self) -> None:
         """Wait until the server is closed by someone."""
+        self._owner.check()
         if self._websockets is not None:
             await self._websockets.wait_closed()
 

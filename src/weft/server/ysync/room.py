@@ -14,6 +14,7 @@ from weft.server._core.room import BaseRoom, RoomClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from weft.documents.yjs import YDocument
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
 
@@ -43,6 +44,9 @@ class YClient(RoomClient, Protocol):
 class Room(BaseRoom[YClient]):
     """One shared Yjs document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
+    It belongs to the server's thread. Its ``document`` can be mirrored, and written, as long as it is held
+    with ``async with server.rooms.use(name)``; after that a write raises ``DocumentClosedError``.
+
     Args:
         name: The room's name.
         updates: What storage has of it; updates go there as received.
@@ -61,6 +65,7 @@ class Room(BaseRoom[YClient]):
         context: RoomContext,
     ) -> None:
         super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
+        self.document: YDocument
         self._doc, self.document = build_document(updates)  # both held: the YDocument's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=context.limits)
         self._is_looking = False

@@ -1,0 +1,430 @@
+"""What is attached belongs to one thread: in others every write raises there, before anything changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pycrdt import Map
+
+from support.foreign import in_thread
+from support.mirrors import KINDS, Kind, make_peer
+from support.reposerver import RepoServer
+from support.serverdouble import MemoryServing
+from support.servers import FaultyStorage, eventually, peers_in, serving
+from support.yclient import YClient
+from weft import Store
+from weft.documents.automerge.document import AutomergeDocument
+from weft.documents.yjs.document import YDocument, create_doc
+from weft.errors import DocumentClosedError, StorageError, WrongThreadError
+from weft.mirrors.yjs import YjsMirror
+from weft.persisters import FilePersister, blocking
+from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
+from weft.server._core.settings import RoomSettings
+from weft.testing.persisters import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+WRITES: dict[str, Callable[[Store], object]] = {
+    "a cell that is there": lambda store: store.set_cell("pets", "fido", "species", "cat"),
+    "a new cell": lambda store: store.set_cell("pets", "fido", "legs", 4),
+    "a cell of another kind": lambda store: store.set_cell("pets", "fido", "species", ["a", "list"]),
+    "a new row": lambda store: store.set_row("pets", "tom", {"species": "cat"}),
+    "a row without an id": lambda store: store.add_row("pets", {"species": "cat"}),
+    "a value": lambda store: store.set_value("open", False),
+    "a view": lambda store: store.tables["pets"]["fido"].update(species="cat"),
+    "the end of a cell": lambda store: store.del_cell("pets", "fido", "species"),
+    "the end of all": lambda store: store.del_tables(),
+    "content": lambda store: store.set_content(({}, {})),
+    "changes": lambda store: store.apply_changes(({"pets": {"tom": {"species": "cat"}}}, {}, 1)),
+    "a transaction": lambda store: store.start_transaction(),
+    "a transaction of a function": lambda store: store.transaction(lambda: None),
+    "the end of a transaction": lambda store: store.finish_transaction(),
+}
+
+
+def filled() -> Store:
+    return Store().set_content(({"pets": {"fido": {"species": "dog"}}}, {"open": True}))
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_store_that_nothing_is_attached_to_is_free(write: Callable[[Store], object]) -> None:
+    store = filled()
+    in_thread(lambda: write(store))
+    write(store)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mirrored_store_refuses_other_threads(kind: Kind, write: Callable[[Store], object]) -> None:
+    peer = make_peer(kind)
+    peer.store.set_content(filled().get_content())
+    before, told = peer.content, peer.updates()
+    with pytest.raises(WrongThreadError, match=r"the Store .*'MainThread'.*'stranger'.*call_soon_threadsafe"):
+        in_thread(lambda: write(peer.store))
+    assert peer.content == before == peer.project()
+    assert not told
+
+    peer.store.set_cell("pets", "fido", "species", "cow")  # its own thread goes on
+    with peer.store.transaction():  # and so with a transaction open
+        with pytest.raises(WrongThreadError):
+            in_thread(lambda: write(peer.store))
+        peer.store.set_cell("pets", "fido", "legs", 3)
+    assert (
+        peer.content == peer.project() == ({"pets": {"fido": {"species": "cow", "legs": 3}}}, {"open": True})
+    )
+    assert not peer.errors
+
+    peer.mirror.stop()
+    in_thread(lambda: write(peer.store))  # it is free again
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_listener_of_the_owner_does_not_let_another_thread_write(kind: Kind) -> None:
+    peer = make_peer(kind)
+    raised: list[BaseException] = []
+
+    def listen(*_: object) -> None:
+        try:
+            in_thread(lambda: peer.store.set_cell("t", "r", "d", 2))
+        except WrongThreadError as error:
+            raised.append(error)
+
+    peer.store.add_cell_listener(None, None, None, listen)
+    peer.store.set_cell("t", "r", "c", 1)
+    assert len(raised) == 1  # not a ReadOnlyError, as the Store was calling listeners
+    assert peer.content == peer.project() == ({"t": {"r": {"c": 1}}}, {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mirrors_and_documents_refuse_other_threads(kind: Kind) -> None:
+    other = make_peer(kind)
+    updates = other.updates()
+    other.store.set_cell("t", "r", "c", "other")
+    peer = make_peer(kind)
+    peer.store.set_cell("t", "r", "mine", 1)
+    before = peer.content
+    calls: list[Callable[[], object]] = [
+        peer.mirror.stop,
+        peer.mirror.flush,
+        peer.mirror.start,
+        lambda: peer.apply(updates[-1]),
+        peer.updates,
+    ]
+    for call in calls:
+        with pytest.raises(WrongThreadError, match="'stranger'"):
+            in_thread(call)
+    assert peer.mirror.running
+    assert peer.content == peer.project() == before
+    for update in updates:
+        peer.apply(update)
+    assert peer.content == peer.project() == ({"t": {"r": {"c": "other", "mine": 1}}}, {})
+
+    # A second mirror on the same document, begun elsewhere.
+    second = type(peer)(kind, peer.doc, start=False)
+    with pytest.raises(WrongThreadError, match="the document"):
+        in_thread(second.mirror.start)
+    assert not second.mirror.running
+    second.store.set_cell("t", "r", "x", 1)  # nor was its Store taken
+    in_thread(lambda: second.store.set_cell("t", "r", "x", 2))
+
+
+def test_an_automerge_transaction_is_refused_before_it_begins() -> None:
+    document = AutomergeDocument()
+    in_thread(lambda: document.transaction().__enter__())  # nobody listens: free
+    document = AutomergeDocument()
+    heard: list[Any] = []
+    end = document.subscribe(heard.append)
+    for call in (document.transaction().__enter__, document.save, document.new_change):
+        with pytest.raises(WrongThreadError):
+            in_thread(call)
+    assert not document.in_transaction
+    assert not document.heads
+    end()
+    in_thread(document.save)
+
+
+def test_a_raw_transaction_elsewhere_gets_the_error_and_loses_nothing() -> None:
+    doc = create_doc()
+    store = Store()
+    store.set_cell("t", "r", "c", 1).set_cell("t", "r", "d", 1)
+    told: list[bytes] = []
+    with YjsMirror(store, doc) as mirror:
+        YDocument.of(doc).subscribe(lambda update, _origin: told.append(update))
+
+        def write() -> None:
+            row = _row(doc)
+            with doc.transaction():
+                row["c"] = 2
+                del row["d"]
+                row["e"] = 3
+
+        with pytest.raises(ExceptionGroup) as raised:
+            in_thread(write)
+        assert isinstance(raised.value.exceptions[0], WrongThreadError)
+        assert "it stands" in raised.value.exceptions[0].__notes__[0]
+        assert not told
+        assert store.get_row("t", "r") == {"c": 1, "d": 1}  # nothing is written in a foreign thread
+        YDocument.of(doc).flush()  # what a running event loop does at its next turn
+        assert len(told) == 1
+        assert store.get_row("t", "r") == {"c": 2, "e": 3}
+        store.set_cell("t", "r", "c", 4)
+        assert _row(doc).to_py() == {"c": 4, "e": 3}
+        assert mirror.running
+
+
+def _row(doc: Any) -> Any:
+    return doc.get("tinybase", type=Map)["t"]["t"]["r"]
+
+
+def test_what_an_ended_thread_attached_is_taken_over() -> None:
+    store, doc = Store(), create_doc()
+    mirror = YjsMirror(store, doc)
+    in_thread(mirror.start)
+    store.set_cell("t", "r", "c", 1)
+    with pytest.raises(WrongThreadError):  # now it is this one's
+        in_thread(lambda: store.set_cell("t", "r", "c", 2))
+    mirror.stop()
+
+
+def test_what_an_ended_event_loop_attached_is_taken_over(tmp_path: Path) -> None:
+    store = Store()
+
+    async def work() -> None:
+        await FilePersister(store, tmp_path / "a.json").start_auto_save()
+        with pytest.raises(WrongThreadError):
+            in_thread(lambda: store.set_cell("t", "r", "c", 1))
+
+    asyncio.run(work())
+    in_thread(lambda: store.set_cell("t", "r", "c", 1))
+    assert store.get_cell("t", "r", "c") == 1
+
+
+# Persisters
+
+
+async def test_a_write_beside_auto_save_is_refused_and_can_be_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "store.json"
+    store = Store()
+    loop = asyncio.get_running_loop()
+    async with FilePersister(store, path) as persister:
+        await persister.start_auto_persisting()
+        with pytest.raises(WrongThreadError):
+            await asyncio.to_thread(store.set_cell, "t", "r", "c", 1)
+        assert store.get_content() == ({}, {})
+        for call in (persister.save, persister.load, persister.close, persister.stop_auto_save):
+            with pytest.raises(WrongThreadError):
+                await asyncio.to_thread(lambda call=call: asyncio.run(call()))  # type: ignore[misc]
+        assert persister.is_auto_saving()
+        await asyncio.to_thread(loop.call_soon_threadsafe, store.set_cell, "t", "r", "c", 2)
+        await until(lambda: path.exists() and json.loads(path.read_text())[0] == {"t": {"r": {"c": 2}}})
+    await asyncio.to_thread(store.set_cell, "t", "r", "c", 3)  # closed: free
+
+
+def test_a_blocking_persister_is_for_all_threads(tmp_path: Path) -> None:
+    store = Store()
+    with blocking(FilePersister(store, tmp_path / "store.json")) as persister:
+        persister.save()
+        for number in range(3):
+            in_thread(lambda number=number: store.set_cell("t", "r", "c", number))  # type: ignore[misc]
+            in_thread(persister.save)
+            store.set_cell("t", "r", "d", number)
+            persister.save()
+        # At the same time: the calls wait for one another.
+        failed: list[BaseException] = []
+
+        def save() -> None:
+            try:
+                for _ in range(5):
+                    persister.save()
+            except BaseException as error:  # noqa: BLE001 - shown below
+                failed.append(error)
+
+        threads = [threading.Thread(target=save) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failed
+        in_thread(persister.close)
+    assert json.loads((tmp_path / "store.json").read_text()) == [{"t": {"r": {"c": 2, "d": 2}}}, {}]
+
+
+def test_a_store_is_the_callers_during_a_blocking_call(tmp_path: Path) -> None:
+    path = tmp_path / "store.json"
+    path.write_text('[{"t": {"r": {"c": 1}}}, {}]')
+    store = Store()
+    raised: list[BaseException] = []
+
+    def listen(*_: object) -> None:
+        try:
+            in_thread(lambda: store.set_cell("t", "r", "c", 2))
+        except WrongThreadError as error:
+            raised.append(error)
+
+    store.add_tables_listener(listen)
+    with blocking(FilePersister(store, path)) as persister:
+        in_thread(persister.load, "caller")
+    assert len(raised) == 1
+    assert "belongs to thread 'caller'" in str(raised[0])
+
+
+# Providers and rooms
+
+
+async def test_a_provider_refuses_other_threads_and_sends_what_is_handed_over() -> None:
+    loop = asyncio.get_running_loop()
+    async with serving() as server, YClient(server.url, "room") as client:
+        store, doc = Store(), create_doc()
+        async with YWebsocketProvider(doc, server.url, "room") as provider:
+            with YjsMirror(store, doc):
+                await provider.wait_synced()
+                with pytest.raises(WrongThreadError):
+                    await asyncio.to_thread(store.set_cell, "t", "r", "c", 1)
+                assert store.get_content() == ({}, {})
+                calls = (provider.connect, provider.disconnect, provider.close, provider.flush)
+                for call in (*calls, provider.wait_synced):
+                    with pytest.raises(WrongThreadError, match="the provider of"):
+                        await asyncio.to_thread(lambda call=call: asyncio.run(call()))  # type: ignore[misc]
+                with pytest.raises(WrongThreadError):
+                    await asyncio.to_thread(provider.set_local_state, {"name": "x"})
+                assert provider.status == "connected"
+                loop.call_soon_threadsafe(store.set_cell, "t", "r", "c", 2)
+                await eventually(lambda: store.has_cell("t", "r", "c"))
+                await provider.flush()
+                await client.flush()
+                await client.wait(lambda: _row(client.doc).to_py() == {"c": 2})
+            with pytest.raises(WrongThreadError):  # the document is the provider's still
+                await asyncio.to_thread(YDocument.of(doc).apply, b"\0\0", origin=None)
+
+
+async def test_a_repo_provider_refuses_other_threads() -> None:
+    async with MemoryServing(RepoServer()) as serving_repo:
+        document = AutomergeDocument()
+        async with AutomergeWebsocketProvider(
+            document, serving_repo.url, transport=serving_repo.transport
+        ) as provider:
+            for call in (
+                lambda: provider.add(AutomergeDocument()),
+                lambda: provider.broadcast("hello"),
+                provider.handle.close,
+                document.save,
+            ):
+                with pytest.raises(WrongThreadError):
+                    await asyncio.to_thread(call)
+            assert provider.handle.document is document
+
+
+async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
+    storage = FaultyStorage()
+    async with (
+        serving(storage=storage) as server,
+        YClient(server.url, "room") as client,
+        server.rooms.use("room") as room,
+    ):
+        await client.synced()
+        store = Store()
+        with YjsMirror(store, room.document):
+            with pytest.raises(WrongThreadError):
+                await asyncio.to_thread(store.set_cell, "t", "r", "c", 1)
+
+            def write_raw() -> None:
+                room.document.doc.get("m", type=Map)["raw"] = 1
+
+            with pytest.raises(ExceptionGroup) as raised:
+                await asyncio.to_thread(write_raw)
+            assert isinstance(raised.value.exceptions[0], WrongThreadError)
+            await client.wait_for(raw=1)  # it stands, and everybody has it
+            store.set_cell("t", "r", "c", 2)
+            await client.set(more=1)
+            await client.flush()
+            assert len(peers_in(room)) == 1
+            assert len(await storage.load("room")) > 2
+
+            def use() -> None:
+                asyncio.run(server.rooms.use("room").__aenter__())
+
+            with pytest.raises(WrongThreadError, match="the server"):
+                await asyncio.to_thread(use)
+            with pytest.raises(WrongThreadError, match="the server"):
+                await asyncio.to_thread(lambda: asyncio.run(server.close()))
+
+
+async def test_what_is_kept_of_an_unloaded_room_raises() -> None:
+    async with serving() as server:
+        async with server.rooms.use("room") as room:
+            store = Store()
+            mirror = YjsMirror(store, room.document).start()
+            store.set_cell("t", "r", "c", 1)
+            doc = room.document.doc
+        await eventually(lambda: len(server.rooms) == 0)
+        for write in (
+            lambda: store.set_cell("t", "r", "c", 2),
+            lambda: room.document.apply(b"\0\0", origin=None),
+            mirror.flush,
+        ):
+            with pytest.raises(
+                DocumentClosedError, match=r"room 'room' was closed: it was unloaded.*rooms\.use"
+            ):
+                write()
+        with pytest.raises(ExceptionGroup) as raised:
+            doc.get("m", type=Map)["raw"] = 1
+        assert isinstance(raised.value.exceptions[0], DocumentClosedError)
+        assert store.get_content() == ({"t": {"r": {"c": 1}}}, {})
+        async with server.rooms.use("room") as again:
+            assert again is not room
+            with pytest.raises(DocumentClosedError):  # the old one does not come back with the new
+                store.set_value("v", 1)
+            mirror.stop()
+            with YjsMirror(store, again.document):
+                store.set_cell("t", "r", "c", 2)
+                assert _row(again.document.doc).to_py() == {"c": 2}
+
+
+async def test_what_is_kept_of_a_failed_room_raises_and_the_next_is_sound() -> None:
+    storage = FaultyStorage()
+    async with (
+        serving(storage=storage, settings=RoomSettings(unload_delay=60)) as server,
+        server.rooms.use("room") as room,
+        YClient(server.url, "room") as client,
+    ):
+        await client.synced()
+        store = Store()
+        mirror = YjsMirror(store, room.document).start()
+        storage.refuse_writes = StorageError("the disk is full")
+        store.set_cell("t", "r", "c", 1)
+        assert await client.wait_closed() == 1013
+        with pytest.raises(DocumentClosedError, match="storage failed"):
+            store.set_cell("t", "r", "c", 2)
+        storage.refuse_writes = None
+        mirror.stop()
+        async with server.rooms.use("room") as again, YClient(server.url, "room") as other:
+            assert again is not room
+            with YjsMirror(store, again.document):
+                store.set_value("v", 1)
+                await other.flush()
+                assert len(peers_in(again)) == 1
+
+
+async def test_a_bridged_room_that_fails_stops_both_sides() -> None:
+    storage = FaultyStorage()
+    async with (
+        serving(storage=storage, bridge=["room"]) as server,
+        YClient(server.url, "room") as client,
+        server.rooms.use("room") as room,
+    ):
+        await client.synced()
+        store = Store()
+        mirror = YjsMirror(store, room.document).start()
+        storage.refuse_writes = StorageError("the disk is full")
+        store.set_cell("t", "r", "c", 1)
+        assert await client.wait_closed() == 1013
+        with pytest.raises(DocumentClosedError):
+            store.set_cell("t", "r", "c", 2)
+        storage.refuse_writes = None
+        mirror.stop()
