@@ -392,6 +392,7 @@ class PersisterEngine(PlaceAdapter):
     def _end_auto_save(self) -> None:
         self._auto_saving = False
         self._interval.end()
+        self._left.forget()
         end, self._end_kept = self._end_kept, None
         if end is not None:
             end()

@@ -180,7 +180,6 @@ class Persister(PersisterEngine):
                 await self._save(automatic=True)
             finally:
                 self._end_auto_save()
-                self._left.forget()
                 await self._worker_rests()
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -77,6 +77,21 @@ class ApswDriver(SqliteDriver):
         """Leave the write-ahead log to whom it belongs by now."""
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """Run one statement, on a cursor of our own: rows as they are.
+
+        A connection that was given may have a row tracer, or cursors of another kind.
+        """
+        connection: apsw.Connection = self._opened
+        cursor = apsw.Cursor(connection)
+        if connection.row_trace is not None:
+            cursor.row_trace = _as_it_is
+        return list(cursor.execute(sql, params))
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of the rows of parameters."""
+        apsw.Cursor(self._opened).executemany(sql, rows)
+
     def refuses_statement(self, error: Exception) -> bool:
         """By SQLite's result code."""
         return getattr(error, "result", 0) & 0xFF in STATEMENT_CODES
@@ -100,3 +115,7 @@ class ApswDriver(SqliteDriver):
                 connection.load_extension(path, entry)
         finally:
             connection.enable_load_extension(False)
+
+
+def _as_it_is(_cursor: object, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row

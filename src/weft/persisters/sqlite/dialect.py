@@ -42,6 +42,10 @@ class SqliteDialect(Dialect):
         """Plain marks: numbered ones with sequences are deprecated in Python 3.12."""
         return "?"
 
+    def read(self, quoted: str, column_type: str) -> str:
+        """An expression has no declared type: a connection made with ``detect_types`` would convert by it."""
+        return f"+{quoted}" if column_type else quoted
+
     def fold(self, name: str) -> str:
         """Names that differ only in the case of ASCII letters are one."""
         return name.translate(_UPPER_TO_LOWER)

@@ -207,6 +207,23 @@ class StdlibDriver(SqliteDriver):
         if sys.version_info >= (3, 12):
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
 
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """Run one statement, on a cursor of our own: rows as tuples and text as ``str``.
+
+        A connection that was given may make something else of both.
+        """
+        connection: sqlite3.Connection = self._opened
+        factory = connection.text_factory  # which is read with each row, and is not the cursor's
+        connection.text_factory = str
+        try:
+            return sqlite3.Cursor(connection).execute(sql, params).fetchall()
+        finally:
+            connection.text_factory = factory
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of the rows of parameters."""
+        sqlite3.Cursor(self._opened).executemany(sql, rows)
+
     def refuses_statement(self, error: Exception) -> bool:
         """By SQLite's result code."""
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in STATEMENT_CODES
