@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypedDict
 
+from weft._support.callbacks import check_callback
 from weft.store._parts.listener_tree import Leaf, call, matching
 from weft.store._parts.row_ids import RowIdPool
 from weft.store._parts.undo_step import Overwritten, UndoStep
@@ -195,6 +196,7 @@ class Checkpoints:
 
     def add_checkpoint_ids_listener(self, listener: Callable[[Checkpoints], object]) -> str:
         """Listen to the line of checkpoints: ``(checkpoints)``."""
+        check_callback(listener)
         listener_id = self._ids.take(reuse=True)
         self._ids_listeners.add(listener_id, listener)
         self._paths[listener_id] = ""
@@ -204,6 +206,7 @@ class Checkpoints:
         self, checkpoint_id: str | None, listener: Callable[[Checkpoints, str], object]
     ) -> str:
         """Listen to a checkpoint's label, ``None`` for any: ``(checkpoints, checkpoint_id)``."""
+        check_callback(listener)
         listener_id = self._ids.take(reuse=True)
         self._listeners.setdefault(checkpoint_id, Leaf()).add(listener_id, listener)
         self._paths[listener_id] = checkpoint_id

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from weft._support.callbacks import check_callback
 from weft.store._parts.gate import WriteGate
 from weft.values import UNDEFINED, Undefined, decode_cell, decode_received
 
@@ -75,6 +76,7 @@ class Middleware:
             self._store._choose_write_path()
 
     def _add(self, kind: str, callback: Callable[..., Any]) -> Self:
+        check_callback(callback, "a callback of middleware")
         self._gate.callbacks.setdefault(kind, []).append(callback)
         return self
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from weft import UNDEFINED, Store
+from weft.errors import InvalidIdTypeError
 
 
 @pytest.fixture
@@ -145,3 +146,64 @@ def test_the_callbacks_may_write(store: Store) -> None:
     store.for_each_value(lambda v, _: store.del_value(v))
     store.for_each_table(lambda t, _: store.del_table(t))
     assert store.get_content() == ({}, {})
+
+
+READS: list[tuple[str, tuple[Any, ...], object]] = [
+    ("get_table", (1,), {}),
+    ("get_table_cell_ids", (1,), []),
+    ("get_row_count", (1,), 0),
+    ("get_row_ids", (1,), []),
+    ("get_sorted_row_ids", (1,), []),
+    ("get_sorted_row_ids", ("t", 1), ["r", "s"]),
+    ("get_row", ("t", 1), {}),
+    ("get_row", (1, "r"), {}),
+    ("get_cell_ids", ("t", 1), []),
+    ("get_cell", ("t", "r", 1), None),
+    ("get_cell", ("t", 1, "a"), None),
+    ("get_value", (1,), None),
+    ("has_table", (1,), False),
+    ("has_table_cell", ("t", 1), False),
+    ("has_row", ("t", 1), False),
+    ("has_cell", ("t", "r", 1), False),
+    ("has_value", (1,), False),
+    ("for_each_row", (1, print), None),
+    ("for_each_cell", ("t", 1, print), None),
+    ("for_each_table_cell", (1, print), None),
+    ("to_dicts", (1,), []),
+]
+OTHERS: list[tuple[str, tuple[Any, ...]]] = [
+    ("table", (1,)),
+    ("row", ("t", 1)),
+    ("del_table", (1,)),
+    ("del_row", ("t", 1)),
+    ("del_cell", ("t", "r", 1)),
+    ("del_value", (1,)),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), [*[(name, args) for name, args, _ in READS], *OTHERS])
+def test_an_id_that_is_no_text_is_refused_where_it_was_read_as_absent(
+    store: Store, name: str, args: tuple[Any, ...]
+) -> None:
+    before = store.get_content()
+    with pytest.raises(InvalidIdTypeError, match="id 1: an id must be a str, not int"):
+        getattr(store, name)(*args)
+    assert store.get_content() == before
+
+
+@pytest.mark.parametrize(("name", "args", "absent"), READS)
+def test_where_what_is_invalid_is_ignored_it_is_absent(
+    name: str, args: tuple[Any, ...], absent: object
+) -> None:
+    store = Store(on_invalid="ignore").set_table("t", {"r": {"a": 1}, "s": {"a": 2}})
+    assert getattr(store, name)(*args) == absent
+    store.del_table(1).del_row("t", 1).del_cell("t", "r", 1).del_value(1)  # type: ignore[arg-type]
+
+
+def test_a_subclass_of_text_is_an_id(store: Store) -> None:
+    class Id(str):
+        __slots__ = ()
+
+    assert store.get_row(Id("t"), Id("missing")) == {}
+    assert store.get_cell(Id("t"), Id("r"), Id("a")) == 1
+    assert not store.has_row(Id("t"), Id("missing"))

@@ -8,6 +8,8 @@ from typing import Any, get_overloads
 import pytest
 
 from weft import UNDEFINED, Store
+from weft.errors import InvalidIdTypeError
+from weft.store import create_checkpoints, create_middleware
 from weft.store._parts.listener_tree import KINDS
 
 
@@ -29,6 +31,49 @@ def add_one(store: Store, kind: str, listener: Any, ids: Any = None) -> str:
         return str(method("t", "c", False, 0, None, listener))
     path = [ids for name in inspect.signature(method).parameters if name.endswith("_id")]
     return str(method(*path, listener))
+
+
+async def nobody_awaits(*_args: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "kind", [*KINDS, "start_transaction", "will_finish_transaction", "did_finish_transaction"]
+)
+def test_a_coroutine_function_is_refused_with_what_to_do(kind: str) -> None:
+    store = Store()
+    with pytest.raises(
+        TypeError, match="nobody_awaits, a coroutine function, would never run: pass an ordinary"
+    ):
+        add_one(store, kind, nobody_awaits)
+    assert not any(store.get_listener_stats().values())
+
+
+def test_callbacks_of_transactions_middleware_and_checkpoints_are_ordinary_functions() -> None:
+    store = Store()
+    actions: Any = nobody_awaits
+    with pytest.raises(TypeError, match="the actions of a transaction are called and not awaited"):
+        store.transaction(actions)
+    with pytest.raises(TypeError, match="do_rollback is called and not awaited"):
+        store.transaction(lambda: None, nobody_awaits)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="do_rollback is called and not awaited"):
+        store.finish_transaction(nobody_awaits)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a callback of middleware is called and not awaited"):
+        create_middleware(store).add_will_del_tables_callback(nobody_awaits)  # type: ignore[arg-type]
+    checkpoints = create_checkpoints(store)
+    with pytest.raises(TypeError, match="a listener is called and not awaited"):
+        checkpoints.add_checkpoint_ids_listener(nobody_awaits)
+    with pytest.raises(TypeError, match="a listener is called and not awaited"):
+        checkpoints.add_checkpoint_listener(None, nobody_awaits)
+    assert store.set_cell("t", "r", "c", 1).get_cell("t", "r", "c") == 1, "no transaction stands open"
+
+
+def test_a_listener_under_an_id_that_can_never_be_is_refused() -> None:
+    store = Store()
+    with pytest.raises(InvalidIdTypeError, match="id 1: an id must be a str, not int"):
+        store.add_row_listener("pets", 1, print)  # type: ignore[arg-type]
+    with pytest.raises(InvalidIdTypeError):
+        store.add_sorted_row_ids_listener("pets", 1, False, 0, None, print)  # type: ignore[call-overload]
+    Store(on_invalid="ignore").add_row_listener("pets", 1, print)  # type: ignore[arg-type]
 
 
 PHASES = ["start_transaction", "will_finish_transaction", "did_finish_transaction"]

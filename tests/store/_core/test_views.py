@@ -188,9 +188,37 @@ def test_the_text_of_a_view_shows_some_of_it(store: Store) -> None:
     assert repr(store.values) == "<ValuesView {'open': True}>"
     assert repr(store.tables["pets"]["fido"]) == "<RowView 'pets' 'fido' {'species': 'dog', 'age': 3}>"
     assert repr(store.tables["pets"]).startswith("<TableView 'pets' {'fido': {'species': 'dog', 'age': 3}, ")
-    assert repr(store.tables).startswith("<TablesView {'pets': {")
+    assert repr(store.tables) == "<TablesView {'pets': 2 rows}>"
     store.values.update({str(number): number for number in range(9)})
     assert repr(store.values).endswith("'3': 3, … 5 more}>")
+
+
+def test_the_text_of_any_view_is_short() -> None:
+    long = "x" * 5000
+    store = Store().set_table(
+        long, {f"{long}{row}": {f"{long}{cell}": [long] for cell in range(40)} for row in range(400)}
+    )
+    store.set_values({f"{long}{number}": long for number in range(400)})
+    row = next(iter(store.tables[long].values()))
+    for view in (store, store.tables, store.tables[long], row, store.values):
+        assert len(repr(view)) < 6000
+        assert len(view._repr_html_()) < 1_000_000
+    twenty = Store().set_table("t", {str(row): {"c": row} for row in range(20_000)})
+    assert repr(twenty.tables) == "<TablesView {'t': 20,000 rows}>"
+    assert repr(twenty.tables["t"]).endswith("'4': {'c': 4}, … 19,995 more}>")
+
+
+def test_a_view_in_a_notebook_shows_what_the_store_does(store: Store) -> None:
+    table = store.tables["pets"]._repr_html_()
+    assert table.startswith("<h4>pets (2 rows)</h4><table><thead>")
+    assert store.tables._repr_html_() == table
+    assert store._repr_html_() == table + store.values._repr_html_()
+    assert store.tables["pets"]["fido"]._repr_html_() == (
+        "<h4>pets fido</h4><table><tbody><tr><th>species</th><td>dog</td></tr>"
+        "<tr><th>age</th><td>3</td></tr></tbody></table>"
+    )
+    assert Store().tables._repr_html_() == "<p>no tables</p>"
+    assert Store().values._repr_html_() == "<p>no values</p>"
 
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])

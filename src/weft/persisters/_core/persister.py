@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from weft._support.callbacks import check_callback
 from weft.persisters._core.engine import PersisterEngine
 from weft.persisters._core.intervals import check_interval
 from weft.persisters._core.states import PersisterStatus
@@ -257,6 +258,7 @@ class Persister(PersisterEngine):
 
     def add_status_listener(self, listener: Callable[[Any, PersisterStatus], object]) -> str:
         """Call ``listener(persister, status)`` at each change of status; the id is for ``del_listener``."""
+        check_callback(listener)
         listener_id = str(self._listener_count)
         self._listener_count += 1
         self._status_listeners[listener_id] = listener

@@ -236,6 +236,8 @@ class CellWrites(Validation):
             row = None if table is None else table.get(row_id)
             if table is not None and row is not None and cell_id in row:
                 self._drop_cell(table_id, table, row_id, row, cell_id, force=force)
+            else:
+                self._check_ids(table_id, row_id, cell_id)
         except BaseException as error:
             self._fail(error)
             raise
@@ -413,6 +415,8 @@ class CellWrites(Validation):
         try:
             if value_id in self._values:
                 self._drop_value(value_id)
+            else:
+                self._check_ids(value_id)
         except BaseException as error:
             self._fail(error)
             raise

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from weft.store._core.state import StoreState
+from weft.store._parts.ids import check_id
 from weft.store._parts.sorting import sorted_ids
 from weft.values import EncodedCell, decode_cell
 
@@ -29,9 +30,21 @@ def _decoded_row(row: dict[str, Stored]) -> Row:
 
 
 class Getters(StoreState):
-    """The getters of a Store. What they return is the caller's own."""
+    """The getters of a Store. What they return is the caller's own.
+
+    With ``on_invalid="raise"`` an id that is no ``str`` raises ``InvalidIdTypeError``, as nothing is ever
+    there under it. That is looked at only where nothing was found, and by a call only where it is no ``str``:
+    reads are as fast as without.
+    """
 
     __slots__ = ()
+
+    def _check_ids(self, *ids: object) -> None:
+        """Refuse ids that cannot be ids, where nothing was found under them."""
+        if self._raising:
+            for id_ in ids:
+                if type(id_) is not str:
+                    check_id(id_)
 
     def get_content(self) -> Content:
         """Get everything: the tables and the keyed values."""
@@ -52,20 +65,37 @@ class Getters(StoreState):
         """Get a table; an empty dictionary where there is none."""
         table = self._tables.get(table_id)
         if table is None:
+            if type(table_id) is not str:
+                self._check_ids(table_id)
             return {}
         return {row_id: _decoded_row(row) for row_id, row in table.items()}
 
     def get_table_cell_ids(self, table_id: str) -> list[str]:
         """Get the cell ids used by any row of a table, in the order they appeared."""
-        return list(self._counts.get(table_id, ()))
+        count = self._counts.get(table_id)
+        if count is None:
+            if type(table_id) is not str:
+                self._check_ids(table_id)
+            return []
+        return list(count)
 
     def get_row_count(self, table_id: str) -> int:
         """Count the rows of a table; 0 where there is none."""
-        return len(self._tables.get(table_id, ()))
+        table = self._tables.get(table_id)
+        if table is None:
+            if type(table_id) is not str:
+                self._check_ids(table_id)
+            return 0
+        return len(table)
 
     def get_row_ids(self, table_id: str) -> list[str]:
         """Get the ids of a table's rows, in the order they were made."""
-        return list(self._tables.get(table_id, ()))
+        table = self._tables.get(table_id)
+        if table is None:
+            if type(table_id) is not str:
+                self._check_ids(table_id)
+            return []
+        return list(table)
 
     @overload
     def get_sorted_row_ids(self, table_id: SortedRowIdsArgs) -> list[str]: ...
@@ -106,7 +136,11 @@ class Getters(StoreState):
         if isinstance(table_id, dict):
             return self.get_sorted_row_ids(**table_id)
         table = self._tables.get(table_id)
+        if cell_id is not None and type(cell_id) is not str:
+            self._check_ids(cell_id)
         if table is None:
+            if type(table_id) is not str:
+                self._check_ids(table_id)
             return []
         ids = sorted_ids(table, cell_id, descending, sorter)
         if offset == 0 and limit is None:
@@ -116,15 +150,22 @@ class Getters(StoreState):
     def get_row(self, table_id: str, row_id: str) -> Row:
         """Get a row; an empty dictionary where there is none."""
         table = self._tables.get(table_id)
-        if table is None:
+        row = None if table is None else table.get(row_id)
+        if row is None:
+            if not (type(table_id) is type(row_id) is str):
+                self._check_ids(table_id, row_id)
             return {}
-        row = table.get(row_id)
-        return {} if row is None else _decoded_row(row)
+        return _decoded_row(row)
 
     def get_cell_ids(self, table_id: str, row_id: str) -> list[str]:
         """Get the ids of a row's cells, in the order they were set."""
         table = self._tables.get(table_id)
-        return [] if table is None else list(table.get(row_id, ()))
+        row = None if table is None else table.get(row_id)
+        if row is None:
+            if not (type(table_id) is type(row_id) is str):
+                self._check_ids(table_id, row_id)
+            return []
+        return list(row)
 
     @overload
     def get_cell(self, table_id: str, row_id: str, cell_id: str) -> Cell: ...
@@ -143,6 +184,8 @@ class Getters(StoreState):
         try:
             cell = self._tables[table_id][row_id][cell_id]
         except KeyError:
+            if not (type(table_id) is type(row_id) is type(cell_id) is str):
+                self._check_ids(table_id, row_id, cell_id)
             return default
         return cell.decode() if type(cell) is EncodedCell else cell
 
@@ -163,6 +206,8 @@ class Getters(StoreState):
         try:
             value = self._values[value_id]
         except KeyError:
+            if type(value_id) is not str:
+                self._check_ids(value_id)
             return default
         return decode_cell(value)
 
@@ -172,20 +217,36 @@ class Getters(StoreState):
 
     def has_table(self, table_id: str) -> bool:
         """Tell whether a table is there."""
-        return table_id in self._tables
+        if table_id in self._tables:
+            return True
+        if type(table_id) is not str:
+            self._check_ids(table_id)
+        return False
 
     def has_table_cell(self, table_id: str, cell_id: str) -> bool:
         """Tell whether any row of a table has a cell of this id."""
-        return cell_id in self._counts.get(table_id, ())
+        if cell_id in self._counts.get(table_id, ()):
+            return True
+        if not (type(table_id) is type(cell_id) is str):
+            self._check_ids(table_id, cell_id)
+        return False
 
     def has_row(self, table_id: str, row_id: str) -> bool:
         """Tell whether a row is there."""
-        return row_id in self._tables.get(table_id, ())
+        if row_id in self._tables.get(table_id, ()):
+            return True
+        if not (type(table_id) is type(row_id) is str):
+            self._check_ids(table_id, row_id)
+        return False
 
     def has_cell(self, table_id: str, row_id: str, cell_id: str) -> bool:
         """Tell whether a cell is there; a cell that is ``None`` is."""
         table = self._tables.get(table_id)
-        return table is not None and cell_id in table.get(row_id, ())
+        if table is not None and cell_id in table.get(row_id, ()):
+            return True
+        if not (type(table_id) is type(row_id) is type(cell_id) is str):
+            self._check_ids(table_id, row_id, cell_id)
+        return False
 
     def has_values(self) -> bool:
         """Tell whether there is any keyed value."""
@@ -193,7 +254,11 @@ class Getters(StoreState):
 
     def has_value(self, value_id: str) -> bool:
         """Tell whether a keyed value is there."""
-        return value_id in self._values
+        if value_id in self._values:
+            return True
+        if type(value_id) is not str:
+            self._check_ids(value_id)
+        return False
 
     # The callbacks go through a copy of the ids: they may write.
 
@@ -204,20 +269,29 @@ class Getters(StoreState):
 
     def for_each_table_cell(self, table_id: str, callback: Callable[[str, int], object]) -> None:
         """Call ``callback(cell_id, count)`` for each cell id of a table; count is of rows that have it."""
-        for cell_id, count in list(self._counts.get(table_id, {}).items()):
+        counts = self._counts.get(table_id)
+        if counts is None:
+            if type(table_id) is not str:
+                self._check_ids(table_id)
+            return
+        for cell_id, count in list(counts.items()):
             callback(cell_id, count)
 
     def for_each_row(self, table_id: str, callback: Callable[[str, ForEachCell], object]) -> None:
         """Call ``callback(row_id, for_each_cell)`` for each row of a table."""
-        for row_id in list(self._tables.get(table_id, ())):
+        for row_id in self.get_row_ids(table_id):
             callback(row_id, partial(self.for_each_cell, table_id, row_id))
 
     def for_each_cell(self, table_id: str, row_id: str, callback: Callable[[str, Cell], object]) -> None:
         """Call ``callback(cell_id, cell)`` for each cell of a row."""
         table = self._tables.get(table_id)
-        if table is not None:
-            for cell_id, cell in list(table.get(row_id, {}).items()):
-                callback(cell_id, decode_cell(cell))
+        row = None if table is None else table.get(row_id)
+        if row is None:
+            if not (type(table_id) is type(row_id) is str):
+                self._check_ids(table_id, row_id)
+            return
+        for cell_id, cell in list(row.items()):
+            callback(cell_id, decode_cell(cell))
 
     def for_each_value(self, callback: Callable[[str, Value], object]) -> None:
         """Call ``callback(value_id, value)`` for each keyed value."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from weft._support.callbacks import check_callback
 from weft.store._core.getters import Getters
+from weft.store._parts.ids import check_id
 from weft.store._parts.listener_tree import KINDS, rows_watched, widened
 from weft.values import UNDEFINED
 
@@ -35,6 +37,11 @@ class Listeners(Getters):
     def _add(
         self, kind: str, path: tuple[str | None, ...], listener: Callable[..., object], mutator: bool
     ) -> str:
+        check_callback(listener)
+        if self._raising:
+            for id_ in path:
+                if type(id_) is not str and id_ is not None and id_ is not _BY_ROW_ID:
+                    check_id(id_)
         listener_id = self._listener_ids.take(reuse=True)
         tree = self._mutators if mutator else self._listeners
         tree.add(kind, path or _NO_IDS, listener_id, listener)
@@ -50,6 +57,7 @@ class Listeners(Getters):
         self._interest_size += 1
 
     def _add_phase(self, listeners: dict[str, Callable[..., object]], listener: Callable[..., object]) -> str:
+        check_callback(listener)
         listener_id = self._listener_ids.take(reuse=True)
         listeners[listener_id] = listener
         self._watchers[listener_id] = (listeners, "transaction", (), listener)
@@ -169,6 +177,7 @@ class Listeners(Getters):
         limit: int | None = None,
         sorter: Sorter | None = None,
     ) -> str:
+        check_callback(listener)
         last = self.get_sorted_row_ids(table_id, cell_id, descending, offset, limit, sorter)
 
         def changed(store: Any, *_: object) -> None:

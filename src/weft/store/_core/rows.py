@@ -156,8 +156,11 @@ class RowWrites(CellWrites):
     def del_table(self, table_id: str) -> Self:
         """Delete a table."""
         with OneWrite(self) as may_write:
-            if may_write and table_id in self._tables:
-                self._drop_table(table_id)
+            if may_write:
+                if table_id in self._tables:
+                    self._drop_table(table_id)
+                else:
+                    self._check_ids(table_id)
         return self
 
     def del_row(self, table_id: str, row_id: str) -> Self:
@@ -168,6 +171,8 @@ class RowWrites(CellWrites):
             table = self._tables.get(table_id)
             if table is not None and row_id in table:
                 self._drop_row(table_id, table, row_id)
+            else:
+                self._check_ids(table_id, row_id)
         except BaseException as error:
             self._fail(error)
             raise

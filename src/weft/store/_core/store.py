@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from weft.store._core.decorators import ListenerDecorators
 from weft.store._core.views import RowView, TablesView, TableView, ValuesView
-from weft.values import JSON_PREFIX, json_equal
+from weft.store._parts.display import count, html_tables, html_values, short
+from weft.values import json_equal
 
 if TYPE_CHECKING:
     from weft.changes import Content, Row
-    from weft.values import Stored
 
 __all__ = ["Store"]
 
 _SHOWN_TABLES = 5  # in a repr
-_SHOWN_ROWS = 20  # of a table in a notebook
+_SHOWN_ID = 40  # characters
 
 
 class Store(ListenerDecorators):
@@ -54,10 +54,12 @@ class Store(ListenerDecorators):
 
     def table(self, table_id: str) -> TableView:
         """Get a live mapping of a table, which need not be there yet."""
+        self._check_ids(table_id)
         return TableView(self, table_id)
 
     def row(self, table_id: str, row_id: str) -> RowView:
         """Get a live mapping of a row, which need not be there yet: a write makes it."""
+        self._check_ids(table_id, row_id)
         return RowView(self, table_id, row_id)
 
     def to_dicts(self, table_id: str, *, row_id: str | None = None) -> list[Row]:
@@ -67,13 +69,20 @@ class Store(ListenerDecorators):
 
         Args:
             table_id: The table.
-            row_id: Key under which each row carries its id; without it, it does not. It comes first, and
-                wins over a cell of that id.
+            row_id: Key under which each row carries its id, first of all; without it, it does not.
+
+        Raises:
+            ValueError: The rows have cells of the id ``row_id``, which would be lost.
         """
         table = self.get_table(table_id)
         if row_id is None:
             return list(table.values())
-        return [{row_id: id_} | row | {row_id: id_} for id_, row in table.items()]
+        if self.has_table_cell(table_id, row_id):
+            raise ValueError(
+                f"table {table_id!r} has cells {row_id!r}, which the row's id would take the place of: "
+                "choose another row_id"
+            )
+        return [{row_id: id_, **row} for id_, row in table.items()]
 
     def copy(self) -> Self:
         """Make a Store of its own with the same content, schemas and way of treating bad data.
@@ -111,41 +120,15 @@ class Store(ListenerDecorators):
 
     def __repr__(self) -> str:
         parts = [
-            f"{table_id}: {_count(len(table), 'row')}"
-            for table_id, table in list(self._tables.items())[:_SHOWN_TABLES]
+            f"{id_ if len(id_) <= _SHOWN_ID else short(id_)}: {count(len(table), 'row')}"
+            for id_, table in islice(self._tables.items(), _SHOWN_TABLES)
         ]
         if len(self._tables) > _SHOWN_TABLES:
-            parts.append(f"… {_count(len(self._tables) - _SHOWN_TABLES, 'more table')}")
+            parts.append(f"… {count(len(self._tables) - _SHOWN_TABLES, 'more table')}")
         tables = ", ".join(parts) or "no tables"
-        return f"<{type(self).__name__} {tables}; {_count(len(self._values), 'value')}>"
+        return f"<{type(self).__name__} {tables}; {count(len(self._values), 'value')}>"
 
     def _repr_html_(self) -> str:
         """Show tables and values in a notebook."""
-        parts = []
-        for table_id, table in self._tables.items():
-            cell_ids = self.get_table_cell_ids(table_id)
-            head = "".join(f"<th>{escape(cell_id)}</th>" for cell_id in cell_ids)
-            rows = "".join(
-                self._html_row(row_id, [row.get(cell_id, "") for cell_id in cell_ids])
-                for row_id, row in list(table.items())[:_SHOWN_ROWS]
-            )
-            more = len(table) - _SHOWN_ROWS
-            note = f"<p>… {_count(more, 'more row')}</p>" if more > 0 else ""
-            parts.append(
-                f"<h4>{escape(table_id)} ({_count(len(table), 'row')})</h4>"
-                f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
-            )
-        if self._values:
-            rows = "".join(self._html_row(value_id, [value]) for value_id, value in self._values.items())
-            parts.append(f"<h4>values</h4><table><tbody>{rows}</tbody></table>")
-        return "".join(parts) or "<p>an empty Store</p>"
-
-    @staticmethod
-    def _html_row(id_: str, cells: list[Stored]) -> str:
-        # An encoded cell shows its JSON text, without the mark.
-        shown = "".join(f"<td>{escape(str(cell).removeprefix(JSON_PREFIX))}</td>" for cell in cells)
-        return f"<tr><th>{escape(id_)}</th>{shown}</tr>"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        shown = html_tables(self._tables, self._counts) + html_values(self._values)
+        return shown or "<p>an empty Store</p>"

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from _thread import get_ident
 from contextlib import contextmanager
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from weft._support.callbacks import check_callback
 from weft._support.owner import running_loop
 from weft.errors import DataError
 from weft.store._core.state import GENERAL, LOCKED
@@ -143,12 +145,20 @@ class Transactions(TransactionChanges):
             WrongThreadError: The Store is attached to something in another thread.
             WrongTaskError: Another task holds a transaction across an ``await``.
         """
+        if do_rollback is not None:
+            check_callback(do_rollback, "do_rollback")
         if actions is None:
             return Transaction(self, do_rollback, origin)
         if not self._begin(origin):
             return None
         try:
             result = actions()
+            if isinstance(result, CoroutineType):
+                result.close()
+                raise TypeError(
+                    "the actions of a transaction are called and not awaited, so that a coroutine function "
+                    "would run after it: await first, and write then"
+                )
         except BaseException:
             self._fail()
             raise
@@ -167,6 +177,8 @@ class Transactions(TransactionChanges):
 
     def finish_transaction(self, do_rollback: Callable[[Self], bool] | None = None) -> Self:
         """Finish a transaction; the outermost commits. Nothing happens where none is open."""
+        if do_rollback is not None:
+            check_callback(do_rollback, "do_rollback")
         if self._mode > GENERAL and (get_ident() != self._thread or self._opener is not None):
             self._check_writer()
         if self._depth > 1:

@@ -10,9 +10,18 @@ makes a row, or a table, again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
+from weft.store._parts.display import (
+    count,
+    html_cells,
+    html_table,
+    html_tables,
+    html_values,
+    short,
+    short_entries,
+    short_row,
+)
 from weft.values import UNDEFINED, Cell, Value, decode_cell
 
 if TYPE_CHECKING:
@@ -24,8 +33,6 @@ __all__ = ["RowView", "TableView", "TablesView", "ValuesView"]
 
 V = TypeVar("V")
 D = TypeVar("D")
-
-_SHOWN = 5  # entries in a repr; a table may have millions
 
 Pairs: TypeAlias = "Mapping[str, V] | Iterable[tuple[str, V]]"
 
@@ -99,16 +106,13 @@ class _View(MutableMapping[str, V], Generic[V]):
         return dict(other) | self.copy()
 
     def __repr__(self) -> str:
-        shown = []
-        for key in islice(self, _SHOWN):
-            entry = self[key]
-            shown.append(f"{key!r}: {entry.copy() if isinstance(entry, _View) else entry!r}")
-        if len(self) > _SHOWN:
-            shown.append(f"… {len(self) - _SHOWN} more")
-        return f"<{self._title()} {{{', '.join(shown)}}}>"
+        return f"<{self._title()} {self._shown()}>"
 
     def _title(self) -> str:
         return type(self).__name__
+
+    def _shown(self) -> str:
+        return short_row(self._content())
 
 
 class RowView(_View[Cell]):
@@ -146,7 +150,11 @@ class RowView(_View[Cell]):
         self._store.del_row(self.table_id, self.row_id)
 
     def _title(self) -> str:
-        return f"RowView {self.table_id!r} {self.row_id!r}"
+        return f"RowView {short(self.table_id)} {short(self.row_id)}"
+
+    def _repr_html_(self) -> str:
+        """Show the row in a notebook."""
+        return html_cells(f"{self.table_id} {self.row_id}", self._content())
 
 
 class TableView(_View[RowView]):
@@ -189,7 +197,15 @@ class TableView(_View[RowView]):
         self._store.del_table(self.table_id)
 
     def _title(self) -> str:
-        return f"TableView {self.table_id!r}"
+        return f"TableView {short(self.table_id)}"
+
+    def _shown(self) -> str:
+        table = self._content()
+        return short_entries((f"{short(id_)}: {short_row(row)}" for id_, row in table.items()), len(table))
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        return html_table(self.table_id, self._content(), self._store._counts.get(self.table_id, ()))
 
 
 class TablesView(_View[TableView]):
@@ -227,6 +243,15 @@ class TablesView(_View[TableView]):
         """Delete all tables."""
         self._store.del_tables()
 
+    def _shown(self) -> str:
+        tables = self._content()
+        shown = (f"{short(id_)}: {count(len(table), 'row')}" for id_, table in tables.items())
+        return short_entries(shown, len(tables))
+
+    def _repr_html_(self) -> str:
+        """Show the tables in a notebook."""
+        return html_tables(self._content(), self._store._counts) or "<p>no tables</p>"
+
 
 class ValuesView(_View[Value]):
     """The keyed values of a Store."""
@@ -254,3 +279,7 @@ class ValuesView(_View[Value]):
     def clear(self) -> None:
         """Delete all keyed values."""
         self._store.del_values()
+
+    def _repr_html_(self) -> str:
+        """Show the values in a notebook."""
+        return html_values(self._content()) or "<p>no values</p>"
