@@ -13,6 +13,7 @@ from weft import UNDEFINED, Store
 from weft.errors import MirrorError, StorageError
 from weft.mirrors.yjs import create_doc
 from weft.persisters import CustomPersister, FilePersister, SqliteTablesPersister, TablesConfig, YjsPersister
+from weft.store import create_middleware
 from weft.testing.persisters import until
 
 if TYPE_CHECKING:
@@ -245,3 +246,16 @@ async def test_a_place_of_ones_own_is_given_it_with_everything() -> None:
         store.set_schema(SCHEMA, VALUES_SCHEMA)
         await persister.save()
     assert tuple(place[0]) == everywhere_else()
+
+
+def test_what_middleware_makes_of_the_rest_is_an_edit(kind: Kind) -> None:
+    here, there = make_peer(kind), make_peer(kind)
+    here.store.set_table("t", {"r": {"a": "x", "b": "text"}})
+    exchange(here, there)
+    create_middleware(here.store).add_will_set_cell_callback(
+        lambda _table_id, _row_id, _cell_id, cell: cell.upper() if isinstance(cell, str) else cell
+    )
+    here.store.set_tables_schema({"t": {"a": {"type": "string"}, "b": {"type": "number"}}})
+    exchange(here, there)
+    assert here.store.get_row("t", "r") == {"a": "X"}
+    assert there.store.get_row("t", "r") == {"a": "X", "b": "text"}

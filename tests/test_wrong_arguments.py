@@ -98,3 +98,21 @@ def test_a_mirror_that_was_never_started_is_warned_of(
         make()
         gc.collect()
     assert any("was never started, so nothing was mirrored" in str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda on_error, _path: YjsMirror(Store(), create_doc(), on_error=on_error),
+        lambda on_error, _path: AutomergeMirror(Store(), AutomergeDocument(), on_error=on_error),
+        lambda on_error, path: FilePersister(Store(), path, on_error=on_error),
+        lambda on_error, path: FilePersister(Store(), path, on_ignored_error=on_error),
+        lambda on_error, _path: YjsPersister(Store(), create_doc(), on_error=on_error),
+        lambda on_error, _path: YWebsocketProvider(create_doc(), "ws://localhost", "room", on_error=on_error),
+    ],
+)
+def test_nobody_awaits_an_on_error(make: Callable[..., object], tmp_path: Path) -> None:
+    async def on_error(_error: Exception) -> None: ...
+
+    with pytest.raises(TypeError, match=r"on_error is called and not awaited, so that .* a coroutine"):
+        make(on_error, tmp_path / "store.json")

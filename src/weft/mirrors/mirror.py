@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from weft._support.callbacks import weakly
+from weft._support.callbacks import check_callback, weakly
 from weft.errors import DocumentClosedError, MirrorError
 from weft.store.replica import Paths, Replica
 from weft.values import UNDEFINED, Stored, Undefined
@@ -79,6 +79,8 @@ class Mirror(ABC):
 
     def __init__(self, store: Store, *, on_error: Callable[[Exception], None] | None) -> None:
         self._replica = Replica(store)
+        if on_error is not None:
+            check_callback(on_error, "on_error")
         self._on_error = on_error
         self._token = self._replica.origin  # of the document's transactions too
         self._owed = Paths()

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from weft._support.callbacks import check_callback
 from weft._support.owner import Owner
 from weft.errors import StorageError
 from weft.persisters._core.adapter import PlaceAdapter
@@ -75,6 +76,8 @@ class PersisterEngine(PlaceAdapter):
             raise TypeError("on_error and on_ignored_error are two names of one option")
         self._store = store
         self._on_error = on_ignored_error if on_error is None else on_error
+        if self._on_error is not None:
+            check_callback(self._on_error, "on_error")
         self._owner = Owner(f"the {type(self).__name__}")
         self._turns = TurnQueue.of(connection)
         self._journal = StoreJournal(store, self._edited, self._report)

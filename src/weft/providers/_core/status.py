@@ -7,7 +7,7 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from weft._support.callbacks import subscribe
+from weft._support.callbacks import check_callback, subscribe
 from weft.errors import ProviderError, SyncTimeoutError, WeftError
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class StatusTracker:
         self.status: ProviderStatus = "disconnected"
         self.synced = False
         self.last_error: Exception | None = None
+        if on_error is not None:
+            check_callback(on_error, "on_error")
         self._on_error = on_error
         self._listeners: list[StatusListener] = []
         self._told: tuple[ProviderStatus, bool] = (self.status, self.synced)
