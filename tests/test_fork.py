@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from pycrdt import Map
 
-from support.foreign import in_child
+from support.foreign import in_child, in_own_loop
 from support.mirrors import KINDS, Kind, make_peer
 from support.servers import serving
 from weft import Store
@@ -31,7 +30,7 @@ from weft.providers import YWebsocketProvider
 from weft.server import SqliteRoomStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -46,24 +45,13 @@ PERSISTERS: dict[str, Callable[[Store, Path], Persister]] = {
 }
 
 
-def run(work: Callable[[], Coroutine[Any, Any, object]]) -> Callable[[], object]:
-    """Do it in an event loop of the child's own, in a thread where the parent's is not running."""
-
-    def call() -> object:
-        asyncio._set_running_loop(None)
-        loop = asyncio.new_event_loop()
-        return loop.run_until_complete(asyncio.wait_for(work(), 5))
-
-    return call
-
-
 @pytest.mark.parametrize("kind", PERSISTERS)
 @pytest.mark.parametrize("verb", ["save", "load", "start_auto_save", "stop_auto_save", "close"])
 async def test_a_persister_says_so(kind: str, verb: str, tmp_path: Path) -> None:
     store = Store().set_cell("t", "r", "c", 1)
     persister = PERSISTERS[kind](store, tmp_path)
     await persister.start_auto_persisting()
-    assert FORKED in in_child(run(getattr(persister, verb)))
+    assert FORKED in in_child(in_own_loop(getattr(persister, verb)))
     assert FORKED in in_child(lambda: store.set_cell("t", "r", "c", 2))  # it would never be saved
 
     def copy() -> None:
@@ -86,7 +74,7 @@ async def test_a_persister_of_the_childs_own_works_beside_it(kind: str, tmp_path
                 await loader.load()
             raise AssertionError(own.get_content())
 
-        assert "{'c': 1}" in in_child(run(load))
+        assert "{'c': 1}" in in_child(in_own_loop(load))
         await persister.save()
 
 
@@ -101,8 +89,8 @@ def test_a_blocking_persister_says_so(tmp_path: Path) -> None:
 async def test_a_worker_thread_says_so() -> None:
     thread = WorkerThread("weft-test")
     assert await thread.run(lambda: 1) == 1
-    assert FORKED in in_child(run(lambda: thread.run(lambda: 1)))
-    assert FORKED in in_child(run(thread.close))
+    assert FORKED in in_child(in_own_loop(lambda: thread.run(lambda: 1)))
+    assert FORKED in in_child(in_own_loop(thread.close))
     await thread.close()
 
 
@@ -110,7 +98,7 @@ async def test_a_driver_says_so_to_a_persister_of_the_child(tmp_path: Path) -> N
     driver = StdlibDriver(tmp_path / "store.db")
     async with SqliteJsonPersister(Store(), driver) as persister:
         await persister.save()
-        assert FORKED in in_child(run(lambda: SqliteJsonPersister(Store(), driver).save()))
+        assert FORKED in in_child(in_own_loop(lambda: SqliteJsonPersister(Store(), driver).save()))
     sqlite3.connect(tmp_path / "store.db").close()
 
 
@@ -159,10 +147,10 @@ async def test_a_provider_and_a_server_say_so(tmp_path: Path) -> None:
             await provider.wait_synced()
             calls = (provider.connect, provider.disconnect, provider.close, provider.flush)
             for call in (*calls, provider.wait_synced):
-                assert FORKED in in_child(run(call))
+                assert FORKED in in_child(in_own_loop(call))
             for call in (server.close, server.serve_forever, storage.close, server.rooms.close):
-                assert FORKED in in_child(run(call))
-            assert FORKED in in_child(run(lambda: server.rooms.use("room").__aenter__()))
+                assert FORKED in in_child(in_own_loop(call))
+            assert FORKED in in_child(in_own_loop(lambda: server.rooms.use("room").__aenter__()))
             assert FORKED in in_child(lambda: room.document.apply(b"\0\0", origin=None))
             await provider.flush()
 

@@ -20,6 +20,7 @@ from weft import Store
 from weft.documents.automerge.document import AutomergeDocument
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.errors import DocumentClosedError, StorageError, WrongThreadError
+from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.yjs import YjsMirror
 from weft.persisters import FilePersister, blocking
 from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
@@ -42,6 +43,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "the end of all": lambda store: store.del_tables(),
     "content": lambda store: store.set_content(({}, {})),
     "changes": lambda store: store.apply_changes(({"pets": {"tom": {"species": "cat"}}}, {}, 1)),
+    "a schema": lambda store: store.set_tables_schema({"pets": {"species": {"type": "string"}}}),
     "a transaction": lambda store: store.start_transaction(),
     "a transaction of a function": lambda store: store.transaction(lambda: None),
     "the end of a transaction": lambda store: store.finish_transaction(),
@@ -309,15 +311,18 @@ async def test_a_repo_provider_refuses_other_threads() -> None:
         async with AutomergeWebsocketProvider(
             document, serving_repo.url, transport=serving_repo.transport
         ) as provider:
+            presence = provider.handle.presence({"name": "Ada"})
             for call in (
                 lambda: provider.add(AutomergeDocument()),
                 lambda: provider.broadcast("hello"),
+                lambda: presence.set("name", "Bob"),
                 provider.handle.close,
                 document.save,
             ):
                 with pytest.raises(WrongThreadError):
                     await asyncio.to_thread(call)
             assert provider.handle.document is document
+            assert presence.local_state == {"name": "Ada"}
 
 
 async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
@@ -409,6 +414,29 @@ async def test_what_is_kept_of_a_failed_room_raises_and_the_next_is_sound() -> N
                 store.set_value("v", 1)
                 await other.flush()
                 assert len(peers_in(again)) == 1
+
+
+async def test_what_is_kept_of_an_unloaded_automerge_document_raises() -> None:
+    async with serving() as server:
+        assert server.documents is not None
+        rooms = server.documents.rooms
+        async with rooms.use("a document") as room:
+            store = Store()
+            mirror = AutomergeMirror(store, room.document).start()
+            store.set_cell("t", "r", "c", 1)
+            with pytest.raises(WrongThreadError):
+                await asyncio.to_thread(store.set_cell, "t", "r", "c", 2)
+            with pytest.raises(WrongThreadError):
+                await asyncio.to_thread(room.document.apply_changes, [])
+        await eventually(lambda: len(rooms) == 0)
+        for write in (lambda: store.set_cell("t", "r", "c", 2), room.document.transaction().__enter__):
+            with pytest.raises(DocumentClosedError, match="unloaded"):
+                write()
+        mirror.stop()
+        async with rooms.use("a document") as again:
+            with AutomergeMirror(store, again.document):
+                store.set_cell("t", "r", "c", 3)
+            assert again.document.heads
 
 
 async def test_a_bridged_room_that_fails_stops_both_sides() -> None:

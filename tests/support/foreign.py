@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
 import threading
 import warnings
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-__all__ = ["in_child", "in_thread"]
+__all__ = ["in_child", "in_own_loop", "in_thread"]
 
 R = TypeVar("R")
 
@@ -63,3 +64,13 @@ def in_child(call: Callable[[], object]) -> str:
     finally:
         os.close(reader)
         os.waitpid(child, 0)
+
+
+def in_own_loop(work: Callable[[], Coroutine[Any, Any, object]]) -> Callable[[], object]:
+    """A call that does it in a new event loop, for a child that was forked while its parent's ran."""
+
+    def call() -> object:
+        asyncio._set_running_loop(None)
+        return asyncio.new_event_loop().run_until_complete(asyncio.wait_for(work(), _PATIENCE_S / 2))
+
+    return call

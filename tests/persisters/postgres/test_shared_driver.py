@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 
+from support.foreign import in_child, in_own_loop
 from support.postgres_suite import run
 from weft.persisters import PostgresDriver, PostgresJsonPersister, blocking
 from weft.persisters.postgres.shared_driver import SharedDriver
@@ -26,6 +27,19 @@ def test_scripts_may_share_a_driver_one_after_the_other(database: PostgresDriver
             assert persister.get_store().get_values() == ({"n": 0} if number else {})
             persister.get_store().set_value("n", number)
             persister.save()
+
+
+async def test_a_forked_process_uses_neither_the_persister_nor_the_driver(database: PostgresDriver) -> None:
+    async with PostgresJsonPersister(Store().set_content(PETS), database) as persister:
+        await persister.start_auto_persisting()
+        for call in (persister.save, persister.load, persister.close):
+            assert "WrongProcessError: the PostgresJsonPersister" in in_child(in_own_loop(call))
+
+        async def make_another() -> None:
+            await PostgresJsonPersister(Store(), database).load()
+
+        assert "WrongProcessError: the PostgreSQL driver" in in_child(in_own_loop(make_another))
+        await persister.save()  # on the parent's connection, which nobody has touched
 
 
 async def test_a_destroy_that_is_cancelled_disconnects_all_the_same(

@@ -168,7 +168,8 @@ class YDocument(Owned):
             WrongThreadError: The document belongs to another thread. Nothing was applied.
             DocumentClosedError: The document was closed, by a room that was unloaded. Nothing was applied.
         """
-        self.check_owner()
+        if get_ident() != self._owner.thread:
+            self._owner.check()
         held = _Held(update, check_update(update) if spans is None else spans, origin)
         news, complete = self._integrate(held)
         if complete:
@@ -178,7 +179,7 @@ class YDocument(Owned):
             news = True
         if news:
             self._tell(update, origin)
-        self.flush()
+        self._flush()
         return bool(self._held)
 
     def _integrate(self, held: _Held) -> tuple[bool, bool]:
@@ -263,6 +264,9 @@ class YDocument(Owned):
             WrongThreadError: The document belongs to another thread.
         """
         self.check_owner()
+        self._flush()
+
+    def _flush(self) -> None:
         if self._unheard:
             self._collect()
         if self._held and self._grown and self.is_writable:

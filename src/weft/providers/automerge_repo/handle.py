@@ -133,6 +133,7 @@ class DocHandle:
         return f"<DocHandle {self.url} {state}>"
 
     def _encode(self, message: object) -> bytes:
+        self._adapter.reconnect_loop.owner.check()  # before one's own state is another than what is told
         data = encode(message)
         if len(data) > self._adapter.limits.max_ephemeral:
             raise ValueError(f"an ephemeral message of {len(data)} bytes is too large")
