@@ -12,7 +12,7 @@ from benchmarks._measure import EFFORT, Times, measure, measure_each, report
 from benchmarks._node import best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, CELLS_PER_ROW, TABLE, row_ids, tables
-from weft import Store
+from weft import Store, create_doc
 from weft.documents import YDocument
 from weft.mirrors.yjs import YjsMirror
 from weft.protocols.ysync import Send, Synced, YSyncSession
@@ -115,11 +115,11 @@ def _one_row(size: int) -> Times:
 
 def _answer(update: bytes) -> bytes:
     """What a server that has this answers to a client that has nothing."""
-    doc: Doc[Any] = Doc()
+    doc = create_doc()
     doc.apply_update(update)
     server = YSyncSession(YDocument.of(doc), role="server")
     server.connected(0.0)
-    nothing: Doc[Any] = Doc()
+    nothing = create_doc()
     asked = YSyncSession(YDocument.of(nothing), role="client").connected(0.0)
     said = [effect.data for effect in asked if isinstance(effect, Send)]
     answers = [

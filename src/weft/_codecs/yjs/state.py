@@ -67,7 +67,10 @@ def decode_delete_set(data: bytes) -> DeleteSet:
 
 def deleted_up_to(deletes: bytes) -> State:
     """The state that a document must have to know all that a delete set names."""
-    return {
-        client: max([start + length for start, length in ranges], default=0)
-        for client, ranges in decode_delete_set(deletes).items()
-    }
+    state: State = {}
+    for client, ranges in decode_delete_set(deletes).items():
+        end = 0
+        for start, length in ranges:
+            end = max(end, start + length)
+        state[client] = end
+    return state

@@ -224,7 +224,11 @@ class YDocument(Owned):
 
     def _knows(self, needed: State) -> bool:
         """Whether for each client all structs before a clock are known."""
-        if not missing(self._clocks, needed):
+        clocks = self._clocks.get
+        for client, clock in needed.items():
+            if clock > clocks(client, 0):
+                break
+        else:
             return True
         # What was written locally, or applied to the ``Doc`` itself, is known to the document alone.
         self._clocks = self.state()
