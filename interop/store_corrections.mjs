@@ -110,6 +110,11 @@ const CORRECTIONS = {
         if (collIsEmpty(rowMap)) {
           rowIdsChanged(tableId, rowId, -1);
           mapSet(tableMap, rowId);
+          // Nor does the table keep a place in the order of calls for a row that was never there.
+          if (collIsEmpty(mapGet(changedRowIds, tableId))) {
+            mapSet(changedRowIds, tableId);
+            mapSet(changedRowCount, tableId);
+          }
         }
       });
       if (collIsEmpty(tableMap)) {
