@@ -6,7 +6,8 @@ The rules, in the words of the states in ``states.py``:
 * The Store's edits are journalled as paths. A save takes the journal; if it fails, the paths go back. Edits
   made during a save are in the next one. Edits made during a load win over what is loaded.
 * Automatic saves *merge*: they write and delete only what the journal says, so a persister never deletes
-  what it never loaded. An explicit ``save()`` makes the place equal to the Store.
+  what it never loaded. An explicit ``save()`` makes the place equal to the Store,
+  but for what of it the Store could not take.
 * Explicit calls raise. Automatic work reports, and is tried again with back-off.
 * A place that was removed or replaced while it was open gets all of the Store where it holds nothing now;
   where it holds something, nothing is written before that is loaded or an explicit ``save()`` refused once.

@@ -71,6 +71,8 @@ class Persister(PersisterEngine):
     async def save(self) -> Self:
         """Make the place what the Store holds, all of it. When this returns, the data is there.
 
+        What the place has and the Store could not take, by its schema or for what it is, stays.
+
         Raises:
             StorageError: The place holds what it held; or, where the error names what a database refused,
                 all but that. The edits are still waiting to be saved.
