@@ -21,6 +21,7 @@
     ├── ProtocolError                      a wire protocol was violated
     │   ├── LocalProtocolError (RuntimeError)   by the caller: illegal call in this state
     │   └── RemoteProtocolError            by the peer: bytes that are not a message, or break a limit
+    │       └── MessageTooLargeError       a message larger than may be received
     ├── ProviderError (ConnectionError)    a provider cannot do what was asked
     │   ├── ConnectError                   the server could not be reached, or refused the handshake
     │   ├── ConnectionClosedError          the connection ended, with a close code
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidValueError",
     "InvalidValueTypeError",
     "LocalProtocolError",
+    "MessageTooLargeError",
     "MirrorError",
     "ProtocolError",
     "ProviderClosedError",
@@ -265,6 +267,23 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent bytes that are not a message, or that break a limit. Nothing was applied."""
 
 
+class MessageTooLargeError(RemoteProtocolError):
+    """The peer sent a message larger than may be received. Nothing was applied.
+
+    Attributes:
+        size: Bytes of the message.
+        limit: Bytes that are allowed.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(size, limit)
+        self.size = size
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"message of {self.size} bytes; {self.limit} are allowed (max_message)"
+
+
 class ProviderError(WeftError, ConnectionError):
     """A provider cannot do what was asked."""
 
@@ -294,7 +313,8 @@ class ConnectionClosedError(ProviderError):
     Attributes:
         code: Websocket close code (RFC 6455, section 7.4); 1006 where no close frame came.
         reason: The peer's close reason, possibly empty.
-        permanent: Whether the code forbids another try (4400 to 4499).
+        permanent: Whether another try would end the same way: the codes 4400 to 4499, and 1009 where a
+            message is too large and cannot be sent in parts.
     """
 
     def __init__(self, code: int, reason: str = "", *, permanent: bool = False) -> None:

@@ -11,9 +11,16 @@ __all__ = ["DEFAULT_LIMITS", "Limits"]
 class Limits:
     """Bounds of one connection, room or document.
 
+    They bound what a peer may add at once, not what a document may become: one that was made of many messages
+    may be larger than each of them, and is sent in parts.
+
     Attributes:
-        max_message: Bytes in one received message. The first sync of a 100,000-cell document is
-            about 2.5 MB, so the 1 MiB default of ``websockets`` would refuse it.
+        max_message: Bytes in one received message; a larger one ends the connection with the code 1009. The
+            first sync of a 100,000-cell document is about 2.5 MB, so the 1 MiB default of ``websockets``
+            would refuse it.
+        max_sent: Bytes in one sent message, where it can be cut: what a document has to say beyond that goes
+            out in several. Never more than ``max_message``, as peers mostly have the same. Lower it for a
+            server that takes less. One value is never cut.
         max_depth: Nesting of JSON-like content in a Yjs update. yrs recurses without a limit and
             overflows a 512 KiB stack at about 1,650 levels; 64 is more than data ever needs.
         max_string: Bytes in one string on the wire.
@@ -30,6 +37,7 @@ class Limits:
     """
 
     max_message: int = 16 * 1024 * 1024
+    max_sent: int = 16 * 1024 * 1024
     max_depth: int = 64
     max_string: int = 16 * 1024 * 1024
     max_awareness_states: int = 1_000
@@ -38,6 +46,11 @@ class Limits:
     max_documents: int = 1_000
     max_ephemeral: int = 64 * 1024
     max_outbound: int = 16 * 1024 * 1024
+
+    @property
+    def max_part(self) -> int:
+        """Bytes in one part of what is sent: the lower one of ``max_sent`` and ``max_message``."""
+        return min(self.max_sent, self.max_message)
 
 
 DEFAULT_LIMITS = Limits()

@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABNORMAL_CLOSURE",
+    "TOO_LARGE",
     "Connection",
     "Transport",
     "closed_error",
     "is_final_refusal",
+    "received_too_large",
     "refused_error",
 ]
 
-ABNORMAL_CLOSURE = 1006  # RFC 6455, section 7.4.1: no close frame came
+# RFC 6455, section 7.4.1: no close frame came, and a message was larger than its receiver takes.
+ABNORMAL_CLOSURE = 1006
+TOO_LARGE = 1009
 
 # y-websocket since 3.1: these close codes mean that another try would end the same way.
 _PERMANENT_CODES = range(4400, 4500)
@@ -119,6 +123,12 @@ def is_final_refusal(error: ConnectError) -> bool:
     """Whether another try with the same request would be refused again: the 400s but 408, 425 and 429."""
     status = error.status
     return status is not None and 400 <= status < 500 and status not in _PASSING_STATUSES
+
+
+def received_too_large(reason: str) -> ConnectionClosedError:
+    """The error for a connection that was ended here because a message is larger than may be received."""
+    reason = f"{reason}: the server sent more than limits.max_message; give the provider limits with more"
+    return ConnectionClosedError(TOO_LARGE, reason, permanent=True)
 
 
 def closed_error(code: int | None, reason: str = "") -> ConnectionClosedError:

@@ -25,7 +25,7 @@ from weft._aio.clock import Clock, SystemClock
 from weft._aio.tasks import first_of
 from weft._support.urls import shown_url
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers.transport import closed_error, refused_error
+from weft.providers.transport import TOO_LARGE, closed_error, received_too_large, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -161,8 +161,9 @@ class MemoryConnection:
         """Wait for the next message."""
         data = await self._incoming.get()
         if self._max_size is not None and len(data) > self._max_size:
-            await self.close(1009, f"message of {len(data)} bytes exceeds {self._max_size}")
-            return await self._incoming.get()
+            reason = f"message of {len(data)} bytes exceeds {self._max_size}"
+            await self.close(TOO_LARGE, reason)
+            raise received_too_large(reason)
         return data
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

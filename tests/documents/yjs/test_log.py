@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from pycrdt import Doc, Map
+from pycrdt import Doc, Map, Text
 
 from support.storage_suite import write_updates
 from weft._codecs.yjs.state import decode_state_vector
@@ -151,3 +151,15 @@ def test_a_long_log_becomes_small() -> None:
     assert result is not None
     assert not result.kept
     assert len(result.snapshot) * 3 < sum(map(len, updates))
+
+
+def test_what_was_joined_to_more_than_a_message_may_hold_is_read_in_any_order() -> None:
+    doc = create_doc()
+    text = doc.get("t", type=Text)
+    for _ in range(3):
+        text += "x" * (6 << 20)
+    snapshot, state = doc.get_update(), doc.get_state()
+    text += "!"
+    built, document = build_document([doc.get_update(state), snapshot])
+    assert not document.is_waiting
+    assert len(built.get("t", type=Text)) == 3 * (6 << 20) + 1

@@ -37,6 +37,7 @@ class Lines:
         self.settled = asyncio.Event()
         self.settled.set()
         self.due: float | None = None
+        self.can_send_less = False
         self.tracker = StatusTracker(URL, self.errors.append)
         self.tracker.add_listener(lambda status, _: self.heard.append(status))
         self.reconnect_loop = ReconnectLoop(
@@ -55,6 +56,10 @@ class Lines:
     def put(self, text: bytes) -> None:
         assert self.reconnect_loop.queue is not None
         self.reconnect_loop.queue.put(text)
+
+    def send_less(self, largest: int) -> bool:
+        self.calls.append(f"send less than {largest}")
+        return self.can_send_less
 
     def opened(self) -> None:
         self.calls.append("opened")
@@ -167,11 +172,44 @@ async def test_waits_go_on_growing_when_a_synchronised_server_complains() -> Non
             link = await next_link(network)
             await link.server.send(b"synced")
             await lines.reach("connected", synced=True)
-            link.drop(1009, "message too big")
+            link.drop(1011, "message too bad")
             await lines.reach("disconnected")
             assert await lines.clock.wait_for_sleepers() == [lines.clock.now() + wait]
             lines.clock.advance(wait)
-        assert str(lines.errors[-1]) == "connection closed with code 1009 ('message too big')"
+        assert str(lines.errors[-1]) == "connection closed with code 1011 ('message too bad')"
+
+
+async def test_a_message_too_large_is_sent_in_smaller_parts_as_long_as_that_can_help() -> None:
+    async with MemoryNetwork() as network, running(network) as lines:
+        lines.can_send_less = True
+        link = await next_link(network)
+        lines.put(b"x" * 100)
+        assert await link.server.recv() == b"x" * 100
+        link.drop(1009, "limit of 10 bytes")
+        assert await lines.clock.wait_for_sleepers()
+        assert "send less than 100" in lines.calls
+        lines.can_send_less = False
+        lines.clock.advance(8.0)
+        link = await next_link(network)
+        link.drop(1009, "limit of 4 bytes")
+        await lines.reach("closed")
+        with pytest.raises(ConnectionClosedError) as caught:
+            lines.reconnect_loop.check_running()
+        assert caught.value.permanent
+        assert caught.value.reason == (
+            "limit of 4 bytes: a message of 5 bytes is larger than the server takes, and cannot be sent in "
+            "smaller parts"
+        )
+
+
+async def test_a_message_larger_than_may_be_received_is_final() -> None:
+    async with MemoryNetwork() as network, running(network) as lines:
+        link = await next_link(network)
+        await link.server.send(b"x" * 1001)
+        await lines.reach("closed")
+        with pytest.raises(ConnectionClosedError, match="the server sent more than"):
+            lines.reconnect_loop.check_running()
+        assert not any(call.startswith("send less") for call in lines.calls)
 
 
 @pytest.mark.parametrize("code", [4400, 4401, 4499])

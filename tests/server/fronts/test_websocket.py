@@ -329,7 +329,8 @@ async def test_a_connection_may_have_limits_of_its_own() -> None:
         async with connect(f"{server.url}/room?small=1") as socket:
             await socket.send(update_frame(bytes(1000)))
             await socket.wait_closed()
-            assert socket.protocol.close_code == 1007
+            assert socket.protocol.close_code == 1009
+            assert socket.protocol.close_reason == "message of 1004 bytes exceeds limit of 500 bytes"
 
 
 async def test_serving_forever_ends_when_the_server_is_closed() -> None:
@@ -344,11 +345,15 @@ async def test_serving_forever_ends_when_the_server_is_closed() -> None:
 # What comes in
 
 
-async def test_a_message_beyond_the_limit_ends_the_connection_with_1009() -> None:
+async def test_a_message_beyond_the_limit_ends_the_connection_with_1009_and_is_loud(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with serving(limits=Limits(max_message=1000)) as server, YClient(server.url, "room") as client:
         await client.synced()
         await client.send(update_frame(bytes(2000)))
         assert await client.wait_closed() == 1009
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "what it sent is larger than max_message (1009 frame with 2004 bytes" in record.getMessage()
 
 
 # Start and end

@@ -33,7 +33,7 @@ from weft.documents.automerge.history import ChangeNumbers
 from weft.documents.automerge.restore_point import RestorePoint
 from weft.documents.automerge.sync_state import PeerSyncState
 from weft.documents.owned import Owned
-from weft.errors import DataError, LocalProtocolError, MirrorError, RemoteProtocolError
+from weft.errors import DataError, LocalProtocolError, MessageTooLargeError, MirrorError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -322,7 +322,7 @@ class AutomergeDocument(Owned):
         """
         self._expect_idle("synced")
         if len(data) > self._limits.max_message:
-            raise RemoteProtocolError(f"a sync message of {len(data)} bytes")
+            raise MessageTooLargeError(len(data), self._limits.max_message)
         message = parse_sync_message(data)
         heads = tuple(sorted(message.heads))
         if state.may_skip(message, self._numbers):

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pycrdt import get_update
 
+from weft._codecs.yjs.guard import check_update
 from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.compaction import Compacted
 from weft.documents.yjs.binding import guarded
 from weft.documents.yjs.document import YDocument, create_doc
+from weft.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from pycrdt import Doc
 
 __all__ = ["build_document", "compact_updates"]
+
+# What stands in a log was within the limits when it came, and may have been joined since.
+_STORED = Limits(max_string=2**53)
 
 
 def build_document(
@@ -52,7 +57,7 @@ def build_document(
     document = document_of(doc)
     if not in_order:
         for update in updates:
-            document.apply(update, origin=None)
+            document.apply(update, origin=None, spans=check_update(update, _STORED))
     return doc, document
 
 

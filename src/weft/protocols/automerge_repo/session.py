@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from weft._codecs.automerge.cut import cut_sync_message
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -58,6 +59,7 @@ __all__ = ["ANSWER_S", "RepoSession"]
 # Seconds that the other end has to answer before it is told of further changes of a document. JavaScript's
 # needs 2 to 20 ms for each message, however little is in it: what has gathered by then is one message.
 ANSWER_S = 0.05
+_FRAMING = 2_048  # bytes at most around a sync message: the names of two peers and a document
 _MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
 
 
@@ -95,6 +97,7 @@ class RepoSession:
         if metadata is not None:
             self._metadata = dict(metadata)
         self._limits = limits
+        self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
         self._defers = defers
         self._connected = False
         self._documents: dict[str, DocumentSync] = {}
@@ -284,10 +287,13 @@ class RepoSession:
         if not sync.document.includes(sync.peer_heads):
             return []
         changes = sync.document.changes_since(sync.peer_heads)
-        data = make_sync_message(sync.document.heads, changes)
-        if not changes or len(data) > self._limits.max_message:
+        if not changes:
             return []
-        return [self._send(Sync(self.peer_id, document_id, data, is_request=False))]
+        data = make_sync_message(sync.document.heads, changes)
+        return [
+            self._send(Sync(self.peer_id, document_id, part, is_request=False))
+            for part in self._cut(data, sync)
+        ]
 
     def request_flush(self, document_id: str) -> tuple[int, list[Effect]]:
         """Have the other end confirm that it has everything the document holds now.
@@ -390,12 +396,16 @@ class RepoSession:
         is_request = self.role == "client" and not sync.started and not sync.document.heads
         sync.started = True
         sync.answered = False
-        message = Sync(self.peer_id, document_id, data, is_request)
         after_stored = self.role == "server" and (is_answer or sync.unacknowledged)
         sync.unacknowledged = False
         if sync.document.heads:
             sync.wanted = False
-        effects.append(self._send(message, after_stored=after_stored))
+        for part in self._cut(data, sync):
+            message = Sync(self.peer_id, document_id, part, is_request)
+            effects.append(self._send(message, after_stored=after_stored))
+
+    def _cut(self, data: bytes, sync: DocumentSync) -> list[bytes]:
+        return cut_sync_message(data, self.max_part - _FRAMING, lambda: sync.document.changes_since(()))
 
     def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
         if self.role == "server":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weft.protocols.ysync.messages import (
         awareness_message as awareness_message,
         update_message as update_message,
+        update_messages as update_messages,
     )
     from weft.protocols.ysync.session import (
         KEEP_ALIVE_S as KEEP_ALIVE_S,
@@ -28,7 +29,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
-            "messages": "awareness_message update_message",
+            "messages": "awareness_message update_message update_messages",
             "session": "KEEP_ALIVE_S AwarenessChanged Effect Synced YSyncSession",
             "weft.protocols.effects": "Denied Flushed FlushLost Send",
         },

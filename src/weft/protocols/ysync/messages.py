@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from weft._codecs.yjs.cut import cut_update
 from weft._codecs.yjs.guard import check_update
 from weft._codecs.yjs.lib0 import Reader, Writer
-from weft.errors import RemoteProtocolError
+from weft.errors import MessageTooLargeError, RemoteProtocolError
 
 if TYPE_CHECKING:
     from weft._codecs.yjs.guard import Spans
@@ -27,17 +28,23 @@ __all__ = [
     "SyncStep1",
     "UnknownMessage",
     "Update",
+    "answer_messages",
     "awareness_message",
     "denied_message",
     "read_frame",
     "step1_message",
     "step2_message",
     "update_message",
+    "update_messages",
 ]
 
 _SYNC, _AWARENESS, _AUTH, _QUERY_AWARENESS = range(4)
 _STEP1, _STEP2, _UPDATE = range(3)
 _PERMISSION_DENIED = 0
+
+# Bytes before the update in a message, and what a part of an update has at least.
+_FRAMING = 16
+_MIN_PART = 256
 
 # An awareness message without entries: y-websocket clients reconnect after 30 seconds without a message, and
 # pings of the websocket do not count.
@@ -101,7 +108,7 @@ def read_frame(data: bytes, limits: Limits) -> list[Message]:
         RemoteProtocolError: It is malformed or breaks a limit.
     """
     if len(data) > limits.max_message:
-        raise RemoteProtocolError(f"message of {len(data)} bytes; {limits.max_message} are allowed")
+        raise MessageTooLargeError(len(data), limits.max_message)
     reader = Reader(data, max_string=limits.max_string)
     messages: list[Message] = []
     certain: int | None = None  # how many count even if what follows cannot be read
@@ -180,6 +187,29 @@ def step2_message(update: bytes) -> bytes:
 def update_message(update: bytes) -> bytes:
     """Tell of an update."""
     return Writer().uint(_SYNC).uint(_UPDATE).bytes(update).finish()
+
+
+def update_messages(update: bytes, max_bytes: int) -> list[bytes]:
+    """Tell of an update in messages of so many bytes at most, as far as it can be cut."""
+    if len(update) <= max_bytes - _FRAMING:
+        return [update_message(update)]
+    return [update_message(part) for part in cut_update(update, _room(max_bytes))]
+
+
+def answer_messages(update: bytes, max_bytes: int) -> list[bytes]:
+    """Answer a SyncStep1 in messages of so many bytes at most, as far as the update can be cut.
+
+    The answer proper comes last. Clients of every kind take an update at any time, and take the SyncStep2 for
+    the word that they have everything.
+    """
+    if len(update) <= max_bytes - _FRAMING:
+        return [step2_message(update)]
+    *first, last = cut_update(update, _room(max_bytes))
+    return [*map(update_message, first), step2_message(last)]
+
+
+def _room(max_bytes: int) -> int:
+    return max(max_bytes - _FRAMING, _MIN_PART)
 
 
 def awareness_message(states: bytes) -> bytes:

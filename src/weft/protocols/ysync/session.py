@@ -31,12 +31,12 @@ from weft.protocols.ysync.messages import (
     QueryAwareness,
     SyncStep1,
     Update,
+    answer_messages,
     awareness_message,
     denied_message,
     read_frame,
     step1_message,
-    step2_message,
-    update_message,
+    update_messages,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class YSyncSession:
         self.awareness = awareness
         self.limits = limits
         self.read_only = read_only
+        self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
         self._tokens = 0
         self._connected = False
         self._reset()
@@ -200,7 +201,10 @@ class YSyncSession:
         Without a connection, or before the other end's first question, there is nothing to do: the answer to
         that question will hold it.
         """
-        return [Send(update_message(update))] if self._live else []
+        return self._tell(update) if self._live else []
+
+    def _tell(self, update: bytes) -> list[Effect]:
+        return [Send(message) for message in update_messages(update, self.max_part)]
 
     def request_flush(self, now: float) -> tuple[int, list[Effect]]:
         """Ask the other end to confirm that it has processed everything written so far.
@@ -264,7 +268,9 @@ class YSyncSession:
 
     def _answer(self, question: SyncStep1, effects: list[Effect], now: float) -> None:
         update = self.document.diff(question.state_vector)
-        effects.append(Send(step2_message(update), after_stored=self.role == "server"))
+        *first, last = answer_messages(update, self.max_part)
+        effects.extend(map(Send, first))
+        effects.append(Send(last, after_stored=self.role == "server"))
         self._go_live(effects)
 
     def _go_live(self, effects: list[Effect]) -> None:
@@ -299,7 +305,7 @@ class YSyncSession:
             effects.append(Flushed(purpose))
         if not self._live and purpose == _HANDSHAKE:
             # A server that answers without having asked: it will not, and what is here would never leave.
-            effects.append(Send(update_message(self.document.diff(b"\x00"))))
+            effects += self._tell(self.document.diff(b"\x00"))
             self._go_live(effects)
         if not self.document.is_waiting:
             self._close_gap()

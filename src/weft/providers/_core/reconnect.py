@@ -29,7 +29,7 @@ from weft.errors import (
 )
 from weft.providers._core.backoff import ends_success
 from weft.providers._core.send_queue import ResendQueue
-from weft.providers.transport import is_final_refusal
+from weft.providers.transport import TOO_LARGE, is_final_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,16 @@ class Adapter(Protocol):
 
     def leave(self) -> None:
         """The connection is about to be closed by us: put in the goodbye."""
+
+    def send_less(self, largest: int) -> bool:
+        """The server takes no message so large: send smaller ones on the next connection.
+
+        Args:
+            largest: Bytes of the largest message sent.
+
+        Returns:
+            Whether that can help.
+        """
 
 
 class ReconnectLoop:
@@ -119,6 +129,7 @@ class ReconnectLoop:
         self._leaving = False
         self._hold: Hold | None = None
         self._had_synced = False
+        self._largest = 0  # bytes of the largest message sent on the last connection
         self._rearmed = asyncio.Event()
 
     # --- for the owner
@@ -211,9 +222,11 @@ class ReconnectLoop:
             error = await self._try()
             if self._leaving:
                 return
+            if isinstance(error, ConnectionClosedError) and error.code == TOO_LARGE and not error.permanent:
+                error = self._sent_too_large(error)
             if isinstance(error, ProviderError) and _is_final(error):
                 self._final = error
-                self._tracker.report(error)
+                self._tracker.report(error, final=True)
                 self._tracker.release(error)
                 self._tracker.change(status="closed")
                 return
@@ -222,6 +235,16 @@ class ReconnectLoop:
                 failures = 0
             await self._clock.sleep(self._backoff.delay(failures, self._random))
             failures += 1
+
+    def _sent_too_large(self, error: ConnectionClosedError) -> ConnectionClosedError:
+        """Send smaller messages; where that cannot help, say so, as trying again cannot either."""
+        if self._adapter.send_less(self._largest):
+            return error
+        reason = (
+            f"{error.reason or 'the server gives no reason'}: a message of {self._largest} bytes is larger "
+            "than the server takes, and cannot be sent in smaller parts"
+        )
+        return ConnectionClosedError(error.code, reason, permanent=True)
 
     async def _try(self) -> Exception:
         """Make one connection and use it to its end; returns what ended it."""
@@ -258,6 +281,7 @@ class ReconnectLoop:
             try:
                 await end_tasks(tasks)
             finally:
+                self._largest = queue.largest
                 self.queue = self._connection = None
                 self._closed()
         errors = [error for task in tasks if not task.cancelled() and (error := task.exception())]

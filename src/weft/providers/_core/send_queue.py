@@ -29,6 +29,7 @@ class ResendQueue:
 
     def __init__(self, *, max_bytes: int, emptied: Callable[[bool], None]) -> None:
         self.sent = 0  # bytes, in all
+        self.largest = 0  # bytes of the largest message sent, or tried to be
         self._max_bytes = max_bytes
         self._emptied = emptied
         self._queue: deque[tuple[bytes, bool]] = deque()
@@ -87,6 +88,7 @@ class ResendQueue:
                 await self._filled.wait()
                 continue
             message, _ = self._queue.popleft()
+            self.largest = max(self.largest, len(message))
             await send(message)
             self._size -= len(message)
             self.sent += len(message)

@@ -65,8 +65,13 @@ class StatusTracker:
         """Call ``listener(status, synced)`` at each change; returns a function that ends it."""
         return subscribe(self._listeners, listener)
 
-    def report(self, error: Exception) -> None:
-        """Hand an error that nobody waits for to the owner's handler, or to the log."""
+    def report(self, error: Exception, *, final: bool = False) -> None:
+        """Hand an error that nobody waits for to the owner's handler, or to the log.
+
+        Args:
+            error: What went wrong.
+            final: Nothing is tried again after it.
+        """
         self.last_error = error
         if self._on_error is not None:
             try:
@@ -77,6 +82,7 @@ class StatusTracker:
         # A server that is away fails every try in the same words: once is news.
         sentence = str(error) or repr(error)
         level = logging.DEBUG if sentence == self._logged else logging.WARNING
+        level = logging.ERROR if final else level
         foreign = None if isinstance(error, WeftError) else error  # a bug, ours or the user's: say where
         _log.log(level, "%s: %s", self.name, sentence, exc_info=foreign)
         self._logged = sentence

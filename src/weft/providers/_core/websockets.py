@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 
 from weft._support.urls import is_loopback, shown_url
 from weft.errors import ConnectError, ConnectionClosedError
-from weft.providers.transport import closed_error, refused_error
+from weft.providers.transport import TOO_LARGE, closed_error, received_too_large, refused_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,6 +181,8 @@ class WebsocketsConnection:
             return closed_error(None, f"the peer took no data for {_STALL_S:g} s")
         if error.sent is not None and not error.rcvd_then_sent:
             # We ended it (a message too big, a ping unanswered): the peer has no other reason than ours.
+            if error.sent.code == TOO_LARGE:
+                return received_too_large(error.sent.reason)
             mapped = closed_error(error.sent.code, error.sent.reason)
             return ConnectionClosedError(mapped.code, mapped.reason)
         if error.rcvd is not None:

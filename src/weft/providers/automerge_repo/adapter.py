@@ -27,6 +27,7 @@ from weft.protocols.automerge_repo import (
     Unavailable,
 )
 from weft.providers._core.confirmations import Confirmations, denial
+from weft.providers._core.parts import send_less
 from weft.providers.automerge_repo.document import SharedDocument
 
 if TYPE_CHECKING:
@@ -246,6 +247,10 @@ class RepoAdapter:
             if shared.presence is not None:
                 shared.presence.say_goodbye()
         self._perform(self.session.leave())
+
+    def send_less(self, largest: int) -> bool:
+        """Cut what is sent into smaller parts, unless the largest is one that cannot be cut."""
+        return send_less(self.session, largest)
 
     # --- what changes here
 

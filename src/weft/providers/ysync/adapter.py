@@ -13,9 +13,10 @@ from weft.protocols.ysync import (
     Synced,
     YSyncSession,
     awareness_message,
-    update_message,
+    update_messages,
 )
 from weft.providers._core.confirmations import Confirmations, denial
+from weft.providers._core.parts import send_less
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -145,7 +146,9 @@ class YSyncAdapter:
         if queue is None:
             return
         if forgot:
-            queue.put(update_message(self._document.diff(self._base)))
+            update = self._document.diff(self._base)
+            for message in update_messages(update, self.session.max_part):
+                queue.put(message)
             if self._awareness is not None and self._announced:
                 queue.put(awareness_message(self._awareness.encode(self._announced)))
             self._ask()
@@ -174,6 +177,10 @@ class YSyncAdapter:
             self._unsubscribe.pop()()  # a server that echoes must not make it announce itself again
         if self._awareness.client_id in self._announced:
             self._send(awareness_message(self._awareness.encode_departure()))
+
+    def send_less(self, largest: int) -> bool:
+        """Cut what is sent into smaller parts, unless the largest is one that cannot be cut."""
+        return send_less(self.session, largest)
 
     # --- what changes here
 

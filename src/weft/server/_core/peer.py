@@ -7,7 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from weft.errors import DocumentClosedError, RemoteProtocolError, StorageError
+from weft.errors import DocumentClosedError, MessageTooLargeError, RemoteProtocolError, StorageError
 from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _TURN = 0.005
 def close_code_for(error: BaseException) -> tuple[int, str]:
     """The websocket close code and phrase that tell a client why it was let go. All of them are here."""
     match error:
+        case MessageTooLargeError():
+            return 1009, f"message of {error.size} bytes exceeds limit of {error.limit} bytes"
         case RemoteProtocolError():
             return 1007, "invalid message"
         case StorageError():
@@ -104,7 +106,8 @@ class Peer(ABC):
         if code == 1011:
             _log.error("%s failed", self._name, exc_info=error)
         else:
-            _log.info("%s is let go (%d %s): %.200s", self._name, code, reason, error)
+            level = logging.ERROR if code == 1009 else logging.INFO  # an honest client's writes do not arrive
+            _log.log(level, "%s is let go (%d %s): %.200s", self._name, code, reason, error)
         self.end(code, reason)
 
     async def _read(self) -> None:

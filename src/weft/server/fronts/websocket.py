@@ -57,7 +57,8 @@ _CUT_OFF_TIMEOUT = 1.0
 # Websocket pings find peers that are gone without a word, in seconds.
 _PING_INTERVAL = 20.0
 _PING_TIMEOUT = 20.0
-_SERVICE_RESTART = 1012  # RFC 6455's registry: clients should come back
+_TOO_LARGE = 1009  # RFC 6455, section 7.4.1
+_SERVICE_RESTART = 1012  # its registry: clients should come back
 
 
 class _Connection(ServerConnection):
@@ -331,6 +332,7 @@ class Server:
         self._connections[connection] = handler
         try:
             await self._serve_peer(connection, asked, decision)
+            _report_too_large(connection, asked)
         except StorageError as error:
             _log.error("room %.200r cannot be opened: %s", asked.room, error)
             await connection.close(1013, "the room cannot be opened")
@@ -373,6 +375,14 @@ def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) ->
 
 async def _say_restart(connection: _Connection) -> None:
     await connection.close(_SERVICE_RESTART, "server is shutting down")
+
+
+def _report_too_large(connection: _Connection, asked: Request) -> None:
+    """Say loudly that a client's writes do not arrive; it may try again for ever."""
+    sent = connection.protocol.close_sent
+    if connection.protocol.parser_exc is not None and sent is not None and sent.code == _TOO_LARGE:
+        text = "%s, room %.200r: let go, as what it sent is larger than max_message (1009 %s)"
+        _log.error(text, asked.remote, asked.room, sent.reason)
 
 
 def _address(remote: object) -> str:

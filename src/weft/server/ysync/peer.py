@@ -117,9 +117,9 @@ class YPeer(Peer):
     def _refill(self) -> None:
         room = self._room
         if self._behind is not None:
-            message = room.message_since(self._behind)
+            messages = room.messages_since(self._behind)
             self._behind = None
-            if message is not None:
+            for message in messages:
                 self.queue.put(message)
         if self._awareness_behind:
             self._awareness_behind = False

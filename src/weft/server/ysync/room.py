@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.documents.yjs.log import build_document, compact_updates
 from weft.protocols.awareness import Awareness
-from weft.protocols.ysync import awareness_message, update_message
+from weft.protocols.ysync import awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ class Room(BaseRoom[YClient]):
 
     # For the clients
 
-    def message_since(self, state_vector: bytes) -> bytes | None:
-        """The update message for a client that has what this state vector says; ``None`` if that is all."""
+    def messages_since(self, state_vector: bytes) -> list[bytes]:
+        """The update messages for a client that has what this state vector says."""
         update = self.document.diff(state_vector)
-        return None if update == EMPTY_UPDATE else update_message(update)
+        return [] if update == EMPTY_UPDATE else update_messages(update, self.limits.max_part)
 
     def awareness_message(self, ids: Iterable[int] | None) -> bytes:
         """The awareness message with the states of these clients, or of all."""
@@ -105,10 +105,10 @@ class Room(BaseRoom[YClient]):
     def _relay_update(self, update: bytes, origin: object | None) -> None:
         if not self.log.append(update):
             return
-        message = update_message(update)
-        for peer in self.clients:
-            if peer.session is not origin:
-                peer.relay(message)
+        for message in update_messages(update, self.limits.max_part):
+            for peer in self.clients:
+                if peer.session is not origin:
+                    peer.relay(message)
 
     def _relay_awareness(self, change: AwarenessChange, origin: object | None) -> None:
         message = self.awareness_message(change.ids)

@@ -1,0 +1,365 @@
+"""Cutting a large update into several, each of which follows on from those before it.
+
+A message has a limit, and a document that was made of many messages outgrows it. Its structs are slices of
+bytes that can be moved as they are, so a part is sections of another update with fewer structs in them. Two
+things make more of it:
+
+* A struct may only come after those it refers to (its origins and its parent), also where these are another
+  client's. So structs are taken in an order in which they can be integrated, as Yjs looks for one itself, and
+  each part is a stretch of that order.
+* Neighbours are joined into one struct that can be larger than every message they came in. A text and a list
+  of values are cut where they need be, as Yjs cuts them when it sends the end of one: the rest has the last
+  clock before it as its origin.
+
+Format: Yjs update v1 (yjs ``encoding.js``, ``Item.js`` with its ``offset``, ``Content*.js``).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from weft._codecs.yjs.lib0 import Reader, Writer
+from weft._codecs.yjs.patterns import patterns
+from weft._codecs.yjs.skip import skip_string, skip_values, uint, uint_bytes, utf16_length
+from weft._codecs.yjs.state import EMPTY_UPDATE, read_delete_set
+from weft.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weft._codecs.yjs.update import ItemId
+
+__all__ = ["cut_update"]
+
+_GC, _DELETED, _, _, _STRING, _, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
+_HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
+_XML_NAMED = frozenset({3, 5})
+
+# Bytes at most of what stands around the structs: of an update, of each section, and of the head of the rest
+# of a struct that was cut.
+_FRAME, _SECTION, _HEAD = 16, 24, 48
+# The document's own content is read, which may have outgrown what one message may hold.
+_MOST = 2**53
+_UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
+
+
+def cut_update(data: bytes, max_bytes: int) -> list[bytes]:
+    """Cut an update into parts that, applied one after the other, do what it does.
+
+    Args:
+        data: Yjs v1 update that :func:`check_update` has passed, or that a document of ours has made.
+        max_bytes: Bytes of a part, at least 256. A part that is one value, which cannot be cut, may have
+            more.
+
+    Returns:
+        The parts in order; the deletions come last. The update itself where it is small enough.
+    """
+    if len(data) <= max_bytes:
+        return [data]
+    sections, deletes_at = _read_sections(data)
+    cutter = _Cutter(data, sections, max_bytes)
+    for section in sections.values():
+        for stretch in _in_order(sections, section):
+            cutter.add(*stretch)
+    parts = cutter.finish()
+    return _add_deletes(parts, data[deletes_at:], max_bytes)
+
+
+class _Section:
+    """One client's structs in an update; ``ends[i]`` and ``clocks[i + 1]`` are behind struct ``i``.
+
+    Attributes:
+        foreign: For structs that refer to other clients', in order: the index and what they refer to.
+        taken: How many structs have been given a place.
+        looked: How many of ``foreign`` have been satisfied.
+    """
+
+    __slots__ = ("begin", "client", "clocks", "ends", "foreign", "looked", "taken")
+
+    def __init__(self, client: int, clock: int, begin: int) -> None:
+        self.client = client
+        self.begin = begin
+        self.clocks = array("Q", [clock])
+        self.ends = array("Q")
+        self.foreign: list[tuple[int, tuple[ItemId, ...]]] = []
+        self.taken = 0
+        self.looked = 0
+
+    def begin_of(self, index: int) -> int:
+        """Where a struct begins in the update."""
+        return self.ends[index - 1] if index else self.begin
+
+    def reaches(self, clock: int) -> int:
+        """How many structs must have been taken for a clock to be among them; 0 if it is not in here."""
+        if not self.clocks[0] <= clock < self.clocks[-1]:
+            return 0
+        return bisect_right(self.clocks, clock)
+
+
+def _in_order(sections: dict[int, _Section], section: _Section) -> Iterator[tuple[_Section, int, int]]:
+    """Take all structs of a section, and before each what it refers to: stretches of sections, in order."""
+    stack = [(section, len(section.ends))]
+    waiting = {section.client}
+    while stack:
+        current, target = stack[-1]
+        stop = target
+        needs: tuple[ItemId, ...] = ()
+        if current.looked < len(current.foreign):
+            index, ids = current.foreign[current.looked]
+            if index < target:
+                stop, needs = index, ids
+        if stop > current.taken:
+            yield current, current.taken, stop
+            current.taken = stop
+        if current.taken >= target:
+            stack.pop()
+            waiting.discard(current.client)
+            continue
+        for client, clock in needs:
+            other = sections.get(client)
+            # Who waits for somebody that waits for it is in no update of an honest peer.
+            if other is not None and client not in waiting and other.taken < (count := other.reaches(clock)):
+                stack.append((other, count))
+                waiting.add(client)
+                break
+        else:
+            current.looked += 1
+
+
+class _Cutter:
+    """Gathers stretches of sections into parts."""
+
+    def __init__(self, data: bytes, sections: dict[int, _Section], max_bytes: int) -> None:
+        self._data = data
+        self._sections = sections
+        self._max_bytes = max_bytes
+        self._parts: list[bytes] = []
+        self._size = _FRAME
+        # For each client in the part under way, from which struct to which: a client's stretches in one part
+        # always follow on from each other.
+        self._stretches: dict[int, tuple[int, int]] = {}
+
+    def add(self, section: _Section, start: int, end: int) -> None:
+        """Put structs behind what is there."""
+        while start < end:
+            begin = section.begin_of(start)
+            room = self._max_bytes - self._size
+            if section.client not in self._stretches:
+                room -= _SECTION
+            fits = min(bisect_right(section.ends, begin + max(room, 0)), end)
+            if fits > start:
+                self._stretches[section.client] = (
+                    self._stretches.get(section.client, (start, 0))[0],
+                    fits,
+                )
+                self._size = self._max_bytes - room + section.ends[fits - 1] - begin
+                start = fits
+            elif self._stretches:
+                self._finish_part()
+            else:
+                self._parts += _cut_struct(self._data, section, start, self._max_bytes)
+                start += 1
+
+    def finish(self) -> list[bytes]:
+        """The parts, without deletions."""
+        if self._stretches:
+            self._finish_part()
+        return self._parts
+
+    def _finish_part(self) -> None:
+        out = Writer().uint(len(self._stretches))
+        for client in sorted(self._stretches, reverse=True):  # as Yjs has them
+            start, end = self._stretches[client]
+            section = self._sections[client]
+            out.uint(end - start).uint(client).uint(section.clocks[start])
+            out.raw(self._data[section.begin_of(start) : section.ends[end - 1]])
+        self._parts.append(out.uint(0).finish())
+        self._stretches = {}
+        self._size = _FRAME
+
+
+def _cut_struct(data: bytes, section: _Section, index: int, max_bytes: int) -> Iterator[bytes]:
+    """Make one struct that is larger than a part into several, or into one part that is too large."""
+    begin, end = section.begin_of(index), section.ends[index]
+    clock = section.clocks[index]
+    info = data[begin]
+    ref = info & 0x1F
+    content = begin + 1 if ref in {_GC, _SKIP} else _skip_head(data, begin)
+    head = data[begin:content]
+    right = b""
+    if info & _HAS_RIGHT_ORIGIN:
+        at = _skip_id(data, begin + 1) if info & _HAS_ORIGIN else begin + 1
+        right = data[at : _skip_id(data, at)]
+    if ref == _STRING:
+        pieces = _cut_text(data, content, max_bytes - _HEAD - len(head))
+    elif ref == _ANY:
+        pieces = _cut_values(data, content, max_bytes - _HEAD - len(head))
+    else:
+        yield _one_struct(section.client, clock, data[begin:end])
+        return
+    for length, piece in pieces:
+        yield _one_struct(section.client, clock, head + piece)
+        clock += length
+        head = bytes([info & ~_HAS_ORIGIN | _HAS_ORIGIN]) + uint_bytes(section.client) + uint_bytes(clock - 1)
+        head += right
+
+
+def _one_struct(client: int, clock: int, struct: bytes) -> bytes:
+    return Writer().uint(1).uint(1).uint(client).uint(clock).raw(struct).uint(0).finish()
+
+
+def _cut_text(data: bytes, at: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Pieces of a text's content, each with its length; never within a character."""
+    size, at = uint(data, at)
+    end = at + size
+    while at < end:
+        stop = min(at + max(max_bytes, 4), end)
+        while stop < end and data[stop] & 0xC0 == 0x80:  # within a character of UTF-8
+            stop -= 1
+        yield utf16_length(data, at, stop - at), uint_bytes(stop - at) + data[at:stop]
+        at = stop
+
+
+def _cut_values(data: bytes, at: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Pieces of a list of values, each with its length; a value stays whole."""
+    count, at = uint(data, at)
+    starts = [at]
+    for _ in range(count):
+        starts.append(skip_values(data, starts[-1], 1, _UNBOUNDED))
+    first = 0
+    while first < count:
+        last = max(bisect_right(starts, starts[first] + max_bytes) - 1, first + 1)
+        yield last - first, uint_bytes(last - first) + data[starts[first] : starts[last]]
+        first = last
+
+
+def _add_deletes(parts: list[bytes], deletes: bytes, max_bytes: int) -> list[bytes]:
+    """Put a delete set behind the structs, with the last of them if it is small enough."""
+    if deletes == EMPTY_UPDATE[1:]:
+        return parts
+    if parts and len(parts[-1]) + len(deletes) <= max_bytes:
+        return [*parts[:-1], parts[-1][:-1] + deletes]
+    if len(deletes) < max_bytes:
+        return [*parts, b"\0" + deletes]
+    step = max((max_bytes - _FRAME - _SECTION) // 16, 1)  # a range has 10 bytes at most
+    sections: list[bytes] = []
+    size, last = 0, -1
+    for client, ranges in read_delete_set(Reader(deletes)).items():
+        for at in range(0, len(ranges), step):
+            some = ranges[at : at + step]
+            section = Writer().uint(client).uint(len(some))
+            for clock, length in some:
+                section.uint(clock).uint(length)
+            found = section.finish()
+            if sections and (client == last or size + len(found) > max_bytes - _FRAME):
+                parts = [*parts, _only_deletes(sections)]
+                sections, size = [], 0
+            sections.append(found)
+            size += len(found)
+            last = client
+    return [*parts, _only_deletes(sections)]
+
+
+def _only_deletes(sections: list[bytes]) -> bytes:
+    return b"\0" + uint_bytes(len(sections)) + b"".join(sections)
+
+
+def _read_sections(data: bytes) -> tuple[dict[int, _Section], int]:
+    """Find all structs of an update; give the sections by client, and where the delete set begins."""
+    match_head = patterns().head.match
+    sections: dict[int, _Section] = {}
+    number, at = uint(data, 0)
+    for _ in range(number):
+        count, at = uint(data, at)
+        client, at = uint(data, at)
+        clock, at = uint(data, at)
+        own = uint_bytes(client)
+        section = sections[client] = _Section(client, clock, at)
+        add_end, add_clock, foreign = section.ends.append, section.clocks.append, section.foreign
+        for index in range(count):
+            begin = at
+            info = data[at]
+            ref = info & 0x1F
+            length = 1
+            if ref in {_GC, _SKIP}:
+                length, at = uint(data, at + 1)
+            else:
+                head = match_head(data, at)
+                at = _skip_head(data, at) if head is None else head.end()
+                if not _is_alone(data, begin, info, own):
+                    ids = tuple(found for found in _references(data, begin) if found[0] != client)
+                    if ids:
+                        foreign.append((index, ids))
+                if ref == _ANY:
+                    length, at = uint(data, at)
+                    if length == 1 and data[at] == 119 and data[at + 1] < 0x80:  # a short string
+                        at += data[at + 1] + 2
+                    else:
+                        at = skip_values(data, at, length, _UNBOUNDED)
+                elif ref == _STRING:
+                    size, at = uint(data, at)
+                    length = utf16_length(data, at, size)
+                    at += size
+                elif ref == _DELETED:
+                    length, at = uint(data, at)
+                elif ref == _TYPE:
+                    at = skip_string(data, at + 1, _MOST) if data[at] in _XML_NAMED else at + 1
+                else:
+                    at = _skip_rare(data, at, ref)
+            clock += length
+            add_end(at)
+            add_clock(clock)
+    return sections, at
+
+
+def _is_alone(data: bytes, at: int, info: int, own: bytes) -> bool:
+    """Whether a struct refers to nothing of another client, as far as its first bytes tell."""
+    if info & _HAS_RIGHT_ORIGIN:
+        return False
+    if info & _HAS_ORIGIN:
+        return data.startswith(own, at + 1)
+    return data[at + 1] == 1 or data.startswith(own, at + 2)
+
+
+def _references(data: bytes, at: int) -> list[ItemId]:
+    """What the head of an item names: its origins, or its parent where that is an item."""
+    info = data[at]
+    at += 1
+    ids: list[ItemId] = []
+    count = bool(info & _HAS_ORIGIN) + bool(info & _HAS_RIGHT_ORIGIN)
+    if not count:
+        if data[at] == 1:  # a root, by its name
+            return ids
+        at, count = at + 1, 1
+    for _ in range(count):
+        client, at = uint(data, at)
+        clock, at = uint(data, at)
+        ids.append((client, clock))
+    return ids
+
+
+def _skip_id(data: bytes, at: int) -> int:
+    _, at = uint(data, at)
+    return uint(data, at)[1]
+
+
+def _skip_head(data: bytes, at: int) -> int:
+    """Skip an item up to its content."""
+    info = data[at]
+    at += 1
+    if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
+        for flag in (_HAS_ORIGIN, _HAS_RIGHT_ORIGIN):
+            if info & flag:
+                at = _skip_id(data, at)
+        return at
+    at = skip_string(data, at + 1, _MOST) if data[at] == 1 else _skip_id(data, at + 1)
+    return skip_string(data, at, _MOST) if info & _HAS_KEY else at
+
+
+def _skip_rare(data: bytes, at: int, ref: int) -> int:
+    if ref == _FORMAT:
+        at = skip_string(data, at, _MOST)
+    at = skip_string(data, at, _MOST)
+    return skip_values(data, at, 1, _UNBOUNDED) if ref == _DOC else at

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pycrdt import Array, Doc, Map, Text, get_update
+
+from support.yupdates import honest_updates, numbered
+from weft._codecs.yjs.cut import cut_update
+from weft._codecs.yjs.guard import check_update
+from weft._codecs.yjs.state import EMPTY_UPDATE, decode_state_vector
+from weft._codecs.yjs.update import parse_update
+from weft.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def content(doc: Doc[Any]) -> dict[str, Any]:
+    return {
+        "text": str(doc.get("text", type=Text)),
+        "list": doc.get("list", type=Array).to_py(),
+        "map": doc.get("map", type=Map).to_py(),
+    }
+
+
+def apply_in_parts(doc: Doc[Any], parts: list[bytes]) -> None:
+    """Apply the parts, and see to it that none of them has to wait for one after it."""
+    for part in parts:
+        spans = check_update(part)
+        doc.apply_update(part)
+        state = decode_state_vector(doc.get_state())
+        assert {client: state[client] for client in spans} == spans.ends()
+        assert get_update(part, doc.get_state())[0] == 0
+
+
+def check_cut(doc: Doc[Any], since: bytes, max_bytes: int, into: Doc[Any] | None = None) -> list[bytes]:
+    """Cut what a document says to a state vector, and apply it where that was asked."""
+    update = doc.get_update(since)
+    parts = cut_update(update, max_bytes)
+    target = into or Doc()
+    apply_in_parts(target, parts)
+    assert decode_state_vector(target.get_state()) == decode_state_vector(doc.get_state())
+    assert content(target) == content(doc)
+    deleted = [parse_update(each.get_update()).deletes for each in (target, doc)]
+    assert {client: sorted(found) for client, found in deleted[0].items()} == {
+        client: sorted(found) for client, found in deleted[1].items()
+    }
+    return parts
+
+
+def edit(doc: Doc[Any], rng: random.Random) -> None:
+    text, values = doc.get("text", type=Text), doc.get("list", type=Array)
+    cells = doc.get("map", type=Map)
+    with doc.transaction():
+        for _ in range(rng.randint(1, 3)):
+            match rng.randrange(6):
+                case 0:
+                    text.insert(rng.randint(0, len(text)), rng.choice(["a", "world", "x" * 40]))
+                case 1 if len(text) > 3:
+                    at = rng.randrange(len(text) - 2)
+                    del text[at : at + 2]
+                case 2:
+                    values.insert(rng.randint(0, len(values)), rng.choice([1, "two", [3], {"four": 4}]))
+                case 3 if len(values):
+                    del values[rng.randrange(len(values))]
+                case 4:
+                    cells[f"row{rng.randrange(4)}"] = Map({"cell": rng.random()})
+                case _:
+                    row = cells.get(f"row{rng.randrange(4)}")
+                    if row is not None:
+                        row[f"cell{rng.randrange(3)}"] = rng.choice([1, "s" * 30, None])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_each_part_follows_on_from_those_before_it(seed: int) -> None:
+    rng = random.Random(seed)
+    docs: list[Doc[Any]] = [Doc(client_id=rng.getrandbits(32)) for _ in range(3)]
+    states: list[tuple[bytes, bytes]] = [(b"\0", EMPTY_UPDATE)]
+    for _ in range(60):
+        doc = rng.choice(docs)
+        if rng.random() < 0.4:
+            doc.apply_update(rng.choice(docs).get_update(doc.get_state()))
+        edit(doc, rng)
+        if rng.random() < 0.1:
+            states.append((doc.get_state(), doc.get_update()))
+    for doc in docs:
+        docs[0].apply_update(doc.get_update())
+    for state, update in states:
+        for max_bytes in (256, 400, 1000):
+            into: Doc[Any] = Doc()
+            into.apply_update(update)
+            check_cut(docs[0], state, max_bytes, into)
+
+
+def test_what_is_small_enough_is_left_as_it_is() -> None:
+    for update in honest_updates():
+        assert cut_update(update, len(update)) == [update]
+
+
+@pytest.mark.parametrize("update", honest_updates())
+def test_every_kind_of_content_comes_through(update: bytes) -> None:
+    whole: Doc[Any] = Doc()
+    whole.apply_update(update)
+    in_parts: Doc[Any] = Doc()
+    for part in cut_update(update, 256):
+        check_update(part)
+        in_parts.apply_update(part)
+    assert in_parts.get_state() == whole.get_state()
+    # Letter by letter: one of the values does not equal itself, and yrs gives keys in any order.
+    shown = [sorted(str(parse_update(doc.get_update()))) for doc in (in_parts, whole)]
+    assert shown[0] == shown[1]
+
+
+def test_parts_are_no_larger_than_they_may_be() -> None:
+    def fill(doc: Doc[Any]) -> None:
+        cells = doc.get("map", type=Map)
+        for number in range(5_000):
+            cells[f"key {number}"] = number
+
+    parts = check_cut(numbered(7, fill), b"\0", 1024)
+    assert all(len(part) <= 1024 for part in parts)
+    assert sum(len(part) > 900 for part in parts) >= len(parts) - 1
+
+
+def joined(text: str) -> Callable[[Doc[Any]], None]:
+    """Write in pieces what the binding joins to one struct."""
+
+    def write(doc: Doc[Any]) -> None:
+        root = doc.get("text", type=Text)
+        for at in range(0, len(text), 100):
+            root += text[at : at + 100]
+
+    return write
+
+
+@pytest.mark.parametrize("letters", ["a", "é", "漢", "😀", "a😀é漢"])
+def test_a_text_that_outgrew_a_part_is_cut_between_its_characters(letters: str) -> None:
+    doc = numbered(2**32 - 5, joined(letters * 2_000))
+    assert len(parse_update(doc.get_update()).items) == 1
+    parts = check_cut(doc, b"\0", 512)
+    assert all(len(part) <= 512 for part in parts)
+    # What others write within it, and what came between, follows on as ever.
+    text = doc.get("text", type=Text)
+    text.insert(600, "between")
+    text.format(1_207, 1_807, {"bold": True})
+    check_cut(doc, b"\0", 512)
+
+
+def test_a_list_that_outgrew_a_part_is_cut_between_its_values() -> None:
+    def fill(doc: Doc[Any]) -> None:
+        doc.get("list", type=Array).extend([{"number": number, "x": [None]} for number in range(1_000)])
+
+    doc = numbered(9, fill)
+    assert len(parse_update(doc.get_update()).items) == 1
+    assert all(len(part) <= 512 for part in check_cut(doc, b"\0", 512))
+
+
+def test_one_value_that_is_too_large_is_a_part_of_its_own() -> None:
+    def fill(doc: Doc[Any]) -> None:
+        cells = doc.get("map", type=Map)
+        for key, size in (("a", 10), ("b", 2_000), ("c", 10)):
+            cells[key] = "x" * size
+        doc.get("list", type=Array).extend([1, "y" * 3_000, 2])
+
+    sizes = [len(part) for part in check_cut(numbered(9, fill), b"\0", 512)]
+    assert [size > 512 for size in sizes] == [False, True, False, False, True, False]
+
+
+def test_a_delete_set_that_is_too_large_is_cut() -> None:
+    doc: Doc[Any] = Doc()
+    for client in range(1, 40):
+        theirs: Doc[Any] = Doc(client_id=client)
+        theirs.apply_update(doc.get_update())
+        theirs.get("text", type=Text).insert(0, "ab" * 200)
+        doc.apply_update(theirs.get_update())
+    text = doc.get("text", type=Text)
+    for at in range(len(text) - 2, 0, -2):
+        del text[at]
+    parts = check_cut(doc, b"\0", 2_000)
+    assert all(len(part) <= 2_000 for part in parts)
+    assert sum(part[0] == 0 for part in parts) > 2
+
+
+def test_a_document_may_hold_what_no_message_may() -> None:
+    doc = numbered(9, lambda doc: doc.get("map", type=Map).update({"a": [[["x" * 500]]]}))
+    strict = Limits(max_depth=2, max_string=100)
+    with pytest.raises(Exception, match="not a usable update"):
+        check_update(doc.get_update(), strict)
+    assert len(cut_update(doc.get_update(), 256)) == 1
