@@ -289,6 +289,20 @@ def test_a_row_of_ones_own_goes_but_for_what_others_put_in_it(peers: tuple[Peer,
     )
 
 
+def test_what_arrives_while_a_step_is_taken_is_of_others_as_well(peers: tuple[Peer, Peer]) -> None:
+    ann, ben = peers
+    checkpoints = create_checkpoints(ann.store)
+    ann.store.set_cell("shapes", "box", "color", "blue")
+    checkpoints.add_checkpoint()
+    ann.store.set_cell("shapes", "box", "width", 20)
+    exchange(ann, ben)
+    ben.store.set_cell("shapes", "box", "color", "green")
+    # A listener that lets the peer's edit in while the width is undone.
+    ann.store.add_cell_listener("shapes", "box", "width", lambda *_: exchange(ann, ben))
+    checkpoints.go_backward().go_backward()
+    assert ann.store.get_row("shapes", "box") == {"color": "green", "width": 10}
+
+
 def test_undo_takes_back_everybodys_changes_where_that_is_asked_for(peers: tuple[Peer, Peer]) -> None:
     ann, ben = peers
     checkpoints = create_checkpoints(ann.store, include_remote=True)

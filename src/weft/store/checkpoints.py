@@ -314,13 +314,13 @@ class Checkpoints:
         old: Cell | Undefined,
         _get_cell_change: object,
     ) -> None:
-        if not self._listening:
-            return
         if self._store._is_received and not self.include_remote:
             self._overwritten.note_cell(table_id, row_id, cell_id)
             # What was changed since the last checkpoint does not stand there any more.
             if not self._open.forget_cell(table_id, row_id, cell_id):
                 return
+        elif not self._listening:
+            return
         else:
             self._store_changed()
             self._overwritten.cover_row(table_id, row_id)
@@ -336,12 +336,12 @@ class Checkpoints:
         old: Value | Undefined,
         _get_value_change: object,
     ) -> None:
-        if not self._listening:
-            return
         if self._store._is_received and not self.include_remote:
             self._overwritten.note_value(value_id)
             if self._open.values.pop(value_id, None) is None:
                 return
+        elif not self._listening:
+            return
         else:
             self._store_changed()
             self._overwritten.cover_value(value_id)
