@@ -61,3 +61,55 @@ async def test_a_role_that_may_make_nothing_uses_the_triggers_that_are_there(
         await persister.start_auto_persisting()
         await run(dsn, "INSERT INTO guests VALUES('b', '2')")
         await until(lambda: store.has_row("t", "b"))
+
+
+async def test_what_is_written_into_a_partition_is_heard_and_what_is_detached_is_found(
+    database: PostgresDriver, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.persisters.postgres.database._LOOK_SECONDS", 0.01)
+    await run(
+        dsn,
+        "CREATE SCHEMA old",
+        "CREATE TABLE parted(_id text PRIMARY KEY, x text) PARTITION BY RANGE(_id)",
+        "CREATE TABLE low PARTITION OF parted FOR VALUES FROM ('a') TO ('m')",
+        "CREATE TABLE old.high PARTITION OF parted FOR VALUES FROM ('m') TO ('z') PARTITION BY RANGE(_id)",
+        "CREATE TABLE old.highest PARTITION OF old.high FOR VALUES FROM ('t') TO ('z')",
+    )
+    try:
+        config, store = TablesConfig(load={"parted": "t"}), Store()
+        async with PostgresTablesPersister(store, database, config) as persister:
+            await persister.start_auto_load()
+            await run(dsn, "INSERT INTO low VALUES('b', '1')")
+            await until(lambda: store.has_row("t", "b"))
+            await run(dsn, "INSERT INTO old.highest VALUES('u', '2')")
+            await until(lambda: store.has_row("t", "u"))
+            await run(dsn, "ALTER TABLE parted DETACH PARTITION low")
+            await until(lambda: store.get_row_ids("t") == ["u"])
+            await run(dsn, "ALTER TABLE parted ATTACH PARTITION low FOR VALUES FROM ('a') TO ('m')")
+            await until(lambda: store.has_row("t", "b"))
+            await run(dsn, "CREATE TABLE mid PARTITION OF old.high FOR VALUES FROM ('m') TO ('t')")
+            await until(
+                lambda: _has_trigger(dsn, "mid"),
+            )
+            await run(dsn, "INSERT INTO mid VALUES('n', '3')")
+            await until(lambda: store.has_row("t", "n"))
+    finally:
+        await run(dsn, "DROP SCHEMA old CASCADE")
+
+
+async def _has_trigger(dsn: str, table: str) -> bool:
+    return bool(await run(dsn, f"SELECT 1 FROM pg_trigger WHERE tgrelid='{table}'::regclass"))
+
+
+async def test_sessions_that_triggers_do_not_see_are_heard_where_the_owner_says_so(
+    database: PostgresDriver, dsn: str
+) -> None:
+    """What docs/persisters/postgresql.md tells the table's owner to do."""
+    config, store = TablesConfig(load={"copied": "t"}), Store()
+    async with PostgresTablesPersister(store, database, config) as persister:
+        await persister.start_auto_load()
+        await run(
+            dsn, "ALTER TABLE copied ENABLE ALWAYS TRIGGER weft_changed", "ALTER TABLE copied ADD x text"
+        )
+        await run(dsn, "SET session_replication_role=replica", "INSERT INTO copied VALUES('a', '1')")
+        await until(lambda: store.has_row("t", "a"))

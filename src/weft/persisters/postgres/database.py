@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft.errors import StorageError
-from weft.persisters.postgres.driver import PostgresDriver
-from weft.persisters.postgres.notifications import Watcher
+from weft.persisters.postgres.driver import PING_SECONDS, PostgresDriver
+from weft.persisters.postgres.notifications import CHANNEL, Watcher
 from weft.persisters.postgres.shared_driver import SharedDriver
 from weft.persisters.postgres.transactions import SerializableTransactions
 from weft.persisters.postgres.triggers import trigger_plan
 from weft.persisters.sql.database import Database
+from weft.persisters.sql.dialect import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,11 @@ __all__ = ["PostgresDatabase"]
 R = TypeVar("R")
 
 _LOOK_SECONDS = 5.0
+_SILENCE = (
+    "PostgreSQL: notifications do not arrive, so changes of others will not be loaded: something between, as"
+    " pgbouncer with transaction pooling does, keeps them back; connect round it, or give a driver made with"
+    " listens=False, which looks for changes"
+)
 
 
 class PostgresDatabase(Database):
@@ -61,7 +67,12 @@ class PostgresDatabase(Database):
         """Look whether others wrote; where the driver listens, whether a table or its trigger was gone."""
         if not self._shared.driver.listens:
             return await super().changed()
-        return (await self._transactions.run(self._triggers))[0][1]
+        triggers, _, _ = await self._transactions.run(self._triggers)
+        watcher = self._watcher
+        if watcher is None or watcher.heard == triggers.tables:
+            return triggers.made
+        watcher.heard = triggers.tables  # a partition came or went, with all that is in it
+        return True
 
     async def watch(self, polling: Polling, listener: Callable[[], None]) -> Polling:
         """Call ``listener`` when others change one of the tables, or may have, if the driver listens.
@@ -77,18 +88,23 @@ class PostgresDatabase(Database):
             return polling
         polling.seconds = _LOOK_SECONDS
         try:
-            (schema, _), _, _ = await self._transactions.run(self._triggers)
+            triggers, _, _ = await self._transactions.run(self._triggers)
             tables, give_up = frozenset(self._watched), self._transactions.give_up
-            watcher = Watcher(schema, tables, listener, polling.report, give_up)
+            watcher = Watcher(triggers.tables, tables, listener, polling.report, give_up)
             await self._shared.listener.add(watcher)
+            self._watcher = watcher
+            polling.when_stopped(self._unwatch)
+            if not await self._shared.listener.hears(self._notify, PING_SECONDS):
+                polling.report(StorageError(_SILENCE))
         except BaseException as error:
             await polling.stop()
             if isinstance(error, self._shared.driver.errors):
                 raise StorageError(f"PostgreSQL: {error!r}") from error
             raise
-        self._watcher = watcher
-        polling.when_stopped(self._unwatch)
         return polling
+
+    async def _notify(self, payload: str) -> None:
+        await self._transactions.run(lambda: _notification(payload))
 
     async def _unwatch(self) -> None:
         watcher, self._watcher = self._watcher, None
@@ -122,6 +138,10 @@ def _driver_for(dsn: str) -> PostgresDriver:
         sentence = f"a DSN without a driver needs the package {error.name!r}: pip install 'weft[postgres]'"
         raise ImportError(sentence, name=error.name) from error
     return AsyncpgDriver(dsn)
+
+
+def _notification(payload: str) -> Plan[None]:
+    yield Statement("SELECT pg_notify($1, $2)", (CHANNEL, payload))
 
 
 def _nothing() -> Plan[None]:

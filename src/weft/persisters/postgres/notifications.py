@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from weft.persisters.postgres.driver import PostgresDriver
 
@@ -19,19 +20,19 @@ CHANNEL = "weft_changed"
 _RETRY_SECONDS = (0.05, 5.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Watcher:
     """Who wants to hear.
 
     Attributes:
-        schema: Where the tables are.
-        tables: Their names.
+        heard: The tables and their partitions, each with its schema.
+        tables: The tables as the program calls them.
         listener: Called when others changed one of them, or may have.
         report: Takes errors of listening.
         give_up: Called when the server fell silent: what is under way there will not end.
     """
 
-    schema: str
+    heard: frozenset[str]
     tables: frozenset[str]
     listener: Callable[[], None]
     report: Callable[[Exception], object]
@@ -47,6 +48,7 @@ class NotificationListener:
         self._task: asyncio.Task[None] | None = None
         self._begun: asyncio.Future[None] | None = None
         self._failures = 0
+        self._echoes: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, watcher: Watcher) -> None:
         """Begin to tell: from when this returns nothing is missed.
@@ -73,6 +75,22 @@ class NotificationListener:
             task, self._task = self._task, None
             task.cancel()
             await asyncio.wait([task])
+
+    async def hears(self, notify: Callable[[str], Awaitable[object]], seconds: float) -> bool:
+        """Whether notifications arrive here at all: one of our own, on another connection, is waited for.
+
+        Args:
+            notify: Sends one with this payload.
+            seconds: How long to wait for it.
+        """
+        payload = f"{secrets.token_hex(8)} is heard"
+        echo = self._echoes[payload] = asyncio.get_running_loop().create_future()
+        try:
+            await notify(payload)
+            await asyncio.wait([echo], timeout=seconds)
+            return echo.done()
+        finally:
+            del self._echoes[payload]
 
     def wrote(self, tables: Iterable[str], by: Watcher | None) -> None:
         """Tell the others of this driver what one of them wrote: the server's news of it are its own."""
@@ -111,8 +129,10 @@ class NotificationListener:
             watcher.listener()  # what was missed meanwhile nobody can tell
 
     def _heard(self, pid: int, payload: str) -> None:
+        if (echo := self._echoes.get(payload)) is not None and not echo.done():
+            echo.set_result(None)
         if pid == self._driver.pid:
             return
         for watcher in list(self._watchers):
-            if any(payload == f"{watcher.schema}.{table}" for table in watcher.tables):
+            if payload in watcher.heard:
                 watcher.listener()
