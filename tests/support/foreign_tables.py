@@ -33,10 +33,13 @@ PLACES: list[Any] = [*SQLITES, "asyncpg", PsycopgDriver]
 
 
 class Place:
-    """A database: how to make a persister of it, and how to go round it."""
+    """A database: how to make a persister of it, and how to go round it.
+
+    ``where`` is its DSN, or the driver.
+    """
 
     def __init__(
-        self, make: Callable[..., Persister], run: Callable[[str], list[Any]], kind: Any, where: str
+        self, make: Callable[..., Persister], run: Callable[[str], list[Any]], kind: Any, where: Any
     ) -> None:
         self.make = make
         self.run = run
@@ -74,7 +77,7 @@ def open_place(request: pytest.FixtureRequest, tmp_path: Path, config: TablesCon
             lambda store, **options: SqliteTablesPersister(store, driver, config, **options),
             driver.execute,
             kind,
-            str(tmp_path / "shop.db"),
+            driver,
         )
         driver.close()
         return

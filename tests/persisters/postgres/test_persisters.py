@@ -14,6 +14,7 @@ from weft.persisters import (
     TablesConfig,
     ValuesTable,
 )
+from weft.persisters.sql.names import quote
 from weft.store import Store
 from weft.testing.persisters import PETS, RICH, until
 
@@ -28,8 +29,8 @@ async def test_hostile_and_overlong_names_are_only_names_or_left_out(
 ) -> None:
     tables: Any = Store().set_content(RICH).get_tables()
     config = TablesConfig(
-        load={f"hostile {name}": name for name in tables},
-        save={name: f"hostile {name}" for name in tables},
+        load={quote(f"hostile {name}"): name for name in tables},
+        save={name: quote(f"hostile {name}") for name in tables},
         nulls="absent",
     )
     tables["pets"]["fido"]["x" * 64] = 1

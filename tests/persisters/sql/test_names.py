@@ -6,7 +6,14 @@ from contextlib import closing
 import pytest
 from hypothesis import given, strategies as st
 
-from weft.persisters.sql.names import check_name, quote, with_table_name
+from weft.persisters.sql.names import (
+    check_name,
+    check_table,
+    quote,
+    quote_table,
+    split_table,
+    with_table_name,
+)
 
 # Lone surrogates and NUL cannot be names; everything else can.
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -22,8 +29,45 @@ def test_a_quoted_name_is_that_one_name_to_a_database(name: str) -> None:
         assert column[0] == name
 
 
-def test_dots_and_quotes_mean_nothing() -> None:
+def test_dots_and_quotes_mean_nothing_in_one_identifier() -> None:
     assert quote('a.b"c') == '"a.b""c"'
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("pets", ("", "pets")),
+        ("app.pets", ("app", "pets")),
+        ('a"b; --', ("", 'a"b; --')),
+        ('"a.b"', ("", "a.b")),
+        ('"a.b"."c""d"', ("a.b", 'c"d')),
+        ('app."a.b"', ("app", "a.b")),
+        ("my app.my pets", ("my app", "my pets")),
+    ],
+)
+def test_a_table_may_have_its_schema_before_it(name: str, parts: tuple[str, str]) -> None:
+    assert split_table(name) == parts
+    assert check_table(name) is None
+    assert quote_table(name) == ".".join(quote(part) for part in parts if part)
+
+
+@given(NAMES, NAMES)
+def test_any_names_can_be_those_of_a_schema_and_a_table_in_quotes(schema: str, table: str) -> None:
+    assert split_table(f"{quote(schema)}.{quote(table)}") == (schema, table)
+    assert split_table(quote(table)) == ("", table)
+
+
+@pytest.mark.parametrize("name", ["a.b.c", ".a", "a.", '"a', '"a"b', 'a."b"c', ""])
+def test_what_is_neither_table_nor_schema_and_table_is_refused(name: str) -> None:
+    assert check_table(name) is not None
+    with pytest.raises(ValueError, match=r"schema\.table|empty"):
+        quote_table(name)
+
+
+def test_each_part_has_its_length() -> None:
+    assert check_table(f"{'a' * 63}.{'b' * 63}", max_bytes=63) is None
+    assert "63 bytes long, not 64" in str(check_table(f"{'a' * 64}.b", max_bytes=63))
+    assert "63 bytes long, not 64" in str(check_table(f"a.{'b' * 64}", max_bytes=63))
 
 
 @pytest.mark.parametrize(
@@ -42,4 +86,4 @@ def test_length_is_counted_in_bytes() -> None:
 
 def test_a_condition_gets_the_quoted_name_wherever_it_asks_for_it() -> None:
     condition = "$tableName.shop='here' OR $tableName.shop IS NULL"
-    assert with_table_name(condition, 'a"b') == """"a""b".shop='here' OR "a""b".shop IS NULL"""
+    assert with_table_name(condition, quote('a"b')) == """"a""b".shop='here' OR "a""b".shop IS NULL"""

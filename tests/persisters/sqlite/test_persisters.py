@@ -18,6 +18,7 @@ from weft.persisters import (
     TablesConfig,
     ValuesTable,
 )
+from weft.persisters.sql.names import quote
 from weft.store import Store
 from weft.testing.persisters import MORE, PETS, RICH, KillSuite, until
 
@@ -181,13 +182,15 @@ async def test_columns_are_made_in_the_order_in_which_cells_were_set(path: Path)
 
 async def test_hostile_names_of_tables_columns_and_rows_are_only_names(path: Path) -> None:
     config = TablesConfig(
-        load={name: name for name in RICH[0]}, save={name: name for name in RICH[0]}, nulls="absent"
+        load={quote(name): name for name in RICH[0]},
+        save={name: quote(name) for name in RICH[0]},
+        nulls="absent",
     )
     tables: Any = Store().set_content(RICH).get_tables()
     errors: list[Exception] = []
     await save(path, (tables, {}), config, on_error=errors.append)
     assert [str(error) for error in errors] == [
-        "cell '' is not saved in table 'pets': a name in a database cannot be empty"
+        "cell '' is not saved in table '\"pets\"': a name in a database cannot be empty"
     ]
     del tables["pets"]["9"][""]
     del tables["pets"]["fido"]["owner"]

@@ -37,7 +37,8 @@ _SCHEMA = """
         AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
         a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.atthasdef OR a.attidentity <> ''
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'f')
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce($2::text, current_schema()::text)
+    WHERE c.relkind IN ('r', 'p', 'v', 'f')
     AND a.attnum > 0 AND NOT a.attisdropped AND c.relname = ANY($1::text[])
     ORDER BY a.attnum
 """
@@ -46,12 +47,14 @@ _SCHEMA = """
 _RELATIONS = """
     SELECT c.relname, k.oid::text, p.relname, k.confdeltype::text, NULL, NULL, k.condeferrable
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
-    WHERE k.contype = 'f' AND k.conparentid = 0
-    AND c.relnamespace = current_schema()::regnamespace AND p.relnamespace = c.relnamespace
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce($3::text, current_schema()::text)
+    WHERE k.contype = 'f' AND k.conparentid = 0 AND p.relnamespace = c.relnamespace
     AND (c.relname = ANY($1::text[]) OR p.relname = ANY($1::text[]))
     UNION ALL
     SELECT c.relname, NULL, NULL, NULL, NULL, NULL, FALSE
-    FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1::text[])
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce($3::text, current_schema()::text)
+    WHERE c.relname = ANY($1::text[])
     AND EXISTS(SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
     AND t.tgname <> $2)
 """
@@ -122,13 +125,13 @@ class PostgresDialect(Dialect):
     def _holds_json(self, column_type: str) -> bool:
         return column_type in _JSON or (column_type in {"", "TEXT"} and self._text == "json")
 
-    def schema(self, tables: Sequence[str]) -> list[Statement]:
+    def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
         """Tables and views."""
-        return [Statement(_SCHEMA, (list(tables),))]
+        return [Statement(_SCHEMA, (list(tables), schema or None))]
 
-    def relations(self, tables: Sequence[str]) -> Statement:
+    def relations(self, tables: Sequence[str], schema: str = "") -> Statement:
         """Foreign keys and triggers."""
-        return Statement(_RELATIONS, (list(tables), CHANNEL))
+        return Statement(_RELATIONS, (list(tables), CHANNEL, schema or None))
 
     def new_column(self, kind: str | None, *, strict: bool = False) -> str:
         """As TinyBase makes them."""

@@ -8,7 +8,7 @@ from weft.persisters.postgres.database import PostgresDatabase
 from weft.persisters.postgres.dialect import PostgresDialect
 from weft.persisters.sql.json_cell import JsonCell
 from weft.persisters.sql.json_persister import JsonPersister
-from weft.persisters.sql.names import check_name
+from weft.persisters.sql.names import check_name, check_table
 from weft.persisters.sql.tables_persister import TablesPersister
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class PostgresJsonPersister(JsonPersister):
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         cell = JsonCell.of(cell)
-        _refuse_long_names(cell.names)
+        _refuse_long_names([cell.store_table_name], cell.columns)
         super().__init__(
             store,
             PostgresDatabase(
@@ -94,7 +94,7 @@ class PostgresTablesPersister(TablesPersister):
     ) -> None:
         watched, written = config.tables_loaded(), config.tables_saved()
         row_ids = [save.row_id_column_name for save in config.saves().values()]
-        _refuse_long_names([*watched, *watched.values(), *written, *row_ids])
+        _refuse_long_names([*watched, *written], [*watched.values(), *row_ids])
         super().__init__(
             store,
             PostgresDatabase(database, self._guarded(on_sql_command), watched, written),
@@ -105,9 +105,10 @@ class PostgresTablesPersister(TablesPersister):
         )
 
 
-def _refuse_long_names(names: Iterable[str]) -> None:
+def _refuse_long_names(tables: Iterable[str], columns: Iterable[str]) -> None:
     """PostgreSQL would cut them off, and take two for one."""
-    for name in names:
-        reason = check_name(name, max_bytes=PostgresDialect.max_name_bytes)
-        if reason is not None:
-            raise ValueError(f"{name!r}: {reason}")
+    for check, names in ((check_table, tables), (check_name, columns)):
+        for name in names:
+            reason = check(name, max_bytes=PostgresDialect.max_name_bytes)
+            if reason is not None:
+                raise ValueError(f"{name!r}: {reason}")

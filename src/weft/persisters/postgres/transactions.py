@@ -44,8 +44,8 @@ _AGAIN = frozenset(
 _REFUSALS = ("22", "23", "P0001")
 
 # And of the statement: syntax_error_or_access_rule_violation, feature_not_supported, program_limit_exceeded
-# (too many columns), object_not_in_prerequisite_state (a view that takes no rows).
-_STATEMENT_REFUSALS = ("42", "0A", "54", "55000")
+# (too many columns), object_not_in_prerequisite_state (a view that takes no rows), invalid_schema_name.
+_STATEMENT_REFUSALS = ("42", "0A", "54", "55000", "3F000")
 
 # feature_not_supported: "cached plan must not change result type", where others changed a column's type.
 _STALE = "0A000"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft.persisters.postgres.notifications import CHANNEL
 from weft.persisters.sql.dialect import Statement
-from weft.persisters.sql.names import quote
+from weft.persisters.sql.names import quote, split_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,16 +27,16 @@ _FUNCTION_IS_THERE = """
 # With the partitions and other tables that inherit from them: a statement trigger tells only of statements
 # that name its own table.
 _TABLES = """
-    WITH RECURSIVE found(oid, top) AS (
-        SELECT c.oid, TRUE FROM pg_class c
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($2::text[])
+    WITH RECURSIVE found(oid) AS (
+        SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN unnest($2::text[], $3::text[]) AS wanted(schema, name)
+        ON n.nspname = wanted.schema AND c.relname = wanted.name
         UNION
-        SELECT i.inhrelid, FALSE FROM pg_inherits i JOIN found f ON i.inhparent = f.oid
+        SELECT i.inhrelid FROM pg_inherits i JOIN found f ON i.inhparent = f.oid
     )
-    SELECT n.nspname::text, c.relname::text, bool_or(f.top), c.relkind IN ('r', 'p') AND NOT EXISTS(
+    SELECT n.nspname::text, c.relname::text, c.relkind IN ('r', 'p') AND NOT EXISTS(
         SELECT 1 FROM pg_trigger t WHERE t.tgname = $1 AND t.tgrelid = c.oid)
     FROM found f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-    GROUP BY c.oid, n.nspname, c.relname, c.relkind
 """
 
 
@@ -62,20 +62,28 @@ def trigger_plan(tables: Mapping[str, str]) -> Plan[Triggers]:
         tables: Those to hear of, each with the name of its row id column.
     """
     ((schema, function),) = yield Statement(_FUNCTION_IS_THERE, (CHANNEL,))
-    found = yield Statement(_TABLES, (CHANNEL, list(tables)))
-    there = {table for _, table, top, _ in found if top}
-    without = [(schema_, table) for schema_, table, _, missing in found if missing]
-    absent = [(schema, table) for table in tables if table not in there]
+    # Row id columns by schema and table.
+    wanted = {
+        (named or schema, table): tables[name] for name in tables for named, table in [split_table(name)]
+    }
+    found = yield Statement(
+        _TABLES, (CHANNEL, [place[0] for place in wanted], [place[1] for place in wanted])
+    )
+    there = {(place[0], place[1]) for place in found}
+    without = [(place[0], place[1]) for place in found if place[2]]
+    absent = [place for place in wanted if place not in there]
     if (without or absent) and not function:
         yield Statement(_FUNCTION)
-    for _, table in absent:
-        yield Statement(f"CREATE TABLE {quote(table)}({quote(tables[table])} text PRIMARY KEY)")
-    for schema_, table in [*without, *absent]:
+    for place in absent:
+        yield Statement(f"CREATE TABLE {_sql(place)}({quote(wanted[place])} text PRIMARY KEY)")
+    for place in [*without, *absent]:
         yield Statement(
             f"CREATE TRIGGER {CHANNEL} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE"
-            f" ON {quote(schema_)}.{quote(table)} FOR EACH STATEMENT EXECUTE FUNCTION {CHANNEL}()"
+            f" ON {_sql(place)} FOR EACH STATEMENT EXECUTE FUNCTION {quote(schema)}.{CHANNEL}()"
         )
-    names = {f"{schema_}.{table}" for schema_, table, *_ in found} | {
-        f"{schema}.{table}" for _, table in absent
-    }
-    return Triggers(frozenset(names), bool(without or absent))
+    names = frozenset(".".join(place) for place in there | set(absent))
+    return Triggers(names, bool(without or absent))
+
+
+def _sql(place: tuple[str, str]) -> str:
+    return ".".join(map(quote, place))

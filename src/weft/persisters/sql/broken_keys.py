@@ -64,8 +64,8 @@ def _orphans(key: ForeignKey, expression: str, ids: Sequence[Any] | None) -> Pla
     same = " AND ".join(f"p.{quote(parent)}=c.{quote(column)}" for column, parent in key.columns)
     chosen = "" if ids is None else f"{expression} IN ({','.join('?' * len(ids))}) AND "
     sql = (
-        f"SELECT {expression} FROM {quote(key.child)} c WHERE {chosen}{refers}"
-        f" AND NOT EXISTS(SELECT 1 FROM {quote(key.parent)} p WHERE {same})"
+        f"SELECT {expression} FROM {key.child_sql} c WHERE {chosen}{refers}"
+        f" AND NOT EXISTS(SELECT 1 FROM {key.parent_sql} p WHERE {same})"
     )
     return [row[0] for row in (yield Statement(sql, ids or (), lenient=True))]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from weft.persisters.sql.names import TABLE_NAME, check_name
+from weft.persisters.sql.names import TABLE_NAME, check_name, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def _check_condition(condition: str | None) -> None:
 
 
 def _check(name: str, what: str) -> None:
-    reason = check_name(name)
+    reason = check_table(name) if what == "table" else check_name(name)
     if reason is not None:
         raise ValueError(f"{what} {name!r}: {reason}")
 
@@ -100,6 +100,9 @@ class ValuesTable:
 @dataclass(frozen=True, slots=True)
 class TablesConfig:
     """Which tables of a database are loaded and saved. What is not listed is left alone.
+
+    A table of another schema, or of a database that is attached in SQLite, is ``"app.pets"``; a table whose
+    own name has a dot in it is written in double quotes, ``'"a.b"'``.
 
     Attributes:
         load: Table of the database to table id, or :class:`TableLoad`.

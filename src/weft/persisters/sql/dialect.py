@@ -69,22 +69,26 @@ class TableInfo:
     """A table as the database has it.
 
     Attributes:
-        name: Its name there.
+        name: Its name there, after that of its schema if the program names that.
+        sql: The same, quoted.
         columns: Folded name to column.
         unique: Folded names of the columns that alone name a row.
         required: Folded names of the columns that a new row must have.
         computed: Folded names of further columns, which the database fills and nobody writes.
         defaults: Folded names of the columns that have a default.
+        schema: The schema that the program names, if it does.
         has_triggers: Whether others' triggers may change what is written; known where it is to be written.
     """
 
     name: str
+    sql: str
     columns: dict[str, Column] = field(default_factory=dict)
     unique: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)
     computed: set[str] = field(default_factory=set)
     defaults: set[str] = field(default_factory=set)
     has_triggers: bool = False
+    schema: str = ""
 
 
 @dataclass(slots=True)
@@ -92,8 +96,10 @@ class ForeignKey:
     """A foreign key that the database enforces.
 
     Attributes:
-        child: Folded name of the table that has it.
-        parent: Folded name of the table it refers to.
+        child: Folded name of the table that has it, as the program calls it.
+        parent: Folded name of the table it refers to, likewise.
+        child_sql: The former, quoted.
+        parent_sql: The latter, quoted.
         acts: Whether deleting a row of the parent changes or deletes rows of the child.
         deferrable: Whether it can wait for the end of the transaction.
         columns: Those of the child, each with that of the parent; where :meth:`Dialect.broken` needs them.
@@ -101,6 +107,8 @@ class ForeignKey:
 
     child: str
     parent: str
+    child_sql: str
+    parent_sql: str
     acts: bool
     deferrable: bool
     columns: list[tuple[str, str]] = field(default_factory=list)
@@ -143,15 +151,15 @@ class Dialect(ABC):
         return None
 
     @abstractmethod
-    def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Queries of ``(table, column, type, unique, required, default)``.
+    def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
+        """Queries of ``(table, column, type, unique, required, default)`` in a schema; empty: the usual one.
 
         Without a type, it is a column known to be unique besides, or one that the database computes.
         """
 
     @abstractmethod
-    def relations(self, tables: Sequence[str]) -> Statement:
-        """Query what writing to tables sets off.
+    def relations(self, tables: Sequence[str], schema: str = "") -> Statement:
+        """Query what writing to tables of a schema sets off.
 
         Of ``(table, key, parent, on delete, column, parent column, deferrable)`` for each column of each
         foreign key that is enforced, of and to these tables; without a key, for a table with triggers.

@@ -13,7 +13,7 @@ from weft.persisters._text.json_text import stored_text, version_of
 from weft.persisters._text.persister import ANY, ConflictError
 from weft.persisters.sql.dialect import Statement
 from weft.persisters.sql.load import read_schema
-from weft.persisters.sql.names import quote
+from weft.persisters.sql.names import quote, quote_table
 
 if TYPE_CHECKING:
     from weft.persisters.sql.dialect import Dialect, Plan
@@ -38,8 +38,9 @@ class JsonCell:
     store_column_name: str = "store"
 
     def __post_init__(self) -> None:
-        for name in self.names:
-            quote(name)
+        quote_table(self.store_table_name)
+        quote(self.store_id_column_name)
+        quote(self.store_column_name)
 
     @classmethod
     def of(cls, cell: str | JsonCell | None) -> JsonCell:
@@ -47,9 +48,9 @@ class JsonCell:
         return cls() if cell is None else cls(cell) if isinstance(cell, str) else cell
 
     @property
-    def names(self) -> tuple[str, str, str]:
-        """Of the table and its columns."""
-        return self.store_table_name, self.store_id_column_name, self.store_column_name
+    def columns(self) -> tuple[str, str]:
+        """The names of its columns."""
+        return self.store_id_column_name, self.store_column_name
 
 
 def fetch_plan(dialect: Dialect, cell: JsonCell) -> Plan[tuple[bytes | None, bytes | None]]:
@@ -64,7 +65,7 @@ def fetch_plan(dialect: Dialect, cell: JsonCell) -> Plan[tuple[bytes | None, byt
         return None, None  # who watches a table that is not there makes it with its row ids alone
     column = info.columns[dialect.fold(cell.store_column_name)]
     rows = yield Statement(
-        f"SELECT {dialect.read(quote(column.name), column.type)} FROM {quote(info.name)}"
+        f"SELECT {dialect.read(quote(column.name), column.type)} FROM {info.sql}"
         f" WHERE {quote(cell.store_id_column_name)}={dialect.mark(1)}",
         (_ROW_ID,),
     )
@@ -85,9 +86,8 @@ def put_plan(dialect: Dialect, cell: JsonCell, data: bytes, expected: object) ->
         if version != expected:
             raise ConflictError(f"another wrote the table {cell.store_table_name!r}")
     schema = yield from read_schema(dialect, [cell.store_table_name])
-    table, id_name, name = (
-        quote(part) for part in (cell.store_table_name, cell.store_id_column_name, cell.store_column_name)
-    )
+    table = quote_table(cell.store_table_name)
+    id_name, name = quote(cell.store_id_column_name), quote(cell.store_column_name)
     kind = dialect.id_type
     info = schema.get(dialect.fold(cell.store_table_name))
     if info is not None and dialect.fold(cell.store_column_name) not in info.columns:

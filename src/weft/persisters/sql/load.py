@@ -7,31 +7,60 @@ from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
 from weft.persisters.sql.config import VALUES_ID, TableLoad
-from weft.persisters.sql.dialect import Column, Statement, TableInfo
-from weft.persisters.sql.names import quote, with_table_name
+from weft.persisters.sql.dialect import Column, RefusedError, Statement, TableInfo
+from weft.persisters.sql.names import quote, split_table, with_table_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence, Set
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.dialect import Dialect, Plan
 
-__all__ = ["VALUES_ROW_ID", "Loaded", "id_text", "load_plan", "read_rows", "read_schema"]
+__all__ = ["VALUES_ROW_ID", "Loaded", "by_schema", "id_text", "load_plan", "read_rows", "read_schema"]
 
 VALUES_ROW_ID = "_"
 
 RawTables = dict[str, dict[str, dict[str, object]]]
 
 
-def read_schema(dialect: Dialect, tables: Iterable[str]) -> Plan[dict[str, TableInfo]]:
-    """Learn which of the tables there are, with their columns. Folded name to table."""
+def by_schema(dialect: Dialect, tables: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Group tables by their schemas: schema to folded name there to folded name as the program has it."""
+    schemas: dict[str, dict[str, str]] = {}
+    for name in sorted({dialect.fold(name) for name in tables}):
+        schema, table = split_table(name)
+        schemas.setdefault(schema, {})[table] = name
+    return schemas
+
+
+def read_schema(
+    dialect: Dialect, tables: Iterable[str], *, lenient: bool = False
+) -> Plan[dict[str, TableInfo]]:
+    """Learn which of the tables there are, with their columns. Folded name to table.
+
+    Args:
+        dialect: The kind of database.
+        tables: The tables.
+        lenient: Whether a schema that cannot be read is one without tables.
+    """
     found: dict[str, TableInfo] = {}
-    names = sorted({dialect.fold(name) for name in tables})
-    if not names:
-        return found
-    for statement in dialect.schema(names):
-        for table, column, type_, unique, required, default in (yield statement):
-            info = found.setdefault(dialect.fold(table), TableInfo(table))
+    for schema, names in by_schema(dialect, tables).items():
+        try:
+            yield from _read_schema(dialect, schema, names, found, lenient)
+        except RefusedError:
+            continue
+    return found
+
+
+def _read_schema(
+    dialect: Dialect, schema: str, names: Mapping[str, str], found: dict[str, TableInfo], lenient: bool
+) -> Plan[None]:
+    for statement in dialect.schema(list(names), schema):
+        for table, column, type_, unique, required, default in (yield statement._replace(lenient=lenient)):
+            key = names[dialect.fold(table)]
+            if (info := found.get(key)) is None:
+                name = f"{schema}.{table}" if schema else table
+                sql = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+                info = found[key] = TableInfo(name, sql, schema=schema)
             if type_ is not None:
                 info.columns[dialect.fold(column)] = Column(column, type_.upper())
             elif not unique:
@@ -42,7 +71,6 @@ def read_schema(dialect: Dialect, tables: Iterable[str]) -> Plan[dict[str, Table
                 info.required.add(dialect.fold(column))
             if default:
                 info.defaults.add(dialect.fold(column))
-    return found
 
 
 @dataclass(slots=True)
@@ -133,12 +161,12 @@ def read_rows(
         return {}, frozenset()
     names = [column.name for column in columns]
     listed = ",".join(dialect.read(quote(column.name), column.type) for column in (id_column, *columns))
-    tests = [] if load.condition == "true" else [f"({with_table_name(load.condition, info.name)})"]
+    tests = [] if load.condition == "true" else [f"({with_table_name(load.condition, info.sql)})"]
     if row_ids is not None:
         marks = ",".join(dialect.mark(number + 1, id_column.type) for number in range(len(row_ids)))
         tests.append(f"{quote(id_column.name)} IN ({marks})")
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    found = yield Statement(f"SELECT {listed} FROM {quote(info.name)}{where}", row_ids or (), lenient=lenient)
+    found = yield Statement(f"SELECT {listed} FROM {info.sql}{where}", row_ids or (), lenient=lenient)
     decoders = [(at, decode) for at, column in enumerate(columns) if (decode := dialect.decoder(column.type))]
     rows: dict[str, dict[str, object]] = {}
     several: set[str] = set()

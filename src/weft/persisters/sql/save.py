@@ -81,7 +81,7 @@ def _save_rows(
         full = {cell_id for cell_ids in spared.values() for cell_id in cell_ids}
         for column in unused:
             if column.name not in full:
-                drop = f"ALTER TABLE {quote(info.name)} DROP COLUMN {quote(column.name)}"
+                drop = f"ALTER TABLE {info.sql} DROP COLUMN {quote(column.name)}"
                 yield Statement(drop, lenient=True)
                 del info.columns[writer.dialect.fold(column.name)]
         unused = [column for column in unused if column.name in full]

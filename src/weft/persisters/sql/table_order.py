@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weft.errors import StorageError
 from weft.persisters.sql.dialect import RefusedError, Statement
-from weft.persisters.sql.names import quote
 from weft.persisters.sql.table_writer import SEVERAL_ROWS
 
 if TYPE_CHECKING:
@@ -135,8 +134,8 @@ def _clear(writer: TableWriter, work: TableWork) -> Plan[None]:
         return
     try:
         yield from writer.delete(work.save, work.emptied, if_empty=True)
-        if work.drop and not (yield Statement(f"SELECT 1 FROM {quote(info.name)} LIMIT 1", lenient=True)):
-            yield Statement(f"DROP TABLE {quote(info.name)}", lenient=True)
+        if work.drop and not (yield Statement(f"SELECT 1 FROM {info.sql} LIMIT 1", lenient=True)):
+            yield Statement(f"DROP TABLE {info.sql}", lenient=True)
             del writer.schema[writer.dialect.fold(work.save.table_name)]
     except RefusedError as error:
         writer.refuse_table(work.save, error)

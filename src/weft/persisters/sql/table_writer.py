@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from weft.errors import StorageError
 from weft.persisters.sql.dialect import Column, ForeignKey, RefusedError, Statement, TableInfo
-from weft.persisters.sql.load import id_text, read_schema
-from weft.persisters.sql.names import check_name, quote, with_table_name
+from weft.persisters.sql.load import by_schema, id_text, read_schema
+from weft.persisters.sql.names import (
+    check_name,
+    check_table,
+    quote,
+    quote_table,
+    split_table,
+    with_table_name,
+)
 from weft.values import Undefined
 
 if TYPE_CHECKING:
@@ -59,23 +66,33 @@ class TableWriter:
 
     def prepare(self, tables: Iterable[str]) -> Plan[None]:
         """Learn which of the tables there are, and what writing to them sets off; before everything else."""
-        names = sorted({self.dialect.fold(name) for name in tables})
-        self.schema = yield from read_schema(self.dialect, names)
-        if not self.schema:
-            return
-        fold, keys = self.dialect.fold, dict[tuple[str, object], ForeignKey]()
-        for table, key, parent, on_delete, column, parent_column, deferrable in (
-            yield self.dialect.relations(names)
-        ):
+        dialect, names = self.dialect, list(tables)
+        self.schema = yield from read_schema(dialect, names, lenient=True)
+        self.keys = []
+        for schema, names_there in by_schema(dialect, names).items():
+            if not self.schema.keys().isdisjoint(names_there.values()):
+                rows = yield dialect.relations(list(names_there), schema)
+                self._note_relations(schema, names_there, rows)
+
+    def _note_relations(self, schema: str, names: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+        keys: dict[tuple[str, object], ForeignKey] = {}
+
+        def named(table: str) -> tuple[str, str]:
+            sql = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+            return names.get(self.dialect.fold(table), sql), sql
+
+        for table, key, parent, on_delete, column, parent_column, deferrable in rows:
+            child, child_sql = named(table)
             if key is None:
-                self.schema[fold(table)].has_triggers = True
+                self.schema[child].has_triggers = True
                 continue
             acts = str(on_delete).upper() in _ACTIONS
             known = keys.setdefault(
-                (table, key), ForeignKey(fold(table), fold(parent), acts, bool(deferrable))
+                (table, key),
+                ForeignKey(child, named(parent)[0], child_sql, named(parent)[1], acts, bool(deferrable)),
             )
             known.columns.append((column, parent_column))
-        self.keys = list(keys.values())
+        self.keys += keys.values()
 
     def info(self, save: TableSave) -> TableInfo | None:
         """A table as the database has it; ``None`` where it has none.
@@ -103,8 +120,8 @@ class TableWriter:
         made: list[Column] = []
         strict: bool | None = None if info is not None else False
         if info is None:
-            reason = check_name(save.table_name, max_bytes=dialect.max_name_bytes) or dialect.refusal(
-                save.table_name, table=True
+            reason = check_table(save.table_name, max_bytes=dialect.max_name_bytes) or dialect.refusal(
+                split_table(save.table_name)[1], table=True
             )
             if reason is not None:
                 raise StorageError(f"table {save.table_name!r}: {reason}")
@@ -148,15 +165,16 @@ class TableWriter:
             id_definition = f"{quote(save.row_id_column_name)} {dialect.id_type} PRIMARY KEY".replace(
                 "  ", " "
             )
-            info = TableInfo(save.table_name, {folded_id: Column(save.row_id_column_name, "")}, {folded_id})
+            columns = {folded_id: Column(save.row_id_column_name, "")}
+            info = TableInfo(save.table_name, quote_table(save.table_name), columns, {folded_id})
             yield Statement(
-                f"CREATE TABLE {quote(save.table_name)}({','.join([id_definition, *definitions])})",
+                f"CREATE TABLE {info.sql}({','.join([id_definition, *definitions])})",
                 lenient=True,
             )
             self.schema[dialect.fold(save.table_name)] = info
         else:
             for definition in definitions:
-                yield Statement(f"ALTER TABLE {quote(info.name)} ADD {definition}", lenient=True)
+                yield Statement(f"ALTER TABLE {info.sql} ADD {definition}", lenient=True)
         info.columns.update({dialect.fold(column.name): column for column in made})
         return chosen
 
@@ -175,7 +193,7 @@ class TableWriter:
         encoders = [self.dialect.encoder(column.type) for column in columns]
         params = [(row_id, *_encoded(cells, encoders)) for row_id, cells in rows]
         given: Sequence[int] = range(len(rows))  # the numbers of these
-        table, mark = quote(info.name), self.dialect.mark
+        table, mark = info.sql, self.dialect.mark
         id_column = info.columns[folded_id]
         id_name, id_mark = quote(id_column.name), mark(1, id_column.type)
         names = [quote(column.name) for column in columns]
@@ -223,7 +241,7 @@ class TableWriter:
     def _count(self, info: TableInfo, id_column: Column, row_id: Any) -> Plan[int]:
         """Count the rows of an id, up to two."""
         where = f"{quote(id_column.name)}={self.dialect.mark(1, id_column.type)}"
-        sql = f"SELECT 1 FROM {quote(info.name)} WHERE {where} LIMIT 2"
+        sql = f"SELECT 1 FROM {info.sql} WHERE {where} LIMIT 2"
         return len((yield Statement(sql, (row_id,), lenient=True)))
 
     def refuse(self, save: TableSave, row_id: Any, reason: str, what: str = "saved") -> None:
@@ -245,7 +263,7 @@ class TableWriter:
         """The condition in parentheses; empty where all rows are meant."""
         if save.condition is None or save.condition == "true":
             return ""
-        return f"({with_table_name(save.condition, info.name)})"
+        return f"({with_table_name(save.condition, info.sql)})"
 
     def delete(
         self, save: TableSave, row_ids: Sequence[Any], *, if_empty: bool = False
@@ -277,7 +295,7 @@ class TableWriter:
                 for folded, column in info.columns.items()
                 if folded != folded_id
             ]
-        sql = f"DELETE FROM {quote(info.name)} WHERE {' AND '.join(tests)}"
+        sql = f"DELETE FROM {info.sql} WHERE {' AND '.join(tests)}"
         failed = yield Statement(sql, [(row_id,) for row_id in row_ids], many=True, lenient=True)
         return [*refused, *((row_ids[number], (), reason) for number, reason in failed)]
 
@@ -291,7 +309,7 @@ class TableWriter:
             return []
         if self.dialect.fold(save.row_id_column_name) in info.unique:
             where = self.where(save, info)
-            sql = f"DELETE FROM {quote(info.name)}{' WHERE ' + where if where else ''}"
+            sql = f"DELETE FROM {info.sql}{' WHERE ' + where if where else ''}"
             try:
                 yield Statement(sql, lenient=True)
             except RefusedError as error:
@@ -308,7 +326,7 @@ class TableWriter:
         id_column = info.columns[self.dialect.fold(save.row_id_column_name)]
         where = self.where(save, info)
         sql = (
-            f"SELECT {self.dialect.read(quote(id_column.name), id_column.type)} FROM {quote(info.name)}"
+            f"SELECT {self.dialect.read(quote(id_column.name), id_column.type)} FROM {info.sql}"
             f"{' WHERE ' + where if where else ''}"
         )
         rows = yield Statement(sql, lenient=True)

@@ -10,11 +10,12 @@ from weft.errors import StorageError
 from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters.sql.database import Database, RunningPlan
 from weft.persisters.sql.dialect import RefusedError, Statement
+from weft.persisters.sql.names import quote, split_table
 from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from weft.persisters._core.polling import Polling
     from weft.persisters.sql.dialect import Plan
@@ -30,12 +31,14 @@ class SqliteDatabase(Database):
     Args:
         database: Path, opened and closed here; or a connection or driver, left open.
         on_sql_command: Called with each statement and its parameters when it has run.
+        tables: The tables that are loaded: some may be in databases that are attached.
     """
 
     def __init__(
         self,
         database: str | os.PathLike[str] | sqlite3.Connection | SqliteDriver,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None,
+        tables: Iterable[str] = (),
     ) -> None:
         # What was given open, and what several persisters may therefore share, taking turns.
         self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
@@ -43,6 +46,7 @@ class SqliteDatabase(Database):
         self.name = self._driver.name
         self._thread = WorkerThread("weft-sqlite")
         self._on_sql_command = on_sql_command
+        self._attached = sorted({split_table(name)[0] for name in tables} - {""})
         self._writing = False
         self._moves = self._driver.moves
 
@@ -130,7 +134,20 @@ class SqliteDatabase(Database):
             return object()  # as nothing seen before
         if self._driver.in_transaction:
             return self._seen  # the program has begun something on its connection; its end will be seen
-        return self._driver.seen()
+        return self._seen_now()
+
+    def _seen_now(self) -> tuple[object, ...]:
+        return (
+            *self._driver.seen(),
+            *(self._driver.execute(f"PRAGMA {place}data_version") for place in self._attached_now()),
+        )
+
+    def _attached_now(self) -> list[str]:
+        """The databases with tables of ours that are attached at present, quoted and with a dot."""
+        if not self._attached:
+            return []
+        there = {str(row[1]) for row in self._driver.execute("PRAGMA database_list")}
+        return [f"{quote(schema)}." for schema in self._attached if schema in there]
 
     def _transact(self, begin: str, plan: Plan[R], ran: list[Statement]) -> tuple[R, object, object]:
         driver = self._driver
@@ -142,10 +159,11 @@ class SqliteDatabase(Database):
         self._writing = True
         try:
             # In the transaction, and for reads after its first look at the data: nobody comes between.
-            driver.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
-            before = driver.seen() if apart is None else apart
+            for place in ("", *self._attached_now()):
+                driver.execute(f"SELECT 1 FROM {place}sqlite_schema LIMIT 1")
+            before = self._seen_now() if apart is None else apart
             result = self._drive(plan, ran)
-            after = driver.seen() if apart is None else apart
+            after = self._seen_now() if apart is None else apart
             self._commit()
         except BaseException:
             # After some errors, a full disk among them, SQLite has rolled back by itself.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weft.jsoncodec import dumps, parse
 from weft.persisters.sql.dialect import OTHER_FORM, Dialect, Statement
 from weft.persisters.sql.load import id_text
+from weft.persisters.sql.names import quote
 from weft.values import EncodedCell
 
 if TYPE_CHECKING:
@@ -71,46 +72,50 @@ class SqliteDialect(Dialect):
             and id_text(float(row_id)) != row_id
         }
 
-    def schema(self, tables: Sequence[str]) -> list[Statement]:
-        """Tables and views."""
+    def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
+        """Tables and views, of the main database or of one that is attached."""
+        place, of = _place(schema)
         wanted = f"s.type IN ('table','view') AND lower(s.name) IN ({','.join('?' * len(tables))})"
         return [
             Statement(
                 # By CASE and not by AND, of which SQLite would work out both sides.
                 "SELECT s.name,c.name,CASE c.hidden WHEN 0 THEN c.type END,CASE c.pk WHEN 1"
-                " THEN (SELECT max(o.pk) FROM pragma_table_info(s.name) o)=1 ELSE 0 END,"
+                f" THEN (SELECT max(o.pk) FROM pragma_table_info(s.name{of}) o)=1 ELSE 0 END,"
                 'c."notnull" AND c.dflt_value IS NULL,c.dflt_value IS NOT NULL'
-                f" FROM sqlite_schema s,pragma_table_xinfo(s.name) c WHERE {wanted}",
+                f" FROM {place} s,pragma_table_xinfo(s.name{of}) c WHERE {wanted}",
                 tables,
             ),
             Statement(
-                "SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name) i),NULL,1,0,0"
-                " FROM sqlite_schema s,pragma_index_list(s.name) l"
+                f"SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name{of}) i),NULL,1,0,0"
+                f" FROM {place} s,pragma_index_list(s.name{of}) l"
                 f" WHERE {wanted} AND l.\"unique\" AND NOT l.partial AND l.origin<>'pk'"
-                " AND (SELECT count(*) FROM pragma_index_info(l.name))=1"
-                " AND (SELECT i.cid FROM pragma_index_info(l.name) i)>=0",
+                f" AND (SELECT count(*) FROM pragma_index_info(l.name{of}))=1"
+                f" AND (SELECT i.cid FROM pragma_index_info(l.name{of}) i)>=0",
                 tables,
             ),
         ]
 
-    def relations(self, tables: Sequence[str]) -> Statement:
+    def relations(self, tables: Sequence[str], schema: str = "") -> Statement:
         """Foreign keys, where they are on, and triggers."""
+        place, of = _place(schema)
         marks = ",".join("?" * len(tables))
         return Statement(
             'SELECT s.name,f.id,f."table",f.on_delete,f."from",coalesce(f."to",(SELECT k.name FROM'
-            ' pragma_table_info(f."table") k WHERE k.pk=f.seq+1)),1'
-            " FROM sqlite_schema s,pragma_foreign_key_list(s.name) f"
+            f' pragma_table_info(f."table"{of}) k WHERE k.pk=f.seq+1)),1'
+            f" FROM {place} s,pragma_foreign_key_list(s.name{of}) f"
             " WHERE (SELECT foreign_keys FROM pragma_foreign_keys) AND s.type='table'"
             f' AND (lower(s.name) IN ({marks}) OR lower(f."table") IN ({marks}))'
-            " UNION ALL SELECT tbl_name,NULL,NULL,NULL,NULL,NULL,0 FROM sqlite_schema"
+            f" UNION ALL SELECT tbl_name,NULL,NULL,NULL,NULL,NULL,0 FROM {place}"
             f" WHERE type='trigger' AND lower(tbl_name) IN ({marks})",
             [*tables, *tables, *tables],
         )
 
     def is_strict(self, info: TableInfo) -> Plan[bool]:
         """Read it off the table's text: SQLite before 3.37 has no ``pragma_table_list``, which says it."""
+        table = info.name.removeprefix(f"{info.schema}.") if info.schema else info.name
+        place, _ = _place(info.schema)
         rows = yield Statement(
-            "SELECT sql FROM sqlite_schema WHERE type='table' AND name=?", (info.name,), lenient=True
+            f"SELECT sql FROM {place} WHERE type='table' AND name=?", (table,), lenient=True
         )
         return bool(rows) and _STRICT.search(rows[0][0] or "") is not None
 
@@ -129,6 +134,13 @@ class SqliteDialect(Dialect):
         if column_type.startswith("BOOL"):
             return _boolean
         return _from_json if column_type == "JSON" else None
+
+
+def _place(schema: str) -> tuple[str, str]:
+    """Where the schema of a database is, and the further argument of pragmas that it takes."""
+    if not schema:
+        return "sqlite_schema", ""
+    return f"{quote(schema)}.sqlite_schema", ",'{}'".format(schema.replace("'", "''"))
 
 
 def _json_text(cell: Any) -> str:

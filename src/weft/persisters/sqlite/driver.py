@@ -33,7 +33,7 @@ STATEMENT_CODES = frozenset({1, 3, 23})
 _OF_STATEMENT = re.compile(
     r"no such (table|column|function|module|index)|has no column|cannot (modify|insert into|update|add|drop)"
     r"|is a view|missing datatype|not authorized|error in (table|view|trigger|index)|parse error"
-    r"|unknown (data)?type|syntax error|duplicate column|may not be|foreign key mismatch",
+    r"|unknown (database|datatype|type)|syntax error|duplicate column|may not be|foreign key mismatch",
     re.IGNORECASE,
 )
 

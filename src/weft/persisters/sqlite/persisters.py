@@ -54,11 +54,12 @@ class SqliteJsonPersister(JsonPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        cell = JsonCell.of(cell)
         super().__init__(
             store,
-            SqliteDatabase(database, self._guarded(on_sql_command)),
+            SqliteDatabase(database, self._guarded(on_sql_command), [cell.store_table_name]),
             _DIALECT,
-            JsonCell.of(cell),
+            cell,
             poll_seconds=auto_load_interval_seconds,
             on_error=on_error,
             **tinybase,
@@ -97,7 +98,7 @@ class SqliteTablesPersister(TablesPersister):
     ) -> None:
         super().__init__(
             store,
-            SqliteDatabase(database, self._guarded(on_sql_command)),
+            SqliteDatabase(database, self._guarded(on_sql_command), config.tables_loaded()),
             _DIALECT,
             config,
             on_error=on_error,
