@@ -180,6 +180,25 @@ def test_a_raw_transaction_elsewhere_gets_the_error_and_loses_nothing() -> None:
         assert mirror.running
 
 
+@pytest.mark.parametrize("kind", ["tinybase", "flat"])
+def test_raw_updates_applied_elsewhere_reach_the_store_in_its_thread(kind: Kind) -> None:
+    peer, other = make_peer(kind), make_peer(kind)
+    peer.store.set_content(({"t": {"r": {"c": 1, "d": 1}, "gone": {"c": 1}}}, {"v": 1, "w": 1}))
+    other.doc.apply_update(peer.doc.get_update())
+    other.store.set_cell("t", "r", "c", 2).del_cell("t", "r", "d").del_row("t", "gone")
+    other.store.set_cell("t2", "r", "c", [1]).set_value("v", 2).del_value("w")
+    update = other.doc.get_update(peer.doc.get_state())
+    with pytest.raises(ExceptionGroup):
+        in_thread(lambda: peer.doc.apply_update(update))
+    with peer.store.transaction():  # an open transaction is waited for, as ever
+        peer.store.set_cell("t", "r", "mine", 1)
+        YDocument.of(peer.doc).flush()
+        assert peer.store.get_cell("t", "r", "c") == 1
+    assert peer.content == ({"t": {"r": {"c": 2, "mine": 1}}, "t2": {"r": {"c": [1]}}}, {"v": 2})
+    assert peer.agrees()
+    assert not peer.errors
+
+
 def _row(doc: Any) -> Any:
     return doc.get("tinybase", type=Map)["t"]["t"]["r"]
 

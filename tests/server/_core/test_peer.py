@@ -9,6 +9,8 @@ import pytest
 
 from support.servers import eventually, peers_in, serving
 from support.yclient import YClient, update_frame
+from weft.errors import DocumentClosedError
+from weft.server._core.peer import close_code_for
 from weft.server.storage import MemoryRoomStorage
 
 
@@ -107,3 +109,7 @@ async def test_a_connection_cut_in_the_middle_of_a_frame_is_no_error(
         await honest.set(x=1)
         await honest.flush()
     assert not caplog.records
+
+
+def test_what_still_comes_for_a_closed_room_sends_the_client_to_the_next_one() -> None:
+    assert close_code_for(DocumentClosedError("room 'a'", "it was unloaded")) == (1013, "the room was closed")
