@@ -125,6 +125,17 @@ def test_a_refused_cell_that_gives_way_to_a_default_stays_in_the_document(kind: 
     assert there.content == ({"t": {"r": {"c": "text", "d": 1}}}, {"v": "text"})
 
 
+def test_what_a_later_schema_takes_comes_back_when_the_mirror_starts_again(kind: Kind) -> None:
+    here, there = make_peer(kind), make_peer(kind)
+    here.store.set_content((TABLES, VALUES))
+    here.store.set_schema(SCHEMA, VALUES_SCHEMA)
+    here.store.del_schema()
+    here.mirror.stop()
+    here.mirror.start()
+    exchange(here, there)
+    assert here.content == there.content == everywhere_else()
+
+
 def test_dry_run_lists_what_would_go_and_changes_nothing() -> None:
     store = Store().set_content((TABLES, VALUES))
     heard: list[Any] = []
@@ -170,10 +181,14 @@ async def test_auto_save_leaves_in_the_file_what_a_new_schema_refuses(tmp_path: 
         assert "the new schema refuses 4 cells or values" in str(error)
         store.set_value("rate", 3)
         await until(lambda: file_content(path)[1]["rate"] == 3)
-        # A save of everything keeps it as well.
+        # A save of everything keeps it as well, and a load without the schema brings it back.
         await persister.save()
         tables, values = everywhere_else()
         assert file_content(path) == (tables, {**values, "rate": 3})
+        reader = Store()
+        async with FilePersister(reader, path) as other:
+            await other.load()
+        assert reader.get_content() == (tables, {**values, "rate": 3})
         # What was deleted since, and what was set since, is not what was there.
         store.del_row("pets", "fido")
         store.set_value("open", True)
