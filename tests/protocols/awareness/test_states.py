@@ -101,7 +101,7 @@ def test_a_local_state_over_the_limit_changes_nothing() -> None:
     one = Watched(max_awareness_state=20)
     one.set_local_state({"a": "123456789012"}, 0.0)
     before = one.snapshot()
-    with pytest.raises(ValueError, match="20 bytes"):
+    with pytest.raises(ValueError, match="22 bytes of JSON; 20 are allowed"):
         one.set_local_state({"a": "é" * 7}, 1.0)
     assert one.snapshot() == before
 

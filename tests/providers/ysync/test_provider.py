@@ -301,3 +301,42 @@ async def test_what_waits_for_a_slow_server_is_bounded_and_nothing_is_lost(
         assert room.awareness.states == {peer.doc.client_id: {"name": "peer"}}
         assert len(serving.requests) == 1
     assert peer.errors == []
+
+
+async def test_an_own_state_that_servers_drop_is_reported_once() -> None:
+    errors: list[Exception] = []
+    doc = create_doc()
+    awareness = Awareness(doc.client_id, limits=Limits(max_awareness_state=100_000))
+    async with (
+        MemoryServing(SyncServer()) as serving,
+        YPeer(serving, document=doc, awareness=awareness, on_error=errors.append) as peer,
+    ):
+        await peer.provider.wait_synced()
+        for number in range(3):
+            peer.provider.set_local_state({"bio": "x" * 5_000, "number": number})
+    (error,) = errors
+    assert "one's own awareness state has 5" in str(error)
+    assert "larger than 4096 (limits.max_awareness_state)" in str(error)
+    small = Awareness(1)
+    with pytest.raises(ValueError, match="an awareness state of 5010 bytes of JSON; 4096 are allowed"):
+        small.set_local_state({"bio": "x" * 5_000}, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "room"),
+    [
+        ("ws://host/farm", "farm"),
+        ("ws://host/farm/", "farm"),
+        ("ws://host/a/my%20farm", "my farm"),
+        ("ws://host/a/b", "a/b"),
+    ],
+)
+def test_a_room_that_is_named_twice_is_warned_of(url: str, room: str) -> None:
+    with pytest.warns(UserWarning, match="ends with the room's name"):
+        provider = YWebsocketProvider(create_doc(), url, room)
+    assert provider.status == "disconnected"
+
+
+@pytest.mark.parametrize("url", ["ws://host", "ws://farm", "ws://host/myfarm", "ws://host/farm/rooms"])
+def test_an_address_that_does_not_name_the_room_is_not_warned_of(url: str) -> None:
+    YWebsocketProvider(create_doc(), url, "farm")

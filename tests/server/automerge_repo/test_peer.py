@@ -19,7 +19,6 @@ from support.repodocuments import (
     syncs,
 )
 from support.servers import FaultyStorage, eventually, serving
-from support.yclient import step1_frame
 from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo.cbor import decode, encode
@@ -43,7 +42,6 @@ def mutated(frame: bytes, seed: int) -> bytes:
     [
         b"",
         b"\xff" * 1000,
-        step1_frame(b"\0"),
         encode([1]),
         encode({"type": "sync", "senderId": "c", "documentId": PETS, "data": b""}),
         encode({"type": "sync", "senderId": "c", "documentId": "nonsense", "data": b"x"}),

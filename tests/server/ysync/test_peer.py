@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from pycrdt import Map
@@ -199,3 +200,15 @@ async def test_questions_without_reading_the_answers_are_not_all_answered(
         slow.socket.transport.resume_reading()
         await slow.wait(lambda: slow.step2 == 501)
         await slow.__aexit__(None, None, None)
+
+
+async def test_a_state_that_is_too_large_is_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "weft.server")
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as other:
+        for clock in range(1, 4):
+            await one.send(awareness_frame({7: (clock, {"bio": "x" * 5_000})}))
+        await one.send(awareness_frame({8: (1, {"name": "Ada"})}))
+        await other.wait(lambda: 8 in other.awareness)
+        assert 7 not in other.awareness
+    (record,) = caplog.records
+    assert "max_awareness_state (4096 bytes of JSON)" in record.getMessage()

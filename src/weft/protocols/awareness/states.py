@@ -108,6 +108,12 @@ class Awareness:
         return MappingProxyType(self._states)
 
     @property
+    def local_size(self) -> int:
+        """Bytes of JSON in one's own state."""
+        known = self._known.get(self.client_id)
+        return 0 if known is None else len(known.text.encode())
+
+    @property
     def local_state(self) -> State | None:
         """One's own state, or ``None``. Not to be changed: set it."""
         return self._states.get(self.client_id)
@@ -131,8 +137,9 @@ class Awareness:
             self._notify(AwarenessChange(removed=(self.client_id,)), None)
             return
         text = dumps(dict(state))
-        if len(text.encode()) > self._limits.max_awareness_state:
-            raise ValueError(f"an awareness state may have {self._limits.max_awareness_state} bytes of JSON")
+        size, most = len(text.encode()), self._limits.max_awareness_state
+        if size > most:
+            raise ValueError(f"an awareness state of {size} bytes of JSON; {most} are allowed")
         before = self._known.get(self.client_id)
         self._clock += 1
         self._keep(self.client_id, _Known(loads(text), text, self._clock, now, None))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["Given", "check_server", "check_url", "resolve", "room_url"]
+__all__ = ["Given", "check_server", "check_url", "names_room", "resolve", "room_url"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,12 @@ def check_url(url: str, room: str) -> str:
         return f"{url.rstrip('/')}/{quote(room, safe=_PATH_SAFE)}"
     except UnicodeEncodeError:
         raise ValueError(f"room must hold no lone surrogate; got {room!r}") from None
+
+
+def names_room(url: str, room: str) -> bool:
+    """Whether the server's address ends with the room's name already."""
+    path = urlsplit(url).path.strip("/")
+    return f"/{unquote(path)}".endswith(f"/{room.strip('/')}")
 
 
 def room_url(address: str, params: Mapping[str, str]) -> str:

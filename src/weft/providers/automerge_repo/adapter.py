@@ -12,7 +12,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from weft.errors import DocumentUnavailableError, LocalProtocolError, ProviderClosedError, ProviderError
+from weft.errors import (
+    ConnectionClosedError,
+    DocumentUnavailableError,
+    LocalProtocolError,
+    ProviderClosedError,
+    ProviderError,
+)
 from weft.protocols.automerge_repo import (
     ANSWER_S,
     Denied,
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["RepoAdapter"]
 
 _FETCH_BELOW = 64 * 1024  # bytes in the queue; a socket takes about as much at once
+_STEP1 = b"\0\0"  # what y-websocket servers say first; no CBOR map begins so
 _AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
 
 
@@ -205,6 +212,13 @@ class RepoAdapter:
     def received(self, data: bytes | str) -> None:
         """Take in one message. Text, which automerge-repo does not use, is ignored."""
         if isinstance(data, bytes):
+            if self.session.other is None and data.startswith(_STEP1):
+                raise ConnectionClosedError(
+                    1002,
+                    "the server speaks y-websocket's protocol here: this URL is a Yjs room's; weft's server "
+                    "has automerge-repo at the URL without a path",
+                    permanent=True,
+                )
             self._perform(self.session.receive(data))
             if self._send_pending() is not None:
                 self.wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weft.errors import ProviderError
 from weft.protocols.ysync import (
     AwarenessChanged,
     Denied,
@@ -81,6 +82,7 @@ class YSyncAdapter:
         self._is_live = False  # the server has been sent what it lacked, or that stands in the queue
         self._announced: set[int] = set()  # whose awareness states went out on this connection
         self._denied: str | None = None
+        self._has_said_too_much = False  # of oneself
 
     # --- for the provider
 
@@ -120,6 +122,7 @@ class YSyncAdapter:
         """Greet the server: ask for its state, and tell it one's own."""
         if self._awareness is not None and self._awareness.local_state is not None:
             self._announced.add(self._awareness.client_id)
+            self._check_own_state(self._awareness)
         self._perform(self.session.connected(self._clock.now()))
         self._ask()
 
@@ -201,7 +204,21 @@ class YSyncAdapter:
         ids = [client_id for client_id in change.ids if origin is not None or client_id == own]
         if ids:
             self._announced.update(ids)
+            if own in ids:
+                self._check_own_state(self._awareness)
             self._send(awareness_message(self._awareness.encode(ids)))
+
+    def _check_own_state(self, awareness: Awareness) -> None:
+        """Say that nobody may hear of one's own state: an ``Awareness`` may have limits of its own."""
+        size, most = awareness.local_size, self.session.limits.max_awareness_state
+        if size > most and not self._has_said_too_much:
+            self._has_said_too_much = True
+            self._tracker.report(
+                ProviderError(
+                    f"one's own awareness state has {size} bytes of JSON; servers drop what is larger than "
+                    f"{most} (limits.max_awareness_state) without a word, so that the others may not see it"
+                )
+            )
 
     # --- what is sent
 

@@ -5,13 +5,14 @@ Protocol: y-protocols 1.0.7 as y-websocket 3 speaks it (:mod:`weft.protocols.ysy
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from weft.documents.yjs import YDocument
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.awareness import Awareness
-from weft.providers._core.address import check_url
+from weft.providers._core.address import check_url, names_room
 from weft.providers._core.provider import WebsocketProvider
 from weft.providers.ysync.adapter import YSyncAdapter
 
@@ -55,7 +56,8 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
             doc: The document. Give it a 32-bit client id (``weft.documents.create_doc``): pycrdt's own are
                 larger than those of JavaScript peers and win every concurrent write.
             url: Base of the server, ``ws://`` or ``wss://``, without query.
-            room: The room's name, put behind the base as JavaScript clients do.
+            room: The room's name, put behind the base as JavaScript clients do. A base that ends with it is
+                warned of: most likely the room is named twice.
             awareness: Whether to take part in awareness, or one's own ``Awareness``; providers may share it.
             limits: ``max_message`` bounds what is received, ``max_outbound`` what waits to be sent.
             options: See :class:`ConnectionOptions`.
@@ -64,6 +66,13 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
             ValueError: The URL or the room cannot be used.
         """
         super().__init__(check_url(url, room), limits, **options)
+        if names_room(url, room):
+            warnings.warn(
+                f"{url!r} ends with the room's name, and the room is put behind it: this joins "
+                f"{self._address!r}. If that is not meant, leave the room out of the URL",
+                UserWarning,
+                stacklevel=2,
+            )
         document = YDocument.of(doc)
         self._doc = document.doc  # the YDocument holds it weakly
         if awareness is True:

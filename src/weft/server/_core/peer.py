@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import DocumentClosedError, MessageTooLargeError, RemoteProtocolError, StorageError
 from weft.server._core.send_queue import AcknowledgedQueue, StalledError
+from weft.server._core.wrong_protocol import WrongProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +37,8 @@ def close_code_for(error: BaseException) -> tuple[int, str]:
             return 1013, "storage is not available"
         case DocumentClosedError():
             return 1013, "the room was closed"
+        case WrongProtocolError():
+            return 4400, str(error)  # y-websocket's range for "permanent"
         case StalledError():
             return 1013, "too slow"
         case _:
@@ -106,7 +109,8 @@ class Peer(ABC):
         if code == 1011:
             _log.error("%s failed", self._name, exc_info=error)
         else:
-            level = logging.ERROR if code == 1009 else logging.INFO  # an honest client's writes do not arrive
+            # The first two are an honest client's troubles, whose writes do not arrive.
+            level = {1009: logging.ERROR, 4400: logging.WARNING}.get(code, logging.INFO)
             _log.log(level, "%s is let go (%d %s): %.200s", self._name, code, reason, error)
         self.end(code, reason)
 

@@ -20,6 +20,7 @@ from weft.protocols.automerge_repo import (
     Wanted,
 )
 from weft.server._core.peer import Peer
+from weft.server._core.wrong_protocol import expect_no_room
 from weft.server.auth import Deny
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class RepoPeer(Peer):
         self._perform(self.session.connected())
 
     def _receive(self, message: bytes) -> None:
+        if self.session.other is None:
+            expect_no_room(message)
         if self._openings:
             self._backlog += len(message)
         self._perform(self.session.receive(message))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft.protocols.ysync import Send, YSyncSession
 from weft.server._core.peer import Peer
+from weft.server._core.wrong_protocol import expect_no_repo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,8 @@ class YPeer(Peer):
         # read from the document, as one, when the queue has emptied.
         self._behind: bytes | None = None
         self._awareness_behind = False
+        self._has_spoken = False
+        self._has_lost_awareness = False  # once is news
 
     def relay(self, message: bytes) -> None:
         """Queue an update message from somebody else. Never fails and never waits."""
@@ -87,7 +90,20 @@ class YPeer(Peer):
         self._perform(self.session.connected(self._room.clock()))
 
     def _receive(self, message: bytes) -> None:
+        if not self._has_spoken:
+            expect_no_repo(message)
+            self._has_spoken = True
+        awareness = self._room.awareness
+        before = awareness.ignored
         self._perform(self.session.receive(message, self._room.clock()))
+        if awareness.ignored > before and not self._has_lost_awareness:
+            self._has_lost_awareness = True
+            _log.warning(
+                "%s: what it says of itself or of others is not passed on: a state of more than "
+                "max_awareness_state (%d bytes of JSON), or more states than one client may have",
+                self._name,
+                self._room.limits.max_awareness_state,
+            )
 
     async def _throttle(self) -> None:
         if self._room.log.is_behind:
