@@ -8,7 +8,7 @@ import pytest
 
 from support.foreign_tables import PLACES, SQLITES, Place, open_place
 from weft.errors import StorageError
-from weft.persisters import TableLoad, TableSave, TablesConfig, TursoDriver, ValuesTable
+from weft.persisters import SqliteJsonPersister, TableLoad, TableSave, TablesConfig, TursoDriver, ValuesTable
 from weft.store import Store
 from weft.testing.persisters import until
 
@@ -43,6 +43,14 @@ async def test_a_new_cell_of_a_strict_table_gets_a_column_of_any_type(place: Pla
         await until(persister.is_at_rest)
     assert errors == []
     assert place.run("SELECT id, new, other FROM odd") == [("a", 1, "text")]
+
+
+@pytest.mark.parametrize("place", SQLITES, indirect=True)
+async def test_the_text_of_a_store_goes_into_a_strict_table_as_well(place: Place) -> None:
+    place.run("CREATE TABLE tinybase(_id TEXT PRIMARY KEY) STRICT")
+    async with SqliteJsonPersister(Store().set_value("a", 1), place.where) as persister:
+        await persister.save()
+    assert place.run("SELECT * FROM tinybase") == [("_", '[{},{"a":1}]')]
 
 
 ODD = {

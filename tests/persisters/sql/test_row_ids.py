@@ -91,5 +91,28 @@ async def test_a_number_and_its_text_are_two_rows_of_one_id(place: Place) -> Non
         await persister.load()
         assert store.get_row_ids("stays") == ["8"]
         await persister.save()
-    assert len(errors) == 1
+        await persister.start_auto_save()
+        store.set_cell("stays", "7", "price", 99)
+        await until(lambda: len(errors) == 2 and persister.is_at_rest())
+        assert "row '7' of table 'stays' is not saved: several rows" in str(errors[1])
     assert place.run("SELECT pet, price FROM stays ORDER BY price") == [(7, 50), ("7", 60), ("8", 70)]
+
+
+@pytest.mark.parametrize("place", SQLITES, indirect=True)
+async def test_a_row_whose_id_is_a_number_gets_no_twin_when_it_is_saved(place: Place) -> None:
+    place.run("CREATE TABLE stays(pet PRIMARY KEY, year, price)")
+    place.run("INSERT INTO stays VALUES(7, 1, 50), (8.5, 2, 60), (9, 3, 70), ('10', 4, 80)")
+    store, errors = Store(), list[Exception]()
+    async with place.make(store, on_error=errors.append) as persister:
+        await persister.start_auto_persisting()
+        with store.transaction():
+            store.set_cell("stays", "7", "price", 51).set_cell("stays", "8.5", "price", 61)
+            store.set_cell("stays", "10", "price", 81).set_row("stays", "11", {"price": 91})
+            store.del_row("stays", "9")
+        await until(persister.is_at_rest)
+        rows = [(7, 51), (8.5, 61), ("10", 81), ("11", 91)]
+        by_price = "SELECT pet, price FROM stays ORDER BY price"
+        assert await place.run_between(persister, by_price) == rows
+        await persister.save()
+        assert await place.run_between(persister, by_price) == rows
+    assert errors == []

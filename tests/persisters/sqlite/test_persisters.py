@@ -216,7 +216,9 @@ async def test_a_saved_change_costs_the_change_and_touches_nothing_else(path: Pa
     assert ('DELETE FROM "pets" WHERE "_id"=?', [("8",)]) in writes
     assert 'ALTER TABLE "pets" ADD "color"' in [sql for sql, _ in writes]
     assert sum(len(params) for sql, params in writes if sql.startswith("INSERT")) == 2
-    assert not any(sql.startswith("SELECT") and 'FROM "pets"' in sql for sql, _ in ran)
+    # One look whether any id is a number, which an index answers.
+    read = [sql for sql, _ in ran if sql.startswith("SELECT") and 'FROM "pets"' in sql]
+    assert read == ["""SELECT 1 FROM "pets" WHERE "_id"<'' LIMIT 1"""]
     assert run(path, "SELECT count(*), sum(price) FROM pets") == [(1000, sum(range(1000)) - 7 - 8 + 700)]
 
 

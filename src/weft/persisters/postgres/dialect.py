@@ -35,15 +35,16 @@ _SCHEMA = """
         a.attgenerated = '' AND EXISTS(
         SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL
         AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
-        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.atthasdef OR a.attidentity <> ''
+        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.atthasdef OR a.attidentity <> '',
+        EXISTS(SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname <> $3)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce($2::text, current_schema()::text)
-    WHERE c.relkind IN ('r', 'p', 'v', 'f')
+    WHERE c.relkind IN ('r', 'p', 'v', 'f') AND c.relnamespace = (
+        SELECT n.oid FROM pg_namespace n WHERE n.nspname = coalesce($2::text, current_schema()::text))
     AND a.attnum > 0 AND NOT a.attisdropped AND c.relname = ANY($1::text[])
     ORDER BY a.attnum
 """
 
-# Our own trigger, which changes nothing, is none of them.
+# Foreign keys have triggers too. Our own trigger, which changes nothing, is none of those asked for.
 _RELATIONS = """
     SELECT c.relname, k.oid::text, p.relname, k.confdeltype::text, NULL, NULL, k.condeferrable
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
@@ -127,7 +128,7 @@ class PostgresDialect(Dialect):
 
     def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
         """Tables and views."""
-        return [Statement(_SCHEMA, (list(tables), schema or None))]
+        return [Statement(_SCHEMA, (list(tables), schema or None, CHANNEL))]
 
     def relations(self, tables: Sequence[str], schema: str = "") -> Statement:
         """Foreign keys and triggers."""

@@ -77,6 +77,7 @@ class TableInfo:
         computed: Folded names of further columns, which the database fills and nobody writes.
         defaults: Folded names of the columns that have a default.
         schema: The schema that the program names, if it does.
+        related: Whether it may have triggers or foreign keys, or be referred to by them.
         has_triggers: Whether others' triggers may change what is written; known where it is to be written.
     """
 
@@ -89,6 +90,7 @@ class TableInfo:
     defaults: set[str] = field(default_factory=set)
     has_triggers: bool = False
     schema: str = ""
+    related: bool = False
 
 
 @dataclass(slots=True)
@@ -146,15 +148,28 @@ class Dialect(ABC):
         """Row ids that a column of this type cannot hold as they are, each with the reason."""
         return {}
 
+    def stored_ids(
+        self, info: TableInfo, id_column: Column, row_ids: Iterable[str]
+    ) -> Plan[dict[str, list[Any]]]:
+        """Find row ids that the database has in another form than text, where a column can hold both.
+
+        Returns:
+            Of those, each with all that the column has for it.
+        """
+        del info, id_column, row_ids
+        yield from ()
+        return {}
+
     def cell_refusal(self, column_type: str) -> Callable[[str], str | None] | None:
         """What says why a column cannot hold a text in stored form; ``None``: it holds any."""
         return None
 
     @abstractmethod
     def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
-        """Queries of ``(table, column, type, unique, required, default)`` in a schema; empty: the usual one.
+        """Queries of ``(table, column, type, unique, required, default, related)`` in a schema.
 
-        Without a type, it is a column known to be unique besides, or one that the database computes.
+        Without a type, it is a column known to be unique besides, or one that the database computes. Without
+        a schema, it is the usual one. Unless a table is related, :meth:`relations` need not be asked.
         """
 
     @abstractmethod

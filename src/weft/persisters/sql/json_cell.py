@@ -91,7 +91,9 @@ def put_plan(dialect: Dialect, cell: JsonCell, data: bytes, expected: object) ->
     kind = dialect.id_type
     info = schema.get(dialect.fold(cell.store_table_name))
     if info is not None and dialect.fold(cell.store_column_name) not in info.columns:
-        yield Statement(f"ALTER TABLE {table} ADD {name} {kind}".rstrip())
+        strict = yield from dialect.is_strict(info)
+        column = dialect.new_column(None, strict=True) if strict else kind
+        yield Statement(f"ALTER TABLE {table} ADD {name} {column}".rstrip())
     if info is None:
         yield Statement(
             f"CREATE TABLE {table}({id_name} {kind} PRIMARY KEY,{name} {kind})".replace("  ", " ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weft.errors import StorageError
 from weft.persisters.sql.config import VALUES_ID, TableLoad
@@ -55,12 +55,13 @@ def _read_schema(
     dialect: Dialect, schema: str, names: Mapping[str, str], found: dict[str, TableInfo], lenient: bool
 ) -> Plan[None]:
     for statement in dialect.schema(list(names), schema):
-        for table, column, type_, unique, required, default in (yield statement._replace(lenient=lenient)):
+        rows = yield statement._replace(lenient=lenient)
+        for table, column, type_, unique, required, default, related in rows:
             key = names[dialect.fold(table)]
             if (info := found.get(key)) is None:
                 name = f"{schema}.{table}" if schema else table
                 sql = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
-                info = found[key] = TableInfo(name, sql, schema=schema)
+                info = found[key] = TableInfo(name, sql, schema=schema, related=bool(related))
             if type_ is not None:
                 info.columns[dialect.fold(column)] = Column(column, type_.upper())
             elif not unique:
@@ -143,7 +144,7 @@ def read_rows(
     dialect: Dialect,
     info: TableInfo,
     load: TableLoad,
-    row_ids: Sequence[str] | None = None,
+    row_ids: Sequence[Any] | None = None,
     *,
     lenient: bool = False,
 ) -> Plan[tuple[dict[str, dict[str, object]], Set[str]]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from weft.persisters.sql.config import TableLoad
 from weft.persisters.sql.dialect import RefusedError
-from weft.persisters.sql.load import id_text, read_rows
+from weft.persisters.sql.load import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def read_back(writer: TableWriter, config: TablesConfig, works: Sequence[TableWo
         if not info.has_triggers and not info.computed and not info.defaults - {folded_id}:
             continue
         # A trigger can keep a row from being deleted, too.
-        ids = [id_text(row_id) for row_id in (*work.written(), *(work.deleted if info.has_triggers else ()))]
+        ids = [*work.written(), *(work.deleted if info.has_triggers else ())]
         try:
             for start in range(0, len(ids), _AT_ONCE):
                 rows, _ = yield from read_rows(

@@ -107,7 +107,7 @@ def _save_rows(
         if row_id in spared:
             ids = tuple(cell_id for cell_id in ids if cell_id in row or cell_id not in spared[row_id])
             group = groups.setdefault(ids, [])
-        group.append((row_id, [row.get(cell_id) for cell_id in ids]))
+        group.append((there.get(row_id, row_id), [row.get(cell_id) for cell_id in ids]))
     work.groups = [([columns[cell_id] for cell_id in ids], group) for ids, group in groups.items()]
 
 
@@ -120,7 +120,14 @@ def _save_changes(
     """Write changed cells, delete deleted rows, and leave everything else alone."""
     save = work.save
     rows = writer.savable(save, rows)
-    work.deleted = [row_id for row_id, row in rows.items() if isinstance(row, Undefined)]
+    stored = yield from writer.stored_ids(save, rows)
+    if writer.refused:
+        rows = {
+            row_id: row
+            for row_id, row in rows.items()
+            if ("row", save.table_name, row_id) not in writer.refused
+        }
+    work.deleted = [stored.get(row_id, row_id) for row_id, row in rows.items() if isinstance(row, Undefined)]
     written = {row_id: row for row_id, row in rows.items() if not isinstance(row, Undefined)}
     info = writer.info(save)
     set_ids = dict.fromkeys(
@@ -134,14 +141,15 @@ def _save_changes(
         return
     chosen = yield from writer.columns(save, set_ids, kinds)
     groups: dict[tuple[str, ...], list[tuple[Any, Sequence[Any]]]] = {}
-    emptied: list[str] = []
+    emptied: list[Any] = []
     for row_id, row in writer.savable_cells(save, written, chosen).items():
         ids = tuple(cell_id for cell_id in row if cell_id in chosen)
         if not ids:
             continue
-        groups.setdefault(ids, []).append((row_id, [row[cell_id] for cell_id in ids]))
+        stored_id = stored.get(row_id, row_id)
+        groups.setdefault(ids, []).append((stored_id, [row[cell_id] for cell_id in ids]))
         if all(isinstance(cell, Undefined) for cell in row.values()):
-            emptied.append(row_id)
+            emptied.append(stored_id)
     work.groups = [([chosen[cell_id] for cell_id in ids], group) for ids, group in groups.items()]
     work.emptied = emptied
 

@@ -43,7 +43,7 @@ class TableWork:
     deleted: Sequence[Any] = ()
     delete_all: bool = False
     groups: list[tuple[list[Column], list[tuple[Any, Sequence[Any]]]]] = field(default_factory=list)
-    emptied: Sequence[str] = ()
+    emptied: Sequence[Any] = ()
     drop: bool = False
 
     def written(self) -> list[Any]:

@@ -70,7 +70,7 @@ class TableWriter:
         self.schema = yield from read_schema(dialect, names, lenient=True)
         self.keys = []
         for schema, names_there in by_schema(dialect, names).items():
-            if not self.schema.keys().isdisjoint(names_there.values()):
+            if any(name in self.schema and self.schema[name].related for name in names_there.values()):
                 rows = yield dialect.relations(list(names_there), schema)
                 self._note_relations(schema, names_there, rows)
 
@@ -342,6 +342,18 @@ class TableWriter:
                 f"row {row_id!r} of table {save.table_name!r} is not saved: {reason}"
             )
         return {row_id: row for row_id, row in rows.items() if row_id not in refused} if refused else rows
+
+    def stored_ids(self, save: TableSave, row_ids: Iterable[str]) -> Plan[dict[str, Any]]:
+        """Find row ids that the table has in another form than text; those of several rows are refused."""
+        info = self.info(save)
+        if info is None:
+            return {}
+        id_column = info.columns[self.dialect.fold(save.row_id_column_name)]
+        stored = yield from self.dialect.stored_ids(info, id_column, row_ids)
+        for row_id, forms in stored.items():
+            if len(forms) > 1:
+                self.refuse(save, row_id, SEVERAL_ROWS)
+        return {row_id: forms[0] for row_id, forms in stored.items()}
 
     def savable_cells(
         self, save: TableSave, rows: Mapping[str, Mapping[str, Any]], chosen: Mapping[str, Column]

@@ -14,7 +14,7 @@ from weft.values import EncodedCell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from weft.persisters.sql.dialect import Plan, TableInfo
+    from weft.persisters.sql.dialect import Column, Plan, TableInfo
 
 __all__ = ["SqliteDialect"]
 
@@ -72,6 +72,26 @@ class SqliteDialect(Dialect):
             and id_text(float(row_id)) != row_id
         }
 
+    def stored_ids(
+        self, info: TableInfo, id_column: Column, row_ids: Iterable[str]
+    ) -> Plan[dict[str, list[Any]]]:
+        """Numbers in a column without a type, which may hold ``7`` and ``'7'`` and calls them different."""
+        stored: dict[str, list[Any]] = {}
+        if id_column.type and "BLOB" not in id_column.type:
+            return stored
+        name = quote(id_column.name)
+        # Numbers come before all text: an index says at once that there is none.
+        if not (yield Statement(f"SELECT 1 FROM {info.sql} WHERE {name}<'' LIMIT 1", lenient=True)):
+            return stored
+        sql = f"SELECT {name} FROM {info.sql} WHERE {name}=? OR {name}=CAST(? AS NUMERIC)"
+        for row_id in row_ids:
+            if _NUMBER.fullmatch(row_id):
+                rows = yield Statement(sql, (row_id, row_id), lenient=True)
+                found = [row[0] for row in rows if id_text(row[0]) == row_id]
+                if any(not isinstance(there, str) for there in found):
+                    stored[row_id] = found
+        return stored
+
     def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
         """Tables and views, of the main database or of one that is attached."""
         place, of = _place(schema)
@@ -81,12 +101,12 @@ class SqliteDialect(Dialect):
                 # By CASE and not by AND, of which SQLite would work out both sides.
                 "SELECT s.name,c.name,CASE c.hidden WHEN 0 THEN c.type END,CASE c.pk WHEN 1"
                 f" THEN (SELECT max(o.pk) FROM pragma_table_info(s.name{of}) o)=1 ELSE 0 END,"
-                'c."notnull" AND c.dflt_value IS NULL,c.dflt_value IS NOT NULL'
+                'c."notnull" AND c.dflt_value IS NULL,c.dflt_value IS NOT NULL,1'
                 f" FROM {place} s,pragma_table_xinfo(s.name{of}) c WHERE {wanted}",
                 tables,
             ),
             Statement(
-                f"SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name{of}) i),NULL,1,0,0"
+                f"SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name{of}) i),NULL,1,0,0,1"
                 f" FROM {place} s,pragma_index_list(s.name{of}) l"
                 f" WHERE {wanted} AND l.\"unique\" AND NOT l.partial AND l.origin<>'pk'"
                 f" AND (SELECT count(*) FROM pragma_index_info(l.name{of}))=1"
