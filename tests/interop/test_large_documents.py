@@ -13,6 +13,8 @@ import pytest
 from pycrdt import Array, Doc, Map, Text
 
 from support.serving import WeftServe
+from weft._codecs.yjs.cut import cut_update
+from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.automerge import AutomergeDocument
 from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.documents.yjs import create_doc
@@ -198,6 +200,32 @@ async def test_a_javascript_client_takes_the_parts_and_is_synced_when_all_are_th
         assert copy.get_state() == large.get_state()
         await js_peer("doc.edit", name="js", edits=[["set", ["m", "js"], 1]])
         await js_peer("doc.wait", name="js", path=["m", "js"], equals=1)
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("seed", range(3))
+async def test_yjs_lets_no_part_wait_for_one_after_it(js_peer: JsPeer, seed: int) -> None:
+    rng = random.Random(seed)
+    docs = [create_doc() for _ in range(3)]
+    for _ in range(80):
+        doc = rng.choice(docs)
+        doc.apply_update(rng.choice(docs).get_update(doc.get_state()))
+        text, cells = doc.get("t", type=Text), doc.get("m", type=Map)
+        text.insert(rng.randint(0, len(text)), "abc" * rng.randint(1, 9))
+        if len(text) > 20 and rng.random() < 0.4:
+            del text[5:12]
+        cells[f"row{rng.randrange(4)}"] = Map({"cell": "y" * rng.randint(1, 60)})
+    for doc in docs[1:]:
+        docs[0].apply_update(doc.get_update())
+    update = docs[0].get_update()
+    await js_peer("doc.create", name="js")
+    for part in cut_update(update, 256):
+        await js_peer("doc.apply", name="js", update=part)
+        assert await js_peer("doc.pending", name="js") == {"structs": False, "deletes": False}
+    copy: Doc[Any] = Doc()
+    copy.apply_update(await js_peer("doc.encode", name="js"))
+    assert content(copy) == content(docs[0])
+    assert decode_state_vector(copy.get_state()) == decode_state_vector(docs[0].get_state())
 
 
 @pytest.mark.interop

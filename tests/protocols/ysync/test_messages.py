@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, strategies as st
+from pycrdt import Doc, Map
 
 from support.fuzzing import cases, fuzz_seed
 from support.yupdates import binding_updates, honest_updates, yjs_updates
 from weft._codecs.yjs.guard import check_update
 from weft._codecs.yjs.lib0 import Writer
-from weft.errors import RemoteProtocolError
+from weft.errors import MessageTooLargeError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.ysync.messages import (
     KEEP_ALIVE,
+    AnswerCache,
     AuthDenied,
     AwarenessMessage,
     Message,
@@ -21,12 +23,14 @@ from weft.protocols.ysync.messages import (
     SyncStep1,
     UnknownMessage,
     Update,
+    answer_messages,
     awareness_message,
     denied_message,
     read_frame,
     step1_message,
     step2_message,
     update_message,
+    update_messages,
 )
 
 if TYPE_CHECKING:
@@ -256,3 +260,42 @@ def test_the_writer_and_the_reader_agree_on_lengths_over_127_bytes() -> None:
     update = yjs_updates()["cells"]
     assert Writer().uint(len(update)).finish() == update_message(update)[2:4]
     assert read(update_message(update)) == [Update(update, check_update(update), is_answer=False)]
+
+
+def test_an_update_that_is_too_large_is_told_in_parts_and_the_answer_comes_last() -> None:
+    doc: Doc[Any] = Doc(client_id=5)
+    cells = doc.get("m", type=Map)
+    for number in range(200):
+        cells[f"key {number}"] = "x" * 50
+    update = doc.get_update()
+    kinds = [message[:2] for message in answer_messages(update, 1_000)]
+    assert len(kinds) > 10
+    assert set(kinds[:-1]) == {b"\0\2"}
+    assert kinds[-1] == b"\0\1"
+    assert {message[:2] for message in update_messages(update, 1_000)} == {b"\0\2"}
+    copy: Doc[Any] = Doc()
+    for message in answer_messages(update, 1_000):
+        assert len(message) <= 1_000
+        (read_back,) = read(message)
+        assert isinstance(read_back, Update)
+        copy.apply_update(read_back.update)
+    assert copy.get_state() == doc.get_state()
+    assert answer_messages(update, len(update) + 16) == [step2_message(update)]
+    assert update_messages(update, len(update) + 16) == [update_message(update)]
+
+
+def test_who_is_asked_the_same_again_does_not_cut_again() -> None:
+    doc: Doc[Any] = Doc(client_id=5)
+    doc.get("m", type=Map).update({f"key {number}": "x" * 50 for number in range(200)})
+    cache, update = AnswerCache(), doc.get_update()
+    first = cache.messages(update, 1_000)
+    assert first == answer_messages(update, 1_000)
+    assert cache.messages(bytes(bytearray(update)), 1_000) is first
+    assert cache.messages(update, 2_000) == answer_messages(update, 2_000)
+    assert cache.messages(update, 1 << 20) == [step2_message(update)]
+
+
+def test_a_message_that_is_too_large_says_by_how_much() -> None:
+    with pytest.raises(MessageTooLargeError, match="message of 12 bytes; 10 are allowed") as caught:
+        read_frame(bytes(12), Limits(max_message=10))
+    assert (caught.value.size, caught.value.limit) == (12, 10)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Send as Send,
     )
     from weft.protocols.ysync.messages import (
+        AnswerCache as AnswerCache,
         awareness_message as awareness_message,
         update_message as update_message,
         update_messages as update_messages,
@@ -29,7 +30,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
-            "messages": "awareness_message update_message update_messages",
+            "messages": "AnswerCache awareness_message update_message update_messages",
             "session": "KEEP_ALIVE_S AwarenessChanged Effect Synced YSyncSession",
             "weft.protocols.effects": "Denied Flushed FlushLost Send",
         },

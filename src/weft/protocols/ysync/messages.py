@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEEP_ALIVE",
+    "AnswerCache",
     "AuthDenied",
     "AwarenessMessage",
     "Message",
@@ -206,6 +207,25 @@ def answer_messages(update: bytes, max_bytes: int) -> list[bytes]:
         return [step2_message(update)]
     *first, last = cut_update(update, _room(max_bytes))
     return [*map(update_message, first), step2_message(last)]
+
+
+class AnswerCache:
+    """The last answer that was cut, kept by who may be asked the same by many.
+
+    Cutting takes seconds for a million structs, and a question takes a few bytes.
+    """
+
+    def __init__(self) -> None:
+        self._asked: tuple[bytes, int] | None = None
+        self._messages: list[bytes] = []
+
+    def messages(self, update: bytes, max_bytes: int) -> list[bytes]:
+        """What :func:`answer_messages` gives."""
+        if len(update) <= max_bytes - _FRAMING:
+            return [step2_message(update)]
+        if self._asked != (update, max_bytes):
+            self._asked, self._messages = (update, max_bytes), answer_messages(update, max_bytes)
+        return self._messages
 
 
 def _room(max_bytes: int) -> int:

@@ -25,6 +25,7 @@ from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.effects import Denied, Flushed, FlushLost, Send
 from weft.protocols.ysync.messages import (
     KEEP_ALIVE,
+    AnswerCache,
     AuthDenied,
     AwarenessMessage,
     Message,
@@ -84,6 +85,7 @@ class YSyncSession:
         awareness: To keep in sync too, or ``None`` to ignore it.
         limits: What the other end may ask for.
         read_only: Take no update from the other end. It is told once that it may not write.
+        answers: Shared by the sessions of one document on a server.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class YSyncSession:
         awareness: Awareness | None = None,
         limits: Limits = DEFAULT_LIMITS,
         read_only: bool = False,
+        answers: AnswerCache | None = None,
     ) -> None:
         self.document = document
         self.role = role
@@ -101,6 +104,7 @@ class YSyncSession:
         self.limits = limits
         self.read_only = read_only
         self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
+        self._answers = answers
         self._tokens = 0
         self._connected = False
         self._reset()
@@ -268,7 +272,8 @@ class YSyncSession:
 
     def _answer(self, question: SyncStep1, effects: list[Effect], now: float) -> None:
         update = self.document.diff(question.state_vector)
-        *first, last = answer_messages(update, self.max_part)
+        cut = answer_messages if self._answers is None else self._answers.messages
+        *first, last = cut(update, self.max_part)
         effects.extend(map(Send, first))
         effects.append(Send(last, after_stored=self.role == "server"))
         self._go_live(effects)

@@ -47,6 +47,7 @@ class YPeer(Peer):
             awareness=room.awareness,
             limits=limits,
             read_only=allow.read_only,
+            answers=room.answers,
         )
         self._room = room
         # Updates are relayed from the first answer to a SyncStep1 on: before it the client has no state they

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.documents.yjs.log import build_document, compact_updates
 from weft.protocols.awareness import Awareness
-from weft.protocols.ysync import awareness_message, update_messages
+from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Room(BaseRoom[YClient]):
         self.document: YDocument
         self._doc, self.document = build_document(updates)  # both held: the YDocument's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=context.limits)
+        self.answers = AnswerCache()
         self._is_looking = False
         self._unsubscribe = [
             self.document.subscribe(self._relay_update),
