@@ -5,6 +5,8 @@ python examples/undo_shared_edits.py
 
 from __future__ import annotations
 
+import json
+
 from weft import Checkpoints, Store, YjsMirror, create_doc
 from weft.documents import YDocument
 
@@ -17,6 +19,11 @@ def wire(source: YDocument, target: YDocument) -> None:
             target.apply(update, origin="wire")
 
     source.subscribe(send)
+
+
+def show(what: str, store: Store) -> None:
+    # A document's maps have no order, so received cells may stand in any.
+    print(what, json.dumps(store.get_tables()["shapes"], sort_keys=True))
 
 
 def main() -> None:
@@ -32,12 +39,12 @@ def main() -> None:
         checkpoints.add_checkpoint("changed")
         ben.set_cell("shapes", "box", "color", "green")
         ben.set_cell("shapes", "circle", "color", "black")
-        print("painted:", ann.get_tables())
+        show("painted:", ann)
         # Ann's width is undone. The color is Ben's by now, and so is the circle.
         checkpoints.go_backward()
-        print("undone: ", ben.get_tables())
+        show("undone: ", ben)
         checkpoints.go_forward()
-        print("redone: ", ben.get_tables())
+        show("redone: ", ben)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ the latecomer sees bread: {'loaves': 1}
 the latecomer sees milk: {'done': True}
 """,
     "undo_shared_edits.py": """\
-painted: {'shapes': {'box': {'color': 'green', 'width': 20}, 'circle': {'color': 'black'}}}
-undone:  {'shapes': {'box': {'color': 'green', 'width': 10}, 'circle': {'color': 'black'}}}
-redone:  {'shapes': {'box': {'color': 'green', 'width': 20}, 'circle': {'color': 'black'}}}
+painted: {"box": {"color": "green", "width": 20}, "circle": {"color": "black"}}
+undone:  {"box": {"color": "green", "width": 10}, "circle": {"color": "black"}}
+redone:  {"box": {"color": "green", "width": 20}, "circle": {"color": "black"}}
 """,
 }
 
