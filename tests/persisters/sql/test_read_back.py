@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.foreign_tables import PLACES, Place, open_place
+from weft.errors import StorageError
 from weft.persisters import TableLoad, TableSave, TablesConfig, TursoDriver, ValuesTable
 from weft.store import Store
 from weft.testing.persisters import until
@@ -179,3 +180,33 @@ async def test_a_table_without_any_of_these_is_not_read_again(place: Place) -> N
         ran.clear()
         await persister.save()
     assert not any(sql.startswith("SELECT") and " IN (" in sql and 'FROM "pets"' in sql for sql in ran)
+
+
+async def test_what_was_refused_stays_in_the_store_and_triggers_see_each_row_once(place: Place) -> None:
+    place.run("CREATE TABLE seen(id INTEGER, price INTEGER)")
+    place.run("CREATE TABLE pets(id INTEGER PRIMARY KEY, price INTEGER CHECK(price > 0), name TEXT)")
+    place.run("INSERT INTO pets VALUES(1, 5, 'a'), (2, 5, 'b'), (3, 5, 'c')")
+    if place.is_postgres:
+        place.run(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN INSERT INTO seen VALUES(NEW.id, NEW.price); RETURN NEW; END'"
+        )
+        place.run("CREATE TRIGGER note AFTER UPDATE ON pets FOR EACH ROW EXECUTE FUNCTION note()")
+    else:
+        place.run(
+            "CREATE TRIGGER note AFTER UPDATE ON pets BEGIN INSERT INTO seen VALUES(NEW.id, NEW.price); END"
+        )
+    store, errors = Store(), list[Exception]()
+    async with place.make(store, on_error=errors.append) as persister:
+        persister.first_retry_seconds = 60.0
+        await persister.start_auto_persisting()
+        with store.transaction():
+            for row_id, price in (("1", 6), ("2", -1), ("3", 7)):
+                store.set_cell("pets", row_id, "price", price)
+        await until(lambda: errors != [] and persister.is_at_rest())
+        assert await place.run_between(persister, "SELECT * FROM seen ORDER BY id") == [(1, 6), (3, 7)]
+        assert store.get_cell("pets", "2", "price") == -1
+        with pytest.raises(StorageError, match="row '2'"):
+            await persister.save()
+        assert store.get_cell("pets", "2", "price") == -1
+    assert len(errors) == 1

@@ -6,14 +6,14 @@ and not by ``RETURNING``: that shows nothing of what triggers do after a row is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.persisters.sql.config import TableLoad
 from weft.persisters.sql.dialect import RefusedError
 from weft.persisters.sql.load import read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.dialect import Plan
@@ -34,7 +34,7 @@ def read_back(writer: TableWriter, config: TablesConfig, works: Sequence[TableWo
     for work in works:
         load = _load_of(writer, config, work)
         info = writer.schema.get(writer.dialect.fold(work.save.table_name))
-        if load is None or info is None:
+        if load is None or info is None or ("table", work.save.table_name) in writer.refused:
             continue
         folded_id = writer.dialect.fold(load.row_id_column_name)
         if not info.has_triggers and not info.computed and not info.defaults - {folded_id}:
@@ -46,10 +46,25 @@ def read_back(writer: TableWriter, config: TablesConfig, works: Sequence[TableWo
                 rows, _ = yield from read_rows(
                     writer.dialect, info, load, ids[start : start + _AT_ONCE], lenient=True
                 )
-                found.setdefault(work.table_id, {}).update(rows)
+                found.setdefault(work.table_id, {}).update(_written(writer, work.save.table_name, rows))
         except RefusedError:
             continue
     return found
+
+
+def _written(writer: TableWriter, name: str, rows: dict[str, dict[str, object]]) -> Iterator[Any]:
+    """Leave out what was not written: there the Store has what the database is still to have."""
+    for row_id, row in rows.items():
+        if ("row", name, row_id) not in writer.refused:
+            yield (
+                row_id,
+                {
+                    cell_id: cell
+                    for cell_id, cell in row.items()
+                    if ("cell", name, cell_id) not in writer.left_out
+                    and ("cell", name, row_id, cell_id) not in writer.left_out
+                },
+            )
 
 
 def _load_of(writer: TableWriter, config: TablesConfig, work: TableWork) -> TableLoad | None:

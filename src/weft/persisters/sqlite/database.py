@@ -212,7 +212,19 @@ class SqliteDatabase(Database):
     def _execute(self, statement: Statement) -> list[Sequence[Any]]:
         if not statement.many:
             return self._driver.execute(statement.sql, statement.params)
-        self._driver.executemany(statement.sql, statement.params)
+        if not statement.lenient or len(statement.params) < 2:
+            self._driver.executemany(statement.sql, statement.params)
+            return []
+        # Rows before one that is refused are written again with the others: their triggers must not see both.
+        self._driver.execute("SAVEPOINT weft_rows")
+        try:
+            self._driver.executemany(statement.sql, statement.params)
+        except BaseException:
+            if self._driver.in_transaction:
+                self._driver.execute("ROLLBACK TO weft_rows")
+                self._driver.execute("RELEASE weft_rows")
+            raise
+        self._driver.execute("RELEASE weft_rows")
         return []
 
     def _one_by_one(self, statement: Statement) -> list[Sequence[Any]]:
