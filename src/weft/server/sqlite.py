@@ -41,6 +41,10 @@ _BATCH_BYTES = 8 * 1024 * 1024
 class SqliteRoomStorage(RoomStorage):
     """Rooms in one SQLite file.
 
+    The file is to stay where it is while it is open; that is looked at before anything is confirmed. If it
+    was removed, all that it held is written again. If it was replaced by another file, nothing is confirmed
+    any more (``StorageError``), and what it held is put into a file beside it, ``…-kept-…``.
+
     Args:
         path: The file. It is created if absent; two more files with ``-wal`` and ``-shm`` endings may stand
             beside it while it is in use.

@@ -212,3 +212,24 @@ async def test_a_state_that_is_too_large_is_in_the_log_once(caplog: pytest.LogCa
         assert 7 not in other.awareness
     (record,) = caplog.records
     assert "max_awareness_state (4096 bytes of JSON)" in record.getMessage()
+
+
+async def test_who_asks_and_does_not_read_is_not_answered_in_parts_without_bound() -> None:
+    limits = Limits(max_message=64_000, max_outbound=500_000)
+    async with serving(limits=limits) as server, YClient(server.url, "room") as writer:
+        await writer.synced()
+        for number in range(20):
+            await writer.set(**{f"k{number}": f"{number}" * 20_000})
+        await writer.flush()
+        slow = await stalled(server, "room")
+        room = server.rooms.get("room")
+        assert room is not None
+        for _ in range(50):
+            await slow.send(step1_frame(b"\0"))
+        await writer.set(last=1)
+        await writer.flush()
+        await eventually(lambda: any(each.queue.has_too_many_answers for each in peers_in(room)))
+        assert max(each.queue.size for each in peers_in(room)) < 3_000_000
+        slow.socket.transport.resume_reading()
+        await slow.wait_for(last=1)
+        await slow.__aexit__(None, None, None)

@@ -273,9 +273,9 @@ class YSyncSession:
     def _answer(self, question: SyncStep1, effects: list[Effect], now: float) -> None:
         update = self.document.diff(question.state_vector)
         cut = answer_messages if self._answers is None else self._answers.messages
-        *first, last = cut(update, self.max_part)
-        effects.extend(map(Send, first))
-        effects.append(Send(last, after_stored=self.role == "server"))
+        # Each part as an answer: whoever asks without reading is held up by the bytes of all of them.
+        after_stored = self.role == "server"
+        effects.extend(Send(message, after_stored) for message in cut(update, self.max_part))
         self._go_live(effects)
 
     def _go_live(self, effects: list[Effect]) -> None:
