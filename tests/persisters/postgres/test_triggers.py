@@ -113,3 +113,26 @@ async def test_sessions_that_triggers_do_not_see_are_heard_where_the_owner_says_
         )
         await run(dsn, "SET session_replication_role=replica", "INSERT INTO copied VALUES('a', '1')")
         await until(lambda: store.has_row("t", "a"))
+
+
+async def test_a_partition_that_a_role_may_make_no_trigger_on_is_told_and_stops_nothing(
+    database: PostgresDriver, dsn: str
+) -> None:
+    await run(
+        dsn, "DROP ROLE IF EXISTS guest", "CREATE ROLE guest LOGIN", "GRANT ALL ON SCHEMA public TO guest"
+    )
+    await run(
+        dsn,
+        "CREATE TABLE parted(_id text PRIMARY KEY, x text) PARTITION BY RANGE(_id)",
+        "CREATE TABLE low PARTITION OF parted FOR VALUES FROM ('a') TO ('m')",
+        "GRANT ALL ON parted TO guest",
+    )
+    config, store, errors = TablesConfig(load={"parted": "t"}), Store(), list[Exception]()
+    as_guest = type(database)(dsn.replace("weft@", "guest@"))
+    async with PostgresTablesPersister(store, as_guest, config, on_error=errors.append) as persister:
+        await persister.start_auto_load()
+        await run(dsn, "INSERT INTO parted VALUES('b', '1')")
+        await until(lambda: store.has_row("t", "b"))
+    assert [str(error) for error in errors] == [
+        "PostgreSQL: what is written to public.low itself is not heard: permission denied for table low"
+    ]

@@ -94,6 +94,10 @@ class PostgresDatabase(Database):
             await self._shared.listener.add(watcher)
             self._watcher = watcher
             polling.when_stopped(self._unwatch)
+            for table, reason in triggers.refused.items():
+                polling.report(
+                    StorageError(f"PostgreSQL: what is written to {table} itself is not heard: {reason}")
+                )
             if not await self._shared.listener.hears(self._notify, PING_SECONDS):
                 polling.report(StorageError(_SILENCE))
         except BaseException as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weft.persisters.postgres.notifications import CHANNEL
-from weft.persisters.sql.dialect import Statement
+from weft.persisters.sql.dialect import RefusedError, Statement
 from weft.persisters.sql.names import quote, split_table
 
 if TYPE_CHECKING:
@@ -47,16 +47,19 @@ class Triggers:
     Attributes:
         tables: The tables and their partitions, each with its schema, as notifications name them.
         made: Whether any trigger was missing.
+        refused: Partitions for which none may be made, each with the reason.
     """
 
     tables: frozenset[str]
     made: bool
+    refused: Mapping[str, str]
 
 
 def trigger_plan(tables: Mapping[str, str]) -> Plan[Triggers]:
     """Make what is missing.
 
-    What is there is not touched: that takes rights which a program may not have.
+    What is there is not touched: that takes rights which a program may not have. It may lack them for
+    partitions alone, which then are heard of only through their parent.
 
     Args:
         tables: Those to hear of, each with the name of its row id column.
@@ -76,13 +79,18 @@ def trigger_plan(tables: Mapping[str, str]) -> Plan[Triggers]:
         yield Statement(_FUNCTION)
     for place in absent:
         yield Statement(f"CREATE TABLE {_sql(place)}({quote(wanted[place])} text PRIMARY KEY)")
+    refused: dict[str, str] = {}
     for place in [*without, *absent]:
-        yield Statement(
+        sql = (
             f"CREATE TRIGGER {CHANNEL} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE"
             f" ON {_sql(place)} FOR EACH STATEMENT EXECUTE FUNCTION {quote(schema)}.{CHANNEL}()"
         )
+        try:
+            yield Statement(sql, lenient=place not in wanted)
+        except RefusedError as error:
+            refused[".".join(place)] = str(error)
     names = frozenset(".".join(place) for place in there | set(absent))
-    return Triggers(names, bool(without or absent))
+    return Triggers(names, len(without) + len(absent) > len(refused), refused)
 
 
 def _sql(place: tuple[str, str]) -> str:
