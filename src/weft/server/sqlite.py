@@ -245,7 +245,8 @@ class SqliteRoomStorage(RoomStorage):
             self._room_ids.clear()
 
     def _insert(self, batch: list[tuple[str, bytes]]) -> None:
-        self._file.verify()  # before too: what is tried again would be written again to a file without a name
+        if self._file.is_lost:  # what is tried again would be written again to a file without a name
+            self._file.verify()
         ids: dict[str, int] = {}
         with self._file.transaction() as db:
             for room in {room for room, _ in batch}:

@@ -52,6 +52,7 @@ class SqliteFile:
 
     def __init__(self, path: str, *, synchronous: str, exclusive: bool, busy_timeout: float) -> None:
         self.path = path
+        self.is_lost = False  # what was committed last may be in no file that will be read again
         self._place = path  # made absolute when it is known to be a file's: the working directory may change
         self._mode = 0o600  # the file's permissions
         self._synchronous = synchronous
@@ -141,7 +142,12 @@ class SqliteFile:
         """
         if self._identity is None:
             return
-        loss = self._identity.loss()
+        self.is_lost = True  # unless it turns out otherwise
+        self._verify(self._identity)
+        self.is_lost = False
+
+    def _verify(self, identity: FileIdentity) -> None:
+        loss = identity.loss()
         if loss is not None:
             try:
                 is_gone = FileIdentity.of(self._place) is None
