@@ -76,6 +76,7 @@ async def test_the_document_is_at_hand() -> None:
     document = AutomergeDocument()
     async with AutomergePersister(Store(), document) as persister:
         assert persister.get_document() is document
+        await persister.load()
 
 
 async def test_transactions_of_one_tick_all_reach_the_document() -> None:

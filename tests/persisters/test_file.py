@@ -119,6 +119,8 @@ async def test_the_path_is_made_absolute_at_once(path: Path, monkeypatch: pytest
     persister = FilePersister(Store(), "store.json")
     monkeypatch.chdir("/")
     assert persister.get_file_path() == str(path)
+    await persister.save()
+    assert path.exists()
     await persister.destroy()
 
 

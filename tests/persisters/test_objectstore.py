@@ -160,6 +160,7 @@ async def test_errors_show_neither_the_url_nor_what_the_server_answered(
     address = s3_url if bucket != "unreachable" else f"http://127.0.0.1:{free_port()}"
     objects = s3(address.replace("//", "//user:hunter2@"), bucket)
     async with ObjectStorePersister(Store(), objects, "secret.json") as persister:
+        persister.expects_use = False
         with pytest.raises(StorageError) as caught:
             await persister.put(b"[{},{}]", expected)
     assert str(caught.value).endswith(reason)

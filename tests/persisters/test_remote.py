@@ -236,7 +236,7 @@ async def test_a_refusal_is_an_error_that_names_the_status(status: int) -> None:
         await site.stop()
 
 
-@pytest.mark.parametrize("address", ["http://{}127.0.0.1:9", "http://{}[bad", "nonsense://{}x"])
+@pytest.mark.parametrize("address", ["http://{}127.0.0.1:9", "http://{}[bad"])
 async def test_errors_show_no_password_and_no_query(address: str) -> None:
     url = f"{address.format('user:hunter2@')}/store?token=hunter3"
     async with RemotePersister(Store(), url) as persister:
@@ -245,6 +245,13 @@ async def test_errors_show_no_password_and_no_query(address: str) -> None:
     shown = "".join(traceback.format_exception(caught.value))
     assert "://" in shown
     assert "hunter" not in shown
+
+
+def test_an_address_that_is_none_is_refused_without_showing_it() -> None:
+    with pytest.raises(
+        ValueError, match=r"of http:// or https:// is needed here, and not 'nonsense://x/store'$"
+    ):
+        RemotePersister(Store(), "nonsense://user:hunter2@x/store?token=hunter3")
 
 
 async def test_an_answer_that_is_too_long_is_refused(site: Site) -> None:

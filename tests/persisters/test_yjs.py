@@ -103,6 +103,7 @@ async def test_the_document_is_at_hand() -> None:
     doc = create_doc()
     async with YjsPersister(Store(), doc) as persister:
         assert persister.get_y_doc() is doc
+        await persister.load()
 
 
 async def test_transactions_of_one_tick_all_reach_the_document() -> None:

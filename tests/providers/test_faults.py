@@ -275,7 +275,9 @@ async def test_a_life_may_be_cancelled_at_any_step(protocol: Protocol, again: in
     while ended < 3:
         async with MemoryServing(protocol.Server()) as serving:
             others = asyncio.all_tasks()
-            document: Any = protocol(serving).document
+            maker = protocol(serving)
+            maker.provider.expects_connect = False
+            document: Any = maker.document
             life = asyncio.create_task(live(protocol, serving, document))
             for _ in range(steps):
                 await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
+from weft._support.arguments import wrong_kind
 from weft.errors import StorageError, WeftError
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.unsaved import keep_not_loaded, merge
@@ -65,6 +66,9 @@ class CustomPersister(Persister, Generic[H]):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        for function in (get_persisted, set_persisted, add_persister_listener, del_persister_listener):
+            if not callable(function):
+                raise wrong_kind("a function", function)
         super().__init__(store, on_error=on_error, **tinybase)
         self._get = get_persisted
         self._set = set_persisted

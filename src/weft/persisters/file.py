@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from weft._aio.thread import WorkerThread
+from weft._support.arguments import path_of
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
 from weft.persisters._text.atomic_file import CannotReplaceError, file_version, read_file, replace_file
@@ -64,8 +65,9 @@ class FilePersister(TextPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        path = path_of(path)
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
-        self._path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - the working directory may change
+        self._path = os.path.abspath(path)  # noqa: PTH100 - the working directory may change
         self._atomic = atomic
         self._files = WorkerThread("weft-file")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, Unpack
 import lmdb
 
 from weft._aio.thread import WorkerThread
+from weft._support.arguments import path_of, wrong_kind
 from weft._support.files import FileIdentity
 from weft.errors import StorageError
 from weft.persisters._core.replaced import PlaceReplacedError
@@ -99,12 +100,13 @@ class LmdbPersister(TextPersister):
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         given = environment if isinstance(environment, lmdb.Environment) else None
+        path = None if isinstance(environment, lmdb.Environment) else os.path.realpath(path_of(environment))
+        if not isinstance(key, str):
+            raise wrong_kind("a str for key", key)
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase, connection=given)
         self._given = given
         self._environment = None if given is None else _Environment(given)
-        self._path = (
-            None if isinstance(environment, lmdb.Environment) else os.path.realpath(os.fspath(environment))
-        )
+        self._path = path
         self._map_bytes = map_bytes
         self._key = key
         self._thread = WorkerThread("weft-lmdb")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from weft._support.arguments import check_callable, wrong_kind
 from weft.errors import StorageError
 from weft.persisters._core.polling import Polling
 from weft.persisters._text.json_text import stored_text, version_of
@@ -51,6 +52,11 @@ class MappingPersister(TextPersister):
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
         mapping = {} if mapping is None else mapping
+        given: object = mapping
+        # Not all that dbm opens says that it is a mapping.
+        if isinstance(given, list | bytearray) or not hasattr(given, "__setitem__"):
+            raise wrong_kind("a mutable mapping", given)
+        check_callable("subscribe", subscribe)
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase, connection=mapping)
         self._mapping = mapping
         self._key = key

@@ -45,7 +45,9 @@ class MirrorPersister(Persister):
         super().__init__(store, on_error=on_error, **tinybase)
         self._shadow = Store()
         self._replica = Replica(self._shadow)
+        self.expects_use = False  # not by somebody whose document is none
         self._mirror = make_mirror(self._shadow, self._report)
+        self.expects_use = True
         self._mirror.expects_start = False  # that is the persister's to do
         self._mine = object()
 

@@ -6,6 +6,7 @@ one, and otherwise reads, merges and tries again. So two writers never silently 
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,6 +14,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from weft._aio.thread import WorkerThread
+from weft._support.arguments import wrong_kind
 from weft.errors import StorageError
 from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
@@ -57,6 +59,10 @@ class ObjectStorePersister(TextPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        if not isinstance(path, str):
+            raise wrong_kind("the name of an object, as str,", path)
+        if isinstance(objects, str | os.PathLike):
+            raise wrong_kind('a store of obstore, such as S3Store("bucket"),', objects)
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
         self._objects = objects
         self._path = path

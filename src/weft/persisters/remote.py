@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 import aiohttp
 from aiohttp import web
 
+from weft._support.arguments import wrong_kind
 from weft._support.urls import shown_url
 from weft.errors import StorageError
 from weft.persisters._core.store_journal import StoreJournal
@@ -59,6 +60,11 @@ class RemotePersister(TextPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        for url in (load_url, load_url if save_url is None else save_url):
+            if not isinstance(url, str):
+                raise wrong_kind("a URL, as str,", url)
+            if not url.lower().startswith(("http://", "https://")):
+                raise ValueError(f"a URL of http:// or https:// is needed here, and not {shown_url(url)!r}")
         super().__init__(store, poll_seconds=poll_seconds, on_error=on_error, **tinybase)
         self._load_url = load_url
         self._save_url = load_url if save_url is None else save_url

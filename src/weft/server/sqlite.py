@@ -12,17 +12,18 @@ File format 1: ``rooms(id, name)`` and ``updates(seq, room, crc, data)``, where 
 from __future__ import annotations
 
 import asyncio
-import os
 import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from weft._aio.thread import WorkerThread
+from weft._support.arguments import path_of
 from weft.errors import RemoteProtocolError, StorageError
 from weft.server._core.sqlite_file import SqliteFile
 from weft.server.storage import RoomStorage
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from weft.documents import Compactor
@@ -68,7 +69,7 @@ class SqliteRoomStorage(RoomStorage):
     ) -> None:
         if synchronous not in {"FULL", "NORMAL"}:
             raise ValueError(f"synchronous must be 'FULL' or 'NORMAL', not {synchronous!r}")
-        self.path = os.fspath(path)
+        self.path = path_of(path)
         # Of the event loop's side:
         self._thread: WorkerThread | None = None
         self._queue: list[tuple[str, bytes]] = []  # appended, not yet durable

@@ -48,6 +48,7 @@ def test_it_gives_the_persister_the_store_and_the_statistics() -> None:
         assert persister.persister is not mapping
     with blocking(mapping) as persister:
         assert persister.persister is mapping
+        persister.load()
 
 
 def test_leaving_the_block_by_an_error_destroys_and_saves_nothing_of_itself(tmp_path: Path) -> None:

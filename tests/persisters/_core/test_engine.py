@@ -191,6 +191,7 @@ async def test_persisters_of_one_connection_take_turns() -> None:
     assert busy == ["one", "one", "two", "two", "3", "3"]
     assert one._turns is two._turns
     assert one._turns is not other._turns
+    other.expects_use = False
     for persister in (one, two, other):
         await persister.destroy()
 
@@ -357,6 +358,7 @@ async def test_a_destroy_that_is_cancelled_while_it_waits_can_be_called_again() 
     connection, gate = object(), asyncio.Event()
     async with Place(Store(), connection=connection) as other:
         persister = Watched(Store(), connection=connection)
+        await persister.load()
         waiting = asyncio.create_task(other.schedule(gate.wait))
         await asyncio.sleep(0)
         with pytest.raises(TimeoutError):

@@ -78,6 +78,8 @@ async def test_a_block_loads_nothing_by_itself_and_closes_at_its_end() -> None:
         assert not persister.is_auto_loading()
         assert not persister.is_auto_saving()
         store.set_content(MORE)
+        assert persister.expects_use  # of which a warning tells: test_wrong_arguments.py
+        persister.expects_use = False
     assert Store().set_json(mapping["store"]).get_content() == PETS  # nobody asked for a save
     with pytest.raises(StorageError, match="closed"):
         await persister.load()

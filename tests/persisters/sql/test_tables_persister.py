@@ -16,6 +16,7 @@ def test_what_is_left_out_is_told_once_for_each_place() -> None:
         TablesConfig(),
         on_error=lambda error: told.append(str(error)),
     )
+    persister.expects_use = False
     persister._tell({("cell", "t", "a"): "one"}, {})
     persister._tell({("cell", "t", "a"): "one", ("row", "t", "a"): "two"}, {})
     persister._tell({("row", "t", "a"): "two"}, {})

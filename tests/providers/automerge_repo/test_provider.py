@@ -202,6 +202,7 @@ async def test_what_is_no_document_url_or_was_added_before_is_refused() -> None:
         provider.add(AutomergeDocument(), document_url(id_of("x")))
     with document.transaction(), pytest.raises(LocalProtocolError, match="transaction is open"):
         provider.add(document)
+    await provider.close()
     with pytest.raises(ValueError, match="url must"):
         AutomergeWebsocketProvider(document, "here")
 
@@ -209,5 +210,7 @@ async def test_what_is_no_document_url_or_was_added_before_is_refused() -> None:
 async def test_it_names_itself_and_says_where_it_stands() -> None:
     provider = AutomergeWebsocketProvider(AutomergeDocument(), "ws://here/repo", id_of("x"), peer_id="me")
     assert provider.peer_id == "me"
-    assert repr(provider) == "<AutomergeWebsocketProvider ws://here/repo disconnected>"
+    assert repr(provider) == "<AutomergeWebsocketProvider ws://here/repo never connected>"
     assert repr(provider.handle) == f"<DocHandle automerge:{id_of('x')} not synced>"
+    await provider.close()
+    assert repr(provider) == "<AutomergeWebsocketProvider ws://here/repo closed>"

@@ -335,8 +335,9 @@ def test_a_room_that_is_named_twice_is_warned_of(url: str, room: str) -> None:
     with pytest.warns(UserWarning, match="ends with the room's name"):
         provider = YWebsocketProvider(create_doc(), url, room)
     assert provider.status == "disconnected"
+    provider.expects_connect = False
 
 
 @pytest.mark.parametrize("url", ["ws://host", "ws://farm", "ws://host/myfarm", "ws://host/farm/rooms"])
 def test_an_address_that_does_not_name_the_room_is_not_warned_of(url: str) -> None:
-    YWebsocketProvider(create_doc(), url, "farm")
+    YWebsocketProvider(create_doc(), url, "farm").expects_connect = False

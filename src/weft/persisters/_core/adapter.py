@@ -16,6 +16,11 @@ __all__ = ["PlaceAdapter"]
 class PlaceAdapter(ABC):
     """A place that keeps content. When to do what is the engine's to say."""
 
+    @property
+    def place(self) -> str:
+        """How errors call the place; empty where its kind says enough."""
+        return ""
+
     @abstractmethod
     async def read(self) -> RawContent | None:
         """Read the whole content.

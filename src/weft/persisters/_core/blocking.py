@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
 from weft.persisters._core.persister import Persister
 
@@ -40,6 +41,7 @@ def blocking(persister: P) -> BlockingPersister[P]:
     :meth:`BlockingPersister.close` does so before its end.
 
     Raises:
+        TypeError: It is no persister.
         RuntimeError: An event loop is running in this thread (raised by ``with``); use the persister itself
             there, with ``await``.
     """
@@ -50,6 +52,8 @@ class BlockingPersister(Generic[P]):
     """A persister whose operations are plain calls; made by :func:`blocking`."""
 
     def __init__(self, persister: P) -> None:
+        if not isinstance(persister, Persister):
+            raise wrong_kind("a persister, such as FilePersister(store, path),", persister)
         self.persister = persister
         self._runner: asyncio.Runner | None = None
         self._owner = Owner("the blocking persister")
@@ -98,12 +102,16 @@ class BlockingPersister(Generic[P]):
         finally:
             work.close()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.persister!r}>"
+
     def __enter__(self) -> Self:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             self._runner = asyncio.Runner()
             return self
+        self.persister.expects_use = False  # nobody can, by this
         raise RuntimeError(
             "an event loop is running in this thread: await the persister's own methods instead of blocking()"
         )
@@ -114,4 +122,6 @@ class BlockingPersister(Generic[P]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if exc is not None:
+            self.persister.expects_use = False  # whoever wanted to use it did not come to that
         self.close()

@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from weft._support.arguments import check_callable
 from weft._support.callbacks import check_callback
 from weft._support.owner import Owner
 from weft.errors import StorageError
@@ -62,6 +63,8 @@ class PersisterEngine(PlaceAdapter):
     """How long automatic work pauses after its first failure; doubled after each further one."""
     last_retry_seconds: float = 30.0
     """The longest such pause."""
+    expects_use: bool = False
+    """Whether never to load or save is a mistake; so it is until something was begun."""
     keeps_document: bool = False
     """Whether the place is a CRDT document, which knows what was deleted and what is newer."""
 
@@ -75,6 +78,8 @@ class PersisterEngine(PlaceAdapter):
     ) -> None:
         if on_error is not None and on_ignored_error is not None:
             raise TypeError("on_error and on_ignored_error are two names of one option")
+        check_callable("on_error", on_error)
+        check_callable("on_ignored_error", on_ignored_error)
         self._store = store
         self._on_error = on_ignored_error if on_error is None else on_error
         if self._on_error is not None:
@@ -111,6 +116,7 @@ class PersisterEngine(PlaceAdapter):
         self._held = False
         # Why automatic saves wait: the place was replaced by another whose content nobody has looked at.
         self._unfamiliar = ""
+        self.expects_use = True
 
     # -- one operation -----------------------------------------------------------------------------------
 
@@ -118,6 +124,7 @@ class PersisterEngine(PlaceAdapter):
         if self._closed:
             raise StorageError(f"this {type(self).__name__} was closed")
         self._owner.check_process()
+        self.expects_use = False
         self._journal.attach()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -156,6 +163,7 @@ class PersisterEngine(PlaceAdapter):
             self._tell_listener(listener, self, self._status)
 
     def _guarded(self, listener: Callable[..., object] | None) -> Callable[..., object] | None:
+        check_callable("on_sql_command", listener)
         return None if listener is None else partial(self._tell_listener, listener)
 
     def _tell_listener(self, listener: Callable[..., object], *args: object) -> None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["SaveInterval", "check_interval"]
-
-
-def check_interval(seconds: float) -> float:
-    """Check a ``min_interval``, and return it.
-
-    Raises:
-        ValueError: It is negative or not finite.
-    """
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise ValueError(f"min_interval must be a number of seconds, 0 or more; got {seconds!r}")
-    return seconds
+__all__ = ["SaveInterval"]
 
 
 class SaveInterval:

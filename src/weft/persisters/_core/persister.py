@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from weft._support.arguments import check_seconds
 from weft._support.callbacks import check_callback
 from weft.persisters._core.engine import PersisterEngine
-from weft.persisters._core.intervals import check_interval
 from weft.persisters._core.states import PersisterStatus
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class Persister(PersisterEngine):
             StorageError: The first save failed; nothing was started.
             ValueError: The interval is negative or not finite.
         """
-        check_interval(min_interval)
         self._begin()
+        check_seconds("min_interval", min_interval, or_zero=True)
         self._interval.seconds = min_interval
         if not self._known:
             self._journal.dirty.everything = True
@@ -146,7 +147,8 @@ class Persister(PersisterEngine):
             StorageError: The first load or save failed; nothing was started.
             ValueError: The interval is negative or not finite.
         """
-        check_interval(min_interval)
+        self._begin()
+        check_seconds("min_interval", min_interval, or_zero=True)
         if start_save_first:
             await self.start_auto_save(min_interval=min_interval)
             try:
@@ -309,6 +311,29 @@ class Persister(PersisterEngine):
         """Close, as :meth:`close` does: TinyBase's name."""
         await self.close()
 
+    def __repr__(self) -> str:
+        place = f"{self.place} and " if self.place else ""
+        return f"<{type(self).__name__} of {place}{self._store!r}, {self._state()}>"
+
+    def __del__(self) -> None:
+        if self.expects_use:
+            warnings.warn(
+                f"{type(self).__name__} was never used, so nothing was loaded or saved: call load(), save(),"
+                " or auto_persisting()",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _state(self) -> str:
+        if self._closed:
+            return "closed"
+        if self.expects_use:
+            return "never used"
+        automatic = [
+            what for what, on in (("loading", self._auto_loading), ("saving", self._auto_saving)) if on
+        ]
+        return f"{' and '.join(automatic)} by itself" if automatic else "open"
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -318,4 +343,6 @@ class Persister(PersisterEngine):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if exc is not None:
+            self.expects_use = False  # whoever wanted to use it did not come to that
         await self.close()

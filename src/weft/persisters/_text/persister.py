@@ -11,6 +11,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from weft._support.arguments import check_seconds
 from weft.errors import StorageError
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
@@ -65,16 +66,13 @@ class TextPersister(Persister):
         connection: object = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        if poll_seconds is not None:
+            check_seconds("poll_seconds", poll_seconds)
         super().__init__(store, on_error=on_error, connection=connection, **tinybase)
         self.poll_seconds = poll_seconds
         self._version: object = ANY  # of the text that the Store was last made of or written to; ANY: none
         # The last one known of, so that each is told of once: also one that was there before.
         self._told: object = ANY
-
-    @property
-    def place(self) -> str:
-        """How errors call the place; empty where its kind says enough."""
-        return ""
 
     def _parse(self, data: bytes) -> tuple[dict[str, Any], dict[str, object]]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from weft._support.arguments import wrong_kind
 from weft.errors import StorageError
 from weft.persisters.postgres.driver import PING_SECONDS, PostgresDriver
 from weft.persisters.postgres.notifications import CHANNEL, Watcher
@@ -49,6 +50,8 @@ class PostgresDatabase(Database):
         watched: Mapping[str, str],
         written: Sequence[str],
     ) -> None:
+        if not isinstance(database, str | PostgresDriver):
+            raise wrong_kind("a DSN, or a driver such as AsyncpgDriver(dsn),", database)
         self._shared = SharedDriver.join(
             database if isinstance(database, PostgresDriver) else _driver_for(database)
         )

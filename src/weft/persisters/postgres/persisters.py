@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from weft.persisters.postgres.database import PostgresDatabase
 from weft.persisters.postgres.dialect import PostgresDialect
+from weft.persisters.sql.config import TablesConfig
 from weft.persisters.sql.json_cell import JsonCell
 from weft.persisters.sql.json_persister import JsonPersister
 from weft.persisters.sql.names import check_name, check_table
 from weft.persisters.sql.tables_persister import TablesPersister
+from weft.store.replica import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters.postgres.driver import PostgresDriver
-    from weft.persisters.sql.config import TablesConfig
     from weft.store import Store
 
 __all__ = ["PostgresJsonPersister", "PostgresTablesPersister"]
@@ -48,6 +49,7 @@ class PostgresJsonPersister(JsonPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        Replica(store)  # refuses what is no Store, before the driver is joined
         cell = JsonCell.of(cell)
         _refuse_long_names([cell.store_table_name], cell.columns)
         super().__init__(
@@ -92,6 +94,8 @@ class PostgresTablesPersister(TablesPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        Replica(store)  # as above
+        config = TablesConfig.of(config)
         watched, written = config.tables_loaded(), config.tables_saved()
         row_ids = [save.row_id_column_name for save in config.saves().values()]
         _refuse_long_names([*watched, *written], [*watched.values(), *row_ids])

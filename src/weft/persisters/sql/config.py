@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from weft._support.arguments import check_seconds, wrong_kind
 from weft.persisters.sql.names import TABLE_NAME, check_name, check_table
 
 if TYPE_CHECKING:
@@ -120,12 +121,24 @@ class TablesConfig:
     nulls: Literal["null", "absent"] = "null"
     auto_load_interval_seconds: float = 1.0
 
+    @classmethod
+    def of(cls, config: TablesConfig) -> TablesConfig:
+        """Take a configuration.
+
+        Raises:
+            TypeError: It is something else, such as a dictionary.
+        """
+        if not isinstance(config, TablesConfig):
+            raise wrong_kind("a weft.persisters.TablesConfig", config)
+        return config
+
     _loads: dict[str, TableLoad] = field(init=False, repr=False, compare=False)
     _saves: dict[str, TableSave] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.nulls not in {"null", "absent"}:
             raise ValueError(f'nulls must be "null" or "absent", not {self.nulls!r}')
+        check_seconds("auto_load_interval_seconds", self.auto_load_interval_seconds)
         for name in self.load:
             _check(name, "table")
         # Worked out once: each save of a cell asks for them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weft._support.arguments import wrong_kind
 from weft.errors import StorageError
 from weft.persisters._text.json_text import stored_text, version_of
 from weft.persisters._text.persister import ANY, ConflictError
@@ -45,7 +46,11 @@ class JsonCell:
     @classmethod
     def of(cls, cell: str | JsonCell | None) -> JsonCell:
         """The cell that is meant: one, just the name of its table, or TinyBase's."""
-        return cls() if cell is None else cls(cell) if isinstance(cell, str) else cell
+        if isinstance(cell, JsonCell):
+            return cell
+        if cell is not None and not isinstance(cell, str):
+            raise wrong_kind("a weft.persisters.JsonCell, or the name of its table,", cell)
+        return cls() if cell is None else cls(cell)
 
     @property
     def columns(self) -> tuple[str, str]:

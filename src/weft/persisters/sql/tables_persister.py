@@ -58,6 +58,11 @@ class TablesPersister(Persister):
         self._left_out: LeftOut = {}
         self._not_loaded: LeftOut = {}
 
+    @property
+    def place(self) -> str:
+        """How errors call the place."""
+        return self._db.name
+
     async def read(self) -> RawContent | None:
         """Read the tables."""
         loaded = await self._db.read(partial(load_plan, self._dialect, self._config))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
+from weft._support.arguments import path_of
 from weft._support.callbacks import subscribe
 from weft.persisters.sqlite.driver import STATEMENT_CODES, SqliteDriver
 
@@ -49,7 +50,11 @@ class ApswDriver(SqliteDriver):
         self._listeners: list[Callable[[], None]] = []
         self._extensions = extensions
         self.owned = not isinstance(database, apsw.Connection)
-        self.name = "the connection given" if isinstance(database, apsw.Connection) else os.fspath(database)
+        self.name = (
+            "the connection given"
+            if isinstance(database, apsw.Connection)
+            else path_of(database, "a path or an apsw.Connection")
+        )
 
     def connect(self) -> apsw.Connection:
         """Connect, or take the connection given, and load the extensions."""

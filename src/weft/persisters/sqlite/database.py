@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft._aio.thread import WorkerThread
+from weft._support.arguments import path_of
 from weft.errors import StorageError
 from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters.sql.database import Database, RunningPlan
@@ -42,6 +43,8 @@ class SqliteDatabase(Database):
     ) -> None:
         # What was given open, and what several persisters may therefore share, taking turns.
         self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
+        if self.given is None:
+            path_of(database, "a path, a sqlite3.Connection, or a driver such as ApswDriver(path),")
         self._driver = database if isinstance(database, SqliteDriver) else StdlibDriver(database)
         self.name = self._driver.name
         self._thread = WorkerThread("weft-sqlite")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import libsql  # type: ignore[import-untyped]
 
+from weft._support.arguments import path_of
 from weft._support.urls import shown_url
 from weft.persisters.sqlite.driver import SEEN, SqliteDriver
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
 __all__ = ["LibsqlDriver"]
 
 # A server forgets a connection that was silent for ten seconds, and counts changes anew on the next.
 _SILENCE_SECONDS = 5.0
+_URL = re.compile(r"(?:libsql|https?|wss?):")
 _NUL = "libsql cannot keep a NUL character"
 _REFUSALS = ("constraint failed", "datatype mismatch", _NUL)
 # The package holds the interpreter while it waits for a server: two transactions of one process would wait
@@ -47,7 +50,8 @@ class LibsqlDriver(SqliteDriver):
     errors = (libsql.Error, ValueError, TypeError, OverflowError)
 
     def __init__(self, database: str | os.PathLike[str], *, auth_token: str | None = None) -> None:
-        self._database = os.fspath(database)
+        is_url = isinstance(database, str) and _URL.match(database)
+        self._database = str(database) if is_url else path_of(database, "a path or the URL of a server")
         self.name = shown_url(self._database)
         self.looks_apart = "://" in self._database or self._database.startswith("libsql:")
         self._auth_token = auth_token

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from weft.persisters.sql.config import TablesConfig
 from weft.persisters.sql.json_cell import JsonCell
 from weft.persisters.sql.json_persister import JsonPersister
 from weft.persisters.sql.tables_persister import TablesPersister
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from weft.persisters._core.engine import TinyBaseOptions
-    from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sqlite.driver import SqliteDriver
     from weft.store import Store
 
@@ -96,6 +96,7 @@ class SqliteTablesPersister(TablesPersister):
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:
+        config = TablesConfig.of(config)
         super().__init__(
             store,
             SqliteDatabase(database, self._guarded(on_sql_command), config.tables_loaded()),

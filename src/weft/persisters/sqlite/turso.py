@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import turso
 
+from weft._support.arguments import path_of
 from weft.persisters.sqlite.driver import SqliteDriver
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["TursoDriver"]
 
@@ -27,7 +30,7 @@ class TursoDriver(SqliteDriver):
     refusals = (turso.IntegrityError,)
 
     def __init__(self, database: str | os.PathLike[str]) -> None:
-        self.name = os.fspath(database)
+        self.name = path_of(database)
 
     def connect(self) -> Any:
         """Connect."""

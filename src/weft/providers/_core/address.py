@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from weft._support.arguments import wrong_kind
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -29,6 +31,8 @@ def check_server(url: str) -> str:
     Raises:
         ValueError: It cannot be used.
     """
+    if not isinstance(url, str):
+        raise wrong_kind("the URL of a server, as str,", url)
     parts = urlsplit(url)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname:
         raise ValueError(f"url must be ws://host or wss://host, with port and path as needed; got {url!r}")
@@ -48,6 +52,8 @@ def check_url(url: str, room: str) -> str:
         ValueError: One of them cannot be used.
     """
     check_server(url)
+    if not isinstance(room, str):
+        raise wrong_kind("the name of a room, as str,", room)
     if not room:
         raise ValueError("room must not be empty")
     if _DOTS.search(room):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random as random_module
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypedDict, TypeVar
 
 from weft._aio.clock import SystemClock
+from weft._support.arguments import check_callable, check_seconds, wrong_kind
 from weft.errors import ConnectError, ProviderError
+from weft.limits import Limits
 from weft.providers._core.address import resolve, room_url
 from weft.providers._core.backoff import Backoff
 from weft.providers._core.reconnect import Adapter, ReconnectLoop
@@ -14,11 +18,10 @@ from weft.providers._core.status import StatusTracker
 from weft.providers._core.websockets import WebsocketsTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from weft._aio.clock import Clock
-    from weft.limits import Limits
     from weft.providers._core.address import Given
     from weft.providers._core.status import ProviderStatus, StatusListener
     from weft.providers.transport import Connection, Transport
@@ -100,6 +103,8 @@ class WebsocketProvider(Generic[A]):
     ``WrongThreadError``.
     """
 
+    expects_connect = False
+    """Whether never to connect is a mistake; so it is until it was connected, or closed."""
     _adapter: A
     _reconnect_loop: ReconnectLoop
 
@@ -120,7 +125,25 @@ class WebsocketProvider(Generic[A]):
         clock: Clock | None = None,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        """Describe the connection; nothing is opened yet. The subclass then gives its adapter to ``_use``."""
+        """Describe the connection; nothing is opened yet. The subclass then gives its adapter to ``_use``.
+
+        Raises:
+            TypeError, ValueError: An option is none.
+        """
+        for name, pairs in (("params", params), ("headers", headers)):
+            if pairs is not None and not callable(pairs) and not isinstance(pairs, Mapping):
+                raise wrong_kind(f"a mapping for {name}, or a function that returns one,", pairs)
+        if isinstance(subprotocols, str):
+            raise wrong_kind("a list for subprotocols, or a function that returns one,", subprotocols)
+        if not isinstance(limits, Limits):
+            raise wrong_kind("a weft.limits.Limits", limits)
+        if backoff is not None and not isinstance(backoff, Backoff):
+            raise wrong_kind("a weft.providers.Backoff", backoff)
+        if transport is not None and not callable(getattr(transport, "connect", None)):
+            raise wrong_kind("a transport, such as WebsocketsTransport(),", transport)
+        check_callable("on_error", on_error)
+        check_seconds("open_timeout", open_timeout)
+        check_seconds("close_timeout", close_timeout, or_zero=True)
         self._address = address
         self._params = params
         self._headers = headers
@@ -183,6 +206,7 @@ class WebsocketProvider(Generic[A]):
             ProviderClosedError: The provider was closed.
             WrongThreadError: It, or a document of it, belongs to another thread. Nothing was begun.
         """
+        self.expects_connect = False
         await self._reconnect_loop.start()
         try:
             self._adapter.attach()
@@ -247,10 +271,21 @@ class WebsocketProvider(Generic[A]):
         await self._stop(settle=kind is None, for_good=True)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._address} {self.status}{' synced' if self.synced else ''}>"
+        state = "never connected" if self.expects_connect else self.status
+        return f"<{type(self).__name__} {self._address} {state}{' synced' if self.synced else ''}>"
+
+    def __del__(self) -> None:
+        if self.expects_connect:
+            warnings.warn(
+                f"{type(self).__name__} was never connected, so nothing was synchronised: use it with"
+                " `async with`, or await connect()",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     async def _stop(self, *, settle: bool, for_good: bool) -> None:
         self._reconnect_loop.owner.check()
+        self.expects_connect = False  # who ends it knows that it is there
         try:
             await self._reconnect_loop.stop(settle=settle, for_good=for_good)
         finally:

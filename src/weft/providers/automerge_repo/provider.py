@@ -8,6 +8,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from weft._support.arguments import wrong_kind
+from weft.documents.automerge import AutomergeDocument
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import encode_document_id, parse_document_url
 from weft.providers._core.address import check_server
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from weft.documents.automerge import AutomergeDocument
     from weft.providers._core.provider import ConnectionOptions
     from weft.providers.automerge_repo.document import EphemeralListener
 
@@ -80,6 +81,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
             )
         )
         self._handle = self.add(document, document_url)
+        self.expects_connect = True
 
     @property
     def peer_id(self) -> str:
@@ -112,6 +114,10 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
             ValueError: The URL is none, or that document was added before.
             LocalProtocolError: A transaction of the document is open.
         """
+        if not isinstance(document, AutomergeDocument):
+            raise wrong_kind("a weft.AutomergeDocument", document)
+        if document_url is not None and not isinstance(document_url, str):
+            raise wrong_kind("an automerge: URL, as str,", document_url)
         if document_url is None:
             document_id = encode_document_id(secrets.token_bytes(16))
         else:

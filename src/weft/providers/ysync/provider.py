@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from weft._support.arguments import wrong_kind
 from weft.documents.yjs import YDocument
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -65,6 +66,7 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
         Raises:
             ValueError: The URL or the room cannot be used.
         """
+        document = YDocument.of(doc)
         super().__init__(check_url(url, room), limits, **options)
         if names_room(url, room):
             warnings.warn(
@@ -73,7 +75,8 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
                 UserWarning,
                 stacklevel=2,
             )
-        document = YDocument.of(doc)
+        if not isinstance(awareness, bool | Awareness):
+            raise wrong_kind("a bool or a weft.protocols.awareness.Awareness", awareness)
         self._doc = document.doc  # the YDocument holds it weakly
         if awareness is True:
             awareness = Awareness(self._doc.client_id, limits=limits)
@@ -88,6 +91,7 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
                 dial=self._dial,
             )
         )
+        self.expects_connect = True
 
     @property
     def doc(self) -> Doc[Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from websockets.asyncio.server import ServerConnection, serve as serve_websockets
 
+from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -26,6 +27,7 @@ from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
 from weft.server.fronts.websocket_link import WebsocketLink, cut_reason
 from weft.server.names import read_query, read_room
 from weft.server.origins import check_origin
+from weft.server.storage import RoomStorage
 from weft.server.ysync.peer import YPeer
 from weft.server.ysync.room import Room
 
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from weft.server._core.broadcast import Broadcast
     from weft.server.automerge_repo.documents import Documents
     from weft.server.bridge import BridgedRooms
-    from weft.server.storage import RoomStorage
 
 __all__ = ["Server"]
 
@@ -123,6 +124,10 @@ class Server:
     ) -> None:
         if isinstance(origins, str) or isinstance(bridge, str):
             raise TypeError("origins and bridge are lists of strings, not one string")
+        if not callable(auth):
+            raise wrong_kind("a function for auth, such as allow_all,", auth)
+        if not isinstance(storage, RoomStorage):
+            raise wrong_kind("a storage, such as SqliteRoomStorage(path),", storage)
         for origin in origins or ():
             if origin is not None:
                 check_origin(origin)
