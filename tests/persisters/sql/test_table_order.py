@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -230,3 +231,49 @@ async def test_nothing_is_asked_of_keys_that_are_off(place: Place) -> None:
         await until(persister.is_at_rest)
     assert not any("defer_foreign_keys" in sql for sql in ran)
     assert (9, 9) in place.run("SELECT * FROM books")
+
+
+REFERENCES = (("parts", "of", "parts"), ("authors", "part", "parts"), ("books", "author", "authors"))
+
+
+def edit_at_random(draw: random.Random, store: Store) -> None:
+    """One transaction after which every reference holds, and none goes in a circle."""
+    with store.transaction():
+        for _ in range(draw.randint(1, 8)):
+            (table_id, cell_id, _), number = draw.choice(REFERENCES), draw.randint(1, 6)
+            if draw.random() < 0.25:
+                store.del_row(table_id, str(number))
+            else:
+                store.set_row(table_id, str(number), {cell_id: draw.randint(1, number)})
+        for table_id, cell_id, parent in REFERENCES:
+            bad = True
+            while bad:
+                bad = False
+                for row_id, row in store.get_table(table_id).items():
+                    to = row[cell_id]
+                    assert isinstance(to, int)
+                    if not store.has_row(parent, str(to)) or (table_id == parent and to > int(row_id)):
+                        store.del_row(table_id, row_id)
+                        bad = True
+
+
+@pytest.mark.parametrize("how", ["", "ON DELETE CASCADE"])
+async def test_whatever_transactions_do_the_tables_become_what_the_store_is(place: Place, how: str) -> None:
+    draw = random.Random(how)
+    for table_id, cell_id, parent in REFERENCES:
+        refers = f"{cell_id} INTEGER REFERENCES {parent}(id) {how}"
+        place.run(f"CREATE TABLE {table_id}(id INTEGER PRIMARY KEY, {refers})")
+    store, errors, most = Store(), list[Exception](), 0
+    async with place.make(store, on_error=errors.append) as persister:
+        await persister.start_auto_save()
+        for _ in range(60):
+            edit_at_random(draw, store)
+            await until(persister.is_at_rest)
+            if draw.random() < 0.2:
+                await persister.save()
+            for table_id, cell_id, _ in REFERENCES:
+                rows = await place.run_between(persister, f"SELECT id, {cell_id} FROM {table_id}")
+                assert {str(row[0]): {cell_id: row[1]} for row in rows} == store.get_table(table_id)
+                most = max(most, len(rows))
+    assert errors == []
+    assert most > 3
