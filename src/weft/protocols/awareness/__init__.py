@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.protocols.awareness.change import AwarenessChange as AwarenessChange
     from weft.protocols.awareness.message import AwarenessEntry as AwarenessEntry, State as State
     from weft.protocols.awareness.states import (
         EXPIRY_S as EXPIRY_S,
         RENEWAL_S as RENEWAL_S,
         Awareness as Awareness,
-        AwarenessChange as AwarenessChange,
     )
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
             "message": "AwarenessEntry State",
-            "states": "EXPIRY_S RENEWAL_S Awareness AwarenessChange",
+            "change": "AwarenessChange",
+            "states": "EXPIRY_S RENEWAL_S Awareness",
         },
         extra="yjs",
     )

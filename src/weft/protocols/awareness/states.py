@@ -26,12 +26,13 @@ from weft._codecs.yjs.lib0 import Writer
 from weft._support.callbacks import subscribe
 from weft.jsoncodec import dumps, loads
 from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols.awareness.change import AwarenessChange
 from weft.protocols.awareness.message import AwarenessEntry, State, read_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["EXPIRY_S", "RENEWAL_S", "Awareness", "AwarenessChange"]
+__all__ = ["EXPIRY_S", "RENEWAL_S", "Awareness"]
 
 RENEWAL_S = 15.0  # y-protocols: half of outdatedTimeout
 EXPIRY_S = 30.0  # y-protocols: outdatedTimeout
@@ -43,31 +44,6 @@ _MAX_CLOCK = 2**32 - 1  # of a client not known: at one change a millisecond, 49
 _MAX_CLOCK_STEP = 2**20  # beyond what is known; a clock near the end could not be followed by an honest one
 
 Observer: TypeAlias = "Callable[[AwarenessChange, object | None], None]"
-
-
-@dataclass(frozen=True, slots=True)
-class AwarenessChange:
-    """What has changed, by client id.
-
-    Attributes:
-        added: Clients who were not there before.
-        updated: Clients whose state was announced anew, different or not; they are relayed like the others.
-        removed: Clients who left, or were not heard of.
-        renewed: Those of ``updated`` whose state is what it was; a user interface can skip them.
-    """
-
-    added: tuple[int, ...] = ()
-    updated: tuple[int, ...] = ()
-    removed: tuple[int, ...] = ()
-    renewed: tuple[int, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.updated or self.removed)
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """All clients concerned."""
-        return self.added + self.updated + self.removed
 
 
 @dataclass(slots=True)
