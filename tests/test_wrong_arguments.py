@@ -20,6 +20,7 @@ from weft import (
 )
 from weft.persisters import (
     ApswDriver,
+    AsyncpgDriver,
     AutomergePersister,
     CustomPersister,
     FilePersister,
@@ -29,6 +30,7 @@ from weft.persisters import (
     ObjectStorePersister,
     PostgresJsonPersister,
     PostgresTablesPersister,
+    PsycopgDriver,
     RemotePersister,
     SqliteJsonPersister,
     SqliteTablesPersister,
@@ -172,6 +174,8 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a Store for PostgreSQL": (lambda: PostgresJsonPersister(a_doc(), "postgresql://x"), "a weft.Store "),
     "a driver": (lambda: PostgresJsonPersister(Store(), any_of(object())), "a DSN, or a driver such as "),
+    "a DSN for asyncpg": (lambda: AsyncpgDriver(any_of({"host": "x"})), "a DSN, such as "),
+    "a DSN for psycopg": (lambda: PsycopgDriver(any_of(None)), "a DSN, such as "),
     "a cell": (lambda: SqliteJsonPersister(Store(), ":memory:", any_of(5)), "a weft.persisters.JsonCell, "),
     "a mapping": (lambda: MappingPersister(Store(), any_of("store.json")), "a mutable mapping "),
     "a mapping and no list": (lambda: MappingPersister(Store(), any_of([])), "a mutable mapping "),

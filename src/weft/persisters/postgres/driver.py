@@ -8,6 +8,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from weft._support.arguments import wrong_kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -45,6 +47,8 @@ class PostgresDriver(ABC):
     _connection: Any = None
 
     def __init__(self, dsn: str, *, listens: bool = True) -> None:
+        if not isinstance(dsn, str):
+            raise wrong_kind('a DSN, such as "postgresql://user@host/database",', dsn)
         self._dsn = dsn
         self.listens = listens
 
