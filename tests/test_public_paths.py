@@ -12,6 +12,7 @@ import pytest
 
 from support.markdown import blocks
 from support.pages import DOCS, ROOT, page_name
+from support.reference import REFERENCE, render
 from test_package import PUBLIC
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def test_pages_name_public_modules_only(path: Path) -> None:
         if len(parts) - known > 2 or any(part.startswith("_") for part in parts):
             wrong.append(name)
     assert wrong == []
+
+
+def test_every_public_name_stands_on_a_page_with_what_it_is() -> None:
+    assert REFERENCE.read_text(encoding="utf-8") == render(PUBLIC), "see tests/support/reference.py"
 
 
 def _run(program: str) -> str:
