@@ -274,3 +274,22 @@ def test_what_middleware_makes_of_the_rest_is_an_edit(kind: Kind) -> None:
     exchange(here, there)
     assert here.store.get_row("t", "r") == {"a": "X"}
     assert there.store.get_row("t", "r") == {"a": "X", "b": "text"}
+
+
+@pytest.mark.parametrize("edit", ["the cell", "the row", "deleted and made again"])
+def test_what_is_edited_in_the_transaction_of_the_schema_is_not_deleted_elsewhere(
+    kind: Kind, edit: str
+) -> None:
+    peer = make_peer(kind)
+    peer.store.set_table("t", {"a": {"n": 2, "x": "q"}})
+    with peer.store.transaction():
+        if edit == "the cell":
+            peer.store.set_cell("t", "a", "n", 6)
+        else:
+            if edit == "deleted and made again":
+                peer.store.del_row("t", "a")
+            peer.store.set_row("t", "a", {"n": 6, "x": "q"})
+        peer.store.set_tables_schema({"t": {"n": {"type": "string"}, "x": {"type": "string"}}})
+    assert peer.content == ({"t": {"a": {"x": "q"}}}, {})
+    assert "n" in peer.project()[0]["t"]["a"]
+    assert any("new schema refuses 1" in str(error) for error in peer.errors)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import gc
 import json
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +14,7 @@ import pytest
 from pycrdt import Map
 
 from support.foreign import in_thread
-from support.mirrors import KINDS, Kind, make_peer
+from support.mirrors import KINDS, Kind, Peer, make_peer
 from support.reposerver import RepoServer
 from support.serverdouble import MemoryServing
 from support.servers import FaultyStorage, eventually, peers_in, serving
@@ -475,3 +478,49 @@ async def test_a_bridged_room_that_fails_stops_both_sides() -> None:
             store.set_cell("t", "r", "c", 2)
         storage.refuse_writes = None
         mirror.stop()
+
+
+def test_a_raw_write_is_heard_when_the_owners_thread_has_ended() -> None:
+    store, doc = Store(), create_doc()
+    mirror = YjsMirror(store, doc)
+
+    def begin() -> None:
+        mirror.start()
+        store.set_cell("t", "r", "c", 1)
+
+    in_thread(begin)
+    doc.get("tinybase", type=Map)["t"]["t"]["r"]["c"] = 2
+    assert store.get_cell("t", "r", "c") == 2
+    mirror.stop()
+
+
+def test_what_a_thread_of_another_library_attached_is_taken_over() -> None:
+    # threading knows such threads only by a dummy, which it does not forget before Python 3.13.
+    store, doc = Store(), create_doc()
+    mirror = YjsMirror(store, doc)
+    over = threading.Event()
+
+    def begin() -> None:
+        threading.current_thread()
+        mirror.start()
+        over.set()
+
+    ident = _thread.start_new_thread(begin, ())
+    assert over.wait(30)
+    while ident in sys._current_frames():
+        pass
+    store.set_cell("t", "r", "c", 1)
+    assert store.get_cell("t", "r", "c") == 1
+    mirror.stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_is_free_when_its_mirror_was_collected(kind: Kind) -> None:
+    doc: Any = AutomergeDocument() if kind == "automerge" else create_doc()
+    Peer(kind, doc)
+    gc.collect()
+
+    def take() -> None:
+        Peer(kind, doc).mirror.close()
+
+    in_thread(take)

@@ -323,3 +323,16 @@ async def test_what_a_persister_loads_is_no_step(store: Store, checkpoints: Chec
         await persister.load()
     assert store.get_tables() == {"pets": {"felix": {"sold": True}}}
     assert checkpoints.get_checkpoint_ids() == ([], "0", [])
+
+
+def test_what_trimmed_steps_covered_is_forgotten() -> None:
+    store = Store()
+    checkpoints = Checkpoints(store).set_size(5)
+    for number in range(3_000):
+        store.set_row("t", f"r{number}", {"c": 1})
+        checkpoints.add_checkpoint()
+        store.del_row("t", f"r{number}")
+        checkpoints.add_checkpoint()
+    covered = checkpoints._overwritten._covered_rows
+    assert sum(map(len, covered.values())) < 2_000
+    checkpoints.destroy()

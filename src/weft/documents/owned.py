@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft._support.callbacks import subscribe
 from weft._support.owner import FREE, Owner
+from weft.errors import DocumentClosedError, WrongThreadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,13 @@ class Owned:
     @property
     def is_mine(self) -> bool:
         """Whether the document belongs to the calling thread, or to nobody."""
-        return self._owner.thread in {get_ident(), FREE}
+        if self._owner.thread in {get_ident(), FREE}:
+            return True
+        try:
+            self._owner.check()  # that of a thread or an event loop which has ended becomes the caller's
+        except (WrongThreadError, DocumentClosedError):
+            return False
+        return True
 
     def check_owner(self) -> None:
         """Let only the thread pass that the document belongs to, if it belongs to one.

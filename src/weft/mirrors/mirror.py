@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+import weakref
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Mirror(ABC):
         self._token = self._replica.origin  # of the document's transactions too
         self._owed = Paths()
         self._to_reread = Paths()
-        self._ends: list[Callable[[], None]] = []
+        self._ends: list[Callable[[], object]] = []
         self._hold: Hold | None = None
 
     # -- what users call ---------------------------------------------------------------------------------
@@ -122,13 +123,14 @@ class Mirror(ABC):
             return self
         if (refusal := self.refusal()) is not None:
             raise refusal
+        end_kept = self._replica.kept_by("mirror")  # first: where warnings are errors it raises
         self._hold = self._replica.hold()
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
         self._ends = [
-            self._replica.kept_by("mirror"),
+            end_kept,
             self._replica.on_finish(self._store_finished),
             self._replica.on_transaction_end(self._store_ended),
-            self._document.on_close(weakly(self._document_closed)),
+            self._until_collected(self._document.on_close(weakly(self._document_closed))),
         ]
         self._observe()
         self._reconcile()
@@ -141,6 +143,7 @@ class Mirror(ABC):
         Raises:
             WrongThreadError: The Store belongs to another thread. The mirror goes on.
         """
+        self.expects_start = False  # who ends it knows that it is there
         if self._hold is None:
             return
         with suppress(DocumentClosedError):  # this one's, or another's on the same Store
@@ -313,6 +316,12 @@ class Mirror(ABC):
                     tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = UNDEFINED
         lacking = self._replica.values.keys() - values.keys() - owed.values.keys()
         self._receive(tables, values | dict.fromkeys(lacking, UNDEFINED))
+
+    def _until_collected(self, end: Callable[[], None]) -> Callable[[], object]:
+        """Have ``end()`` called at the latest when the mirror, which nobody stopped, is collected."""
+        ending = weakref.finalize(self, end)
+        ending.atexit = False
+        return ending
 
     @property
     def _is_closed(self) -> bool:

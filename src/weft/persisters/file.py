@@ -147,7 +147,8 @@ class FilePersister(TextPersister):
 
             async def end() -> None:
                 stop.set()
-                await asyncio.wait([following])
+                if not following.done():
+                    await asyncio.wait([following])
 
             return end
 

@@ -351,6 +351,8 @@ class Checkpoints:
 
     def _maybe_unchanged(self) -> None:
         """Stand at the checkpoint before again where everything is as it was there."""
+        if self._overwritten.is_due:
+            self._overwritten.keep([*self._deltas.values(), self._open])
         if not self._open:
             self._current = self._backward.pop() if self._backward else None
             self._changed = True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weft._support.arguments import wrong_kind
 from weft.store._core.state import StoreState
+from weft.store._parts.context_mark import is_current
 from weft.store._parts.signatures import Refused
 from weft.values import UNDEFINED, is_same
 
@@ -76,6 +77,12 @@ class Replica:
     def is_busy(self) -> bool:
         """Whether a transaction is open or its listeners are being called."""
         return self.store._depth != 0
+
+    @property
+    def is_open_here(self) -> bool:
+        """Whether the calling task itself holds a transaction open, across an ``await``."""
+        opener = self.store._opener
+        return opener is not None and is_current(opener)
 
     @property
     def has_rules(self) -> bool:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import example, given, strategies as st
 
 from support.edits import apply_edits, edits
+from weft.errors import StorageError
 from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.unsaved import merge
 from weft.store import Store
@@ -127,3 +129,13 @@ def test_after_the_end_nothing_is_journalled() -> None:
     journalled.store.set_content(PETS)
     assert not journalled.journal.dirty
     assert journalled.edited == 0
+
+
+async def test_who_holds_a_transaction_open_does_not_wait_for_its_own_end() -> None:
+    journalled = Journalled()
+    with (
+        journalled.store.transaction(),
+        pytest.raises(StorageError, match="a transaction of the Store is open in this task"),
+    ):
+        await journalled.journal.settled()
+    await journalled.journal.settled()

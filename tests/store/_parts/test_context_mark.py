@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 
 from support.foreign import in_thread
 from weft.store._parts.context_mark import ContextMark, context_mark, is_current, present_mark
@@ -39,3 +41,15 @@ def test_other_threads_and_contexts_have_others() -> None:
     own = context_mark()
     assert in_thread(present_mark) is not own
     assert not in_thread(lambda: is_current(own))
+
+
+def test_copied_contexts_one_out_of_the_other_are_not_kept() -> None:
+    # A callback that calls itself later, as timers do, runs in a copy of its own context each time.
+    marks: list[weakref.ref[contextvars.Context]] = []
+    context = contextvars.Context()
+    for _ in range(20):
+        context.run(context_mark)
+        marks.append(weakref.ref(context))
+        context = context.run(contextvars.copy_context)
+    gc.collect()
+    assert sum(mark() is not None for mark in marks) <= 3

@@ -77,7 +77,7 @@ class AutomergeMirror(Mirror):
         self._name = name
         self._index = DocumentIndex(document, name, self._report)
         self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report)
-        self._unsubscribe: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], object] | None = None
         self._seen: Heads = ()  # heads that the index is of
         self.expects_start = True
 
@@ -99,7 +99,7 @@ class AutomergeMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
-        self._unsubscribe = self._document.subscribe(weakly(self._document_changed))
+        self._unsubscribe = self._until_collected(self._document.subscribe(weakly(self._document_changed)))
 
     def _unobserve(self) -> None:
         if self._unsubscribe is not None:

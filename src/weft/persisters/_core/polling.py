@@ -60,7 +60,8 @@ class Polling:
         """End the task, and wait for its end."""
         self._task.cancel()
         try:
-            await asyncio.wait([self._task])  # to await it would swallow a cancellation of the caller
+            if not self._task.done():  # as one is whose event loop was closed
+                await asyncio.wait([self._task])  # to await it would swallow a cancellation of the caller
         finally:
             for end in self._ends:
                 ending = end()

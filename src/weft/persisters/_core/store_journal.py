@@ -80,7 +80,13 @@ class StoreJournal:
             self._hold = None
 
     async def settled(self) -> None:
-        """Wait until the Store is in no transaction."""
+        """Wait until the Store is in no transaction.
+
+        Raises:
+            StorageError: The caller holds it open, and would wait for itself.
+        """
+        if self.replica.is_open_here:
+            raise StorageError("a transaction of the Store is open in this task: load and save after it")
         while self.replica.is_busy:
             over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             unhook = self.replica.on_transaction_end(_setter(over))

@@ -108,6 +108,11 @@ class TransactionChanges(Notification):
             sorted([*skip, *(effect.entries for effect in effects)])
         )
         for effect in effects:
+            if effect.refused:  # also what was written before the schema came, in the same transaction
+                after: Touched = {}
+                after_values: TouchedValues = {}
+                touch((self._log or [])[effect.entries[1] :], after, after_values)
+                effect.spare_refused(changed, values, after, after_values)
             effect.add_edits(changed, values, self._tables, self._values)
         return changed, values
 

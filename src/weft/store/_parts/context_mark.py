@@ -18,6 +18,7 @@ class ContextMark:
     __slots__ = ("token",)
 
     def __init__(self) -> None:
+        _mark.set(None)  # or the token would keep the context that this one is a copy of
         self.token: Token[ContextMark | None] = _mark.set(self)
 
 

@@ -42,6 +42,24 @@ class SchemaEffect(NamedTuple):
         for value_id in self.values:
             changed_values[value_id] = values.get(value_id, UNDEFINED)
 
+    def spare_refused(
+        self, changed: Touched, changed_values: TouchedValues, after: Touched, after_values: TouchedValues
+    ) -> None:
+        """Take out of net changes what was refused, unless it was written again after that."""
+        for path in self.refused:
+            if len(path) == 2:
+                if path[0] not in after_values:
+                    changed_values.pop(path[0], None)
+                continue
+            table_id, row_id, cell_id, _ = path
+            cells = changed.get(table_id, {}).get(row_id, {})
+            if cell_id in cells and cell_id not in after.get(table_id, {}).get(row_id, ()):
+                del cells[cell_id]
+                if not cells:
+                    del changed[table_id][row_id]
+                    if not changed[table_id]:
+                        del changed[table_id]
+
 
 def refused_cells(old: StoredTables, valid: StoredTables) -> list[RefusedCell]:
     """List the cells that validation left out or replaced."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from weft.changes import StoredTables, StoredValues
     from weft.store._parts.log import OldAndNew
     from weft.values import Stored, Undefined
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Overwritten", "UndoStep"]
 
 _Pairs: TypeAlias = "dict[str, OldAndNew]"
+_LOOK: Final = 1000
 
 
 class Overwritten:
@@ -22,21 +25,48 @@ class Overwritten:
     Only rows and values that some step covers are noted, so that it does not grow with what others write.
     """
 
-    __slots__ = ("_covered_rows", "_covered_values", "cells", "values")
+    __slots__ = ("_count", "_covered_rows", "_covered_values", "_most", "cells", "values")
 
     def __init__(self) -> None:
         self.cells: dict[str, dict[str, set[str]]] = {}
         self.values: set[str] = set()
         self._covered_rows: dict[str, set[str]] = {}
         self._covered_values: set[str] = set()
+        self._count = 0  # how often something was covered since the last look at which still are
+        self._most = _LOOK
 
     def cover_row(self, table_id: str, row_id: str) -> None:
         """A step covers cells of this row."""
         self._covered_rows.setdefault(table_id, set()).add(row_id)
+        self._count += 1
 
     def cover_value(self, value_id: str) -> None:
         """A step covers this value."""
         self._covered_values.add(value_id)
+        self._count += 1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough was covered for :meth:`keep` to be worth its time."""
+        return self._count > self._most
+
+    def keep(self, steps: Iterable[UndoStep]) -> None:
+        """Forget what none of these steps covers any more."""
+        rows: dict[str, set[str]] = {}
+        values: set[str] = set()
+        for step in steps:
+            for table_id, covered in step.cells.items():
+                rows.setdefault(table_id, set()).update(covered)
+            values.update(step.values)
+        self._covered_rows, self._covered_values = rows, values
+        self.cells = {
+            table_id: left
+            for table_id, noted in self.cells.items()
+            if (left := {id_: cells for id_, cells in noted.items() if id_ in rows.get(table_id, ())})
+        }
+        self.values &= values
+        self._count = 0
+        self._most = max(_LOOK, 2 * (len(values) + sum(map(len, rows.values()))))
 
     def note_cell(self, table_id: str, row_id: str, cell_id: str) -> None:
         """Note that others have written a cell."""
