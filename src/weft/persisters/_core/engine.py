@@ -264,6 +264,7 @@ class PersisterEngine(PlaceAdapter):
             self._report(StorageError(f"{error}; what is there now is loaded"))
             await self._load()
         else:
+            self._lost_sight()  # looking at it was no load
             raise StorageError(self._unfamiliar)
 
     # -- automatic work ----------------------------------------------------------------------------------

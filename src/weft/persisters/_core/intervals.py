@@ -27,6 +27,9 @@ class SaveInterval:
     def saved(self, loop: asyncio.AbstractEventLoop) -> None:
         """A save has ended well."""
         self._next = loop.time() + self.seconds
+        if self._timer is not None:  # planned by another interval
+            self._timer.cancel()
+            self._timer = None
 
     def is_over(self, loop: asyncio.AbstractEventLoop | None) -> bool:
         """Whether the next save may begin."""

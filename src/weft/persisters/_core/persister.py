@@ -182,6 +182,7 @@ class Persister(PersisterEngine):
         self._expect_home()
         if self._auto_saving:
             try:
+                self._journal.again()  # what the place has refused, and may take by now
                 await self._save(automatic=True)
             finally:
                 self._end_auto_save()

@@ -71,7 +71,8 @@ def overwrite_file(path: str, data: bytes, agreed: Callable[[FileVersion], bool]
         after = os.fstat(handle)
         if before is not None and after.st_mtime_ns <= before.st_mtime_ns:
             # Two writes within one tick of the file system's clock: versions must differ all the same.
-            os.utime(handle, ns=(after.st_atime_ns, before.st_mtime_ns + 1))
+            with contextlib.suppress(OSError):  # the file may be another user's
+                os.utime(handle, ns=(after.st_atime_ns, before.st_mtime_ns + 1))
             after = os.fstat(handle)
         return version_of_status(after)
 

@@ -35,7 +35,8 @@ _TABLES = """
         SELECT i.inhrelid FROM pg_inherits i JOIN found f ON i.inhparent = f.oid
     )
     SELECT n.nspname::text, c.relname::text, c.relkind IN ('r', 'p') AND NOT EXISTS(
-        SELECT 1 FROM pg_trigger t WHERE t.tgname = $1 AND t.tgrelid = c.oid)
+        SELECT 1 FROM pg_trigger t WHERE t.tgname = $1 AND t.tgrelid = c.oid),
+        has_table_privilege(c.oid, 'TRIGGER')
     FROM found f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 """
 
@@ -73,13 +74,20 @@ def trigger_plan(tables: Mapping[str, str]) -> Plan[Triggers]:
         _TABLES, (CHANNEL, [place[0] for place in wanted], [place[1] for place in wanted])
     )
     there = {(place[0], place[1]) for place in found}
-    without = [(place[0], place[1]) for place in found if place[2]]
+    refused: dict[str, str] = {}
+    without: list[tuple[str, str]] = []
+    for schema_, table, lacks, may in found:
+        if lacks and not may and (schema_, table) not in wanted:
+            # Not tried: that would wait for a lock, with all who write behind it, at each look.
+            refused[f"{schema_}.{table}"] = f"permission denied for table {table}"
+        elif lacks:
+            without.append((schema_, table))
     absent = [place for place in wanted if place not in there]
     if (without or absent) and not function:
         yield Statement(_FUNCTION)
     for place in absent:
         yield Statement(f"CREATE TABLE {_sql(place)}({quote(wanted[place])} text PRIMARY KEY)")
-    refused: dict[str, str] = {}
+    tried = len(refused)
     for place in [*without, *absent]:
         sql = (
             f"CREATE TRIGGER {CHANNEL} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE"
@@ -90,7 +98,7 @@ def trigger_plan(tables: Mapping[str, str]) -> Plan[Triggers]:
         except RefusedError as error:
             refused[".".join(place)] = str(error)
     names = frozenset(".".join(place) for place in there | set(absent))
-    return Triggers(names, len(without) + len(absent) > len(refused), refused)
+    return Triggers(names, len(without) + len(absent) > len(refused) - tried, refused)
 
 
 def _sql(place: tuple[str, str]) -> str:

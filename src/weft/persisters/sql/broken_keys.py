@@ -40,15 +40,15 @@ def broken_keys(writer: TableWriter, works: Sequence[TableWork]) -> Plan[dict[tu
                     for ids in _parts(work.written()):
                         for row_id in (yield from _orphans(key, f"c.{quote(id_column)}", ids)):
                             broken[name, id_text(row_id)] = _REASON
-                if key.parent == folded and work.deleted:
-                    deleted = {id_text(row_id) for row_id in work.deleted}
+                if key.parent == folded and (gone := [*work.deleted, *work.emptied]):
+                    deleted = {id_text(row_id) for row_id in gone}
                     to_row_id = [
                         column
                         for column, parent in key.columns
                         if writer.dialect.fold(parent) == writer.dialect.fold(id_column)
                     ]
                     if len(key.columns) == 1 and to_row_id:
-                        for ids in _parts(work.deleted):
+                        for ids in _parts(gone):
                             left = yield from _orphans(key, f"c.{quote(to_row_id[0])}", ids)
                             broken |= {(name, id_text(row_id)): _REASON for row_id in left}
                     elif (yield from _orphans(key, "1", None)):

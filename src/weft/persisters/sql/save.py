@@ -269,6 +269,9 @@ def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -
         if checked and dialect.at_once is None:
             found = yield from broken_keys(writer, done)
             if found:
+                if found.keys() <= broken.keys():  # left out already, under another form of its id
+                    rows = "; ".join(f"row {id_!r} of table {name!r}" for name, id_ in found)
+                    raise StorageError(f"the keys of the database refuse what cannot be left out: {rows}")
                 broken |= found
                 yield Statement("ROLLBACK TO weft_save")
                 yield Statement("RELEASE weft_save")
@@ -301,6 +304,7 @@ def _without_broken(
         for row_id in filter(is_broken, work.written()):
             writer.refuse(work.save, row_id, broken[name, id_text(row_id)])
         work.deleted = [row_id for row_id in work.deleted if not is_broken(row_id)]
+        work.emptied = [row_id for row_id in work.emptied if not is_broken(row_id)]
         work.groups = [
             (columns, [row for row in rows if not is_broken(row[0])]) for columns, rows in work.groups
         ]
