@@ -115,6 +115,9 @@ class Mirror(ABC):
                 application's, or no map. Both sides are as they were.
             WrongThreadError: The Store or the document belongs to another thread. Nothing was started.
             DocumentClosedError: The document was closed. Nothing was started.
+
+        What ``on_error`` raises here ends the start as well: the mirror does not run then, and holds neither
+        side; what had been taken over by then stays.
         """
         self.expects_start = False
         self._replica.check_owner()
@@ -123,19 +126,37 @@ class Mirror(ABC):
             return self
         if (refusal := self.refusal()) is not None:
             raise refusal
-        end_kept = self._replica.kept_by("mirror")  # first: where warnings are errors it raises
-        self._hold = self._replica.hold()
+        try:
+            self._hold = self._replica.hold()
+            self._ends.append(self._replica.kept_by("mirror"))
+            self._begin()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Follow both sides; where a step raises, :meth:`_end` takes back those before it."""
         # The Store holds its mirror, so a running mirror needs no other reference; the document does not.
-        self._ends = [
-            end_kept,
-            self._replica.on_finish(self._store_finished),
-            self._replica.on_transaction_end(self._store_ended),
-            self._until_collected(self._document.on_close(weakly(self._document_closed))),
-        ]
+        self._ends.append(self._replica.on_finish(self._store_finished))
+        self._ends.append(self._replica.on_transaction_end(self._store_ended))
+        closed = self._document.on_close(weakly(self._document_closed))
+        self._ends.append(self._until_collected(closed))
         self._observe()
         self._reconcile()
         self.flush()
-        return self
+
+    def _end(self) -> None:
+        """Take back the steps of :meth:`start`, as far as it has come."""
+        ends, self._ends = self._ends, []
+        for end in ends:
+            end()
+        self._unobserve()
+        if self._hold is not None:
+            self._hold.drop()
+            self._hold = None
+        self._owed = Paths()
+        self._to_reread = Paths()
 
     def stop(self) -> None:
         """Write what is still owed, then let the two sides go their own ways. Stopping twice does nothing.
@@ -149,14 +170,7 @@ class Mirror(ABC):
         with suppress(DocumentClosedError):  # this one's, or another's on the same Store
             self._replica.check_owner()
         self._write_owed()
-        for end in self._ends:
-            end()
-        self._ends = []
-        self._unobserve()
-        self._hold.drop()
-        self._hold = None
-        self._owed = Paths()
-        self._to_reread = Paths()
+        self._end()
 
     def close(self) -> None:
         """Stop, as :meth:`stop` does: the name that everything with a beginning and an end has."""

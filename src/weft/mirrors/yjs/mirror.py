@@ -92,10 +92,8 @@ class YjsMirror(Mirror):
 
     def _observe(self) -> None:
         changed = weakly(self._document_changed)
-        self._unobservers = [
-            observe_deep(self._doc, root, partial(changed, number))
-            for number, root in enumerate(self._layout.roots())
-        ]
+        for number, root in enumerate(self._layout.roots()):
+            self._unobservers.append(observe_deep(self._doc, root, partial(changed, number)))
         self._document.attach(self, self._committed)
 
     def _unobserve(self) -> None:
