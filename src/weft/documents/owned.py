@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft._support.callbacks import subscribe
 from weft._support.owner import FREE, Owner
+from weft._support.uncopied import Uncopied
 from weft.errors import DocumentClosedError, WrongThreadError
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Owned"]
 
 
-class Owned:
+class Owned(Uncopied):
     """A document that belongs to the thread of those who listen to it, while there are any."""
 
     __slots__ = ("_closings", "_owner")
+
+    instead_of_copy = "make another one of the bytes that it gives"
 
     def __init__(self) -> None:
         self._owner = Owner("the document")

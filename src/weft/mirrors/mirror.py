@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from weft._support.callbacks import check_callback, weakly
+from weft._support.uncopied import Uncopied
 from weft.errors import DocumentClosedError, MirrorError
 from weft.store.replica import Paths, Replica
 from weft.values import UNDEFINED, Stored, Undefined
@@ -66,12 +67,13 @@ class DocumentWrite:
     removed_rows: set[tuple[str, str]]
 
 
-class Mirror(ABC):
+class Mirror(Uncopied, ABC):
     """Keeps one Store and one document equal, both ways, synchronously.
 
     While it runs, the Store and the document belong to the thread that started it: see docs/store.md.
     """
 
+    instead_of_copy = "make another one, of a Store and a document of its own"
     # Whether never to start it is a mistake. A constructor sets it when it is through: one that raises
     # makes no mirror.
     expects_start = False

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypedDict
 
 from weft._support.callbacks import check_callback
+from weft._support.uncopied import Uncopied
 from weft.store._parts.listener_tree import Leaf, call, matching
 from weft.store._parts.row_ids import RowIdPool
 from weft.store._parts.undo_step import Overwritten, UndoStep
@@ -62,7 +63,7 @@ def create_checkpoints(store: Store, *, include_remote: bool | None = None) -> C
     return checkpoints
 
 
-class Checkpoints:
+class Checkpoints(Uncopied):
     """The checkpoints of a Store. Made by :func:`create_checkpoints`.
 
     Args:

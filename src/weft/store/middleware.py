@@ -16,6 +16,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from weft._support.callbacks import check_callback
+from weft._support.uncopied import Uncopied
 from weft.store._parts.gate import WriteGate
 from weft.values import UNDEFINED, Undefined, decode_cell, decode_received
 
@@ -57,7 +58,7 @@ def _decoded(received: Mapping[str, object]) -> dict[str, object]:
     return decoded
 
 
-class Middleware:
+class Middleware(Uncopied):
     """The callbacks asked before writes. Made by :func:`create_middleware`."""
 
     def __init__(self, store: Store) -> None:

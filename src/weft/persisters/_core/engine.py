@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from weft._support.arguments import check_callable
 from weft._support.callbacks import check_callback
 from weft._support.owner import Owner
+from weft._support.uncopied import Uncopied
 from weft.errors import StorageError
 from weft.persisters._core.adapter import PlaceAdapter
 from weft.persisters._core.intervals import SaveInterval
@@ -56,7 +57,7 @@ class TinyBaseOptions(TypedDict, total=False):
     on_ignored_error: Callable[[Exception], object] | None
 
 
-class PersisterEngine(PlaceAdapter):
+class PersisterEngine(Uncopied, PlaceAdapter):
     """The inside of a :class:`weft.persisters.Persister`."""
 
     first_retry_seconds: float = 0.1

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft._codecs.yjs.lib0 import Writer
 from weft._support.callbacks import subscribe
+from weft._support.uncopied import Uncopied
 from weft.jsoncodec import dumps, loads
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.awareness.change import AwarenessChange
@@ -55,7 +56,7 @@ class _Known:
     origin: object | None
 
 
-class Awareness:
+class Awareness(Uncopied):
     """The states of everybody in a room, and one's own.
 
     Not thread-safe. ``now`` is always seconds on one monotonic clock.

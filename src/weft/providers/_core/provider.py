@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypedDict, TypeVar
 
 from weft._aio.clock import SystemClock
 from weft._support.arguments import check_callable, check_seconds, wrong_kind
+from weft._support.uncopied import Uncopied
 from weft.errors import ConnectError, ProviderError
 from weft.limits import Limits
 from weft.providers._core.address import resolve, room_url
@@ -86,7 +87,7 @@ class ConnectionOptions(TypedDict, total=False):
     random: Callable[[], float]
 
 
-class WebsocketProvider(Generic[A]):
+class WebsocketProvider(Uncopied, Generic[A]):
     """Keeps documents in sync with a server: the part that is the same for every protocol.
 
     It connects in the background and comes again after every interruption, with growing, random waits. What

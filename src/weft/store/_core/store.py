@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from weft.store._core.decorators import ListenerDecorators
 from weft.store._core.views import RowView, TablesView, TableView, ValuesView
@@ -11,7 +12,20 @@ from weft.store._parts.display import count, html_tables, html_values, short
 from weft.values import json_equal
 
 if TYPE_CHECKING:
-    from weft.changes import Content, Row
+    from typing import SupportsIndex
+
+    from weft.changes import Content, Row, StoredTables, StoredValues
+    from weft.store._parts.row_ids import RowIdPool
+    from weft.store._parts.schema_rules import CellRule, TableRule
+
+    _State: TypeAlias = tuple[
+        StoredTables,
+        StoredValues,
+        dict[str, dict[str, int]],
+        dict[str, RowIdPool],
+        dict[str, TableRule] | None,
+        dict[str, CellRule] | None,
+    ]
 
 __all__ = ["Store"]
 
@@ -87,28 +101,45 @@ class Store(ListenerDecorators):
     def copy(self) -> Self:
         """Make a Store of its own with the same content, schemas and way of treating bad data.
 
-        Listeners, middleware and open transactions stay behind.
+        Listeners, middleware, mirrors, persisters and open transactions stay behind, and the copy belongs to
+        no thread. ``copy.copy``, ``copy.deepcopy`` and ``pickle`` make the same; for ``pickle``, functions
+        given as ``encode`` and ``row_ids`` must be importable by name.
         """
-        other = type(self)(
-            on_invalid="raise" if self._raising else "ignore", row_ids=self._row_ids, encode=self._encode
-        )
         # Stored forms and rules are never changed in place, so only the dictionaries are copied.
-        other._tables = {
+        tables, values, counts, pools, tables_schema, values_schema = self._own_state()
+        own_tables = {
             table_id: {row_id: row.copy() for row_id, row in table.items()}
-            for table_id, table in self._tables.items()
+            for table_id, table in tables.items()
         }
-        other._counts = {table_id: count.copy() for table_id, count in self._counts.items()}
-        other._pools = {table_id: pool.copy() for table_id, pool in self._pools.items()}
-        other._values = self._values.copy()
-        other._schema = self._schema
-        other._values_schema = self._values_schema
+        own_counts = {table_id: count.copy() for table_id, count in counts.items()}
+        own_pools = {table_id: pool.copy() for table_id, pool in pools.items()}
+        other = type(self)(**self._options())
+        other.__setstate__((own_tables, values.copy(), own_counts, own_pools, tables_schema, values_schema))
         return other
+
+    # All of these make a free Store: one that shared hooks or an owner with this one would write into its
+    # documents and places, or stop the writes to it.
 
     def __copy__(self) -> Self:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self.copy()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        return partial(type(self), **self._options()), (), self._own_state()
+
+    def __setstate__(self, state: _State) -> None:
+        (self._tables, self._values, self._counts, self._pools, self._schema, self._values_schema) = state
+
+    def _own_state(self) -> _State:
+        """What is the Store's own, and nobody's who is attached to it."""
+        return self._tables, self._values, self._counts, self._pools, self._schema, self._values_schema
+
+    def _options(self) -> dict[str, Any]:
+        """The arguments with which the Store was made."""
+        on_invalid = "raise" if self._raising else "ignore"
+        return {"on_invalid": on_invalid, "row_ids": self._row_ids, "encode": self._encode}
 
     def same_content(self, other: Store | Content) -> bool:
         """Tell whether another Store, or ``(tables, values)``, holds the same under JSON equality.
