@@ -112,6 +112,17 @@ async def test_a_log_that_was_removed_costs_nothing_that_was_confirmed(
     await storage.close()
 
 
+async def test_a_log_beside_the_file_that_a_link_leads_to_is_noticed_as_well(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.sqlite3").symlink_to(tmp_path / "disk" / "weft.sqlite3")
+    async with SqliteRoomStorage(tmp_path / "link.sqlite3") as storage:
+        await storage.stored(storage.append("room", UPDATES[0]))
+        (tmp_path / "disk" / "weft.sqlite3-wal").unlink()
+        await storage.stored(storage.append("room", UPDATES[1]))
+        (tmp_path / "spare").mkdir()
+        assert await rows_after_a_kill(tmp_path / "disk", tmp_path / "spare" / "all") == UPDATES[:2]
+
+
 async def test_where_the_file_cannot_be_written_again_nothing_is_confirmed(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -33,6 +33,7 @@ class SqliteDatabase(Database):
         database: Path, opened and closed here; or a connection or driver, left open.
         on_sql_command: Called with each statement and its parameters when it has run.
         tables: The tables that are loaded: some may be in databases that are attached.
+        report: Told what became of a write-ahead log that was removed.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class SqliteDatabase(Database):
         database: str | os.PathLike[str] | sqlite3.Connection | SqliteDriver,
         on_sql_command: Callable[[str, Sequence[Any]], object] | None,
         tables: Iterable[str] = (),
+        report: Callable[[Exception], object] | None = None,
     ) -> None:
         # What was given open, and what several persisters may therefore share, taking turns.
         self.given = database if isinstance(database, sqlite3.Connection | SqliteDriver) else None
@@ -52,6 +54,8 @@ class SqliteDatabase(Database):
         self._attached = sorted({split_table(name)[0] for name in tables} - {""})
         self._writing = False
         self._moves = self._driver.moves
+        self._report = report
+        self._news: list[str] = []  # to report, found in the thread
 
     @property
     def queue(self) -> object:
@@ -113,23 +117,33 @@ class SqliteDatabase(Database):
             return await self._thread.run(work)
         except self._driver.errors as error:
             raise StorageError(f"{self.name}: {error}") from error
+        finally:
+            news, self._news = self._news, []
+            if self._report is not None:
+                for sentence in news:
+                    self._report(StorageError(sentence))
 
     # -- in the thread -----------------------------------------------------------------------------------
 
     def _loss(self) -> StorageError | None:
         """Say what became of the file that is open; ``None`` where all is well."""
         driver = self._driver
-        loss = None if driver.file is None else driver.file.loss()
+        loss = driver.loss()
         if loss is None and driver.moves == self._moves:
             return None
         if not driver.owned:
-            assert driver.file is not None  # noqa: S101 - it was lost
             return StorageError(
-                f"{driver.file.path} {loss}, and is not ours to open anew: nothing was saved there; make a"
-                " persister with a connection to the file that is there now"
+                f"{loss}, and is not ours to open anew: nothing was saved there; make a persister with a"
+                " connection to the file that is there now"
             )
         path = driver.name if driver.file is None else driver.file.path
-        return PlaceReplacedError(f"{path} {loss or 'was removed or replaced while it was open'}")
+        return PlaceReplacedError(loss or f"{path} was removed or replaced while it was open")
+
+    def _keep_log(self) -> None:
+        """Bring into the database what stands in a write-ahead log that was removed."""
+        log = self._driver.log
+        if log is not None and log.loss() is not None and (news := log.renew()) is not None:
+            self._news.append(news)
 
     def _look_now(self) -> object:
         self._driver.open()
@@ -137,6 +151,7 @@ class SqliteDatabase(Database):
             return object()  # as nothing seen before
         if self._driver.in_transaction:
             return self._seen  # the program has begun something on its connection; its end will be seen
+        self._keep_log()
         return self._seen_now()
 
     def _seen_now(self) -> tuple[object, ...]:
@@ -157,6 +172,8 @@ class SqliteDatabase(Database):
         driver.open()
         if (loss := self._loss()) is not None:
             raise loss
+        if not driver.in_transaction:
+            self._keep_log()
         apart = driver.seen() if driver.looks_apart else None
         driver.execute(begin)
         self._writing = True
@@ -164,6 +181,8 @@ class SqliteDatabase(Database):
             # In the transaction, and for reads after its first look at the data: nobody comes between.
             for place in ("", *self._attached_now()):
                 driver.execute(f"SELECT 1 FROM {place}sqlite_schema LIMIT 1")
+            if driver.log is not None:
+                driver.log.note()
             before = self._seen_now() if apart is None else apart
             result = self._drive(plan, ran)
             after = self._seen_now() if apart is None else apart
@@ -179,6 +198,7 @@ class SqliteDatabase(Database):
             self._writing = False
         if (loss := self._loss()) is not None:  # what was committed is in a file that nobody will read
             raise loss
+        self._keep_log()
         return result, before, after
 
     def _commit(self) -> None:

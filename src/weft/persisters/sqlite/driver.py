@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft._support.files import FileIdentity
 from weft._support.owner import Owner
+from weft.persisters.sqlite.write_ahead_log import WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +56,8 @@ class SqliteDriver(ABC):
         looks_apart: Whether :meth:`seen` looks from outside of the transaction, and so takes what this
             connection wrote for another's.
         file: The file that is open; ``None`` where it is none, or the library does not tell.
-        moves: How often that file was found to be gone and the one at its path opened instead.
+        log: Its write-ahead log, likewise.
+        moves: How often that file, or log, was found to be gone and the one at its path opened instead.
     """
 
     name: str
@@ -64,6 +66,7 @@ class SqliteDriver(ABC):
     owned: bool = True
     looks_apart: bool = False
     file: FileIdentity | None = None
+    log: WriteAheadLog | None = None
     moves: int = 0
     _connection: Any = None
     _owner: Owner | None = None
@@ -106,21 +109,39 @@ class SqliteDriver(ABC):
         if self._connection is None:
             self._connection = self.connect()
             self.file = None if self.looks_apart else self._identified()
+            self.log = None if self.file is None else WriteAheadLog(self.execute, self.errors, self.file.path)
+
+    def loss(self) -> str | None:
+        """Say what became of the file that is open, or of its log; ``None`` where all is well.
+
+        A log that is gone without another in its place is none: see :meth:`WriteAheadLog.renew`.
+        """
+        if self.file is None or self.log is None:
+            return None
+        if (loss := self.file.loss()) is not None:
+            return f"{self.file.path} {loss}"
+        if self._connection is not None and self.log.is_anothers():
+            return f"{self.log.path} was replaced by another with content while it was open"
+        return None
 
     def reopen(self) -> None:
         """Open what stands where the file stood, if that is another now."""
-        if self.owned and self.file is not None and self.file.loss() is not None:
+        if self.owned and self.loss() is not None:
             self.close()
             self.moves += 1
             self.open()
 
     def close(self) -> None:
         """Disconnect, if the connection was made here. A second call does nothing."""
-        connection, self._connection = self._connection, None
+        connection = self._connection
         if connection is not None and self.owned:
-            if self.file is not None and self.file.loss() is not None:
-                self.keep_log(connection)
-            connection.close()
+            try:
+                if self.loss() is not None:
+                    self.keep_log(connection)
+            finally:
+                self._connection = None
+                connection.close()
+        self._connection = None
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """Run one statement with ``?`` for each parameter; returns its rows, if it gives any."""
@@ -156,7 +177,8 @@ class SqliteDriver(ABC):
     def keep_log(self, connection: Any) -> None:  # noqa: B027 - not every library can
         """Have a connection leave the write-ahead log in place when it is closed, where the library can.
 
-        It is deleted by its name, and where the database was replaced it is another's log that has this name.
+        It is deleted by its name, and where the database or the log was replaced it is another's log that has
+        this name.
         """
 
     def _identified(self) -> FileIdentity | None:

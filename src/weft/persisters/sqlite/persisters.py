@@ -57,7 +57,7 @@ class SqliteJsonPersister(JsonPersister):
         cell = JsonCell.of(cell)
         super().__init__(
             store,
-            SqliteDatabase(database, self._guarded(on_sql_command), [cell.store_table_name]),
+            SqliteDatabase(database, self._guarded(on_sql_command), [cell.store_table_name], self._report),
             _DIALECT,
             cell,
             poll_seconds=auto_load_interval_seconds,
@@ -99,7 +99,7 @@ class SqliteTablesPersister(TablesPersister):
         config = TablesConfig.of(config)
         super().__init__(
             store,
-            SqliteDatabase(database, self._guarded(on_sql_command), config.tables_loaded()),
+            SqliteDatabase(database, self._guarded(on_sql_command), config.tables_loaded(), self._report),
             _DIALECT,
             config,
             on_error=on_error,

@@ -122,7 +122,8 @@ class SqliteFile:
         if self._identity is not None:
             self._place = self._identity.path
             self._mode = stat.S_IMODE(Path(self._place).stat().st_mode)
-        self._log_identity = FileIdentity.of(f"{self._place}-wal")
+        # SQLite puts it beside the file itself, where the path is a link.
+        self._log_identity = FileIdentity.of(f"{os.path.realpath(self._place)}-wal")
 
     def close(self) -> None:
         """Close the file, if it is open."""
