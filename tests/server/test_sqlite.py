@@ -333,6 +333,27 @@ async def test_closing_says_what_could_not_be_written(path: Path) -> None:
     await storage.close()
 
 
+async def test_a_close_that_is_cancelled_twice_lets_go_of_the_file(path: Path) -> None:
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    assert storage._thread is not None
+    thread, gate = await storage._thread.run(threading.current_thread), threading.Event()
+    held = asyncio.create_task(storage._thread.run(gate.wait))
+    storage.append("room", b"not confirmed")
+    close = asyncio.create_task(storage.close())
+    for _ in range(2):
+        await asyncio.sleep(0)
+        close.cancel()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await close
+    assert await held
+    await asyncio.to_thread(thread.join)
+    storage = SqliteRoomStorage(path)
+    await storage.open()
+    await storage.close()
+
+
 async def test_a_compaction_that_fails_at_its_last_step_changes_nothing(path: Path) -> None:
     updates = write_updates(create_doc(), 20)
     await fill(path, *updates)

@@ -11,15 +11,26 @@ if TYPE_CHECKING:
 __all__ = ["end_tasks", "first_of"]
 
 
-async def end_tasks(tasks: Iterable[asyncio.Task[object]]) -> None:
+async def end_tasks(tasks: Iterable[asyncio.Task[object]], *, grace_seconds: float | None = 0) -> None:
     """Cancel tasks and return when they are over. A cancellation of the caller is raised after that.
 
-    The tasks must end in bounded time when cancelled: nothing else ends the wait, so that nothing leaks.
+    Those whose event loop was closed are left alone: they are over, or never will be.
+
+    Args:
+        tasks: The tasks. They must end in bounded time when cancelled: nothing else ends the wait, so that
+            nothing leaks.
+        grace_seconds: How long they may take to end by themselves before they are cancelled; ``None``: as
+            long as they like. A cancellation of the caller ends it.
     """
-    tasks = tuple(tasks)
+    tasks = [task for task in tasks if not task.get_loop().is_closed()]
+    interruption: asyncio.CancelledError | None = None
+    if grace_seconds != 0 and (pending := [task for task in tasks if not task.done()]):
+        try:
+            await asyncio.wait(pending, timeout=grace_seconds)
+        except asyncio.CancelledError as error:
+            interruption = error
     for task in tasks:
         task.cancel()
-    interruption: asyncio.CancelledError | None = None
     while pending := [task for task in tasks if not task.done()]:
         try:
             await asyncio.wait(pending)

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
+from weft._aio.tasks import end_tasks
 from weft._aio.thread import WorkerThread
 from weft._support.arguments import path_of
 from weft.errors import StorageError
@@ -147,8 +148,7 @@ class FilePersister(TextPersister):
 
             async def end() -> None:
                 stop.set()
-                if not following.done():
-                    await asyncio.wait([following])
+                await end_tasks([following], grace_seconds=None)  # quicker than to cancel it
 
             return end
 

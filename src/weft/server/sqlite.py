@@ -16,6 +16,7 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
+from weft._aio.tasks import end_tasks
 from weft._aio.thread import WorkerThread
 from weft._support.arguments import path_of
 from weft.errors import RemoteProtocolError, StorageError
@@ -167,12 +168,14 @@ class SqliteRoomStorage(RoomStorage):
             await self.stored(self._ticket)
         finally:
             thread, self._thread = self._thread, None
-            if self._writing is not None:
-                await asyncio.wait([self._writing])
             try:
-                await thread.run(self._close)
+                if self._writing is not None:
+                    await end_tasks([self._writing], grace_seconds=None)
             finally:
-                await thread.close()
+                try:
+                    await thread.run(self._close)
+                finally:
+                    await thread.close()
 
     # Group commit, on the event loop
 

@@ -128,3 +128,26 @@ async def test_who_is_cancelled_while_it_stops_one_hears_of_it() -> None:
     with pytest.raises(asyncio.CancelledError):
         await stop
     await polling.stop()
+
+
+async def test_all_that_a_stop_calls_is_called_whatever_becomes_of_the_rest() -> None:
+    ended = list[str]()
+
+    async def fails() -> None:
+        ended.append("fails")
+        raise StorageError("away")
+
+    async def waits() -> None:
+        ended.append("waits")
+        await asyncio.Event().wait()
+
+    polling = Polling(NEVER, Look(), lambda error: None)
+    polling.when_stopped(fails)
+    polling.when_stopped(waits)
+    polling.when_stopped(lambda: ended.append("last"))
+    stop = asyncio.create_task(polling.stop())
+    await until(lambda: "waits" in ended)
+    stop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stop
+    assert ended == ["fails", "waits", "last"]

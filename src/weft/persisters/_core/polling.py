@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
+
+from weft._aio.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,16 +59,11 @@ class Polling:
                 self._loop.call_soon_threadsafe(self._wake.set)
 
     async def stop(self) -> None:
-        """End the task, and wait for its end."""
-        self._task.cancel()
-        try:
-            if not self._task.done():  # as one is whose event loop was closed
-                await asyncio.wait([self._task])  # to await it would swallow a cancellation of the caller
-        finally:
-            for end in self._ends:
-                ending = end()
-                if inspect.isawaitable(ending):
-                    await ending
+        """End the task, wait for its end, and then call all that was to be called."""
+        async with AsyncExitStack() as stack:  # each of them, whatever becomes of the others
+            for end in reversed(self._ends):
+                stack.push_async_callback(_wait_for, end)
+            await end_tasks([self._task])
 
     async def _run(self) -> None:
         failing = False
@@ -84,3 +81,9 @@ class Polling:
                 failing = True
             else:
                 failing = False
+
+
+async def _wait_for(end: Callable[[], object]) -> None:
+    ending = end()
+    if inspect.isawaitable(ending):
+        await ending

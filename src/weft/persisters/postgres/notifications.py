@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weft._aio.tasks import end_tasks
 from weft.errors import StorageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class NotificationListener:
             Exception: One of the driver's errors; nothing was begun.
         """
         self._watchers.append(watcher)
-        if self._task is None or self._begun is None:
+        if self._task is None or self._begun is None or self._task.get_loop().is_closed():
             loop = asyncio.get_running_loop()
             self._begun = loop.create_future()
             self._task = loop.create_task(self._listen(self._begun))
@@ -73,8 +74,7 @@ class NotificationListener:
         self._watchers.remove(watcher)
         if not self._watchers and self._task is not None:
             task, self._task = self._task, None
-            task.cancel()
-            await asyncio.wait([task])
+            await end_tasks([task])
 
     async def hears(self, notify: Callable[[str], Awaitable[object]], seconds: float) -> bool:
         """Whether notifications arrive here at all: one of our own, on another connection, is waited for.

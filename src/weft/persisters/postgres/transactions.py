@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from weft._aio.tasks import end_tasks
 from weft.errors import StorageError
 from weft.persisters._text.persister import ConflictError
 from weft.persisters.postgres.driver import PING_SECONDS
@@ -221,13 +222,8 @@ class SerializableTransactions:
         return rows
 
     async def rest(self) -> None:
-        """Wait until what cancelled callers left is done, or give it up."""
-        if running := set(self._running):
-            try:
-                await asyncio.wait(running, timeout=PING_SECONDS)
-            finally:
-                self.give_up()  # those that are silent, or all where the caller is cancelled
-                await asyncio.wait(running)
+        """Wait until what cancelled callers left is done, or give it up if it is silent."""
+        await end_tasks(self._running, grace_seconds=PING_SECONDS)
 
 
 def _refuses_row(error: Exception) -> bool:
