@@ -142,7 +142,7 @@ class Writer:
         self._data += value
         return self
 
-    def raw(self, data: _Bytes) -> Self:
+    def raw(self, data: _Bytes | bytearray) -> Self:
         """Write bytes that are encoded already."""
         self._data += data
         return self

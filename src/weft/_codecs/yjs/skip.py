@@ -18,14 +18,17 @@ from weft.errors import RemoteProtocolError
 if TYPE_CHECKING:
     from weft.limits import Limits
 
-__all__ = ["check_json_depth", "refuse", "skip_string", "skip_values", "uint", "uint_bytes", "utf16_length"]
+__all__ = [
+    "check_json_depth", "refuse", "skip_string", "skip_text", "skip_values", "uint", "uint_bytes",
+    "utf16_length",
+]  # fmt: skip
 
 
 def refuse(reason: str, position: int) -> NoReturn:
     raise RemoteProtocolError(f"not a usable update: {reason} at byte {position}")
 
 
-def uint(data: bytes, at: int) -> tuple[int, int]:
+def uint(data: bytes | bytearray, at: int) -> tuple[int, int]:
     """Read a varuint; give it and where it ends. The end of the data is an ``IndexError``."""
     value = data[at]
     if value < 0x80:
@@ -52,7 +55,7 @@ def uint_bytes(value: int) -> bytes:
     return bytes(written)
 
 
-def _skip_integer(data: bytes, at: int) -> int:
+def _skip_integer(data: bytes | bytearray, at: int) -> int:
     """Skip a signed varint of a value: 6 bits and the sign in the first byte, then 7 bits a byte."""
     value, shift = data[at] & 0x3F, 6
     while data[at] >= 0x80:
@@ -66,14 +69,31 @@ def _skip_integer(data: bytes, at: int) -> int:
     return at + 1
 
 
-def skip_string(data: bytes, at: int, max_string: int) -> int:
+def skip_string(data: bytes | bytearray, at: int, max_string: int) -> int:
     size, at = uint(data, at)
     if size > max_string:
         refuse(f"string of {size} bytes", at)
     return at + size
 
 
-def utf16_length(data: bytes, at: int, size: int) -> int:
+def skip_text(data: bytes | bytearray, at: int, max_string: int) -> int:
+    """Skip a string, and refuse it if it is not UTF-8."""
+    size, at = uint(data, at)
+    if size > max_string:
+        refuse(f"string of {size} bytes", at)
+    end = at + size
+    text = data[at:end]
+    if len(text) < size:
+        refuse("unexpected end", len(data))
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            refuse("string that is not UTF-8", at)
+    return end
+
+
+def utf16_length(data: bytes | bytearray, at: int, size: int) -> int:
     """Length of a text in UTF-16 code units, which is what its clock counts."""
     text = data[at : at + size]
     if text.isascii():
@@ -105,8 +125,12 @@ def check_json_depth(text: bytes, max_depth: int, at: int) -> None:
             depth -= 1
 
 
-def skip_values(data: bytes, at: int, count: int, limits: Limits) -> int:
-    """Skip values in lib0's ``any`` encoding, the nested ones without recursion."""
+def skip_values(data: bytes | bytearray, at: int, count: int, limits: Limits, *, texts: bool = False) -> int:
+    """Skip values in lib0's ``any`` encoding, the nested ones without recursion.
+
+    With ``texts``, strings that are not UTF-8 are refused.
+    """
+    skip = skip_text if texts else skip_string
     end = len(data)
     if count > end - at:
         refuse(f"{count} values announced", at)
@@ -118,10 +142,10 @@ def skip_values(data: bytes, at: int, count: int, limits: Limits) -> int:
     while True:
         while count:
             if is_object:
-                at = skip_string(data, at, max_string)
+                at = skip(data, at, max_string)
             elif not one_by_one and count >= BATCH:
                 batch = patterns().values.match(data, at)
-                if batch is not None:
+                if batch is not None and (not texts or data[at : batch.end()].isascii()):
                     at = batch.end()
                     count -= BATCH
                     continue
@@ -132,7 +156,7 @@ def skip_values(data: bytes, at: int, count: int, limits: Limits) -> int:
             tag = data[at]
             at += 1
             if tag == 119:  # string
-                at = skip_string(data, at, max_string)
+                at = skip(data, at, max_string)
             elif tag == 125:  # integer
                 at = _skip_integer(data, at)
             elif tag in {120, 121, 126, 127}:  # true, false, null, undefined

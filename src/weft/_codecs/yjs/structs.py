@@ -1,0 +1,432 @@
+"""Finding the structs of an update: where each client's are, and what they refer to.
+
+Update v1 has no state from one struct to the next: a struct is a slice of bytes that can be moved as it is.
+One walk refuses what Yjs itself would refuse or misread and what breaks a limit, and gives the slices.
+Content that only the binding misreads passes: ``guard.py`` is the stricter look for that.
+
+Format: Yjs update v1 (yjs ``encoding.js``, ``UpdateDecoderV1``, ``Item.js``, ``Content*.js``).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from weft._codecs.yjs.guard import MAX_CLOCK
+from weft._codecs.yjs.patterns import patterns
+from weft._codecs.yjs.skip import (
+    check_json_depth,
+    refuse,
+    skip_string,
+    skip_text,
+    skip_values,
+    uint,
+    uint_bytes,
+    utf16_length,
+)
+from weft.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weft._codecs.yjs.state import DeleteSet
+
+__all__ = ["Need", "Run", "content_at", "cut_front", "find_struct", "read_update", "struct_ends"]
+
+_HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
+_GC, _DELETED, _JSON, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
+_XML_NAMED, _LAST_TYPE = frozenset({3, 5}), 6
+_MOST = 2**53
+# For bytes that have been looked at: documents outgrow what one message may hold.
+_UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+# Any number of digits passes, as in JavaScript.
+_decode_json = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float).decode
+
+
+class Need(NamedTuple):
+    """What a struct of a run refers to, unless the structs before it in the run need as much.
+
+    Attributes:
+        clock: First clock of the struct.
+        end: Clock after it.
+        at: Where in the update it begins.
+        ordinal: How many structs of the run are before it.
+        client: Whose struct it refers to.
+        needed: The clock that must be known.
+        is_parent: Whether that struct must be a type.
+    """
+
+    clock: int
+    end: int
+    at: int
+    ordinal: int
+    client: int
+    needed: int
+    is_parent: bool
+
+
+class Run:
+    """Structs of one client that follow on from each other: a section of an update, or part of one.
+
+    Attributes:
+        data: The update.
+        client: Who wrote them.
+        clock: First clock of the first struct.
+        end: Clock after the last one.
+        count: How many they are.
+        begin: Where in the update they begin.
+        stop: Where they end.
+        needs: What they refer to beside what the client itself wrote before, in order.
+        types: Clocks of those that are types, in order.
+    """
+
+    __slots__ = ("begin", "client", "clock", "count", "data", "end", "needs", "stop", "types")
+
+    def __init__(self, data: bytes, client: int, clock: int, begin: int) -> None:
+        self.data = data
+        self.client = client
+        self.clock = self.end = clock
+        self.begin = self.stop = begin
+        self.count = 0
+        self.needs: list[Need] = []
+        self.types: list[int] = []
+
+
+def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run], DeleteSet]:
+    """Walk through an update.
+
+    Takes time linear in the size of the update.
+
+    Args:
+        data: Received bytes.
+        limits: ``max_depth`` bounds how deep values are nested, ``max_string`` the bytes of a string.
+
+    Returns:
+        Its runs in the order of the update, and what it deletes as first clock and length.
+
+    Raises:
+        RemoteProtocolError: It is malformed, Yjs would refuse or misread it, or it breaks a limit.
+    """
+    try:
+        runs, at = _read_runs(data, limits)
+        deletes, at = _read_deletes(data, at)
+    except IndexError:
+        refuse("unexpected end", len(data))
+    if at != len(data):
+        refuse("unexpected bytes" if at < len(data) else "unexpected end", min(at, len(data)))
+    return runs, deletes
+
+
+def _read_runs(data: bytes, limits: Limits) -> tuple[list[Run], int]:
+    end = len(data)
+    runs: list[Run] = []
+    clients = set()
+    sections, at = uint(data, 0)
+    if sections * 3 > end - at:  # a section is at least a count, a client and a clock
+        refuse(f"{sections} clients announced", at)
+    for _ in range(sections):
+        count, at = uint(data, at)
+        client, at = uint(data, at)
+        clock, at = uint(data, at)
+        if count * 2 > end - at:  # a struct is at least an info byte and a length
+            refuse(f"{count} structs announced", at)
+        if client in clients:  # Yjs keeps the last of two sections of one client
+            refuse("second section of one client", at)
+        clients.add(client)
+        known = len(runs)
+        while count:
+            if data[at] == _SKIP:
+                length, at = uint(data, at + 1)
+                if not length:
+                    refuse("empty range", at)
+                clock += length
+                count -= 1
+                continue
+            run = Run(data, client, clock, at)
+            at = _read_run(run, count, limits)
+            count -= run.count
+            clock = run.end
+            runs.append(run)
+        if clock > MAX_CLOCK:
+            refuse("clock out of range", at)
+        if len(runs) == known:
+            refuse("section without structs", at)  # yrs panics if it knows the client
+    return runs, at
+
+
+def _read_run(run: Run, count: int, limits: Limits) -> int:
+    """Read up to the next hole (Skip), or the end of the section."""
+    data, own, clock, at = run.data, run.client, run.clock, run.begin
+    end = len(data)
+    ordinal = 0
+    reached: dict[int, int] = {}  # for each client, what structs before have referred to
+    parents: set[tuple[int, int]] = set()
+    while ordinal < count:
+        begin = at
+        info = data[at]
+        ref = info & 0x1F
+        if info == _SKIP:
+            break
+        if info == _GC:
+            length, at = uint(data, at + 1)
+            if not length:
+                refuse("empty range", at)
+        else:
+            ids, is_parent, at = _read_head(data, at, limits.max_string)
+            length, at = _skip_content(data, at, ref, limits)
+            if ref == _TYPE:
+                run.types.append(clock)
+            for client, needed in ids:
+                if client == own and needed >= clock:
+                    refuse("struct that refers to one after it", begin)
+                if is_parent:
+                    if (client, needed) in parents:
+                        continue
+                    parents.add((client, needed))
+                elif client == own or reached.get(client, -1) >= needed:
+                    continue
+                if reached.get(client, -1) < needed:
+                    reached[client] = needed
+                run.needs.append(Need(clock, clock + length, begin, ordinal, client, needed, is_parent))
+        clock += length
+        ordinal += 1
+        if clock > MAX_CLOCK or at > end:
+            refuse("clock out of range" if clock > MAX_CLOCK else "unexpected end", min(at, end))
+    run.count, run.end, run.stop = ordinal, clock, at
+    return at
+
+
+def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, int]], bool, int]:
+    """Read an item up to its content: what it refers to, whether that is its parent, and where that ends."""
+    info = data[at]
+    at += 1
+    ids = []
+    if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
+        for flag in (_HAS_ORIGIN, _HAS_RIGHT_ORIGIN):
+            if info & flag:
+                client, at = uint(data, at)
+                clock, at = uint(data, at)
+                ids.append((client, clock))
+        return ids, False, at  # the key is not spelled out: it is the neighbour's
+    is_root = data[at]
+    at += 1
+    if is_root == 1:
+        at = skip_text(data, at, max_string)
+    elif is_root == 0:
+        client, at = uint(data, at)
+        clock, at = uint(data, at)
+        ids.append((client, clock))
+    else:
+        refuse("unknown parent", at)
+    if info & _HAS_KEY:
+        at = skip_text(data, at, max_string)
+    return ids, True, at
+
+
+def _skip_content(data: bytes, at: int, ref: int, limits: Limits) -> tuple[int, int]:
+    """Skip the content of an item: how many clocks it takes, and where it ends."""
+    max_string = limits.max_string
+    length = 1
+    if ref == _ANY:
+        length, at = uint(data, at)
+        at = skip_values(data, at, length, limits, texts=True)
+    elif ref == _STRING:
+        size, at = uint(data, at)
+        if size > max_string:
+            refuse(f"string of {size} bytes", at)
+        if size > len(data) - at:
+            refuse("unexpected end", len(data))
+        length = utf16_length(data, at, size)
+        at += size
+    elif ref == _DELETED:
+        length, at = uint(data, at)
+        if not length:
+            refuse("empty range", at)
+    elif ref == _TYPE:
+        kind, at = data[at], at + 1
+        if kind > _LAST_TYPE:
+            refuse(f"unknown type {kind}", at)
+        if kind in _XML_NAMED:
+            at = skip_text(data, at, max_string)
+    elif ref == _JSON:
+        length, at = uint(data, at)
+        for _ in range(length):
+            at = _skip_json(data, at, limits, undefined=True)
+    elif ref == _BINARY:
+        size, at = uint(data, at)
+        at += size
+    elif ref == _DOC:
+        at = skip_text(data, at, max_string)  # guid
+        if data[at] in {126, 127}:
+            refuse("document without options", at)  # of which Yjs reads an attribute
+        at = skip_values(data, at, 1, limits, texts=True)
+    elif ref in {_EMBED, _FORMAT}:
+        if ref == _FORMAT:
+            at = skip_text(data, at, max_string)
+        at = _skip_json(data, at, limits)
+    else:
+        refuse(f"unknown content {ref}", at)
+    return length, at  # an empty text takes no clock: yrs writes one where a character is cut
+
+
+def _skip_json(data: bytes, at: int, limits: Limits, *, undefined: bool = False) -> int:
+    start = at
+    size, at = uint(data, at)
+    if size > limits.max_string:
+        refuse(f"string of {size} bytes", at)
+    text = data[at : at + size]
+    if len(text) < size:
+        refuse("unexpected end", len(data))
+    check_json_depth(text, limits.max_depth, start)
+    if not (undefined and text == b"undefined"):
+        try:
+            _decode_json(text.decode())
+        except ValueError:
+            refuse("JSON that is not JSON", start)
+    return at + size
+
+
+def _read_deletes(data: bytes, at: int) -> tuple[DeleteSet, int]:
+    end = len(data)
+    deletes: DeleteSet = {}
+    sections, at = uint(data, at)
+    if sections * 2 > end - at:  # a client and a count
+        refuse(f"{sections} clients announced", at)
+    for _ in range(sections):
+        client, at = uint(data, at)
+        count, at = uint(data, at)
+        if count * 2 > end - at:  # a clock and a length
+            refuse(f"{count} ranges announced", at)
+        ranges = deletes.setdefault(client, [])
+        for _ in range(count):
+            clock, at = uint(data, at)
+            length, at = uint(data, at)
+            # A padded length could end in zero, by which an empty delete set is known.
+            if not data[at - 1] or clock + length > MAX_CLOCK:
+                refuse("range out of range", at)
+            ranges.append((clock, length))
+    return deletes, at
+
+
+def struct_ends(data: bytes | bytearray, at: int, count: int) -> Iterator[tuple[int, int]]:
+    """For structs that have been read before: of each the length, and where it ends."""
+    match_head = patterns().head.match
+    for _ in range(count):
+        ref = data[at] & 0x1F
+        if ref == _GC:
+            length, at = uint(data, at + 1)
+        else:
+            head = match_head(data, at)
+            at = _skip_head(data, at) if head is None else head.end()
+            del head  # it would keep a bytearray from growing
+            length, at = _skip_known(data, at, ref)
+        yield length, at
+
+
+def find_struct(
+    data: bytes | bytearray, at: int, count: int, clock: int, wanted: int
+) -> tuple[int, int, int]:
+    """Find the struct that holds a clock: how many are before it, where it begins, and its first clock.
+
+    Args:
+        data: Holds structs of one client.
+        at: Where the first of them begins.
+        count: How many there are at most.
+        clock: First clock of the first.
+        wanted: A clock, at least the first and below the last.
+    """
+    ordinal = 0
+    for length, stop in struct_ends(data, at, count):
+        if clock + length > wanted:
+            break
+        clock += length
+        at = stop
+        ordinal += 1
+    return ordinal, at, clock
+
+
+def content_at(data: bytes | bytearray, at: int) -> int:
+    """The content ref of a struct."""
+    return data[at] & 0x1F
+
+
+def cut_front(data: bytes | bytearray, at: int, client: int, clock: int, offset: int) -> tuple[bytes, int]:
+    """The rest of a struct of which the first clocks are known, as Yjs writes it; and where the struct ends.
+
+    A pair of surrogates that is cut becomes U+FFFD, as in Yjs.
+    """
+    info = data[at]
+    ref = info & 0x1F
+    ((length, stop),) = struct_ends(data, at, 1)
+    if ref == _GC:
+        return bytes([info]) + uint_bytes(length - offset), stop
+    right = b""
+    if info & _HAS_RIGHT_ORIGIN:
+        start = _skip_id(data, at + 1) if info & _HAS_ORIGIN else at + 1
+        right = bytes(data[start : _skip_id(data, start)])
+    head = bytes([info | _HAS_ORIGIN]) + uint_bytes(client) + uint_bytes(clock + offset - 1) + right
+    start = _skip_head(data, at)
+    if ref == _STRING:
+        _, start = uint(data, start)
+        rest = (
+            data[start:stop]
+            .decode()
+            .encode("utf-16-le")[2 * offset :]
+            .decode("utf-16-le", "replace")
+            .encode()
+        )
+        return head + uint_bytes(len(rest)) + rest, stop
+    if ref in {_ANY, _JSON}:
+        _, start = uint(data, start)
+        start = _skip_entries(data, start, offset, ref)
+        return head + uint_bytes(length - offset) + bytes(data[start:stop]), stop
+    return head + uint_bytes(length - offset), stop  # deleted: nothing else is longer than one
+
+
+def _skip_entries(data: bytes | bytearray, at: int, count: int, ref: int) -> int:
+    if ref == _ANY:
+        return skip_values(data, at, count, _UNBOUNDED)
+    for _ in range(count):
+        at = skip_string(data, at, _MOST)
+    return at
+
+
+def _skip_known(data: bytes | bytearray, at: int, ref: int) -> tuple[int, int]:
+    """Skip content that has been looked at: how many clocks it takes, and where it ends."""
+    if ref in {_ANY, _JSON}:
+        length, at = uint(data, at)
+        return length, _skip_entries(data, at, length, ref)
+    if ref == _STRING:
+        size, at = uint(data, at)
+        return utf16_length(data, at, size), at + size
+    if ref == _DELETED:
+        return uint(data, at)
+    if ref == _TYPE:
+        return 1, skip_string(data, at + 1, _MOST) if data[at] in _XML_NAMED else at + 1
+    if ref == _FORMAT:
+        at = skip_string(data, at, _MOST)
+    at = skip_string(data, at, _MOST)
+    return 1, skip_values(data, at, 1, _UNBOUNDED) if ref == _DOC else at
+
+
+def _skip_id(data: bytes | bytearray, at: int) -> int:
+    _, at = uint(data, at)
+    return uint(data, at)[1]
+
+
+def _skip_head(data: bytes | bytearray, at: int) -> int:
+    info = data[at]
+    at += 1
+    if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
+        for flag in (_HAS_ORIGIN, _HAS_RIGHT_ORIGIN):
+            if info & flag:
+                at = _skip_id(data, at)
+        return at
+    at = skip_string(data, at + 1, _MOST) if data[at] == 1 else _skip_id(data, at + 1)
+    return skip_string(data, at, _MOST) if info & _HAS_KEY else at

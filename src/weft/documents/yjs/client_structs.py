@@ -1,0 +1,178 @@
+"""What a log holds of one client, and the parts of updates that are put behind it."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from weft._codecs.yjs.patterns import BATCH, patterns
+from weft._codecs.yjs.structs import content_at, cut_front, find_struct, struct_ends
+from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from weft._codecs.yjs.structs import Run
+
+__all__ = ["ClientStructs", "Mark", "Part"]
+
+_EMPTY = frozenset({0, 1})  # GC and deleted content: a type may have been there
+
+
+class Mark(NamedTuple):
+    """How far a client's structs went."""
+
+    clock: int
+    structs: int
+    size: int
+    types: int
+
+
+class ClientStructs:
+    """One client's structs from clock 0 on, one behind the other.
+
+    Attributes:
+        clock: Clock after the last one.
+        structs: How many they are.
+        data: Their bytes.
+        types: Clocks of those that are types.
+    """
+
+    __slots__ = ("_clocks", "_places", "clock", "data", "structs", "types")
+
+    def __init__(self) -> None:
+        self.clock = 0
+        self.structs = 0
+        self.data = bytearray()
+        self.types = array("I")
+        # Of every 64th struct the first clock and the place in ``data``, as far as anybody has asked for.
+        self._clocks = array("I", [0])
+        self._places = array("Q", [0])
+
+    def mark(self) -> Mark:
+        """Where the structs end now."""
+        return Mark(self.clock, self.structs, len(self.data), len(self.types))
+
+    def go_back(self, mark: Mark) -> None:
+        """Take away what came after a mark."""
+        self.clock, self.structs = mark.clock, mark.structs
+        del self.data[mark.size :]
+        del self.types[mark.types :]
+        kept = mark.structs // BATCH + 1
+        del self._clocks[kept:], self._places[kept:]
+
+    def find(self, clock: int) -> tuple[int, int, int]:
+        """Find the struct that holds a clock: how many are before it, its place, and its first clock."""
+        if clock >= self._clocks[-1]:
+            self._index(clock)
+        block = bisect_right(self._clocks, clock) - 1
+        ordinal, at, first = find_struct(self.data, self._places[block], BATCH, self._clocks[block], clock)
+        return block * BATCH + ordinal, at, first
+
+    def _index(self, wanted: int) -> None:
+        """Note the places of structs up to a clock."""
+        data, clocks, places = self.data, self._clocks, self._places
+        units, linked, *_ = patterns()
+        clock, at = clocks[-1], places[-1]
+        for _ in range(len(clocks), self.structs // BATCH + 1):
+            if clock > wanted:
+                break
+            batch = units.match(data, at) or linked.match(data, at)
+            if batch is not None:
+                at = batch.end()
+                clock += BATCH
+                del batch  # it would keep the bytearray from growing
+            else:
+                for length, stop in struct_ends(data, at, BATCH):
+                    clock += length
+                    at = stop
+            clocks.append(clock)
+            places.append(at)
+
+    def can_be_parent(self, clock: int) -> bool:
+        """Whether the struct at a clock is a type, or may have been one."""
+        at = bisect_left(self.types, clock)
+        if at < len(self.types) and self.types[at] == clock:
+            return True
+        return content_at(self.data, self.find(clock)[1]) in _EMPTY
+
+
+class Part:
+    """A run of an update on its way into the log."""
+
+    __slots__ = ("_at", "_clock", "_met", "_ordinal", "run")
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._clock, self._at, self._ordinal = run.clock, run.begin, 0  # what is before was put into the log
+        self._met = 0  # how many of the run's needs are met
+
+    def advance(self, clients: dict[int, ClientStructs], marks: dict[int, Mark]) -> tuple[int, int] | None:
+        """Put into the log what can be.
+
+        Args:
+            clients: The log.
+            marks: Where clients of which something is put there were before, unless noted already.
+
+        Returns:
+            The client and clock that the rest waits for, or ``None`` when there is no rest.
+
+        Raises:
+            RemoteProtocolError: A parent is no type. What is before that struct is in the log.
+        """
+        run = self.run
+        own = clients.get(run.client)
+        known = 0 if own is None else own.clock
+        if run.clock > known:
+            return run.client, run.clock
+        needs = run.needs
+        while self._met < len(needs):
+            need = needs[self._met]
+            if need.end > known or need.clock >= known:  # otherwise the struct is there already
+                other = clients.get(need.client)
+                is_own = need.client == run.client and need.needed >= known
+                if not is_own and (other is None or other.clock <= need.needed):
+                    self._take(clients, marks, need.clock, need.at, need.ordinal)
+                    return need.client, need.needed + 1
+                if need.is_parent and not (is_own and _is_in(run.types, need.needed)):
+                    if is_own:
+                        self._take(clients, marks, need.clock, need.at, need.ordinal)
+                    if not clients[need.client].can_be_parent(need.needed):
+                        self._take(clients, marks, need.clock, need.at, need.ordinal)
+                        raise RemoteProtocolError(
+                            f"not a usable update: parent {need.client}:{need.needed} is no type"
+                        )
+            self._met += 1
+        self._take(clients, marks, run.end, run.stop, run.count)
+        return None
+
+    def _take(
+        self, clients: dict[int, ClientStructs], marks: dict[int, Mark], clock: int, at: int, ordinal: int
+    ) -> None:
+        """Put into the log what is before a struct of the run and is not there yet."""
+        run = self.run
+        own = clients.get(run.client)
+        if clock <= (0 if own is None else own.clock):
+            return
+        if own is None:
+            own = clients[run.client] = ClientStructs()
+        if run.client not in marks:
+            marks[run.client] = own.mark()
+        if own.clock > self._clock:
+            skipped, begin, first = find_struct(run.data, self._at, run.count, self._clock, own.clock)
+            self._ordinal += skipped
+            self._at = begin
+            if first < own.clock:  # somebody has joined what came apart before
+                rest, self._at = cut_front(run.data, begin, run.client, first, own.clock - first)
+                own.data += rest
+                own.structs += 1
+                self._ordinal += 1
+        own.data += run.data[self._at : at]
+        own.structs += ordinal - self._ordinal
+        own.types.extend(run.types[bisect_left(run.types, own.clock) : bisect_left(run.types, clock)])
+        own.clock = clock
+        self._clock, self._at, self._ordinal = clock, at, ordinal
+
+
+def _is_in(clocks: list[int], clock: int) -> bool:
+    at = bisect_left(clocks, clock)
+    return at < len(clocks) and clocks[at] == clock

@@ -1,0 +1,322 @@
+"""A Yjs document as the bytes its writers sent, without the binding.
+
+Whoever re-encodes a document through yrs changes what others wrote (text whose surrogate pairs were split,
+BigInt, -0, the order of keys). A log keeps each struct as the slice of bytes it came in, knows where each
+client's begin, and answers state vectors with those bytes.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from weft._codecs.yjs.lib0 import Writer
+from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.state import decode_state_vector
+from weft._codecs.yjs.structs import read_update
+from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.errors import RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from weft._codecs.yjs.state import DeleteSet, State
+
+__all__ = ["MAX_HELD", "Added", "UpdateLog"]
+
+MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
+_PART_BYTES, _NEED_BYTES = 512, 256  # what the objects for a held part, and for one need of it, take
+_STORED = Limits(max_string=2**53)  # what stands in a log was within the limits when it came
+
+
+class Added(NamedTuple):
+    """What became of an update that was given to :class:`UpdateLog`.
+
+    Attributes:
+        updates: What is now part of the log and was not, in an order that follows on: the update as received,
+            or, where a part of it waits, the rest of it; then what waited for it. Empty when nothing is new.
+        held: Whether the update, or a part of it, waits for what is missing.
+        is_new: Whether the update must be stored: it brought something, or waits and did not before.
+        refused: Why parts of updates that had waited were dropped when what they waited for came; of a stored
+            update also of itself.
+    """
+
+    updates: tuple[bytes, ...]
+    held: bool
+    is_new: bool
+    refused: tuple[str, ...] = ()
+
+
+class _Pending:
+    """An update that is being taken in.
+
+    Attributes:
+        update: Its bytes.
+        deletes: What it deletes, after all its structs are there.
+        ends: For each client the clock that must be known for that.
+        left: How many of its runs are not in the log yet.
+        cost: Bytes it takes while it waits.
+    """
+
+    __slots__ = ("cost", "deletes", "ends", "left", "update")
+
+    def __init__(self, update: bytes, deletes: DeleteSet, left: int) -> None:
+        self.update = update
+        self.deletes = deletes
+        self.ends = [
+            (client, max(clock + length for clock, length in ranges))
+            for client, ranges in deletes.items()
+            if ranges
+        ]
+        self.left = left
+        self.cost = 0
+
+
+class _Entry(NamedTuple):
+    """A part of an update; ``None`` for its deletions."""
+
+    pending: _Pending
+    part: Part | None
+
+
+_Queues = dict[int, list[tuple[int, int, _Entry]]]
+"""For each client a heap: the clock waited for, a number, and what waits."""
+
+
+class UpdateLog:
+    """The structs and deletions of a Yjs document, each as the bytes its writer sent.
+
+    What refers to what is not there, or does not follow on from what is, is held until it does, and given out
+    to nobody before.
+
+    Args:
+        limits: Bounds of a received update: ``max_depth`` and ``max_string``.
+        max_held: Bytes of updates that may wait, with what the log must note of them.
+    """
+
+    __slots__ = (
+        "_clients", "_deletes", "_held", "_held_size", "_limits", "_max_held", "_number", "_waiting",
+        "_whole",
+    )  # fmt: skip
+
+    def __init__(self, *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD) -> None:
+        self._limits = limits
+        self._max_held = max_held
+        self._clients: dict[int, ClientStructs] = {}
+        self._deletes: dict[int, Ranges] = {}
+        self._whole: bytes | None = None  # the answer to an empty vector, once somebody has asked
+        self._held: dict[bytes, _Pending] = {}
+        self._held_size = 0
+        self._waiting: _Queues = {}
+        self._number = count()
+
+    @classmethod
+    def of(
+        cls, updates: Iterable[bytes], *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD
+    ) -> Self:
+        """A log of stored updates, in any order; see ``stored`` of :meth:`add`.
+
+        Raises:
+            RemoteProtocolError: One of them is not an update.
+        """
+        log = cls(limits=limits, max_held=max_held)
+        for update in updates:
+            log.add(update, stored=True)
+        return log
+
+    def add(self, update: bytes, *, stored: bool = False) -> Added:
+        """Take in an update.
+
+        Args:
+            update: Yjs v1 update.
+            stored: Whether it was taken in before, here or by another process. The bounds do not apply to it,
+                and structs whose parent is no type are left out with what follows them, as they are where
+                that is noticed when something waited for arrives.
+
+        Raises:
+            RemoteProtocolError: It is malformed, Yjs would refuse or misread it, it breaks a limit, the
+                parent of one of its structs is no type, or it would have to wait and there is no room. The
+                log is as before.
+        """
+        if self._held and update in self._held:
+            return Added((), held=True, is_new=False)
+        runs, deletes = read_update(update, _STORED if stored else self._limits)
+        pending = _Pending(update, deletes, len(runs))
+        marks: dict[int, Mark] = {}
+        waiting: _Queues = {}
+        refused: list[str] = []
+        entries = [_Entry(pending, Part(run)) for run in reversed(runs)] or [_Entry(pending, None)]
+        try:
+            complete = self._run(entries, waiting, marks, refused if stored else None)
+            if waiting:
+                self._hold(pending, waiting, unbounded=stored)
+        except RemoteProtocolError:
+            self._undo(marks)
+            raise
+        updates: tuple[bytes, ...] = ()
+        deleted = self._delete(complete)
+        if not waiting and not refused:
+            updates = (update,) if marks or deleted else ()
+            before: dict[int, Mark] = {}
+            deleted = {}
+        else:
+            before = dict(marks)
+        if self._waiting:
+            entries = [entry for client in marks for entry in self._woken(self._waiting, client)]
+            complete = self._run(entries, self._waiting, before, refused)
+            for found in complete:
+                del self._held[found.update]
+                self._held_size -= found.cost
+            for client, ranges in self._delete(complete).items():
+                deleted.setdefault(client, []).extend(ranges)
+        if before or deleted:
+            updates += (self._since(before, deleted),)
+        if updates:
+            self._whole = None
+        return Added(updates, bool(waiting), bool(updates or waiting), tuple(refused))
+
+    def _run(
+        self, entries: list[_Entry], waiting: _Queues, marks: dict[int, Mark], refused: list[str] | None
+    ) -> list[_Pending]:
+        """Put entries into the log, and those that waited for them; give the updates that are complete.
+
+        What cannot be put there yet is put into ``waiting``. Each turn of the loop meets at least one need of
+        an entry, and none is met twice, so it takes time linear in what the entries need.
+        """
+        complete = []
+        while entries:
+            entry = entries.pop()
+            pending, part = entry
+            if part is None:
+                lacking = self._lacking(pending.ends)
+            else:
+                try:
+                    lacking = part.advance(self._clients, marks)
+                except RemoteProtocolError as error:
+                    if refused is None:
+                        raise
+                    refused.append(str(error))
+                    lacking = None
+            if lacking is not None:
+                client, clock = lacking
+                heappush(waiting.setdefault(client, []), (clock, next(self._number), entry))
+            elif part is None:
+                complete.append(pending)
+            else:
+                pending.left -= 1
+                if not pending.left:
+                    entries.append(_Entry(pending, None))
+            if part is not None:
+                entries += self._woken(waiting, part.run.client)
+        return complete
+
+    def _woken(self, waiting: _Queues, client: int) -> list[_Entry]:
+        """Take from those that wait for a client those that need not any more."""
+        woken: list[_Entry] = []
+        queue = waiting.get(client)
+        if queue is not None:
+            known = self._clock(client)
+            while queue and queue[0][0] <= known:
+                woken.append(heappop(queue)[2])
+            if not queue:
+                del waiting[client]
+        return woken
+
+    def _clock(self, client: int) -> int:
+        found = self._clients.get(client)
+        return 0 if found is None else found.clock
+
+    def _lacking(self, ends: list[tuple[int, int]]) -> tuple[int, int] | None:
+        """What the deletions of an update wait for."""
+        while ends and self._clock(ends[-1][0]) >= ends[-1][1]:
+            ends.pop()
+        return ends[-1] if ends else None
+
+    def _hold(self, pending: _Pending, waiting: _Queues, *, unbounded: bool) -> None:
+        waiters = [(client, waiter) for client, queue in waiting.items() for waiter in queue]
+        needs = sum(len(entry.part.run.needs) for _, (_, _, entry) in waiters if entry.part is not None)
+        pending.cost = len(pending.update) + len(waiters) * _PART_BYTES + needs * _NEED_BYTES
+        if self._held_size + pending.cost > self._max_held and not unbounded:
+            raise RemoteProtocolError(
+                f"update of {len(pending.update)} bytes that does not follow on, and too much waits already"
+            )
+        self._held[pending.update] = pending
+        self._held_size += pending.cost
+        for client, waiter in waiters:
+            heappush(self._waiting.setdefault(client, []), waiter)
+
+    def _undo(self, marks: dict[int, Mark]) -> None:
+        for client, mark in marks.items():
+            if mark.structs:
+                self._clients[client].go_back(mark)
+            else:
+                del self._clients[client]
+
+    def _delete(self, complete: list[_Pending]) -> DeleteSet:
+        """Note what updates delete, and give what is new of it."""
+        news: DeleteSet = {}
+        for pending in complete:
+            for client, ranges in pending.deletes.items():
+                if not ranges:
+                    continue
+                known = self._deletes.get(client)
+                if known is None:
+                    known = self._deletes[client] = Ranges()
+                if known.update(ranges):
+                    news.setdefault(client, []).extend(ranges)
+        return news
+
+    def _since(self, marks: dict[int, Mark], deletes: DeleteSet) -> bytes:
+        """One update of what came after marks."""
+        out = Writer().uint(len(marks))
+        for client in sorted(marks, reverse=True):
+            own, mark = self._clients[client], marks[client]
+            out.uint(own.structs - mark.structs).uint(client).uint(mark.clock).raw(own.data[mark.size :])
+        return out.raw(encode_deletes(deletes)).finish()
+
+    @property
+    def missing(self) -> State:
+        """What held updates wait for: clients, and up to which clock their structs are needed."""
+        return {client: max(queue)[0] for client, queue in self._waiting.items()}
+
+    def state(self) -> State:
+        """For each client the clock up to which its structs are in the log."""
+        return {client: own.clock for client, own in self._clients.items()}
+
+    def state_vector(self) -> bytes:
+        """The same as a Yjs state vector."""
+        out = Writer().uint(len(self._clients))
+        for client in sorted(self._clients, reverse=True):
+            out.uint(client).uint(self._clients[client].clock)
+        return out.finish()
+
+    def diff(self, state_vector: bytes = b"\0") -> bytes:
+        """What a peer lacks that has told its state vector, and all deletions; without one the whole log.
+
+        Of each client it begins with the struct that holds the clock the peer is at, as its writer sent it.
+
+        Returns:
+            A Yjs v1 update; ``EMPTY_UPDATE``, two zeros, when there is nothing.
+
+        Raises:
+            RemoteProtocolError: The bytes are not a state vector.
+        """
+        known = decode_state_vector(state_vector)
+        if not known and self._whole is not None:
+            return self._whole
+        sections = 0
+        out = Writer()
+        for client in sorted(self._clients, reverse=True):
+            own = self._clients[client]
+            clock = known.get(client, 0)
+            if clock >= own.clock:
+                continue
+            ordinal, at, first = own.find(clock) if clock else (0, 0, 0)
+            out.uint(own.structs - ordinal).uint(client).uint(first).raw(own.data[at:] if at else own.data)
+            sections += 1
+        update = Writer().uint(sections).raw(out.finish()).raw(encode_deletes(self._deletes)).finish()
+        if not known:
+            self._whole = update
+        return update
