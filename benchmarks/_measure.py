@@ -42,8 +42,11 @@ class Effort:
     turns: int = 4
     shrink: int = 1  # divides sizes, where a peer would take minutes even once
     longest: float = 15.0  # seconds after which a measurement of ours makes no further round
+    quick: bool = False
+    only: str = ""  # part of a case's name, where an area has cases that can be chosen
 
     def be_quick(self) -> None:
+        self.quick = True
         self.warmup, self.rounds, self.warmup_each, self.rounds_each = 0, 1, 0, 3
         self.hops, self.turns, self.shrink = 10, 1, 20
 

@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator
 
-__all__ = ["INTEROP", "best", "node", "node_process", "node_times", "read_line"]
+__all__ = ["INTEROP", "best", "install", "node", "node_process", "node_times", "read_line"]
 
 INTEROP = Path(__file__).resolve().parents[1] / "interop"
 
 
-def node(script: str, *args: str) -> dict[str, Any]:
-    """Run one script; its stderr is shown as it comes."""
+def install() -> None:
+    """Install the packages of interop/ where there are none."""
     if not (INTEROP / "node_modules").is_dir():
         report("npm ci")
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=INTEROP, check=True)
+
+
+def node(script: str, *args: str) -> dict[str, Any]:
+    """Run one script; its stderr is shown as it comes."""
+    install()
     report(f"node {script}")
     done = subprocess.run(
         ["node", "--expose-gc", script, *args], cwd=INTEROP, stdout=subprocess.PIPE, text=True, check=True

@@ -15,11 +15,12 @@ class Line:
 
     Attributes:
         name: What was done.
-        ours: Our figure, in ``unit``; less is better.
+        ours: Our figure, in ``unit``; less is better, except where ``above`` is given.
         peer: Who did the same, and how.
         theirs: The peer's figure in the same unit, or ``None`` where there is no peer.
         at_most: Largest ratio ours ÷ theirs that meets the target, or ``None`` for a line that only informs.
         below: Absolute bound in ``unit`` instead of a ratio.
+        above: The same where more is better.
         unit: Of both figures.
     """
 
@@ -29,17 +30,20 @@ class Line:
     theirs: float | None = None
     at_most: float | None = None
     below: float | None = None
+    above: float | None = None
     unit: str = "ms"
 
     @property
     def ratio(self) -> float | None:
-        return None if self.theirs is None else self.ours / self.theirs
+        return self.ours / self.theirs if self.theirs else None
 
     @property
     def met(self) -> bool | None:
         """Whether the target is met; ``None`` without one."""
         if self.below is not None:
             return self.ours < self.below
+        if self.above is not None:
+            return self.ours > self.above
         if self.at_most is not None and self.ratio is not None:
             return self.ratio <= self.at_most
         return None
@@ -48,6 +52,8 @@ class Line:
         target = "-"
         if self.below is not None:
             target = f"< {_figure(self.below)} {self.unit}"
+        elif self.above is not None:
+            target = f"> {_figure(self.above)} {self.unit}"
         elif self.at_most is not None:
             target = f"<= {self.at_most:.3g}"
         return (

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("automerge", "one remote cell until the listener at 5,000 cells"),
         ("hop", "one hop to a Node peer"),
         ("persisters", "one changed cell, PostgreSQL, psycopg, 100,000 cells"),
+        ("server", "200 clients, 10 x 100/s: latency, median"),
     ],
 )
 def test_an_area_is_measured_and_its_table_printed(area: str, line: str) -> None:
