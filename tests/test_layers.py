@@ -64,6 +64,8 @@ EXTRAS = {
     "automerge": ("weft.documents.automerge.binding",),
     "cbor2": ("weft.protocols.automerge_repo.cbor",),
     "watchfiles": ("weft.persisters.file",),
+    "redis": ("weft.server.fanout.redis",),
+    "nats": ("weft.server.fanout.nats",),
     "pytest": ("weft.testing.persisters.",),
 }
 
@@ -234,6 +236,7 @@ ROOMS = {
     "weft.server.automerge_repo": (
         "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.automerge_repo",
     ),
+    "weft.server.fanout": ("weft.server.fanout",),
 }  # fmt: skip
 
 
