@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from weft.documents.yjs.binding import RawTransactionEvent
     from weft.protocols.ysync import YSyncSession
+    from weft.protocols.ysync.session import SyncDocument
     from weft.testing.sim.links import SimConnection
 
 __all__ = ["CANARIES", "Canary", "EventServer", "KillsProcess"]
@@ -227,7 +228,7 @@ def with_mirror(mirror: type[YjsMirror]) -> type[SimPeer]:
 class ReportsNoGaps:
     """A hub that never says that something is missing."""
 
-    def __init__(self, document: YDocument) -> None:
+    def __init__(self, document: SyncDocument) -> None:
         self._document = document
 
     def apply(self, *args: Any, **options: Any) -> bool:
@@ -243,7 +244,7 @@ class PeerWithoutGaps(SimPeer):
 
     def make_session(self, connection: SimConnection) -> YSyncSession:
         session = super().make_session(connection)
-        session.document = ReportsNoGaps(session.document)  # type: ignore[assignment]
+        session.document = ReportsNoGaps(session.document)
         return session
 
 
@@ -252,7 +253,7 @@ class ServerWithoutGaps(SimServer):
 
     def make_session(self, connection: SimConnection) -> YSyncSession:
         session = super().make_session(connection)
-        session.document = ReportsNoGaps(session.document)  # type: ignore[assignment]
+        session.document = ReportsNoGaps(session.document)
         return session
 
 

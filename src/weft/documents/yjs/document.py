@@ -38,6 +38,7 @@ from weft.documents.yjs.binding import (
     raise_after_commit,
 )
 from weft.errors import DocumentClosedError, MirrorError, WrongProcessError, WrongThreadError
+from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from weft._support.owner import Hold
@@ -146,6 +147,14 @@ class YDocument(Owned):
             raise MirrorError("the document is gone: keep a reference to the pycrdt.Doc while it is in use")
         return doc
 
+    def check(self, update: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
+        """Look at an update before it is applied: the binding must not be given every one.
+
+        Raises:
+            RemoteProtocolError: It is malformed, breaks a limit, or would harm the binding.
+        """
+        return check_update(update, limits)
+
     def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
         """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
 
@@ -156,7 +165,7 @@ class YDocument(Owned):
         Args:
             update: Yjs v1 update.
             origin: Who brought it; handed to the subscribers, compared by identity.
-            spans: What ``check_update`` returned, where the caller has run it; otherwise it is run here.
+            spans: What :meth:`check` returned, where the caller has called it; otherwise it is called here.
 
         Returns:
             Whether the document lacks structs that received ones wait for. Nobody else asks for them: resync

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.state import decode_state_vector
-from weft._codecs.yjs.structs import read_update
+from weft._codecs.yjs.structs import Run, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from weft._codecs.yjs.state import DeleteSet, State
 
-__all__ = ["MAX_HELD", "Added", "UpdateLog"]
+__all__ = ["MAX_HELD", "Added", "CheckedUpdate", "UpdateLog"]
 
 MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
 _PART_BYTES, _NEED_BYTES = 512, 256  # what the objects for a held part, and for one need of it, take
@@ -47,6 +47,24 @@ class Added(NamedTuple):
     held: bool
     is_new: bool
     refused: tuple[str, ...] = ()
+
+
+class CheckedUpdate(NamedTuple):
+    """An update that has been walked through.
+
+    Attributes:
+        update: Its bytes.
+        runs: Its structs.
+        deletes: What it deletes.
+    """
+
+    update: bytes
+    runs: list[Run]
+    deletes: DeleteSet
+
+    def ends(self) -> State:
+        """The state that a document has of these clients when it has taken in all of them."""
+        return {run.client: run.end for run in self.runs}
 
 
 class _Pending:
@@ -126,11 +144,23 @@ class UpdateLog:
             log.add(update, stored=True)
         return log
 
-    def add(self, update: bytes, *, stored: bool = False) -> Added:
+    def check(self, update: bytes, limits: Limits | None = None) -> CheckedUpdate:
+        """Walk through an update that is to be added later; nothing changes.
+
+        Args:
+            update: Received bytes.
+            limits: Instead of the log's own.
+
+        Raises:
+            RemoteProtocolError: It is malformed, Yjs would refuse or misread it, or it breaks a limit.
+        """
+        return CheckedUpdate(update, *read_update(update, self._limits if limits is None else limits))
+
+    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False) -> Added:
         """Take in an update.
 
         Args:
-            update: Yjs v1 update.
+            update: Yjs v1 update, or what :meth:`check` gave for it.
             stored: Whether it was taken in before, here or by another process. The bounds do not apply to it,
                 and structs whose parent is no type are left out with what follows them, as they are where
                 that is noticed when something waited for arrives.
@@ -140,9 +170,12 @@ class UpdateLog:
                 parent of one of its structs is no type, or it would have to wait and there is no room. The
                 log is as before.
         """
+        if isinstance(update, CheckedUpdate):
+            update, runs, deletes = update
+        else:
+            runs, deletes = read_update(update, _STORED if stored else self._limits)
         if self._held and update in self._held:
             return Added((), held=True, is_new=False)
-        runs, deletes = read_update(update, _STORED if stored else self._limits)
         pending = _Pending(update, deletes, len(runs))
         marks: dict[int, Mark] = {}
         waiting: _Queues = {}
@@ -275,6 +308,11 @@ class UpdateLog:
             own, mark = self._clients[client], marks[client]
             out.uint(own.structs - mark.structs).uint(client).uint(mark.clock).raw(own.data[mark.size :])
         return out.raw(encode_deletes(deletes)).finish()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether updates are held."""
+        return bool(self._held)
 
     @property
     def missing(self) -> State:

@@ -8,7 +8,7 @@ acts on any of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from weft._codecs.yjs.cut import cut_update
 from weft._codecs.yjs.guard import check_update
@@ -16,7 +16,9 @@ from weft._codecs.yjs.lib0 import Reader, Writer
 from weft.errors import MessageTooLargeError, RemoteProtocolError
 
 if TYPE_CHECKING:
-    from weft._codecs.yjs.guard import Spans
+    from collections.abc import Callable
+
+    from weft._codecs.yjs.state import State
     from weft.limits import Limits
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "SyncStep1",
     "UnknownMessage",
     "Update",
+    "UpdateSpans",
     "answer_messages",
     "awareness_message",
     "denied_message",
@@ -64,12 +67,23 @@ class SyncStep1:
     state_vector: bytes
 
 
+class UpdateSpans(Protocol):
+    """What a look at an update has told: its document knows more of it."""
+
+    def ends(self) -> State:
+        """The state that a document has of the update's clients when it has taken in all of it."""
+
+
+Check: TypeAlias = "Callable[[bytes, Limits], UpdateSpans]"
+"""Looks at an update, and raises ``RemoteProtocolError`` where it must not be taken in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An update that has passed ``check_update``, and what that gave."""
+    """An update that has passed the document's ``check``, and what that gave."""
 
     update: bytes
-    spans: Spans
+    spans: UpdateSpans
     is_answer: bool  # SyncStep2, the answer to a SyncStep1
 
 
@@ -102,8 +116,13 @@ class UnknownMessage:
 Message: TypeAlias = SyncStep1 | Update | AwarenessMessage | QueryAwareness | AuthDenied | UnknownMessage
 
 
-def read_frame(data: bytes, limits: Limits) -> list[Message]:
+def read_frame(data: bytes, limits: Limits, check: Check = check_update) -> list[Message]:
     """Decode a frame whole and check all of it.
+
+    Args:
+        data: What was received.
+        limits: Bounds of it.
+        check: Looks at each update; without it the guard of the binding does.
 
     Raises:
         RemoteProtocolError: It is malformed or breaks a limit.
@@ -115,7 +134,7 @@ def read_frame(data: bytes, limits: Limits) -> list[Message]:
     certain: int | None = None  # how many count even if what follows cannot be read
     try:
         while not messages or not reader.at_end:
-            message = _read_message(reader, limits)
+            message = _read_message(reader, limits, check)
             messages.append(message)
             if isinstance(message, UnknownMessage):
                 break  # its length is not known either
@@ -139,10 +158,10 @@ def _check_number(messages: list[Message]) -> None:
             raise RemoteProtocolError("too many questions in one frame")
 
 
-def _read_message(reader: Reader, limits: Limits) -> Message:
+def _read_message(reader: Reader, limits: Limits, check: Check) -> Message:
     match reader.uint():
         case 0:  # sync
-            return _read_sync(reader, limits)
+            return _read_sync(reader, limits, check)
         case 1:  # awareness
             return AwarenessMessage(reader.bytes())
         case 2:  # auth
@@ -154,7 +173,7 @@ def _read_message(reader: Reader, limits: Limits) -> Message:
             return UnknownMessage(other)
 
 
-def _read_sync(reader: Reader, limits: Limits) -> Message:
+def _read_sync(reader: Reader, limits: Limits, check: Check) -> Message:
     kind = reader.uint()
     if kind == _STEP1:
         state_vector = reader.bytes()
@@ -162,7 +181,7 @@ def _read_sync(reader: Reader, limits: Limits) -> Message:
         return SyncStep1(state_vector)
     if kind in {_STEP2, _UPDATE}:
         update = reader.bytes()
-        return Update(update, check_update(update, limits), kind == _STEP2)
+        return Update(update, check(update, limits), kind == _STEP2)
     raise RemoteProtocolError(f"unknown sync message {kind}")
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from weft._codecs.yjs.state import EMPTY_UPDATE, missing
 from weft.errors import LocalProtocolError
@@ -41,10 +41,11 @@ from weft.protocols.ysync.messages import (
 )
 
 if TYPE_CHECKING:
-    from weft.documents.yjs import YDocument
+    from weft._codecs.yjs.state import State
     from weft.protocols.awareness import Awareness, AwarenessChange, AwarenessEntry
+    from weft.protocols.ysync.messages import UpdateSpans
 
-__all__ = ["KEEP_ALIVE_S", "AwarenessChanged", "Effect", "Synced", "YSyncSession"]
+__all__ = ["KEEP_ALIVE_S", "AwarenessChanged", "Effect", "SyncDocument", "Synced", "YSyncSession"]
 
 KEEP_ALIVE_S = 20.0  # y-websocket clients give up after 30 seconds of silence
 _RETRY_S = 0.5  # first pause after an answer that did not close a gap; doubled each time
@@ -69,6 +70,29 @@ class AwarenessChanged:
 Effect: TypeAlias = Send | Synced | Flushed | FlushLost | AwarenessChanged | Denied
 
 
+class SyncDocument(Protocol):
+    """A document as a session knows it: weft's ``YDocument``, or a log without one (``LogDocument``)."""
+
+    def check(self, update: bytes, limits: Limits, /) -> UpdateSpans:
+        """Look at an update before it is applied; raise ``RemoteProtocolError`` if it must not be."""
+
+    def apply(self, update: bytes, *, origin: object, spans: Any = None) -> bool:
+        """Take in an update, with what ``check`` gave for it; whether something waits for what is missing."""
+
+    def state(self) -> State:
+        """For each client, up to which clock its structs are known."""
+
+    def state_vector(self) -> bytes:
+        """The same as a Yjs state vector."""
+
+    def diff(self, state_vector: bytes, /) -> bytes:
+        """The update that brings a peer with that state vector up to date."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether received updates wait for structs that are missing."""
+
+
 class YSyncSession:
     """One end of one y-websocket connection after another.
 
@@ -90,7 +114,7 @@ class YSyncSession:
 
     def __init__(
         self,
-        document: YDocument,
+        document: SyncDocument,
         *,
         role: Literal["client", "server"],
         awareness: Awareness | None = None,
@@ -177,7 +201,7 @@ class YSyncSession:
             LocalProtocolError: There is no connection.
         """
         self._check_connected()
-        messages = read_frame(data, self.limits)
+        messages = read_frame(data, self.limits, self.document.check)
         entries = [self._decode_awareness(message) for message in messages]
         effects: list[Effect] = []
         for message, states in zip(messages, entries, strict=True):

@@ -1,0 +1,123 @@
+"""A Yjs document that is a log of updates, with the methods by which a protocol session knows a document.
+
+A server's room is one, and so is what else keeps a document without editing it. Nothing of it reaches the
+binding.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from weft.documents.yjs.update_log import UpdateLog
+from weft.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from weft._codecs.yjs.state import State
+    from weft.documents.yjs.update_log import CheckedUpdate
+
+__all__ = ["LogDocument"]
+
+_log = logging.getLogger("weft.documents")
+
+
+class LogDocument:
+    """A document that keeps what its writers sent, and does not know what it means.
+
+    Args:
+        updates: Yjs v1 updates that are stored of it, in any order.
+        taken_in: Called with each update that must be stored: the update as received; what of it, and of
+            those that waited for it, is news to everybody else (perhaps nothing); and the origin given to
+            :meth:`apply`. It must not raise.
+        limits: Bounds of what is received.
+        name: How the log of the program calls the document.
+
+    Raises:
+        RemoteProtocolError: One of the updates is none.
+    """
+
+    __slots__ = ("_limits", "_name", "_taken_in", "log")
+
+    def __init__(
+        self,
+        updates: Iterable[bytes] = (),
+        *,
+        taken_in: Callable[[bytes, tuple[bytes, ...], object], None],
+        limits: Limits = DEFAULT_LIMITS,
+        name: str = "a document",
+    ) -> None:
+        self.log = UpdateLog(limits=limits)
+        self._limits = limits
+        self._taken_in = taken_in
+        self._name = name
+        for update in updates:
+            self._report(self.log.add(update, stored=True).refused)
+
+    def check(self, update: bytes, limits: Limits) -> CheckedUpdate:
+        """Walk through an update, before anything of the message it came in has an effect.
+
+        Raises:
+            RemoteProtocolError: It is none, or breaks a limit.
+        """
+        return self.log.check(update, limits)
+
+    def apply(self, update: bytes, *, origin: object, spans: CheckedUpdate | None = None) -> bool:
+        """Take in a received update.
+
+        Args:
+            update: Yjs v1 update.
+            origin: Who brought it.
+            spans: What :meth:`check` gave for it, where it was called.
+
+        Returns:
+            Whether something that was received waits for what is missing: resync from the state vector.
+
+        Raises:
+            RemoteProtocolError: It cannot be taken in. The document is as before.
+        """
+        added = self.log.add(update if spans is None else spans)
+        if added.refused:
+            self._report(added.refused)
+        if added.is_new:
+            self._taken_in(update, added.updates, origin)
+        return self.log.is_waiting
+
+    def take_stored(self, updates: Iterable[bytes]) -> list[bytes]:
+        """Take in what is stored already, by another process, and give what is news of it.
+
+        Raises:
+            RemoteProtocolError: One of them is no update. Those before it have been taken in.
+        """
+        news: list[bytes] = []
+        for update in updates:
+            added = self.log.add(update, stored=True)
+            self._report(added.refused)
+            news += added.updates
+        return news
+
+    def state(self) -> State:
+        """For each client, up to which clock its structs are known."""
+        return self.log.state()
+
+    def state_vector(self) -> bytes:
+        """The same as a Yjs state vector."""
+        return self.log.state_vector()
+
+    def diff(self, state_vector: bytes) -> bytes:
+        """The update that brings a peer with that state vector up to date.
+
+        Raises:
+            RemoteProtocolError: The bytes are not a state vector.
+        """
+        return self.log.diff(state_vector)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether received updates wait for structs that are missing."""
+        return self.log.is_waiting
+
+    def _report(self, refused: tuple[str, ...]) -> None:
+        for reason in refused:
+            _log.warning("%s: an update that had waited is left out: %s", self._name, reason)
