@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from support.edits import apply_edits, edits
-from weft.persisters._core.unsaved import NotLoaded, changes_at, keep_not_loaded, merge
+from weft.persisters._core.unsaved import NotLoaded, changes_at, keep_not_loaded, merge, take_touched
 from weft.store import Store
 from weft.store.replica import Paths
 
@@ -93,3 +93,30 @@ def test_what_was_not_loaded_is_kept_beside_content_that_is_to_be_all() -> None:
     content = ({"t": {"r": {"b": "set since"}}}, {"w": 2})
     keep_not_loaded(content, there, not_loaded)
     assert content == ({"t": {"r": {"b": "set since"}, "bad": {"b": "x"}}}, {"w": 2})
+
+
+def test_what_edits_touch_is_taken_out_with_the_rest_of_its_row() -> None:
+    paths = Paths(
+        tables={
+            "t": {"a": {"x": None, "y": None}, "b": {"x": None}, "c": {"x": None}},
+            "gone": {"a": {"x": None}, "b": {"x": None}},
+            "other": {"a": {"x": None}},
+        },
+        values={"v": None},
+        removed_rows={("t", "a"), ("t", "c"), ("other", "a")},
+        removed_tables={"gone"},
+    )
+    edited = Paths(tables={"t": {"a": {"z": None}, "d": {"x": None}}, "gone": {"z": {"x": None}}})
+    assert take_touched(paths, edited) == Paths(
+        tables={"t": {"a": {"x": None, "y": None}}, "gone": {"a": {"x": None}, "b": {"x": None}}},
+        values={"v": None},
+        removed_rows={("t", "a")},
+        removed_tables={"gone"},
+    )
+    assert paths == Paths(
+        tables={"t": {"b": {"x": None}, "c": {"x": None}}, "other": {"a": {"x": None}}},
+        removed_rows={("t", "c"), ("other", "a")},
+    )
+    edited = Paths(tables={"t": {"z": {}}}, removed_tables={"t"})
+    assert set(take_touched(paths, edited).tables["t"]) == {"b", "c"}
+    assert paths == Paths(tables={"other": {"a": {"x": None}}}, removed_rows={("other", "a")})

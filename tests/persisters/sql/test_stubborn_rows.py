@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from weft import Store
+from weft.errors import StorageError
 from weft.persisters import SqliteTablesPersister, TablesConfig
 from weft.testing.persisters import until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PARENT = "CREATE TABLE parent(_id TEXT PRIMARY KEY, name)"
@@ -86,5 +91,88 @@ async def test_what_was_refused_is_tried_again_before_auto_save_ends(tmp_path: P
         await until(lambda: bool(errors))
         db.execute("INSERT INTO parent VALUES('p1', 'x')")
     assert db.execute("SELECT _id, p FROM child").fetchall() == [("c1", "p1")]
+    await persister.close()
+    db.close()
+
+
+REFUSE = (
+    "CREATE TRIGGER refuse BEFORE INSERT ON other WHEN new.name='bad' BEGIN SELECT RAISE(ABORT, 'no'); END"
+)
+MANY = [f"r{number}" for number in range(300)]
+
+
+def fill_with_refused(store: Store) -> None:
+    with store.transaction():
+        for row_id in MANY:
+            store.set_row("other", row_id, {"name": "bad", "more": 1})
+
+
+async def test_many_refused_rows_go_along_with_no_small_edit(tmp_path: Path) -> None:
+    db = opened(tmp_path / "db", OTHER, REFUSE, "ALTER TABLE other ADD more")
+    store = Store()
+    errors: list[Exception] = []
+    tried: list[str] = []
+
+    def note(_: str, params: Sequence[Any]) -> None:
+        tried.extend(row[0] for row in params if isinstance(row, tuple))
+
+    persister = SqliteTablesPersister(store, db, config("other"), on_error=errors.append, on_sql_command=note)
+    persister.first_retry_seconds = 3600.0
+    async with persister.auto_persisting():
+        fill_with_refused(store)
+        await until(lambda: len(errors) == len(MANY) and persister.is_at_rest())
+        tried.clear()
+        store.set_cell("other", "good", "name", "g")
+        await until(persister.is_at_rest)
+        assert set(tried) == {"good"}
+        tried.clear()
+        # A row that is edited goes as a whole: with the cells that were refused before.
+        store.set_cell("other", "r7", "name", "seven")
+        store.del_row("other", "r8")
+        await until(persister.is_at_rest)
+        assert set(tried) == {"r7", "r8"}
+        there = "SELECT _id, name, more FROM other ORDER BY 1"
+        assert db.execute(there).fetchall() == [("good", "g", None), ("r7", "seven", 1)]
+        assert len(errors) == len(MANY)  # what was not tried is not told again
+        db.execute("DROP TRIGGER refuse")
+    left = dict.fromkeys(MANY, ("bad", 1)) | {"good": ("g", None), "r7": ("seven", 1)}
+    del left["r8"]
+    assert {row[0]: row[1:] for row in db.execute(there)} == left
+    assert len(errors) == len(MANY)
+    await persister.close()
+    db.close()
+
+
+async def test_many_refused_rows_are_tried_again_by_themselves_and_by_a_save(tmp_path: Path) -> None:
+    db = opened(tmp_path / "db", OTHER, REFUSE)
+    store = Store()
+    errors: list[Exception] = []
+    persister = SqliteTablesPersister(store, db, config("other"), on_error=errors.append)
+    persister.first_retry_seconds = 0.01
+    async with persister.auto_persisting():
+        fill_with_refused(store)
+        await until(lambda: len(errors) == len(MANY) and persister.is_at_rest())
+        with pytest.raises(StorageError, match="and 280 more"):
+            await persister.save()
+        await persister.schedule(lambda: asyncio.to_thread(db.execute, "DROP TRIGGER refuse"))
+        await until(lambda: db.execute("SELECT count(*) FROM other").fetchone() == (len(MANY),))
+    assert len(errors) == len(MANY)
+    await persister.close()
+    db.close()
+
+
+async def test_a_table_that_is_deleted_takes_what_was_refused_of_it_along(tmp_path: Path) -> None:
+    db = opened(tmp_path / "db", OTHER, REFUSE, "INSERT INTO other VALUES('kept', 'x')")
+    store = Store()
+    errors: list[Exception] = []
+    persister = SqliteTablesPersister(store, db, config("other"), on_error=errors.append)
+    persister.first_retry_seconds = 3600.0
+    async with persister.auto_persisting():
+        fill_with_refused(store)
+        await until(lambda: len(errors) == len(MANY) and persister.is_at_rest())
+        store.del_table("other")
+        await until(lambda: persister.is_at_rest() and not db.execute("SELECT * FROM other").fetchall())
+        db.execute("DROP TRIGGER refuse")
+    assert db.execute("SELECT * FROM other").fetchall() == []
     await persister.close()
     db.close()

@@ -229,7 +229,7 @@ class PersisterEngine(Uncopied, PlaceAdapter):
 
     async def _save_now(self, *, automatic: bool) -> None:
         async with self._operation(Event.SAVE):
-            taken = self._journal.take_dirty()
+            taken = self._journal.take_dirty(whole=not automatic)
             changes = self._journal.changes(taken) if automatic else None
             try:
                 if changes is None or changes[0] or changes[1]:

@@ -19,6 +19,7 @@ from weft.persisters._core.unsaved import (
     changes_at,
     paths_within,
     spare,
+    take_touched,
 )
 from weft.store.replica import Paths, RawTables, RawValues, Replica
 from weft.values import UNDEFINED, Undefined
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from weft.store.replica import Refused
 
 __all__ = ["StoreJournal"]
+
+# Rows that a place has refused go along with each save, which may bring what they lack. So many that this
+# costs little beside the save itself; more are tried again by a timer.
+_ALONG = 100
 
 
 class StoreJournal:
@@ -49,7 +54,7 @@ class StoreJournal:
         self.replica = Replica(store)
         self.dirty = Paths()
         self.not_loaded = NotLoaded()
-        # What the place did not take of the last save: unsaved, and going along with the next.
+        # What the place did not take: unsaved, and going along with the next save while it is not much.
         self.not_saved = Paths()
         self._taken = Paths()
         self._edited = edited
@@ -105,12 +110,26 @@ class StoreJournal:
         }
         return tables, self.replica.values.copy()
 
-    def take_dirty(self) -> Paths:
-        """Take the journal; what is edited from now on goes into a new one."""
+    @property
+    def much_not_saved(self) -> bool:
+        """Whether the place has refused more than goes along with each save."""
+        return sum(map(len, self.not_saved.tables.values())) > _ALONG
+
+    def take_dirty(self, *, whole: bool = False) -> Paths:
+        """Take the journal; what is edited from now on goes into a new one.
+
+        Args:
+            whole: Whether all is saved, with all that the place has refused. Otherwise that goes along where
+                it is not much; and where it is, what is of rows that were edited since.
+        """
         taken, self.dirty = self.dirty, Paths()
         if self.not_saved:
-            taken.update(self.not_saved)
-            self.not_saved = Paths()
+            along = self.not_saved
+            if not whole and not taken.everything and self.much_not_saved:
+                along = take_touched(self.not_saved, taken)
+            else:
+                self.not_saved = Paths()
+            taken.update(along)
         self._taken = taken
         return taken
 
@@ -179,7 +198,8 @@ class StoreJournal:
             Whether the Store took everything.
         """
         store_tables, store_values = self.replica.tables, self.replica.values
-        unsaved = self._unsaved()
+        # Not as one set of paths: what the place has refused can be much, and this is done after each save.
+        unsaved = [part for part in (self.dirty, self.not_saved) if part]
         tables: RawTables = {}
         for table_id, rows in changes[0].items():
             if isinstance(rows, Undefined):
@@ -187,16 +207,23 @@ class StoreJournal:
             for row_id, cells in rows.items():
                 if isinstance(cells, Undefined):
                     cells = dict.fromkeys(store_tables.get(table_id, {}).get(row_id, ()), UNDEFINED)  # noqa: PLW2901
-                if table_id in unsaved.removed_tables or (table_id, row_id) in unsaved.removed_rows:
+                if any(
+                    table_id in part.removed_tables or (table_id, row_id) in part.removed_rows
+                    for part in unsaved
+                ):
                     continue
-                kept = unsaved.tables.get(table_id, {}).get(row_id, ())
+                kept = [part.tables.get(table_id, {}).get(row_id, {}) for part in unsaved]
                 tables.setdefault(table_id, {})[row_id] = {
-                    cell_id: cell for cell_id, cell in cells.items() if cell_id not in kept
+                    cell_id: cell
+                    for cell_id, cell in cells.items()
+                    if not any(cell_id in cell_ids for cell_ids in kept)
                 }
         values: dict[str, object] = {
-            value_id: value for value_id, value in changes[1].items() if value_id not in unsaved.values
+            value_id: value
+            for value_id, value in changes[1].items()
+            if not any(value_id in part.values for part in unsaved)
         }
-        if unsaved.everything:
+        if self.dirty.everything:
             for table_id, table in store_tables.items():
                 for row_id, row in table.items():
                     for cell_id in row.keys() & tables.get(table_id, {}).get(row_id, {}).keys():

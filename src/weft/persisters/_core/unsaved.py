@@ -25,6 +25,7 @@ __all__ = [
     "merge",
     "paths_within",
     "spare",
+    "take_touched",
 ]
 
 StoredContent: TypeAlias = "tuple[StoredTables, StoredValues]"
@@ -50,11 +51,34 @@ def paths_within(paths: Paths, table_id: str, row_id: str | None, tables: Stored
     rows = {id_: cell_ids for id_, cell_ids in rows.items() if cell_ids}
     within = Paths(
         tables={table_id: rows} if rows else {},
-        removed_rows={place for place in paths.removed_rows if place[0] == table_id and place[1] in rows},
+        removed_rows={(table_id, id_) for id_ in rows} & paths.removed_rows,
     )
     if row_id is None:
         within.removed_tables = paths.removed_tables & {table_id}
     return within
+
+
+def take_touched(paths: Paths, edited: Paths) -> Paths:
+    """Take out of some paths, which change, those that edits touch: the values, and of the same rows all.
+
+    Of a table that was removed in either, all of it.
+    """
+    touched = Paths(values=paths.values)
+    paths.values = {}
+    removed_tables = paths.removed_tables | edited.removed_tables
+    for table_id in (*edited.tables, *(edited.removed_tables - edited.tables.keys())):
+        table = paths.tables.pop(table_id, {})
+        wanted = table if table_id in removed_tables else edited.tables[table_id]
+        rows = {row_id: table.pop(row_id) for row_id in list(wanted.keys() & table.keys())}
+        if table:
+            paths.tables[table_id] = table
+        if rows:
+            touched.tables[table_id] = rows
+            touched.removed_rows |= {(table_id, row_id) for row_id in rows} & paths.removed_rows
+    paths.removed_rows -= touched.removed_rows
+    touched.removed_tables = paths.removed_tables & touched.tables.keys()
+    paths.removed_tables -= touched.removed_tables
+    return touched
 
 
 def changes_at(paths: Paths, tables: StoredTables, values: StoredValues) -> StoredChanges:

@@ -10,10 +10,10 @@ from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
 from weft.persisters.sql.load import VALUES_ROW_ID, load_plan
 from weft.persisters.sql.save import save_changes_plan, save_content_plan
-from weft.values import UNDEFINED
+from weft.values import UNDEFINED, Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
@@ -93,9 +93,8 @@ class TablesPersister(Persister):
             self._journal.merge(self._changed_by_database(saved.read))
         if saved.others_changed:
             self._lost_sight()
-        whole = changes is None
-        self._tell(saved.left_out | saved.refused, {} if not whole else saved.refused)
-        if whole and saved.refused:
+        self._tell(saved, changes)
+        if changes is None and saved.refused:
             sentences = list(saved.refused.values())
             more = f"; and {len(sentences) - _NAMED} more" if len(sentences) > _NAMED else ""
             raise StorageError("; ".join(sentences[:_NAMED]) + more)
@@ -124,26 +123,46 @@ class TablesPersister(Persister):
         """Let go of the database."""
         await self._db.close()
 
-    def _tell(self, left_out: LeftOut, raised: LeftOut) -> None:
+    def _tell(self, saved: Saved, changes: StoredChanges | None) -> None:
         """Report what a save has left out, once and not with every save; it stays unsaved, but for cells.
 
         Args:
-            left_out: All of it.
-            raised: What of it is raised to the caller, and so not reported.
+            saved: What became of the save.
+            changes: What was to be saved; ``None``: all, where what was refused is raised and not reported.
         """
+        left_out = saved.left_out | saved.refused
         table_ids: dict[str, list[str]] = {self._config.values.table_name: [""]}
         for table_id, save in self._config.saves().items():
             table_ids.setdefault(save.table_name, []).append(table_id)
         for what, sentence in left_out.items():
             if what not in self._left_out:
-                self._left.forget()
-                if what not in raised:
+                if not self._journal.much_not_saved:
+                    self._left.forget()  # it is tried soon; of much the pauses go on growing
+                if changes is not None or what not in saved.refused:
                     self._report(StorageError(sentence))
             if what[0] != "cell":
                 for table_id in table_ids.get(what[1], ()):
                     self._journal.leave(table_id, what[2] if what[0] == "row" else None)
-        # Rows go along with each save: those that are not among these have been saved.
-        self._left_out = {what: told for what, told in self._left_out.items() if what[0] == "cell"} | left_out
+        self._forget_tried(changes)
+        self._left_out |= left_out
+
+    def _forget_tried(self, changes: StoredChanges | None) -> None:
+        """Forget what earlier saves have left out of what was tried again: saved by now, or left out anew."""
+        if changes is None:
+            self._left_out = {what: told for what, told in self._left_out.items() if what[0] == "cell"}
+            return
+        saves = self._config.saves()
+        tried: list[tuple[str, Iterable[str] | Undefined]] = [
+            (saves[table_id].table_name, rows) for table_id, rows in changes[0].items() if table_id in saves
+        ]
+        if changes[1]:
+            tried.append((self._config.values.table_name, (VALUES_ROW_ID,)))
+        for name, rows in tried:
+            self._left_out.pop(("table", name), None)
+            if isinstance(rows, Undefined):
+                rows = [what[2] for what in self._left_out if what[:2] == ("row", name)]  # noqa: PLW2901
+            for row_id in rows:
+                self._left_out.pop(("row", name, row_id), None)
 
     def _changed_by_database(self, read: Read) -> StoredChanges:
         """Find where rows, as the database has made them, differ from those of the Store."""
