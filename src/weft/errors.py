@@ -313,8 +313,9 @@ class ConnectionClosedError(ProviderError):
     Attributes:
         code: Websocket close code (RFC 6455, section 7.4); 1006 where no close frame came.
         reason: The peer's close reason, possibly empty.
-        permanent: Whether another try would end the same way: the codes 4400 to 4499, and 1009 where a
-            message is too large and cannot be sent in parts.
+        permanent: Whether another try would end the same way: the codes 4400 to 4499, 1009 where a message is
+            too large and cannot be sent in parts, and 1002, 1003 or 1007 where the same message was refused
+            on several connections in a row.
     """
 
     def __init__(self, code: int, reason: str = "", *, permanent: bool = False) -> None:

@@ -13,12 +13,13 @@ import pytest
 from pycrdt import Array, Doc, Map, Text
 
 from support.serving import WeftServe
+from weft._codecs.automerge import columns, cut, saved_document
 from weft._codecs.yjs.cut import cut_update
 from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.automerge import AutomergeDocument
-from weft.documents.automerge.binding import ROOT, ScalarType
+from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.documents.yjs import create_doc
-from weft.errors import ConnectionClosedError
+from weft.errors import ConnectionClosedError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.providers import AutomergeWebsocketProvider, Backoff, YWebsocketProvider
 from weft.server import MemoryRoomStorage, Server, SqliteRoomStorage, allow_all
@@ -154,6 +155,61 @@ async def test_a_change_that_is_too_large_ends_the_provider_and_says_why() -> No
         with pytest.raises(ConnectionClosedError, match="cannot be sent in smaller parts"):
             await one.flush(timeout=20)
         assert one.status == "closed"
+
+
+def text_of(changes: int, characters: int) -> AutomergeDocument:
+    """A document with one text, of which each character is an operation, and that compresses to nothing."""
+    document = AutomergeDocument()
+    with document.transaction() as transaction:
+        text = transaction.put_object(ROOT, "text", ObjType.Text)
+    for _ in range(changes):
+        with document.transaction() as transaction:
+            transaction.splice_text(text, 0, 0, "a" * characters)
+    return document
+
+
+async def test_a_document_of_more_operations_than_one_chunk_may_have_can_be_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With bounds of 20,000 and 5,000 in the place of 8 and 2 million."""
+    monkeypatch.setattr(saved_document, "_MAX_DOCUMENT_OPS", 20_000)
+    monkeypatch.setattr(cut, "MAX_OPS", 5_000)
+    large, late, third = text_of(25, 1_000), AutomergeDocument(), AutomergeDocument()
+    with pytest.raises(RemoteProtocolError, match="too many operations; send its changes instead"):
+        late.apply_changes([large.save()])
+    async with serving() as server:
+        async with AutomergeWebsocketProvider(large, server.url, backoff=SOON) as first:
+            await first.flush(timeout=20)
+            url = first.document_url
+            async with AutomergeWebsocketProvider(late, server.url, url, backoff=SOON) as second:
+                await second.wait_synced(timeout=20)
+                assert late.heads == large.heads
+                assert first.last_error is second.last_error is None
+        async with AutomergeWebsocketProvider(third, server.url, url, backoff=SOON) as provider:
+            await provider.wait_synced(timeout=20)
+            assert third.heads == large.heads
+
+
+async def test_a_change_of_too_many_operations_ends_the_provider_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a bound of 20,000 in the place of 2 million, which take 10 KB: the content is refused."""
+    monkeypatch.setattr(columns, "MAX_OPS", 20_000)
+    monkeypatch.setattr(saved_document, "_MAX_DOCUMENT_OPS", 20_000)
+    document = text_of(1, 20_001)
+    async with (
+        serving() as server,
+        AutomergeWebsocketProvider(document, server.url, backoff=SOON) as one,
+    ):
+        with pytest.raises(ConnectionClosedError) as caught:
+            await one.flush(timeout=20)
+        assert one.status == "closed"
+    assert caught.value.permanent
+    said = str(caught.value)
+    assert "refused 6 times in a row" in said
+    assert "an Automerge change has more than 2,097,152 operations: write in several transactions" in said
+    levels = [record.levelno for record in caplog.records if record.name == "weft.providers"]
+    assert levels[-1] == logging.ERROR
 
 
 async def test_a_server_that_takes_less_is_sent_less() -> None:

@@ -76,7 +76,7 @@ def test_runs_that_unpack_to_too_much_are_refused() -> None:
     billion = b"\x80\x94\xeb\xdc\x03"
     head = b"\x00\x01\x07\x01\x01\x00\x00\x00"  # no dependency, actor 07, first change, first operation
     bomb = chunk(1, head + b"\x01\x42\x06" + billion + b"\x01")
-    with pytest.raises(RemoteProtocolError, match="more entries"):
+    with pytest.raises(RemoteProtocolError, match="more than 2,097,152 operations"):
         decode_change(bomb)
     preds = b"\x02\x42\x02\x70\x06" + b"\x7f\x01" + b"\x7f\x80\x94\xeb\xdc\x03"
     with pytest.raises(RemoteProtocolError, match="overwrites too much"):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from weft._codecs.automerge.columns import (
+    count_entries,
     cut_columns,
     read_column,
     read_deltas,
@@ -70,10 +71,12 @@ def test_entries_that_are_missing_at_the_end_are_null_or_false() -> None:
     ],
 )
 def test_no_more_entries_are_read_than_there_may_be(column: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="more entries"):
+    with pytest.raises(RemoteProtocolError, match="more than 2,097,152 operations"):
         read_column(column, read_uint)
     with pytest.raises(RemoteProtocolError, match="more entries"):
         read_column(column, read_uint, 49)
+    with pytest.raises(RemoteProtocolError, match="for this test"):
+        count_entries(column, 49, "too many for this test")
     with pytest.raises(RemoteProtocolError, match="for this test"):
         list(read_runs(column, read_uint, 49, "too many for this test"))
     with pytest.raises(RemoteProtocolError, match="more entries"):
@@ -107,3 +110,24 @@ def test_arbitrary_bytes_are_refused_and_nothing_else(
     except (RemoteProtocolError, IndexError, UnicodeDecodeError):
         return
     assert len(entries) == 100
+
+
+@given(st.lists(UINTS, max_size=200))
+def test_entries_are_counted_as_they_are_read(entries: list[int | None]) -> None:
+    column = write_column(entries, write_uint)
+    assert count_entries(column, 200, "too many") == len(read_column(column, read_uint))
+
+
+@given(st.binary(max_size=40))
+def test_of_arbitrary_bytes_as_many_are_counted_as_read(data: bytes) -> None:
+    counted: int | None
+    try:
+        counted = count_entries(data, 100, "too many")
+    except (RemoteProtocolError, IndexError):
+        counted = None
+    try:
+        read = sum(times * len(values) for times, values in read_runs(data, read_uint, 100))
+    except (RemoteProtocolError, IndexError):
+        assert counted is None
+    else:
+        assert counted == read

@@ -293,6 +293,34 @@ async def test_a_malformed_message_is_reported_and_the_connection_made_anew(lab:
         assert room.content() == {"x": "1"}
 
 
+async def test_what_the_server_goes_on_sending_and_cannot_be_taken_in_ends_it_for_good(lab: Lab) -> None:
+    async with lab.peer() as peer:
+        for number in range(6):
+            await peer.provider.wait_synced()
+            lab.serving.server.visits[-1].queue.put_nowait(b"\x00\x02\xff")
+            await peer.until_status("disconnected" if number < 5 else "closed")
+        assert [type(error) for error in peer.errors] == [RemoteProtocolError] * 5 + [ConnectionClosedError]
+        with pytest.raises(ConnectionClosedError, match=r"refused 6 times in a row, as it would be again"):
+            await peer.provider.flush()
+
+
+@pytest.mark.parametrize("code", [1002, 1003, 1007])
+async def test_what_the_server_goes_on_refusing_ends_it_for_good(lab: Lab, code: int) -> None:
+    async with lab.peer() as peer:
+        for number in range(6):
+            await peer.provider.wait_synced()
+            ended = asyncio.create_task(peer.until_status("disconnected" if number < 5 else "closed"))
+            await asyncio.sleep(0)  # it looks already
+            await lab.serving.drop_all(code, "invalid message: too deep")
+            await ended
+        assert [getattr(error, "code", None) for error in peer.errors] == [code] * 6
+        assert [getattr(error, "permanent", None) for error in peer.errors] == [False] * 5 + [True]
+        with pytest.raises(ConnectionClosedError, match=r"refused 6 times in a row.*too deep"):
+            await peer.provider.wait_synced()
+        await peer.provider.connect()  # it may be told to try again
+        await peer.provider.wait_synced()
+
+
 # --- leaving
 
 

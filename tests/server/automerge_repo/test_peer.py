@@ -57,7 +57,7 @@ async def test_a_malformed_message_ends_its_sender_only(frame: bytes, joined: bo
             await bad.send(frame)
             await bad.wait_closed()
             assert bad.close_code == 1007
-            assert bad.close_reason == "invalid message"
+            assert (bad.close_reason or "").startswith("invalid message: ")
         await honest.flush(PETS)
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
-    "Layout", "Spec", "cut_columns", "read_column", "read_deltas", "read_flags", "read_layout", "read_runs",
-    "read_string", "write_column", "write_columns", "write_deltas", "write_flags", "write_string",
+    "Layout", "Spec", "count_entries", "cut_columns", "read_column", "read_deltas", "read_flags",
+    "read_layout", "read_runs", "read_string", "write_column", "write_columns", "write_deltas",
+    "write_flags", "write_string",
 ]  # fmt: skip
 
 
@@ -42,6 +43,7 @@ Layout: TypeAlias = list[tuple[int, int]]
 
 _Read: TypeAlias = "Callable[[bytes, int, int], tuple[V, int]]"
 _ONE = 0x7F  # head of a run of one literal, which is all that a column of a change of one operation holds
+_TOO_LARGE = f"an Automerge change has more than {MAX_OPS:,} operations: write in several transactions"
 _TOO_MANY = "a column of an Automerge change has more entries than it has operations"
 
 
@@ -118,6 +120,44 @@ def read_runs(
         yield count, values
 
 
+def count_entries(column: bytes, bound: int, too_many: str) -> int:
+    """Count the entries of a run-length encoded column of unsigned integers, without reading them all.
+
+    Args:
+        column: Its bytes.
+        bound: How many entries it has at most; no more are counted.
+        too_many: What is said if it has more.
+    """
+    at, end, total = 0, len(column), 0
+    while at < end:
+        count = column[at]
+        if count < 0x40 and count:  # as most have: one byte, and one of the value
+            at += 1
+        else:
+            count, at = read_int(column, at, end)
+        if count > 0:
+            if at < end and column[at] < 0x80:
+                at += 1
+            else:
+                _, at = read_uint(column, at, end)
+        elif count:
+            count = -count
+            if total + count > bound:
+                raise RemoteProtocolError(too_many)
+            stop = at + count
+            if stop <= end and column[at:stop].isascii():
+                at = stop
+            else:
+                for _ in range(count):
+                    _, at = read_uint(column, at, end)
+        else:
+            count, at = read_uint(column, at, end)
+        total += count
+        if total > bound:
+            raise RemoteProtocolError(too_many)
+    return total
+
+
 def read_column(column: bytes, read: _Read[V], total: int | None = None) -> list[V | None]:
     """Read a run-length encoded column; missing entries at its end are null.
 
@@ -131,7 +171,8 @@ def read_column(column: bytes, read: _Read[V], total: int | None = None) -> list
         if at == len(column):
             return [value]
     entries: list[V | None] = []
-    for times, values in read_runs(column, read, MAX_OPS if total is None else total):
+    most, too_many = (MAX_OPS, _TOO_LARGE) if total is None else (total, _TOO_MANY)
+    for times, values in read_runs(column, read, most, too_many):
         entries += values if times == 1 else values * times
     if total is not None:
         entries += [None] * (total - len(entries))

@@ -15,6 +15,7 @@ from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET, check_time
 from weft._codecs.automerge.chunks import DOCUMENT, MAX_INFLATED, MAX_OPS, split_chunks
 from weft._codecs.automerge.columns import (
     Spec,
+    count_entries,
     cut_columns,
     read_column,
     read_deltas,
@@ -46,7 +47,7 @@ _PER_MAP, _PER_TEXT = 16, 3
 # A document has more operations than a change may, as its history counts: eight for each byte, up to these.
 # Each takes the binding 0.4 µs and 90 bytes of memory. Changes are bounded likewise.
 _MAX_DOCUMENT_OPS = 1 << 23
-_TOO_MANY = "an Automerge document unpacks to too many operations"
+_TOO_MANY = "an Automerge document unpacks to too many operations; send its changes instead"
 
 
 class Content(NamedTuple):
@@ -101,8 +102,7 @@ def check_document(chunk: Chunk, bound: int = MAX_INFLATED) -> tuple[bytes, ...]
         if index >= len(changes):
             if spec == Spec.ACTION:
                 most = min(MAX_OPS + 8 * len(chunk.data), _MAX_DOCUMENT_OPS)
-                for _ in read_runs(column, read_uint, most, _TOO_MANY):
-                    pass
+                count_entries(column, most, _TOO_MANY)
         elif spec == Spec.TIME:
             time = 0
             for times, deltas in read_runs(column, read_int, _MAX_DOCUMENT_OPS, _TOO_MANY):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.chunks import MAX_COUNTER
+from weft.documents.automerge.binding import contained
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -12,7 +13,17 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import CoreChange, CoreDocument
 
-__all__ = ["ChangeNumbers"]
+__all__ = ["ChangeNumbers", "sized_changes"]
+
+
+def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
+    """Every change, with the number of its operations, in an order to apply them in.
+
+    Raises:
+        RemoteProtocolError: The binding cannot tell.
+    """
+    with contained("read the changes"):
+        return [(change.raw_bytes, 1 + change.max_op - change.start_op) for change in core.get_changes([])]
 
 
 class ChangeNumbers:

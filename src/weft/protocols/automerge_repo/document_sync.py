@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.chunks import change_hash
+from weft.documents.automerge.history import sized_changes
 from weft.protocols.effects import Flushed
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class DocumentSync:
     unacknowledged: bool = False  # changes were received that no sent message has announced yet
     peer_heads: tuple[bytes, ...] = ()
     flushes: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # token to the heads to be covered
+
+    def all_changes(self) -> list[tuple[bytes, int]]:
+        """Every change of the document, with the number of its operations, in an order to apply them in.
+
+        Raises:
+            RemoteProtocolError: The binding cannot tell.
+        """
+        return sized_changes(self.document.core)
 
     def covered(self) -> list[Flushed]:
         """The flushes that are done: the other end announced heads that build upon what was there then."""

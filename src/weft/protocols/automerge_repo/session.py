@@ -405,7 +405,7 @@ class RepoSession:
             effects.append(self._send(message, after_stored=after_stored))
 
     def _cut(self, data: bytes, sync: DocumentSync) -> list[bytes]:
-        return cut_sync_message(data, self.max_part - _FRAMING, lambda: sync.document.changes_since(()))
+        return cut_sync_message(data, self.max_part - _FRAMING, sync.all_changes)
 
     def _take_ephemeral(self, message: EphemeralMessage) -> list[Effect]:
         if self.role == "server":

@@ -28,6 +28,7 @@ from weft.errors import (
     SyncTimeoutError,
 )
 from weft.providers._core.backoff import ends_success
+from weft.providers._core.refusals import Refusals
 from weft.providers._core.send_queue import ResendQueue
 from weft.providers.transport import TOO_LARGE, is_final_refusal
 
@@ -218,10 +219,13 @@ class ReconnectLoop:
 
     async def _run(self) -> None:
         failures = 0
+        refusals = Refusals()
         while True:
+            began = self._clock.now()
             error = await self._try()
             if self._leaving:
                 return
+            error = refusals.note(error, self._clock.now() - began) or error
             if isinstance(error, ConnectionClosedError) and error.code == TOO_LARGE and not error.permanent:
                 error = self._sent_too_large(error)
             if isinstance(error, ProviderError) and _is_final(error):

@@ -32,7 +32,7 @@ def close_code_for(error: BaseException) -> tuple[int, str]:
         case MessageTooLargeError():
             return 1009, f"message of {error.size} bytes exceeds limit of {error.limit} bytes"
         case RemoteProtocolError():
-            return 1007, "invalid message"
+            return 1007, f"invalid message: {error}"
         case StorageError():
             return 1013, "storage is not available"
         case DocumentClosedError():
