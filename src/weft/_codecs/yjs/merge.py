@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
-from weft._codecs.yjs.state import State, decode_state_vector
+from weft._codecs.yjs.small import read_small
+from weft._codecs.yjs.state import DeleteSet, State, decode_state_vector
 from weft._codecs.yjs.structs import Run, cut_front, find_struct, read_update
 from weft.limits import Limits
 
@@ -42,7 +43,17 @@ def merge_updates(updates: Iterable[bytes]) -> bytes:
     runs: dict[int, list[Run]] = {}
     deletes: dict[int, Ranges] = {}
     for update in updates:
-        found, deleted = read_update(update, _JOINED)
+        small = read_small(update)
+        if small is not None:
+            run = Run(update, small.client, small.clock, small.begin)
+            run.count, run.end, run.stop = 1, small.end, small.stop
+            found = [run]
+            deleted: DeleteSet = {}
+            if small.deleted is not None:
+                client, clock, length = small.deleted
+                deleted[client] = [(clock, length)]
+        else:
+            found, deleted = read_update(update, _JOINED)
         for run in found:
             runs.setdefault(run.client, []).append(run)
         for client, ranges in deleted.items():
@@ -108,7 +119,7 @@ def _write(runs: dict[int, list[Run]], known: State, deletes: bytes) -> bytes:
                 if not count:
                     start = first
                 elif first < clock:
-                    rest, at = cut_front(run.data, at, client, first, clock - first)
+                    rest, _, at = cut_front(run.data, at, client, first, clock - first)
                     section.raw(rest)
                     ordinal += 1
                     count += 1

@@ -14,12 +14,12 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["BATCH", "CONTENTS", "Patterns", "patterns"]
+__all__ = ["BATCH", "CONTENTS", "SHORT", "LogPatterns", "Patterns", "log_patterns", "patterns"]
 
 BATCH = 64  # structs, ranges or values in one match
 
 # Strings below these lengths are matched. Each length costs time once, when the expression is compiled.
-_SHORT_ROOT, _SHORT_KEY, _SHORT_VALUE = 16, 40, 64
+_SHORT_ROOT, _SHORT_KEY, SHORT = 16, 40, 64
 
 # Content refs of items that pass. JSON (2) is legacy content that Yjs 13 no longer writes, and yrs reads one
 # string too many of it: what follows would be read from another place than here. 11 and up are moves and
@@ -33,8 +33,9 @@ _LENGTH = rb"[\x80-\xff]{0,3}[\x01-\x7f]"  # the same, and not zero
 _ID = _UINT + _CLOCK
 
 
-def _string(below: int) -> bytes:
-    return b"(?:" + b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(below)) + b")"
+def _string(below: int, character: bytes = b".", least: int = 0) -> bytes:
+    sizes = range(least, below)
+    return b"(?:" + b"|".join(re.escape(bytes([size])) + character + b"{%d}" % size for size in sizes) + b")"
 
 
 def _any_of(*expressions: bytes) -> bytes:
@@ -46,7 +47,7 @@ _PARENT = _any_of(rb"\x00" + _ID, rb"\x01" + _string(_SHORT_ROOT))
 _PLAIN = _any_of(
     rb"[\x78\x79\x7e\x7f]",
     rb"\x7d[\x80-\xff]{0,6}[\x00-\x7f]",
-    rb"\x77" + _string(_SHORT_VALUE),
+    rb"\x77" + _string(SHORT),
     rb"[\x7a\x7b].{8}",
     rb"\x7c.{4}",
 )
@@ -96,3 +97,51 @@ def patterns() -> Patterns:
         re.compile(_PLAIN + many, re.DOTALL),
         re.compile(b"(?:" + _CLOCK + _LENGTH + b")" + many, re.DOTALL),
     )
+
+
+class LogPatterns(NamedTuple):
+    """Compiled expressions for what a log takes in: in them every text is ASCII, so it is UTF-8 as well."""
+
+    units: re.Pattern[bytes]  # 64 units
+    references: re.Pattern[bytes]  # a unit; the group has its info byte and neighbours or parent
+    small: re.Pattern[bytes]  # an update of one struct and at most one deletion; client, text, deletions
+
+
+@cache
+def log_patterns() -> LogPatterns:
+    """Compiled at the first use."""
+    ascii_ = rb"[\x00-\x7f]"
+    parent = _any_of(rb"\x00" + _ID, rb"\x01" + _string(_SHORT_ROOT, ascii_))
+
+    def head(*contents: int) -> bytes:
+        return _any_of(
+            _info((0x20,), contents) + parent + _string(_SHORT_KEY, ascii_),
+            _info((0x40, 0x60, 0x80, 0xA0), contents) + _ID,
+            _info((0x00,), contents) + parent,
+            _info((0xC0, 0xE0), contents) + _ID + _ID,
+        )
+
+    plain = _any_of(
+        rb"[\x78\x79\x7e\x7f]",
+        rb"\x7d[\x80-\xff]{0,6}[\x00-\x7f]",
+        rb"\x77" + _string(SHORT, ascii_),
+        rb"[\x7a\x7b].{8}",
+        rb"\x7c.{4}",
+    )
+    unit = _any_of(head(_ANY) + _ONE + plain, head(_TYPE, _DELETED) + _ONE)
+    every = (_ANY, _TYPE, _DELETED)
+    references = _any_of(
+        _info((0x40, 0x60, 0x80, 0xA0), every) + _ID,
+        _info((0x00, 0x20), every) + parent,
+        _info((0xC0, 0xE0), every) + _ID + _ID,
+    )
+    text = head(_STRING) + b"(" + _string(SHORT, ascii_, 1) + b")"
+    return LogPatterns(
+        re.compile(unit + b"{%d}" % BATCH, re.DOTALL),
+        re.compile(b"(?=(" + references + b"))" + unit, re.DOTALL),
+        re.compile(
+            rb"\x01\x01(" + _UINT + b")" + _CLOCK + _any_of(unit, text)
+            + rb"(\x00|\x01" + _UINT + rb"\x01" + _CLOCK + _LENGTH + b")",
+            re.DOTALL,
+        ),
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weft._codecs.yjs.guard import MAX_CLOCK
-from weft._codecs.yjs.patterns import patterns
+from weft._codecs.yjs.patterns import BATCH, log_patterns, patterns
 from weft._codecs.yjs.skip import (
     check_json_depth,
     refuse,
@@ -55,8 +55,6 @@ class Need(NamedTuple):
     Attributes:
         clock: First clock of the struct.
         end: Clock after it.
-        at: Where in the update it begins.
-        ordinal: How many structs of the run are before it.
         client: Whose struct it refers to.
         needed: The clock that must be known.
         is_parent: Whether that struct must be a type.
@@ -64,8 +62,6 @@ class Need(NamedTuple):
 
     clock: int
     end: int
-    at: int
-    ordinal: int
     client: int
     needed: int
     is_parent: bool
@@ -162,15 +158,24 @@ def _read_runs(data: bytes, limits: Limits) -> tuple[list[Run], int]:
 
 def _read_run(run: Run, count: int, limits: Limits) -> int:
     """Read up to the next hole (Skip), or the end of the section."""
-    data, own, clock, at = run.data, run.client, run.clock, run.begin
+    data, clock, at = run.data, run.clock, run.begin
     end = len(data)
-    ordinal = 0
-    reached: dict[int, int] = {}  # for each client, what structs before have referred to
-    parents: set[tuple[int, int]] = set()
+    units, references, _ = log_patterns()
+    needs = _Needs(run)
+    ordinal = one_by_one = 0
     while ordinal < count:
-        begin = at
+        if not one_by_one:
+            if count - ordinal >= BATCH:
+                batch = units.match(data, at)
+                if batch is not None:
+                    needs.read(references.findall(data, at, batch.end()), clock)
+                    at = batch.end()
+                    ordinal += BATCH
+                    clock += BATCH
+                    continue
+            one_by_one = BATCH
+        one_by_one -= 1
         info = data[at]
-        ref = info & 0x1F
         if info == _SKIP:
             break
         if info == _GC:
@@ -179,21 +184,11 @@ def _read_run(run: Run, count: int, limits: Limits) -> int:
                 refuse("empty range", at)
         else:
             ids, is_parent, at = _read_head(data, at, limits.max_string)
-            length, at = _skip_content(data, at, ref, limits)
-            if ref == _TYPE:
+            length, at = _skip_content(data, at, info & 0x1F, limits)
+            if ids:
+                needs.note(ids, is_parent, clock, length)
+            if info & 0x1F == _TYPE:
                 run.types.append(clock)
-            for client, needed in ids:
-                if client == own and needed >= clock:
-                    refuse("struct that refers to one after it", begin)
-                if is_parent:
-                    if (client, needed) in parents:
-                        continue
-                    parents.add((client, needed))
-                elif client == own or reached.get(client, -1) >= needed:
-                    continue
-                if reached.get(client, -1) < needed:
-                    reached[client] = needed
-                run.needs.append(Need(clock, clock + length, begin, ordinal, client, needed, is_parent))
         clock += length
         ordinal += 1
         if clock > MAX_CLOCK or at > end:
@@ -202,31 +197,77 @@ def _read_run(run: Run, count: int, limits: Limits) -> int:
     return at
 
 
+class _Needs:
+    """Gathers what the structs of a run refer to."""
+
+    __slots__ = ("_parents", "_reached", "_run", "_seen")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._reached: dict[int, int] = {}  # for each client the latest clock that was referred to
+        self._parents: set[tuple[int, int]] = set()
+        self._seen: set[bytes] = set()
+
+    def note(self, ids: list[tuple[int, int]], is_parent: bool, clock: int, length: int) -> None:
+        """Note what one struct refers to."""
+        run, reached = self._run, self._reached
+        for client, needed in ids:
+            if client == run.client and needed >= clock:
+                refuse(f"struct at clock {clock} that refers to one after it", run.begin)
+            if is_parent:
+                if (client, needed) in self._parents:
+                    continue
+                self._parents.add((client, needed))
+            elif client == run.client or reached.get(client, -1) >= needed:
+                continue
+            if reached.get(client, -1) < needed:
+                reached[client] = needed
+            run.needs.append(Need(clock, clock + length, client, needed, is_parent))
+
+    def read(self, found: list[bytes], clock: int) -> None:
+        """Note what a batch of units refers to, each as its info byte and ids."""
+        distinct = set(found)
+        new = distinct - self._seen
+        self._seen |= new
+        for reference in sorted(new, key=found.index):
+            flags = reference[0] & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN)
+            if flags or not reference[1]:
+                ids, _ = _read_ids(reference, 1 if flags else 2, flags)
+                self.note(ids, not flags, clock + found.index(reference), 1)
+        if any(reference[0] & 0x1F == _TYPE for reference in distinct):
+            types = [at for at, reference in enumerate(found, clock) if reference[0] & 0x1F == _TYPE]
+            self._run.types += types
+
+
 def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, int]], bool, int]:
     """Read an item up to its content: what it refers to, whether that is its parent, and where that ends."""
     info = data[at]
-    at += 1
-    ids = []
     if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
-        for flag in (_HAS_ORIGIN, _HAS_RIGHT_ORIGIN):
-            if info & flag:
-                client, at = uint(data, at)
-                clock, at = uint(data, at)
-                ids.append((client, clock))
+        ids, at = _read_ids(data, at + 1, info)
         return ids, False, at  # the key is not spelled out: it is the neighbour's
-    is_root = data[at]
-    at += 1
+    is_root = data[at + 1]
+    at += 2
+    ids = []
     if is_root == 1:
         at = skip_text(data, at, max_string)
     elif is_root == 0:
-        client, at = uint(data, at)
-        clock, at = uint(data, at)
-        ids.append((client, clock))
+        ids, at = _read_ids(data, at, 0)
     else:
         refuse("unknown parent", at)
     if info & _HAS_KEY:
         at = skip_text(data, at, max_string)
     return ids, True, at
+
+
+def _read_ids(data: bytes, at: int, info: int) -> tuple[list[tuple[int, int]], int]:
+    """Read one id, or two where the info byte tells of two neighbours."""
+    client, at = uint(data, at)
+    clock, at = uint(data, at)
+    if info & _HAS_ORIGIN and info & _HAS_RIGHT_ORIGIN:
+        right, at = uint(data, at)
+        right_clock, at = uint(data, at)
+        return [(client, clock), (right, right_clock)], at
+    return [(client, clock)], at
 
 
 def _skip_content(data: bytes, at: int, ref: int, limits: Limits) -> tuple[int, int]:
@@ -343,7 +384,7 @@ def find_struct(
     """
     ordinal = 0
     for length, stop in struct_ends(data, at, count):
-        if clock + length > wanted:
+        if clock + length > wanted or clock == wanted:
             break
         clock += length
         at = stop
@@ -356,16 +397,22 @@ def content_at(data: bytes | bytearray, at: int) -> int:
     return data[at] & 0x1F
 
 
-def cut_front(data: bytes | bytearray, at: int, client: int, clock: int, offset: int) -> tuple[bytes, int]:
-    """The rest of a struct of which the first clocks are known, as Yjs writes it; and where the struct ends.
+def cut_front(
+    data: bytes | bytearray, at: int, client: int, clock: int, offset: int
+) -> tuple[bytes, int, int]:
+    """The rest of a struct of which the first clocks are known, as Yjs writes it.
 
     A pair of surrogates that is cut becomes U+FFFD, as in Yjs.
+
+    Returns:
+        The rest, the clock after it, and where the whole struct ends.
     """
     info = data[at]
     ref = info & 0x1F
     ((length, stop),) = struct_ends(data, at, 1)
+    end = clock + length
     if ref == _GC:
-        return bytes([info]) + uint_bytes(length - offset), stop
+        return bytes([info]) + uint_bytes(length - offset), end, stop
     right = b""
     if info & _HAS_RIGHT_ORIGIN:
         start = _skip_id(data, at + 1) if info & _HAS_ORIGIN else at + 1
@@ -374,19 +421,14 @@ def cut_front(data: bytes | bytearray, at: int, client: int, clock: int, offset:
     start = _skip_head(data, at)
     if ref == _STRING:
         _, start = uint(data, start)
-        rest = (
-            data[start:stop]
-            .decode()
-            .encode("utf-16-le")[2 * offset :]
-            .decode("utf-16-le", "replace")
-            .encode()
-        )
-        return head + uint_bytes(len(rest)) + rest, stop
+        units = data[start:stop].decode().encode("utf-16-le")[2 * offset :]
+        rest = units.decode("utf-16-le", "replace").encode()
+        return head + uint_bytes(len(rest)) + rest, end, stop
     if ref in {_ANY, _JSON}:
         _, start = uint(data, start)
         start = _skip_entries(data, start, offset, ref)
-        return head + uint_bytes(length - offset) + bytes(data[start:stop]), stop
-    return head + uint_bytes(length - offset), stop  # deleted: nothing else is longer than one
+        return head + uint_bytes(length - offset) + bytes(data[start:stop]), end, stop
+    return head + uint_bytes(length - offset), end, stop  # deleted: nothing else is longer than one
 
 
 def _skip_entries(data: bytes | bytearray, at: int, count: int, ref: int) -> int:

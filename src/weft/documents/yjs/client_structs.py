@@ -131,24 +131,22 @@ class Part:
                 other = clients.get(need.client)
                 is_own = need.client == run.client and need.needed >= known
                 if not is_own and (other is None or other.clock <= need.needed):
-                    self._take(clients, marks, need.clock, need.at, need.ordinal)
+                    self._take(clients, marks, need.clock)
                     return need.client, need.needed + 1
                 if need.is_parent and not (is_own and _is_in(run.types, need.needed)):
                     if is_own:
-                        self._take(clients, marks, need.clock, need.at, need.ordinal)
+                        self._take(clients, marks, need.clock)
                     if not clients[need.client].can_be_parent(need.needed):
-                        self._take(clients, marks, need.clock, need.at, need.ordinal)
+                        self._take(clients, marks, need.clock)
                         raise RemoteProtocolError(
                             f"not a usable update: parent {need.client}:{need.needed} is no type"
                         )
             self._met += 1
-        self._take(clients, marks, run.end, run.stop, run.count)
+        self._take(clients, marks, run.end)
         return None
 
-    def _take(
-        self, clients: dict[int, ClientStructs], marks: dict[int, Mark], clock: int, at: int, ordinal: int
-    ) -> None:
-        """Put into the log what is before a struct of the run and is not there yet."""
+    def _take(self, clients: dict[int, ClientStructs], marks: dict[int, Mark], clock: int) -> None:
+        """Put into the log what is before a clock of the run, where a struct begins, and is not there yet."""
         run = self.run
         own = clients.get(run.client)
         if clock <= (0 if own is None else own.clock):
@@ -158,14 +156,22 @@ class Part:
         if run.client not in marks:
             marks[run.client] = own.mark()
         if own.clock > self._clock:
-            skipped, begin, first = find_struct(run.data, self._at, run.count, self._clock, own.clock)
-            self._ordinal += skipped
-            self._at = begin
-            if first < own.clock:  # somebody has joined what came apart before
-                rest, self._at = cut_front(run.data, begin, run.client, first, own.clock - first)
+            known, left = own.clock, run.count - self._ordinal
+            passed, self._at, self._clock = find_struct(run.data, self._at, left, self._clock, known)
+            self._ordinal += passed
+            if self._clock < known:  # somebody has joined what came apart before
+                rest, self._clock, self._at = cut_front(
+                    run.data, self._at, run.client, self._clock, known - self._clock
+                )
                 own.data += rest
                 own.structs += 1
                 self._ordinal += 1
+        if clock == run.end:
+            ordinal, at = run.count, run.stop
+        else:
+            left = run.count - self._ordinal
+            passed, at, _ = find_struct(run.data, self._at, left, self._clock, clock)
+            ordinal = self._ordinal + passed
         own.data += run.data[self._at : at]
         own.structs += ordinal - self._ordinal
         own.types.extend(run.types[bisect_left(run.types, own.clock) : bisect_left(run.types, clock)])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector
 from weft._codecs.yjs.structs import Run, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
@@ -22,6 +23,7 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from weft._codecs.yjs.small import SmallUpdate
     from weft._codecs.yjs.state import DeleteSet, State
 
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "UpdateLog"]
@@ -54,16 +56,20 @@ class CheckedUpdate(NamedTuple):
 
     Attributes:
         update: Its bytes.
+        small: What it is, if it is a small one; the rest is empty then.
         runs: Its structs.
         deletes: What it deletes.
     """
 
     update: bytes
+    small: SmallUpdate | None
     runs: list[Run]
     deletes: DeleteSet
 
     def ends(self) -> State:
         """The state that a document has of these clients when it has taken in all of them."""
+        if self.small is not None:
+            return {self.small.client: self.small.end}
         return {run.client: run.end for run in self.runs}
 
 
@@ -154,7 +160,12 @@ class UpdateLog:
         Raises:
             RemoteProtocolError: It is malformed, Yjs would refuse or misread it, or it breaks a limit.
         """
-        return CheckedUpdate(update, *read_update(update, self._limits if limits is None else limits))
+        limits = limits or self._limits
+        small = read_small(update, limits)
+        if small is not None:
+            return CheckedUpdate(update, small, [], {})
+        runs, deletes = read_update(update, limits)
+        return CheckedUpdate(update, None, runs, deletes)
 
     def add(self, update: bytes | CheckedUpdate, *, stored: bool = False) -> Added:
         """Take in an update.
@@ -170,10 +181,13 @@ class UpdateLog:
                 parent of one of its structs is no type, or it would have to wait and there is no room. The
                 log is as before.
         """
-        if isinstance(update, CheckedUpdate):
-            update, runs, deletes = update
-        else:
-            runs, deletes = read_update(update, _STORED if stored else self._limits)
+        if not isinstance(update, CheckedUpdate):
+            update = self.check(update, _STORED if stored else None)
+        update, small, runs, deletes = update
+        if small is not None:
+            if self._append(update, small):
+                return Added((update,), False, True)
+            runs, deletes = read_update(update, _STORED)
         if self._held and update in self._held:
             return Added((), held=True, is_new=False)
         pending = _Pending(update, deletes, len(runs))
@@ -209,6 +223,35 @@ class UpdateLog:
         if updates:
             self._whole = None
         return Added(updates, bool(waiting), bool(updates or waiting), tuple(refused))
+
+    def _append(self, update: bytes, small: SmallUpdate) -> bool:
+        """Take in an update of one struct if it follows on; whether it did."""
+        client, clock, end, begin, stop, is_type, ids, is_parent, deleted = small
+        clients = self._clients
+        own = clients.get(client)
+        if clock != (0 if own is None else own.clock) or client in self._waiting:
+            return False
+        for other, needed in ids:
+            found = own if other == client else clients.get(other)
+            if found is None or needed >= found.clock or (is_parent and not found.can_be_parent(needed)):
+                return False
+        if deleted is not None:
+            other, first, length = deleted
+            if first + length > (end if other == client else self._clock(other)):
+                return False
+            ranges = self._deletes.get(other)
+            if ranges is None:
+                ranges = self._deletes[other] = Ranges()
+            ranges.add(first, first + length)
+        if own is None:
+            own = clients[client] = ClientStructs()
+        own.data += update[begin:stop]
+        own.clock = end
+        own.structs += 1
+        if is_type:
+            own.types.append(clock)
+        self._whole = None
+        return True
 
     def _run(
         self, entries: list[_Entry], waiting: _Queues, marks: dict[int, Mark], refused: list[str] | None
