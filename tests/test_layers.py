@@ -66,7 +66,7 @@ EXTRAS = {
     "watchfiles": ("weft.persisters.file",),
     "redis": ("weft.server.fanout.redis",),
     "nats": ("weft.server.fanout.nats",),
-    "pytest": ("weft.testing.persisters.",),
+    "pytest": ("weft.testing.persisters.", "weft.testing.storage."),
 }
 
 # Modules with which code could open a socket, read a clock or draw at random. Nothing up to the protocols
@@ -229,6 +229,7 @@ ROOMS = {
     "weft.providers.automerge_repo": (
         "weft.providers.transport", "weft.providers._core", "weft.providers.automerge_repo",
     ),
+    "weft.server.storage": ("weft.server.storage",),
     "weft.server._core": ("weft.server._core", "weft.server.storage"),
     "weft.server.ysync": (
         "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.ysync",

@@ -34,10 +34,12 @@ PUBLIC = [
     "weft.protocols.ysync",
     "weft.providers",
     "weft.server",
+    "weft.server.storage",
     "weft.store",
     "weft.testing",
     "weft.testing.persisters",
     "weft.testing.sim",
+    "weft.testing.storage",
     "weft.values",
 ]
 ALL = sorted(info.name for info in pkgutil.walk_packages(weft.__path__, "weft."))

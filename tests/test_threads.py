@@ -371,7 +371,7 @@ async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
             await client.set(more=1)
             await client.flush()
             assert len(peers_in(room)) == 1
-            assert len(await storage.load("room")) > 2
+            assert len((await storage.load("room")).rows) > 2
 
             def use() -> None:
                 asyncio.run(server.rooms.use("room").__aenter__())

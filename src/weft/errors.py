@@ -29,6 +29,7 @@
     │   └── ProviderClosedError            the provider was closed by its owner
     ├── SyncTimeoutError (TimeoutError)    a wait for synchronisation ran out of time
     └── StorageError                       a place that keeps data failed
+        └── RoomDeletedError               a room of a server that was deleted
 
 Facts are attributes; the sentence is built from them. A foreign exception is mapped where it
 enters and kept as ``__cause__``.
@@ -58,6 +59,7 @@ __all__ = [
     "ProviderError",
     "ReadOnlyError",
     "RemoteProtocolError",
+    "RoomDeletedError",
     "StorageError",
     "SyncTimeoutError",
     "WeftError",
@@ -354,3 +356,18 @@ class SyncTimeoutError(WeftError, TimeoutError):
 
 class StorageError(WeftError):
     """A place that keeps data failed. What it held before is still there."""
+
+
+class RoomDeletedError(StorageError):
+    """A room of a server that was deleted, or has got another name. What was appended to it is kept nowhere.
+
+    Attributes:
+        room: The name, which stays taken.
+    """
+
+    def __init__(self, room: str) -> None:
+        super().__init__(room)
+        self.room = room
+
+    def __str__(self) -> str:
+        return f"room {_show(self.room)} was deleted, or has got another name"

@@ -147,9 +147,10 @@ class World:
         bridge.document.close()
         keys = [ROOM, storage_name(DOCUMENT)]
         lost = rng.choice(keys)
-        rows = storage._rooms[lost]
-        del rows[len(rows) - min(len(rows), rng.randint(0, 2)) :]
-        again = open_bridge(storage, await storage.load(keys[0]), await storage.load(keys[1]))
+        rows = storage.kept[lost].rows if lost in storage.kept else {}
+        for _ in range(min(len(rows), rng.randint(0, 2))):
+            rows.popitem()
+        again = open_bridge(storage, (await storage.load(keys[0])).rows, (await storage.load(keys[1])).rows)
         yjs, automerge = sides(again)
         assert yjs == automerge, f"seed {self.seed}: not healed"
         return again

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft import cli
 from weft.server._core import room_log
-from weft.server.sqlite import SqliteRoomStorage
+from weft.server.storage.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,17 +21,17 @@ def compact_all_the_time() -> None:
 
 def acknowledge_too_early() -> None:
     """Say that everything is durable, and write it much later."""
-    write = SqliteRoomStorage._start_writing
+    write = GroupCommit._start_writing
 
-    async def stored(self: SqliteRoomStorage, ticket: int) -> None:
+    async def stored(self: GroupCommit, ticket: int) -> None:
         pass
 
-    def start_writing(self: SqliteRoomStorage) -> None:
+    def start_writing(self: GroupCommit) -> None:
         if len(self._queue) > 10_000:
             write(self)
 
-    SqliteRoomStorage.stored = stored  # type: ignore[method-assign]
-    SqliteRoomStorage._start_writing = start_writing  # type: ignore[method-assign]
+    GroupCommit.stored = stored  # type: ignore[method-assign]
+    GroupCommit._start_writing = start_writing  # type: ignore[method-assign]
 
 
 TWISTS: dict[str, Callable[[], None]] = {"compacting": compact_all_the_time, "lying": acknowledge_too_early}

@@ -132,7 +132,7 @@ async def server(
         assert room is not None
         await eventually(lambda: one.store.get_table("marks") == two.store.get_table("marks"))
         await eventually(lambda: provider.document.heads == room.document.heads)
-        rows = await storage.load(storage_name(DOCUMENT))
+        rows = (await storage.load(storage_name(DOCUMENT))).rows
         document = AutomergeDocument.from_rows(rows)
         whole = (
             document.heads == provider.document.heads == AutomergeDocument(document.save()).heads

@@ -13,6 +13,7 @@ from weft.server.storage import MemoryRoomStorage
 
 if TYPE_CHECKING:
     from weft.documents.compaction import Compactor
+    from weft.server.storage import StoredRoom
 
 
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ class FaultyStorage(MemoryRoomStorage):
     async def open(self) -> None:
         self.is_open = True
 
-    async def load(self, room: str) -> list[bytes]:
+    async def load(self, room: str) -> StoredRoom:
         self.loads[room] = self.loads.get(room, 0) + 1
         await self.loading.wait()
         if self.refuse_loads is not None:

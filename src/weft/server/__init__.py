@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     )
     from weft.server.bridge_id import bridge_document_id as bridge_document_id
     from weft.server.fronts.websocket import Server as Server
-    from weft.server.sqlite import SqliteRoomStorage as SqliteRoomStorage
-    from weft.server.storage import MemoryRoomStorage as MemoryRoomStorage, RoomStorage as RoomStorage
+    from weft.server.storage import (
+        MemoryRoomStorage as MemoryRoomStorage,
+        RoomStorage as RoomStorage,
+        SqliteRoomStorage as SqliteRoomStorage,
+    )
     from weft.server.ysync.room import Room as Room
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -34,8 +37,7 @@ else:
             "auth": "Allow Auth Decision Deny Request allow_all",
             "bridge_id": "bridge_document_id",
             "fronts.websocket": "Server",
-            "sqlite": "SqliteRoomStorage",
-            "storage": "MemoryRoomStorage RoomStorage",
+            "storage": "MemoryRoomStorage RoomStorage SqliteRoomStorage",
             "ysync.room": "Room",
         },
         extra="server",

@@ -56,7 +56,7 @@ async def test_a_broadcast_joins_the_rooms_of_two_servers() -> None:
                 await two.wait_for(y=3)
                 await two.flush()
         await eventually(lambda: bridge.rooms == {"room": []})
-        assert len(await storages[1].load("room")) == 3
+        assert len((await storages[1].load("room")).rows) == 3
 
 
 async def test_a_broadcast_that_fails_refuses_and_leaves_no_room() -> None:

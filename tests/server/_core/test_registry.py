@@ -75,7 +75,7 @@ async def test_a_room_with_something_that_is_no_update_is_not_opened_and_not_ove
     async with serving(storage=storage) as server:
         async with YClient(server.url, "room") as client:
             assert await client.wait_closed() == 1013
-        assert await storage.load("room") == [b"no update"]
+        assert (await storage.load("room")).rows == [b"no update"]
 
 
 async def test_a_client_that_leaves_while_the_room_is_loading_is_no_error(

@@ -15,8 +15,8 @@ from weft.mirrors import AutomergeDocument
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Deny, Request
 from weft.server.automerge_repo.room import storage_name
-from weft.server.sqlite import SqliteRoomStorage
 from weft.server.storage import MemoryRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,7 +153,7 @@ async def test_yjs_rooms_and_documents_never_share_a_log() -> None:
         await repo.put(PETS, a=1)
         await repo.flush(PETS)
         assert read(repo.documents[PETS]) == {"a": 1}
-        document = AutomergeDocument.from_rows(await storage.load(storage_name(PETS)))
+        document = AutomergeDocument.from_rows((await storage.load(storage_name(PETS))).rows)
         assert read(document) == {"a": 1}
         for name in names:
             async with YClient(server.url, name) as client:

@@ -73,7 +73,7 @@ async def test_damaged_sync_messages_end_their_sender_and_leave_no_trace() -> No
         put(document, b=2)
         message = document.generate_sync_message(state)
         assert message is not None
-        before = await storage.load(storage_name(PETS))
+        before = (await storage.load(storage_name(PETS))).rows
         join = encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["1"]})
         for seed in range(40):
             async with connect(server.url) as bad:
@@ -85,7 +85,7 @@ async def test_damaged_sync_messages_end_their_sender_and_leave_no_trace() -> No
                 assert bad.close_code == 1007, seed
         await honest.put(PETS, c=3)
         await honest.flush(PETS)
-        rows = await storage.load(storage_name(PETS))
+        rows = (await storage.load(storage_name(PETS))).rows
         assert rows[: len(before)] == before
         assert AutomergeDocument.from_rows(rows).heads == honest.documents[PETS].heads
 

@@ -24,8 +24,8 @@ from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo import Unavailable
 from weft.protocols.automerge_repo.cbor import decode, encode
 from weft.server.automerge_repo.room import storage_name
-from weft.server.sqlite import SqliteRoomStorage
 from weft.server.storage import MemoryRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ async def test_a_long_log_is_compacted_and_means_the_same(
                 await client.flush(PETS)
             heads = client.documents[PETS].heads
         await eventually(lambda: len(documents_of(server).rooms) == 0)
-        rows = await storage.load(storage_name(PETS))
+        rows = (await storage.load(storage_name(PETS))).rows
         assert len(rows) == 1
         assert AutomergeDocument.from_rows(rows).heads == heads
 
@@ -67,7 +67,7 @@ async def test_an_unknown_document_is_unavailable_and_comes_when_somebody_brings
     storage = MemoryRoomStorage()
     async with serving(storage=storage) as server, RepoClient(server.url, PETS) as asker:
         await asker.unavailable(PETS)
-        assert await storage.load(storage_name(PETS)) == []
+        assert (await storage.load(storage_name(PETS))).rows == []
         async with RepoClient(server.url) as bringer:
             document = AutomergeDocument()
             put(document, a=1)

@@ -17,7 +17,7 @@ from support.yclient import YClient, update_frame
 from weft.errors import StorageError
 from weft.limits import Limits
 from weft.server.auth import Allow, Deny, Request
-from weft.server.sqlite import SqliteRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
     from pathlib import Path

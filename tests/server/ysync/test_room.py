@@ -15,8 +15,8 @@ from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, 
 from weft.documents.yjs.document import create_doc
 from weft.errors import StorageError
 from weft.server._core.settings import RoomSettings
-from weft.server.sqlite import SqliteRoomStorage
 from weft.server.storage import MemoryRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ async def test_received_bytes_are_relayed_and_stored_as_they_came() -> None:
         assert [frame for frame in two.frames if frame[:2] == b"\0\2"] == [
             update_frame(update) for update in sent
         ]
-        assert await storage.load("room") == sent
+        assert (await storage.load("room")).rows == sent
 
 
 async def test_out_of_order_updates_reach_storage_and_every_client_whole() -> None:
@@ -62,7 +62,7 @@ async def test_out_of_order_updates_reach_storage_and_every_client_whole() -> No
                     assert late.content == expected
             doc: Doc[Any] = Doc()
             root = doc.get("m", type=Map)
-            for update in await storage.load(f"r{at}"):
+            for update in (await storage.load(f"r{at}")).rows:
                 doc.apply_update(update)
             assert root.to_py() == expected
 
@@ -157,7 +157,7 @@ async def test_a_deletion_of_what_has_not_come_yet_is_stored_and_relayed() -> No
             await client.set(done=1)
             await other.wait_for(done=1)
             assert "k0" not in other.content
-        assert (await storage.load("room"))[0] == deletion
+        assert ((await storage.load("room")).rows)[0] == deletion
 
 
 async def test_several_messages_in_one_frame_are_all_processed() -> None:
@@ -180,7 +180,7 @@ async def test_a_write_of_the_server_s_own_is_stored_and_relayed() -> None:
         assert room is not None
         room.document.doc.get("m", type=Map)["from"] = "server"
         await client.wait_for(**{"from": "server"})
-        assert len(await storage.load("room")) == 1
+        assert len((await storage.load("room")).rows) == 1
 
 
 # Acknowledgement
@@ -285,7 +285,7 @@ async def test_a_long_log_is_compacted_when_everybody_has_left(tmp_path: Path) -
                 await client.set(key=number)
             await client.flush()
         await eventually(lambda: len(server.rooms) == 0)
-        assert len(await storage.load("room")) == 1
+        assert len((await storage.load("room")).rows) == 1
         async with YClient(server.url, "room") as client:
             await client.wait_for(key=199)
 
@@ -300,7 +300,9 @@ async def test_a_busy_room_is_compacted_while_clients_write(
             for number in range(1000):
                 await client.set(**{f"k{number % 10}": number})
             async with asyncio.timeout(20):
-                while len(await storage.load("room")) >= 500:  # the compaction is another thread's work
+                while (
+                    len((await storage.load("room")).rows) >= 500
+                ):  # the compaction is another thread's work
                     await client.set(last=number)
                     number += 1
             await client.flush()

@@ -154,7 +154,7 @@ class RoomRegistry(Generic[R]):
 
     async def _open(self, name: str) -> R:
         try:
-            updates = await self._storage.load(name)
+            updates = (await self._storage.load(name)).rows
             try:
                 room = self._make(name, updates, self._forget)
             except WeftError as error:

@@ -87,6 +87,8 @@ class RoomLog:
             StorageError: It could not be made so.
         """
         if ticket > self._durable:
+            if self.own_ticket < ticket:  # the partner's; storage may have refused what is this room's
+                await self._storage.stored(self.own_ticket)
             await self._storage.stored(ticket)
 
     def append(self, update: bytes) -> bool:
@@ -142,7 +144,7 @@ class RoomLog:
         try:
             while self._durable < self.ticket:
                 ticket, size = self.ticket, self._unsaved
-                await self._storage.stored(ticket)
+                await self.stored(ticket)
                 self._durable = ticket
                 self._unsaved -= size
                 if self._unsaved <= _MAX_UNSAVED:

@@ -1,30 +1,32 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.storage_suite import RoomStorageSuite, read, write_updates
+from support.storage_suite import CompactionSuite, read, write_updates
 from weft.documents.yjs.document import create_doc
 from weft.documents.yjs.log import compact_updates
 from weft.errors import StorageError
-from weft.server.sqlite import SqliteRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
+from weft.testing.storage import StorageKillSuite, StorageSuite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from weft.server.storage import RoomStorage
 
 
-class TestSqliteRoomStorage(RoomStorageSuite):
+class TestSqliteRoomStorage(CompactionSuite, StorageKillSuite, StorageSuite):
     @pytest.fixture(autouse=True)
     def _place(self, tmp_path: Path) -> None:
         self.path = tmp_path / "weft.sqlite3"
@@ -32,8 +34,16 @@ class TestSqliteRoomStorage(RoomStorageSuite):
     def make(self) -> RoomStorage:
         return SqliteRoomStorage(self.path)
 
+    def child_source(self) -> str:
+        return (
+            "from weft.server import SqliteRoomStorage\n"
+            f"def make():\n    return SqliteRoomStorage({str(self.path)!r})\n"
+        )
+
 
 class TestSqliteRoomStorageUnlocked(TestSqliteRoomStorage):
+    kills = 2
+
     def make(self) -> RoomStorage:
         return SqliteRoomStorage(self.path, synchronous="NORMAL", exclusive=False)
 
@@ -100,7 +110,7 @@ async def test_a_transaction_takes_so_many_bytes_at_most(path: Path) -> None:
     megabyte = bytes(1 << 20)
     for _ in range(20):
         storage.append("room", megabyte)
-    assert await storage.load("room") == [megabyte] * 20
+    assert (await storage.load("room")).rows == [megabyte] * 20
     assert len(commits) == 2  # 16 of one turn, and the rest
     await on_thread(storage, lambda db: db.set_trace_callback(None))
     await storage.close()
@@ -109,17 +119,17 @@ async def test_a_transaction_takes_so_many_bytes_at_most(path: Path) -> None:
 async def test_what_was_appended_in_one_turn_is_written_together(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("weft.server.sqlite._BATCH_BYTES", 10)
+    monkeypatch.setattr("weft.server.storage.group_commit._BATCH_BYTES", 10)
     storage = SqliteRoomStorage(path)
     await storage.open()
     batches: list[int] = []
-    insert = storage._insert
+    insert = storage._rooms.insert
 
-    def note(batch: list[tuple[str, bytes]]) -> None:
-        batches.append(len(batch))
-        insert(batch)
+    def note(batch: Mapping[str, Sequence[bytes]]) -> dict[str, int]:
+        batches.append(sum(map(len, batch.values())))
+        return insert(batch)
 
-    monkeypatch.setattr(storage, "_insert", note)
+    monkeypatch.setattr(storage._rooms, "insert", note)
     gate = threading.Event()
     busy = asyncio.create_task(on_thread(storage, lambda db: gate.wait()))
     for number in range(9):
@@ -157,7 +167,7 @@ async def test_the_file_is_held_against_a_second_process(path: Path) -> None:
     program = f"""
 import asyncio, sys
 from weft.errors import StorageError
-from weft.server.sqlite import SqliteRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
 try:
     asyncio.run(SqliteRoomStorage({str(path)!r}, busy_timeout=0.05).open())
 except StorageError as error:
@@ -206,20 +216,52 @@ async def test_a_corrupt_row_harms_its_room_only(path: Path) -> None:
     await storage.open()
     with pytest.raises(StorageError):
         await storage.load("bad")
-    assert await storage.load("good") == [b"two"]
+    assert (await storage.load("good")).rows == [b"two"]
     await storage.stored(storage.append("good", b"three"))
     await storage.close()
 
 
 async def test_a_row_moved_to_another_room_is_corrupt(path: Path) -> None:
     await fill(path, b"one", room="a")
-    await fill(path, b"two", room="b")
-    change(path, "UPDATE updates SET room = (SELECT id FROM rooms WHERE name = 'b')")
+    await fill(path, b"two", b"three", room="b")
+    change(path, "DELETE FROM updates WHERE seq = 2", "UPDATE updates SET room = 2")
     storage = SqliteRoomStorage(path)
     await storage.open()
     with pytest.raises(StorageError, match="room 'b', row 1"):
         await storage.load("b")
     await storage.close()
+
+
+async def test_a_row_that_is_gone_is_missed(path: Path) -> None:
+    await fill(path, *write_updates(create_doc(), 5))
+    change(path, "DELETE FROM updates WHERE seq = 5")
+    async with SqliteRoomStorage(path) as storage:
+        for use in (storage.load("room"), storage.compact("room", compact_updates)):
+            with pytest.raises(StorageError, match="room 'room' has 4 rows, and should have 5"):
+                await use
+
+
+async def test_a_room_whose_name_cannot_be_read_is_not_taken_for_a_new_one(path: Path) -> None:
+    await fill(path, b"x", room="other")
+    await fill(path, b"x", room="farm")
+    places = [match.start() for match in re.finditer(b"farm", raw(path))]  # in the table, and in its index
+    refused = 0
+    for at in places:
+        damaged = bytearray(raw(path))
+        damaged[at + 3] ^= 1
+        other = path.with_name(f"damaged-{at}")
+        other.write_bytes(damaged)
+        async with SqliteRoomStorage(other) as storage:
+            assert (await storage.load("other")).rows == [b"x"]
+            found = []
+            with suppress(StorageError):
+                found = (await storage.load("farm")).rows
+            if found == []:
+                refused += 1
+                with pytest.raises(StorageError, match="room 'farm' is not there, and the "):
+                    await storage.load("farm")
+    assert len(places) == 2
+    assert refused
 
 
 async def test_a_row_that_is_no_update_stops_the_compaction_and_stays(path: Path) -> None:
@@ -228,7 +270,7 @@ async def test_a_row_that_is_no_update_stops_the_compaction_and_stays(path: Path
     await storage.open()
     with pytest.raises(StorageError, match="not an update"):
         await storage.compact("room", compact_updates)
-    assert len(await storage.load("room")) == 4
+    assert len((await storage.load("room")).rows) == 4
     await storage.close()
 
 
@@ -264,7 +306,7 @@ async def test_a_database_of_somebody_else_is_refused_and_kept(path: Path) -> No
 
 async def test_a_newer_format_is_refused(path: Path) -> None:
     await fill(path, b"x")
-    change(path, "PRAGMA user_version = 2")
+    change(path, "PRAGMA user_version = 3")
     with pytest.raises(StorageError, match="newer"):
         await SqliteRoomStorage(path).open()
 
@@ -291,8 +333,8 @@ async def test_what_did_not_fit_is_kept_and_written_when_there_is_room_again(pat
         await storage.load("room")  # would show less than was appended
     await limit_pages(storage, None)
     await storage.stored(ticket)
-    assert await storage.load("room") == [b"before", bytes(100_000)]
-    assert await storage.load("other") == [b"waits behind it"]
+    assert (await storage.load("room")).rows == [b"before", bytes(100_000)]
+    assert (await storage.load("other")).rows == [b"waits behind it"]
     await storage.close()
 
 
@@ -307,7 +349,7 @@ async def test_the_next_append_tries_again_what_did_not_fit(path: Path) -> None:
     await storage.close()
     storage = SqliteRoomStorage(path)
     await storage.open()
-    assert await storage.load("room") == [bytes(100_000), b"next"]
+    assert (await storage.load("room")).rows == [bytes(100_000), b"next"]
     await storage.close()
 
 
@@ -318,8 +360,8 @@ async def test_a_room_of_a_failed_transaction_can_be_written_later(path: Path) -
     with pytest.raises(StorageError):
         await storage.stored(storage.append("new room", bytes(100_000)))
     await limit_pages(storage, None)
-    assert await storage.load("new room") == [bytes(100_000)]
-    assert await storage.load("newer room") == []
+    assert (await storage.load("new room")).rows == [bytes(100_000)]
+    assert (await storage.load("newer room")).rows == []
     await storage.close()
 
 
@@ -359,14 +401,14 @@ async def test_a_compaction_that_fails_at_its_last_step_changes_nothing(path: Pa
     await fill(path, *updates)
     change(
         path,
-        "CREATE TRIGGER broken BEFORE INSERT ON updates WHEN new.seq = 1"
+        "CREATE TRIGGER broken BEFORE INSERT ON updates WHEN new.number = 20"
         " BEGIN SELECT RAISE(ABORT, 'no space for a snapshot'); END",
     )
     storage = SqliteRoomStorage(path)
     await storage.open()
     with pytest.raises(StorageError, match="no space for a snapshot"):
         await storage.compact("room", compact_updates)
-    assert await storage.load("room") == updates
+    assert (await storage.load("room")).rows == updates
     await storage.stored(storage.append("room", b"later"))
     await storage.close()
     assert change(path, "SELECT count(*) FROM updates") == [(21,)]
@@ -378,14 +420,14 @@ async def test_a_compaction_keeps_what_waits_for_a_gap_to_close(path: Path) -> N
     storage = SqliteRoomStorage(path)
     await storage.open()
     left = await storage.compact("room", compact_updates)
-    loaded = await storage.load("room")
+    loaded = (await storage.load("room")).rows
     assert left == sum(map(len, loaded))
     assert loaded[1:] == updates[11:]
     assert len(loaded) == 10
     storage.append("room", updates[10])
-    assert read(await storage.load("room")) == {f"k{number}": number for number in range(20)}
+    assert read((await storage.load("room")).rows) == {f"k{number}": number for number in range(20)}
     assert await storage.compact("room", compact_updates) is not None
-    assert len(await storage.load("room")) == 1
+    assert len((await storage.load("room")).rows) == 1
     await storage.close()
 
 

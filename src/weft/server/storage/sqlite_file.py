@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from weft._support.files import FileIdentity
 from weft.errors import StorageError
+from weft.server.storage.sqlite_schema import APPLICATION_ID, FORMAT, bring_up_to_date, name_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,22 +27,9 @@ __all__ = ["SqliteFile"]
 
 _log = logging.getLogger("weft.server")
 
-_APPLICATION_ID = 0x77656674  # "weft"
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE updates (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  room INTEGER NOT NULL REFERENCES rooms,
-  crc INTEGER NOT NULL,
-  data BLOB NOT NULL
-);
-CREATE INDEX updates_of_room ON updates (room);
-"""
-
 
 class SqliteFile:
-    """One database file of file format 1. Used by one thread.
+    """One database file. Used by one thread.
 
     Args:
         path: The file.
@@ -53,6 +41,7 @@ class SqliteFile:
     def __init__(self, path: str, *, synchronous: str, exclusive: bool, busy_timeout: float) -> None:
         self.path = path
         self.is_lost = False  # what was committed last may be in no file that will be read again
+        self.damage = ""  # what is wrong with the names of rooms, so that one that is not found may be there
         self._place = path  # made absolute when it is known to be a file's: the working directory may change
         self._mode = 0o600  # the file's permissions
         self._synchronous = synchronous
@@ -98,6 +87,17 @@ class SqliteFile:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, with one moment's view of the file for several reads."""
+        with self.mapped() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
 
     def open(self) -> None:
         """Open or create the file.
@@ -147,6 +147,14 @@ class SqliteFile:
         self._verify(self._identity)
         self.is_lost = False
 
+    def verify_if_lost(self) -> None:
+        """:meth:`verify` before writing again what could not be confirmed.
+
+        It would be written to a file without a name, and be twice in the one that is kept.
+        """
+        if self.is_lost:
+            self.verify()
+
     def _verify(self, identity: FileIdentity) -> None:
         loss = identity.loss()
         if loss is not None:
@@ -167,20 +175,18 @@ class SqliteFile:
             application = db.execute("PRAGMA application_id").fetchone()[0]
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if application != _APPLICATION_ID and (tables or application or version):
+            if application != APPLICATION_ID and (tables or application or version):
                 raise StorageError(f"{self.path}: this database is not weft's")
-            if version > _FORMAT:
+            if version > FORMAT:
                 raise StorageError(
-                    f"{self.path}: written by a newer weft (format {version}, known is {_FORMAT})"
+                    f"{self.path}: written by a newer weft (format {version}, known is {FORMAT})"
                 )
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             with self.transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
-                if version == 0:
-                    for statement in _SCHEMA.split(";"):
-                        db.execute(statement)
-                    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                    db.execute(f"PRAGMA user_version = {_FORMAT}")
+                if version < FORMAT:
+                    bring_up_to_date(db, version)
+            self.damage = _damage(db)
 
     def _copy(self) -> str:
         """Write all that was committed into a new file beside the path, and sync it."""
@@ -240,3 +246,15 @@ def _sync_directory(path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _damage(db: sqlite3.Connection) -> str:
+    """Whether each room has the name that was written, in the table and in the index by which it is found."""
+    rooms = db.execute("SELECT id, name, crc FROM rooms NOT INDEXED").fetchall()
+    for room_id, name, crc in rooms:
+        if not isinstance(name, str) or name_checksum(room_id, name) != crc:
+            return f"the name of room number {room_id}, {name!r:.200}, does not match its checksum"
+    index = "SELECT name, id FROM rooms INDEXED BY sqlite_autoindex_rooms_1 ORDER BY name"
+    if {(name, room_id) for room_id, name, _ in rooms} != set(db.execute(index)):
+        return "the index of the names does not match them; the command REINDEX of SQLite makes it anew"
+    return ""

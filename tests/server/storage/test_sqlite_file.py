@@ -13,7 +13,7 @@ import pytest
 from support.storage_suite import read, write_updates
 from weft.documents.yjs.document import create_doc
 from weft.errors import StorageError
-from weft.server.sqlite import SqliteRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ async def rows_after_a_kill(folder: Path, spare: Path) -> list[bytes]:
     """What another process finds when the one that has the file open ends here and now."""
     shutil.copytree(folder, spare, ignore=shutil.ignore_patterns("*-shm"))
     async with SqliteRoomStorage(spare / "weft.sqlite3") as copy:
-        return await copy.load("room")
+        return (await copy.load("room")).rows
 
 
 def files(folder: Path, names: str) -> list[Path]:
@@ -56,7 +56,7 @@ async def test_what_is_confirmed_after_the_file_was_removed_is_there(
     for update in UPDATES[1:]:
         await storage.stored(storage.append("room", update))
     assert await rows_after_a_kill(tmp_path, tmp_path_factory.mktemp("spare") / "all") == UPDATES
-    assert await storage.load("room") == UPDATES
+    assert (await storage.load("room")).rows == UPDATES
     await storage.close()
     assert [path.name for path in files(tmp_path, "*")] == ["weft.sqlite3"]
     assert stat.S_IMODE((tmp_path / "weft.sqlite3").stat().st_mode) == 0o640
@@ -74,7 +74,7 @@ async def test_a_file_that_was_removed_is_there_after_closing(
     (tmp_path / "weft.sqlite3").unlink()
     await storage.close()
     async with storage:
-        assert await storage.load("room") == UPDATES[:1]
+        assert (await storage.load("room")).rows == UPDATES[:1]
 
 
 async def test_in_a_file_that_was_replaced_nothing_is_confirmed_and_nothing_changed(
@@ -97,7 +97,7 @@ async def test_in_a_file_that_was_replaced_nothing_is_confirmed_and_nothing_chan
     assert (tmp_path / "weft.sqlite3").read_bytes() == before
     (kept,) = files(tmp_path, "*-kept-*")
     async with SqliteRoomStorage(kept) as rescued:
-        assert await rescued.load("room") == UPDATES[:2]  # what was refused too, and once only
+        assert (await rescued.load("room")).rows == UPDATES[:2]  # what was refused too, and once only
 
 
 async def test_a_log_that_was_removed_costs_nothing_that_was_confirmed(
@@ -134,11 +134,11 @@ async def test_where_the_file_cannot_be_written_again_nothing_is_confirmed(tmp_p
         await storage.stored(storage.append("room", UPDATES[1]))
     folder.mkdir()
     await storage.stored(storage.append("room", UPDATES[2]))
-    assert read(await storage.load("room")) == {"k0": 0, "k1": 1, "k2": 2}
+    assert read((await storage.load("room")).rows) == {"k0": 0, "k1": 1, "k2": 2}
     await storage.close()
 
 
 async def test_a_place_without_a_file_is_none_that_could_be_lost() -> None:
     async with SqliteRoomStorage(":memory:") as storage:
         await storage.stored(storage.append("room", UPDATES[0]))
-        assert await storage.load("room") == UPDATES[:1]
+        assert (await storage.load("room")).rows == UPDATES[:1]

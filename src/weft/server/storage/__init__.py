@@ -1,0 +1,32 @@
+"""Where a server keeps its rooms.
+
+In memory, in a SQLite file, or in PostgreSQL, which needs the extra ``weft[postgres]``; or in a place of your
+own: subclass :class:`RoomStorage`, and let :class:`weft.testing.storage.StorageSuite` test it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft._support.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from weft.server.storage.contract import (
+        DELETED as DELETED,
+        CommitListener as CommitListener,
+        RoomInfo as RoomInfo,
+        RoomStorage as RoomStorage,
+        StoredRoom as StoredRoom,
+    )
+    from weft.server.storage.memory import MemoryRoomStorage as MemoryRoomStorage
+    from weft.server.storage.sqlite import SqliteRoomStorage as SqliteRoomStorage
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        {
+            "contract": "DELETED CommitListener RoomInfo RoomStorage StoredRoom",
+            "memory": "MemoryRoomStorage",
+            "sqlite": "SqliteRoomStorage",
+        },
+        extra="postgres",
+    )

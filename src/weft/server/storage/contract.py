@@ -1,0 +1,264 @@
+"""Where a server keeps its rooms: the contract that every storage fulfils.
+
+A room's storage is a log of updates: Yjs v1 updates, or Automerge changes. What goes in is what peers sent,
+byte for byte: the Yjs binding's own update event can lack structs that were waiting for a gap to close, so a
+log of events loses writes. What comes out, applied in any order, is the room. A storage knows nothing of
+documents: what makes one update out of many is told it.
+
+The updates of a room have numbers, 1, 2, 3, without holes, in the order in which they were committed,
+whichever process did it. So who has everything up to a number learns what it lacks by
+:meth:`RoomStorage.since`, and :meth:`RoomStorage.heads` tells whether there is anything.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from weft.documents import Compactor
+
+__all__ = ["DELETED", "CommitListener", "RoomInfo", "RoomStorage", "StoredRoom"]
+
+DELETED = -1
+"""The head of a room that was deleted or renamed."""
+
+CommitListener: TypeAlias = Callable[[str, int, Sequence[bytes]], None]
+"""Called with a room, the number of the first update, and the updates, whose numbers go on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRoom:
+    """What a storage has of a room, or of it beyond some number, as of one moment.
+
+    Attributes:
+        rows: Updates, in the order of their numbers.
+        numbers: The number of each. Some are left out where a compaction has been: the snapshot has the last
+            number of what it stands for.
+        head: The number of the room's last update; 0 if it has none. Whoever has taken in ``rows`` has
+            everything up to there.
+        settings: What :meth:`RoomStorage.configure` set.
+    """
+
+    rows: list[bytes]
+    numbers: list[int]
+    head: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInfo:
+    """One room of a list.
+
+    Attributes:
+        name: The room's name.
+        head: The number of its last update.
+        rows: How many rows are stored of it.
+        size: Bytes of those rows.
+    """
+
+    name: str
+    head: int
+    rows: int
+    size: int
+
+    @property
+    def kind(self) -> Literal["yjs", "automerge"]:
+        """Which kind of updates the room is made of; the name tells."""
+        return "automerge" if self.name.startswith("\x1fautomerge:") else "yjs"
+
+
+class RoomStorage(ABC):
+    """The contract between a server and the place that keeps its rooms.
+
+    The server opens the storage once, before it accepts anybody, and closes it once, after the last room. All
+    methods are called on one event loop.
+
+    Guarantees an implementation gives:
+
+    * **Order.** Updates of one room come back in the order in which they were appended, and have numbers
+      without holes in the order in which they were committed. Whoever sees a number can see all before it.
+    * **Durability is told, not assumed.** :meth:`append` only takes the update in. When :meth:`stored`
+      returns, everything appended up to that ticket survives the end of the process and, unless the
+      implementation says otherwise, a loss of power.
+    * **Nothing is given up.** An update that could not be written stays in memory and is tried again with the
+      next :meth:`append` or :meth:`stored`; :meth:`stored` raises each time the attempt fails. It is never
+      written twice.
+    * **All or nothing.** After a crash a row is there whole or absent. What cannot be read is an error, never
+      an empty room and never overwritten.
+    * **Deleted is deleted.** Whoever still holds a room that was deleted cannot bring it back by appending.
+    """
+
+    async def init(self) -> None:
+        """Make what the place needs, such as tables, where opening does not do it. Harmless when it is there.
+
+        Raises:
+            StorageError: It cannot be made.
+        """
+        async with self:
+            pass
+
+    async def open(self) -> None:
+        """Make ready. Called once, before anything else but :meth:`init`.
+
+        Raises:
+            StorageError: The place cannot be used. It is as it was.
+        """
+        return
+
+    async def load(self, room: str) -> StoredRoom:
+        """All of a room, everything appended before this call included; nothing for a new room.
+
+        Raises:
+            StorageError: The room cannot be read whole. Nothing was changed.
+            RoomDeletedError: It was deleted.
+        """
+        return await self.since(room, 0)
+
+    @abstractmethod
+    async def since(self, room: str, number: int) -> StoredRoom:
+        """What a room has got beyond a number, everything appended before this call included.
+
+        Args:
+            room: Room name.
+            number: Up to where the caller has everything. If it lies within what has been compacted since,
+                the snapshot is given, with everything else that the caller lacks.
+
+        Raises:
+            StorageError: As for :meth:`load`.
+        """
+
+    @abstractmethod
+    async def heads(self, rooms: Collection[str]) -> dict[str, int]:
+        """The numbers of the last updates that are committed; :data:`DELETED` for what was deleted.
+
+        Rooms of which nothing was ever stored are left out.
+
+        Raises:
+            StorageError: The place cannot be read.
+        """
+
+    @abstractmethod
+    def append(self, room: str, update: bytes) -> int:
+        """Take in one update of a room. Never blocks, and never fails for the place's reasons.
+
+        Args:
+            room: Room name.
+            update: As received.
+
+        Returns:
+            A ticket for :meth:`stored`, greater than all before it.
+
+        Raises:
+            ValueError: The place cannot carry the name. Nothing was taken in.
+            RoomDeletedError: The room is known to be deleted. Nothing was taken in.
+        """
+
+    @abstractmethod
+    async def stored(self, ticket: int) -> None:
+        """Wait until everything appended up to this ticket is durable.
+
+        Args:
+            ticket: What :meth:`append` returned. 0 stands for nothing and returns at once.
+
+        Raises:
+            StorageError: It could not be written. It is kept in memory and tried again at the next call.
+            RoomDeletedError: The update of this very ticket was refused, and dropped, because its room has
+                been deleted. Those of other rooms are not concerned.
+        """
+
+    @abstractmethod
+    def on_commit(self, listener: CommitListener) -> Callable[[], None]:
+        """Call a function with everything that this storage has committed from now on, in order.
+
+        It is called on the event loop, soon after the commit. What was committed while the connection to the
+        place was lost may be left out: who follows a room looks at :meth:`heads` as well.
+
+        Returns:
+            Call it to hear no more.
+        """
+
+    async def compact(self, room: str, compactor: Compactor) -> int | None:
+        """Replace what is stored of a room by less that means the same. May do nothing.
+
+        Safe beside appends to the same room, by whichever process: only the very rows that were read are
+        replaced, by a snapshot with the last of their numbers.
+
+        Args:
+            room: Room name.
+            compactor: Makes one update out of many of this room's kind.
+
+        Returns:
+            Bytes of updates that were stored of the room afterwards; ``None`` if nothing was replaced.
+
+        Raises:
+            StorageError: The room cannot be read or written. What was stored is still there.
+        """
+        return None
+
+    @abstractmethod
+    async def delete(self, room: str) -> None:
+        """Delete a room, for good: its name stays taken, and what is appended to it is refused.
+
+        Raises:
+            StorageError: It could not be deleted, and is as it was.
+        """
+
+    @abstractmethod
+    async def free(self, room: str) -> None:
+        """Let the name of a deleted room be used again, by a room that is new. Does nothing for other names.
+
+        Raises:
+            StorageError: It could not be done.
+        """
+
+    @abstractmethod
+    async def rename(self, room: str, to: str) -> None:
+        """Give a room another name. The old one is taken from then on, as that of a deleted room.
+
+        Raises:
+            ValueError: The place cannot carry the new name.
+            StorageError: There is no such room, or there is one of the new name. Nothing was changed.
+        """
+
+    @abstractmethod
+    async def configure(self, room: str, settings: Mapping[str, Any]) -> None:
+        """Keep settings with a room, which may be new: a small mapping that JSON can carry, as a whole.
+
+        Raises:
+            StorageError: They could not be written.
+            RoomDeletedError: The room was deleted.
+        """
+
+    @abstractmethod
+    async def rooms(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[RoomInfo]:
+        """The rooms there are, in the order of their names' code points: one page of the list.
+
+        Args:
+            prefix: What the names begin with.
+            after: The last name of the page before.
+            limit: How many to give at most; fewer are given only at the end.
+
+        Raises:
+            StorageError: The place cannot be read.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Write what is still in memory and let go of the place. Nothing may be called afterwards.
+
+        Raises:
+            StorageError: Something could not be written; the place is let go of all the same.
+        """
+
+    async def __aenter__(self) -> Self:
+        """:meth:`open` it, where no server does."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

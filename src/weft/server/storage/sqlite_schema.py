@@ -1,0 +1,81 @@
+"""The tables of a SQLite database of rooms, and how older ones become like them.
+
+File format 2: ``rooms(id, name, crc, head, absorbed, settings, deleted)`` and
+``updates(seq, room, number, crc, data)``.
+
+* ``updates.number`` counts the updates of a room; ``updates.crc`` is the CRC-32 of the room's name in UTF-8,
+  a zero byte and the data.
+* ``rooms.head`` is the last number, and ``absorbed`` how many of the numbers have no row any more since they
+  were compacted: a room has ``head - absorbed`` rows. ``crc`` is the CRC-32 of the id in decimal, a zero byte
+  and the name. ``settings`` is JSON; ``deleted`` is when the room was deleted, in seconds since 1970.
+
+Format 1 had neither numbers nor what a room had. Its rows keep ``NULL`` for a number, and have the numbers
+from 1 on in the order of ``seq``: to write them into the rows would be to write a large database anew, at its
+first opening.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["APPLICATION_ID", "FORMAT", "bring_up_to_date", "name_checksum", "row_checksum"]
+
+APPLICATION_ID = 0x77656674  # "weft"
+FORMAT = 2
+
+_FIRST = """
+CREATE TABLE rooms (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  crc INTEGER,
+  head INTEGER NOT NULL DEFAULT 0,
+  absorbed INTEGER NOT NULL DEFAULT 0,
+  settings TEXT NOT NULL DEFAULT '{}',
+  deleted INTEGER
+);
+CREATE TABLE updates (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  room INTEGER NOT NULL REFERENCES rooms,
+  number INTEGER,
+  crc INTEGER NOT NULL,
+  data BLOB NOT NULL
+);
+CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
+"""
+_FROM_1 = """
+ALTER TABLE rooms ADD COLUMN crc INTEGER;
+ALTER TABLE rooms ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rooms ADD COLUMN absorbed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rooms ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE rooms ADD COLUMN deleted INTEGER;
+ALTER TABLE updates ADD COLUMN number INTEGER;
+UPDATE rooms SET head = (SELECT count(*) FROM updates WHERE room = rooms.id);
+DROP INDEX updates_of_room;
+CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
+"""
+
+
+def row_checksum(room: str, data: bytes) -> int:
+    """What stands beside the data of an update."""
+    return zlib.crc32(data, zlib.crc32(room.encode() + b"\0"))
+
+
+def name_checksum(room_id: int, name: str) -> int:
+    """What stands beside a room's name."""
+    return zlib.crc32(b"%d\0" % room_id + name.encode())
+
+
+def bring_up_to_date(db: sqlite3.Connection, version: int) -> None:
+    """Make the tables, or make those of an older format like them. In a transaction of the caller's."""
+    for statement in (_FIRST if version == 0 else _FROM_1).split(";"):
+        db.execute(statement)
+    rooms = db.execute("SELECT id, name FROM rooms").fetchall()
+    db.executemany(
+        "UPDATE rooms SET crc = ? WHERE id = ?", [(name_checksum(room, name), room) for room, name in rooms]
+    )
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {FORMAT}")
