@@ -112,3 +112,23 @@ async def test_a_row_with_a_nul_does_not_keep_libsql_from_saving_others(tmp_path
     driver.close()
     assert len(errors) == 1
     assert "NUL" in errors[0]
+
+
+@pytest.mark.parametrize("way", ["ABORT", "FAIL", "ROLLBACK", "IGNORE"])
+async def test_a_row_that_a_trigger_on_a_server_refuses_stops_no_other(sqld: Sqld, way: str) -> None:
+    driver = LibsqlDriver(sqld.url)
+    driver.open()
+    driver.execute("DROP TABLE IF EXISTS refusing")
+    driver.execute("CREATE TABLE refusing(_id TEXT PRIMARY KEY, name TEXT)")
+    raising = "IGNORE" if way == "IGNORE" else f"{way}, 'no bad'"
+    driver.execute(
+        f"CREATE TRIGGER t BEFORE INSERT ON refusing WHEN NEW.name = 'bad' BEGIN SELECT RAISE({raising}); END"
+    )
+    store = Store().set_table("refusing", {id_: {"name": id_} for id_ in ("good", "bad", "fine")})
+    config = TablesConfig(save={"refusing": TableSave("refusing")})
+    async with SqliteTablesPersister(store, driver, config) as persister:
+        with pytest.raises(StorageError, match=r"^row 'bad' of table 'refusing' is not saved"):
+            await persister.save()
+    assert driver.execute("SELECT name FROM refusing ORDER BY name") == [("fine",), ("good",)]
+    driver.execute("DROP TABLE refusing")
+    driver.close()

@@ -32,12 +32,16 @@ class Statement(NamedTuple):
     plan is given the number of each such row of ``many``, with the reason. What it refuses otherwise (a
     single statement; or any, for want of a right, a column, or something to write to) is thrown into the plan
     as :class:`RefusedError`, and the transaction goes on.
+
+    ``triggers`` says that the table has some. One that fails by ``RAISE(FAIL)`` leaves in a table of SQLite
+    even what it refuses, which is then to be taken out.
     """
 
     sql: str
     params: Sequence[Any] = ()
     many: bool = False
     lenient: bool = False
+    triggers: bool = False
 
 
 class RefusedError(Exception):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.persisters.sql.config import TableLoad
 from weft.persisters.sql.dialect import RefusedError
-from weft.persisters.sql.load import read_rows
+from weft.persisters.sql.load import id_text, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from weft.persisters.sql.config import TablesConfig
     from weft.persisters.sql.dialect import Plan
     from weft.persisters.sql.table_order import TableWork
-    from weft.persisters.sql.table_writer import TableWriter
+    from weft.persisters.sql.table_writer import LeftOut, TableWriter
 
-__all__ = ["Read", "read_back"]
+__all__ = ["NOT_KEPT", "Read", "read_back"]
+
+NOT_KEPT = "the database did not keep it, as a trigger of the table has it"
 
 Read: TypeAlias = "dict[str, dict[str, dict[str, object]]]"
 """Rows as they were read, by table id and row id; values under ``""``. NULL is ``None`` in them."""
@@ -28,28 +30,60 @@ Read: TypeAlias = "dict[str, dict[str, dict[str, object]]]"
 _AT_ONCE = 500
 
 
-def read_back(writer: TableWriter, config: TablesConfig, works: Sequence[TableWork]) -> Plan[Read]:
-    """Read what was written to such tables, as far as they are loaded to the same table of the Store."""
+def read_back(
+    writer: TableWriter, config: TablesConfig, works: Sequence[TableWork]
+) -> Plan[tuple[Read, LeftOut]]:
+    """Read what was written to such tables, as far as they are loaded to the same table of the Store.
+
+    Returns:
+        What was read; and the rows that a trigger has not let in though nothing was refused, by table name
+        and row id, with the reason.
+    """
     found: Read = {}
+    not_kept: LeftOut = {}
     for work in works:
         load = _load_of(writer, config, work)
         info = writer.schema.get(writer.dialect.fold(work.save.table_name))
-        if load is None or info is None or ("table", work.save.table_name) in writer.refused:
+        if info is None or ("table", work.save.table_name) in writer.refused:
             continue
-        folded_id = writer.dialect.fold(load.row_id_column_name)
-        if not info.has_triggers and not info.computed and not info.defaults - {folded_id}:
+        folded_id = writer.dialect.fold(work.save.row_id_column_name)
+        changed = bool(info.has_triggers or info.computed or info.defaults - {folded_id})
+        checked = info.has_triggers and work.save.condition in {None, "true"}
+        if not checked and (load is None or not changed):
             continue
         # A trigger can keep a row from being deleted, too.
         ids = [*work.written(), *(work.deleted if info.has_triggers else ())]
+        reading = load or TableLoad(work.table_id, work.save.row_id_column_name)
+        there: set[str] = set()
         try:
             for start in range(0, len(ids), _AT_ONCE):
                 rows, _ = yield from read_rows(
-                    writer.dialect, info, load, ids[start : start + _AT_ONCE], lenient=True
+                    writer.dialect, info, reading, ids[start : start + _AT_ONCE], lenient=True
                 )
-                found.setdefault(work.table_id, {}).update(_written(writer, work.save.table_name, rows))
+                there |= rows.keys()
+                if load is not None:
+                    found.setdefault(work.table_id, {}).update(_written(writer, work.save.table_name, rows))
+            if checked:
+                yield from _find_not_kept(writer, work, there, not_kept)
         except RefusedError:
             continue
-    return found
+    return found, not_kept
+
+
+def _find_not_kept(writer: TableWriter, work: TableWork, there: set[str], not_kept: LeftOut) -> Plan[None]:
+    """Find rows that are not in the table after they were written, because it does not take them.
+
+    Not those that a trigger has moved or deleted once they were in, as where a table keeps the newest rows
+    alone: the database has had them.
+    """
+    emptied = {id_text(row_id) for row_id in work.emptied}
+    for columns, rows in work.groups:
+        for row in rows:
+            text = id_text(row[0])
+            if text in there or text in emptied or ("row", work.save.table_name, text) in writer.refused:
+                continue
+            if not (yield from writer.takes(work.save, columns, row)):
+                not_kept[work.save.table_name, text] = NOT_KEPT
 
 
 def _written(writer: TableWriter, name: str, rows: dict[str, dict[str, object]]) -> Iterator[Any]:

@@ -265,7 +265,7 @@ def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -
             yield dialect.defer
         if checked and dialect.at_once is None:
             yield from _without_broken(writer, done, broken)
-        yield from write_tables(writer, done)
+        read = yield from _write(writer, config, done)
         if checked and dialect.at_once is None:
             found = yield from broken_keys(writer, done)
             if found:
@@ -277,12 +277,31 @@ def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -
                 yield Statement("RELEASE weft_save")
                 continue
             yield Statement("RELEASE weft_save")
-        read = yield from read_back(writer, config, done)
         acts = {key.parent for key in writer.keys if key.acts}
         others = any(
             (work.deleted or work.delete_all) and dialect.fold(work.save.table_name) in acts for work in done
         )
         return Saved(writer.left_out, writer.refused, read, others)
+
+
+def _write(writer: TableWriter, config: TablesConfig, works: Sequence[TableWork]) -> Plan[Read]:
+    """Write all of it; what a trigger does not let in is left out, with all that it did instead."""
+    if not any(info.has_triggers for info in writer.schema.values()):
+        yield from write_tables(writer, works)
+        return (yield from read_back(writer, config, works))[0]
+    while True:
+        schema, refused = dict(writer.schema), dict(writer.refused)
+        yield Statement("SAVEPOINT weft_write")
+        yield from write_tables(writer, works)
+        read, not_kept = yield from read_back(writer, config, works)
+        if not_kept:
+            yield Statement("ROLLBACK TO weft_write")
+        yield Statement("RELEASE weft_write")
+        if not not_kept:
+            return read
+        writer.schema, writer.refused = schema, refused
+        for work in works:
+            _leave_out(writer, work, not_kept)
 
 
 def _without_broken(
@@ -294,17 +313,22 @@ def _without_broken(
             info = writer.info(work.save)
             work.deleted = [] if info is None else (yield from writer.row_ids(work.save, info))
             work.delete_all = False
-        name = work.save.table_name
+        _leave_out(writer, work, broken)
 
-        def is_broken(row_id: Any, name: str = name) -> bool:
-            return (name, id_text(row_id)) in broken
 
-        for row_id in filter(is_broken, work.deleted):
-            writer.refuse(work.save, row_id, broken[name, id_text(row_id)], "deleted")
-        for row_id in filter(is_broken, work.written()):
-            writer.refuse(work.save, row_id, broken[name, id_text(row_id)])
-        work.deleted = [row_id for row_id in work.deleted if not is_broken(row_id)]
-        work.emptied = [row_id for row_id in work.emptied if not is_broken(row_id)]
-        work.groups = [
-            (columns, [row for row in rows if not is_broken(row[0])]) for columns, rows in work.groups
-        ]
+def _leave_out(writer: TableWriter, work: TableWork, refused: Mapping[Any, str]) -> None:
+    """Take rows, by table name and row id, out of what is to be done; the writer notes why."""
+    name = work.save.table_name
+
+    def is_refused(row_id: Any) -> bool:
+        return (name, id_text(row_id)) in refused
+
+    for row_id in filter(is_refused, work.deleted):
+        writer.refuse(work.save, row_id, refused[name, id_text(row_id)], "deleted")
+    for row_id in filter(is_refused, work.written()):
+        writer.refuse(work.save, row_id, refused[name, id_text(row_id)])
+    work.deleted = [row_id for row_id in work.deleted if not is_refused(row_id)]
+    work.emptied = [row_id for row_id in work.emptied if not is_refused(row_id)]
+    work.groups = [
+        (columns, [row for row in rows if not is_refused(row[0])]) for columns, rows in work.groups
+    ]

@@ -195,11 +195,10 @@ class TableWriter:
         given: Sequence[int] = range(len(rows))  # the numbers of these
         table, mark = info.sql, self.dialect.mark
         id_column = info.columns[folded_id]
-        id_name, id_mark = quote(id_column.name), mark(1, id_column.type)
+        id_name = quote(id_column.name)
         names = [quote(column.name) for column in columns]
-        marks = [mark(number + 2, column.type) for number, column in enumerate(columns)]
         where = self.where(save, info)
-        insert = f"INSERT INTO {table}({','.join([id_name, *names])}) VALUES({','.join([id_mark, *marks])})"
+        insert = self._insert(info, id_column, columns)
         written = {folded_id, *(self.dialect.fold(column.name) for column in columns)}
         if folded_id in info.unique and info.required <= written:
             sets = ",".join(f"{name}=excluded.{name}" for name in names)
@@ -208,7 +207,9 @@ class TableWriter:
             given = [
                 number
                 for number, _ in (
-                    yield Statement(f"{insert} ON CONFLICT({id_name}){tail}", params, True, True)
+                    yield Statement(
+                        f"{insert} ON CONFLICT({id_name}){tail}", params, True, True, info.has_triggers
+                    )
                 )
             ]
         # A table of somebody else's: its row ids need not be unique, and nothing is added to it. Or a new row
@@ -231,12 +232,42 @@ class TableWriter:
             if there > 1:
                 failed = [(0, SEVERAL_ROWS)]
             elif not there:
-                failed = yield Statement(insert, [row], True, True)
+                failed = yield Statement(insert, [row], True, True, info.has_triggers)
             elif names:
                 update = f"UPDATE {table} SET {sets} WHERE {same}"
-                failed = yield Statement(update, [(*row[1:], row[0])], True, True)
+                failed = yield Statement(update, [(*row[1:], row[0])], True, True, info.has_triggers)
             refused += [(*rows[number], reason) for _, reason in failed]
         return refused
+
+    def takes(self, save: TableSave, columns: Sequence[Column], row: tuple[Any, Sequence[Any]]) -> Plan[bool]:
+        """Whether a row that was written is there, or would be inserted if it were written alone.
+
+        A trigger may leave out a row without refusing it: ``RAISE(IGNORE)`` in SQLite, and in PostgreSQL one
+        before the row that returns NULL.
+        """
+        info = self.schema[self.dialect.fold(save.table_name)]
+        id_column = info.columns[self.dialect.fold(save.row_id_column_name)]
+        row_id, cells = row
+        if (yield from self._count(info, id_column, row_id)):
+            return True
+        encoders = [self.dialect.encoder(column.type) for column in columns]
+        yield Statement("SAVEPOINT weft_takes")
+        try:
+            insert = f"{self._insert(info, id_column, columns)} RETURNING 1"
+            taken = bool((yield Statement(insert, (row_id, *_encoded(cells, encoders)), lenient=True)))
+        except RefusedError as error:
+            taken = error.row  # by what is there now; SQLite before 3.35 has no RETURNING
+        yield Statement("ROLLBACK TO weft_takes")
+        yield Statement("RELEASE weft_takes")
+        return taken
+
+    def _insert(self, info: TableInfo, id_column: Column, columns: Sequence[Column]) -> str:
+        all_columns = (id_column, *columns)
+        names = ",".join(quote(column.name) for column in all_columns)
+        marks = ",".join(
+            self.dialect.mark(number, column.type) for number, column in enumerate(all_columns, 1)
+        )
+        return f"INSERT INTO {info.sql}({names}) VALUES({marks})"
 
     def _count(self, info: TableInfo, id_column: Column, row_id: Any) -> Plan[int]:
         """Count the rows of an id, up to two."""
@@ -296,7 +327,7 @@ class TableWriter:
                 if folded != folded_id
             ]
         sql = f"DELETE FROM {info.sql} WHERE {' AND '.join(tests)}"
-        failed = yield Statement(sql, [(row_id,) for row_id in row_ids], many=True, lenient=True)
+        failed = yield Statement(sql, [(row_id,) for row_id in row_ids], True, True, info.has_triggers)
         return [*refused, *((row_ids[number], (), reason) for number, reason in failed)]
 
     def delete_all(self, save: TableSave) -> Plan[list[RefusedRow]]:

@@ -13,6 +13,7 @@ from weft.persisters.sql.database import Database, RunningPlan
 from weft.persisters.sql.dialect import RefusedError, Statement
 from weft.persisters.sql.names import quote, split_table
 from weft.persisters.sqlite.driver import SqliteDriver, StdlibDriver
+from weft.persisters.sqlite.endings import EndedError, Endings
 
 if TYPE_CHECKING:
     import os
@@ -55,6 +56,7 @@ class SqliteDatabase(Database):
         self._writing = False
         self._moves = self._driver.moves
         self._report = report
+        self._endings = Endings()
         self._news: list[str] = []  # to report, found in the thread
 
     @property
@@ -88,12 +90,17 @@ class SqliteDatabase(Database):
         ran = list[Statement]()
 
         def run() -> tuple[R, object, object]:
-            if checked is None:
-                return self._transact("BEGIN", plan(), ran)
-            try:
-                return self._transact("BEGIN IMMEDIATE", plan(), ran)
-            except _RefusedAtEndError:
-                return self._transact("BEGIN IMMEDIATE", checked(), ran)
+            begin, make = "BEGIN" if checked is None else "BEGIN IMMEDIATE", plan
+            endings = self._endings = Endings()
+            while True:
+                try:
+                    return self._transact(begin, make(), ran)
+                except _RefusedAtEndError:
+                    if checked is None or make is checked:
+                        raise
+                    make = checked
+                except EndedError as ended:
+                    endings.note(ended)
 
         try:
             return await self._in_thread(run)
@@ -221,6 +228,8 @@ class SqliteDatabase(Database):
 
     def _execute_leniently(self, statement: Statement) -> list[Sequence[Any]]:
         try:
+            if statement.sql in self._endings:
+                return self._execute_warily(statement)
             return self._execute(statement)
         except self._driver.errors as error:
             if not statement.lenient:
@@ -229,43 +238,68 @@ class SqliteDatabase(Database):
                 if statement.many:
                     return self._one_by_one(statement)
                 raise RefusedError(str(error), row=True) from error
+            self._raise_if_ended(statement.sql, None if statement.many else statement.params, error)
             self._raise_if_refused(error)
             raise
+
+    def _execute_warily(self, statement: Statement) -> list[Sequence[Any]]:
+        """Run a statement that has ended the transaction before, without the rows that it was for."""
+        if (refusal := self._endings.refusal(statement.sql)) is not None:
+            raise RefusedError(refusal, row=False)
+        if statement.many:
+            return self._one_by_one(statement)
+        if (reason := self._endings.reason(statement.sql, statement.params)) is not None:
+            raise RefusedError(reason, row=True)
+        return self._execute(statement)
 
     def _execute(self, statement: Statement) -> list[Sequence[Any]]:
         if not statement.many:
             return self._driver.execute(statement.sql, statement.params)
-        if not statement.lenient or len(statement.params) < 2:
+        if statement.lenient and (len(statement.params) > 1 or statement.triggers):
+            self._write_or_not(statement.sql, statement.params)
+        else:
             self._driver.executemany(statement.sql, statement.params)
-            return []
-        # Rows before one that is refused are written again with the others: their triggers must not see both.
+        return []
+
+    def _write_or_not(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write all of the rows, or none where one is refused.
+
+        Those before that are written again with the others, whose triggers must not see both; and a trigger
+        that fails by ``RAISE(FAIL)`` leaves in the table even what it refuses.
+        """
         self._driver.execute("SAVEPOINT weft_rows")
         try:
-            self._driver.executemany(statement.sql, statement.params)
+            self._driver.executemany(sql, rows)
         except BaseException:
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK TO weft_rows")
                 self._driver.execute("RELEASE weft_rows")
             raise
         self._driver.execute("RELEASE weft_rows")
-        return []
 
     def _one_by_one(self, statement: Statement) -> list[Sequence[Any]]:
         """Run a statement for each row, if need be a second time; tells which were refused, and why."""
         refused: list[Sequence[Any]] = []
         for number, params in enumerate(statement.params):
+            if (reason := self._endings.reason(statement.sql, params)) is not None:
+                refused.append((number, reason))
+                continue
             try:
-                self._driver.execute(statement.sql, params)
+                self._write_or_not(statement.sql, [params])
             except self._driver.errors as error:
                 if not self._refuses_row(error):
+                    self._raise_if_ended(statement.sql, params, error)
                     self._raise_if_refused(error)
                     raise
                 refused.append((number, str(error)))
         return refused
 
     def _refuses_row(self, error: Exception) -> bool:
-        # Some constraints and triggers roll the whole transaction back.
         return self._driver.refuses_row(error) and self._driver.in_transaction
+
+    def _raise_if_ended(self, sql: str, params: Sequence[Any] | None, error: Exception) -> None:
+        if self._driver.refuses_row(error) and not self._driver.in_transaction:
+            raise EndedError(sql, params, str(error)) from error
 
     def _raise_if_refused(self, error: Exception) -> None:
         if self._driver.refuses_statement(error) and self._driver.in_transaction:

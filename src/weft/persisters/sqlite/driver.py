@@ -20,7 +20,14 @@ from weft.persisters.sqlite.write_ahead_log import WriteAheadLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["SEEN", "STATEMENT_CODES", "SqliteDriver", "StdlibDriver", "speaks_of_statement"]
+__all__ = [
+    "SEEN",
+    "STATEMENT_CODES",
+    "SqliteDriver",
+    "StdlibDriver",
+    "speaks_of_database",
+    "speaks_of_statement",
+]
 
 _BUSY_SECONDS = 5.0
 # TinyBase's: what others committed, what changed the schema, what this connection changed.
@@ -37,11 +44,24 @@ _OF_STATEMENT = re.compile(
     r"|unknown (database|datatype|type)|syntax error|duplicate column|may not be|foreign key mismatch",
     re.IGNORECASE,
 )
+# Likewise of the database: it is busy, full, damaged, closed. What a trigger raises may say anything else.
+_OF_DATABASE = re.compile(
+    r"(the )?(database|disk|file|transaction|locking|conflict|write-write|page cache|i/o|corrupt"
+    r"|internal error|runtime error|resource|query|interrupt|unknown operation|string or blob"
+    r"|bad parameter|not an error"
+    r"|sql logic error|column index|hrana|incomplete input)|(out of|cannot|unable to|attempt to|error:) ",
+    re.IGNORECASE,
+)
 
 
 def speaks_of_statement(text: str) -> bool:
     """Whether an error's text speaks of the statement, and not of the database."""
     return _OF_STATEMENT.search(text) is not None
+
+
+def speaks_of_database(text: str) -> bool:
+    """Whether an error's text begins as those that speak of the database, and not of what is written."""
+    return _OF_DATABASE.match(text) is not None
 
 
 class SqliteDriver(ABC):

@@ -11,7 +11,7 @@ import libsql  # type: ignore[import-untyped]
 
 from weft._support.arguments import path_of
 from weft._support.urls import shown_url
-from weft.persisters.sqlite.driver import SEEN, SqliteDriver
+from weft.persisters.sqlite.driver import SEEN, SqliteDriver, speaks_of_database, speaks_of_statement
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +23,8 @@ __all__ = ["LibsqlDriver"]
 _SILENCE_SECONDS = 5.0
 _URL = re.compile(r"(?:libsql|https?|wss?):")
 _NUL = "libsql cannot keep a NUL character"
-_REFUSALS = ("constraint failed", "datatype mismatch", _NUL)
+# The code is a server's, for what its triggers raise.
+_REFUSALS = ("constraint failed", "datatype mismatch", _NUL, 'code: "SQLITE_CONSTRAINT')
 # The package holds the interpreter while it waits for a server: two transactions of one process would wait
 # for each other until the server gives up, so all persisters on one server take turns.
 _QUEUES: dict[str, object] = {}
@@ -95,7 +96,11 @@ class LibsqlDriver(SqliteDriver):
 
     def refuses_row(self, error: Exception) -> bool:
         """The package tells by its text alone."""
-        return any(reason in str(error) for reason in _REFUSALS)
+        text = str(error)
+        if any(reason in text for reason in _REFUSALS):
+            return True
+        # What a trigger raises is given as it is.
+        return type(error) is ValueError and not (speaks_of_database(text) or speaks_of_statement(text))
 
     def seen(self) -> tuple[object, ...]:
         """Look whether somebody wrote."""

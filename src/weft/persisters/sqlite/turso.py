@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import turso
 
 from weft._support.arguments import path_of
-from weft.persisters.sqlite.driver import SqliteDriver
+from weft.persisters.sqlite.driver import SqliteDriver, speaks_of_database, speaks_of_statement
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +35,15 @@ class TursoDriver(SqliteDriver):
     def connect(self) -> Any:
         """Connect."""
         return turso.connect(self.name, isolation_level=None)
+
+    def refuses_row(self, error: Exception) -> bool:
+        """What a trigger raises is of the class of all other errors, and is given as it is."""
+        if super().refuses_row(error):
+            return True
+        text = str(error)
+        return type(error) is turso.DatabaseError and not (
+            speaks_of_database(text) or speaks_of_statement(text)
+        )
 
     def seen(self) -> tuple[object, ...]:
         """Count what this connection changed; the engine has no ``data_version``."""
