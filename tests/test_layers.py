@@ -50,6 +50,9 @@ EXTRAS = {
     ),
     "websockets": (
         "weft.providers._core.websockets",
+        "weft.server.fronts.connections",
+        "weft.server.fronts.frames",
+        "weft.server.fronts.handshake",
         "weft.server.fronts.websocket",
         "weft.server.fronts.websocket_link",
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +11,11 @@ from support.servers import eventually, peers_in, serving
 from support.yclient import YClient, update_frame
 from weft.errors import DocumentClosedError
 from weft.server._core.peer import close_code_for
+from weft.server.fronts.websocket_link import WebsocketLink
 from weft.server.storage import MemoryRoomStorage
+
+if TYPE_CHECKING:
+    from weft.server._core.batch import Batch
 
 
 @pytest.mark.parametrize(
@@ -77,12 +81,15 @@ async def test_a_send_that_raises_ends_that_client_only(monkeypatch: pytest.Monk
             await client.synced()
         room = server.rooms.get("room")
         assert room is not None
-        broken = peers_in(room)[0]
+        broken = peers_in(room)[0]._link
+        write = WebsocketLink.write
 
-        def fail(messages: Any) -> None:
-            raise ConnectionResetError("as drivers do")
+        def fail(link: WebsocketLink, batch: Batch) -> None:
+            if link is broken:
+                raise ConnectionResetError("as drivers do")
+            write(link, batch)
 
-        monkeypatch.setattr(broken._link, "write", fail)
+        monkeypatch.setattr(WebsocketLink, "write", fail)
         writers = [one, two, three]
         for number, client in enumerate(writers):
             with contextlib.suppress(ConnectionError, OSError):

@@ -22,6 +22,8 @@ from weft.server.storage import MemoryRoomStorage
 if TYPE_CHECKING:
     import pytest
 
+    from weft.server._core.batch import Batch
+
 
 async def stalled(server: Any, room: str) -> YClient:
     """A client that has synced and then reads nothing any more."""
@@ -175,10 +177,10 @@ async def test_questions_without_reading_the_answers_are_not_all_answered(
     answered = 0
     real = AcknowledgedQueue.put_answer
 
-    def count(self: AcknowledgedQueue, message: bytes, ticket: int) -> None:
+    def count(self: AcknowledgedQueue, batch: Batch, ticket: int) -> None:
         nonlocal answered
         answered += 1
-        real(self, message, ticket)
+        real(self, batch, ticket)
 
     async with (
         serving(limits=Limits(max_outbound=1_000_000)) as server,

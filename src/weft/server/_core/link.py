@@ -1,32 +1,55 @@
-"""One client's connection as the server's core sees it."""
+"""One client's connection as the server's core sees it, and the core as the connection sees it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from weft.server._core.batch import Batch
 
-__all__ = ["Link"]
+__all__ = ["Link", "Receiver"]
+
+
+class Receiver(Protocol):
+    """Who is told what happens on a connection. Nothing of it raises."""
+
+    def receive(self, message: bytes) -> None:
+        """A whole message has come."""
+
+    def writable(self) -> None:
+        """The link is clear again after it was not."""
+
+    def lost(self) -> None:
+        """The client has gone; nothing comes any more. Called once."""
 
 
 class Link(Protocol):
-    """One client's connection as the server's core sees it: whole messages, in order.
+    """One client's connection as the server's core sees it: whole messages, in order, without waiting.
 
     The websocket front is the first implementation; another front (ASGI) is another.
     """
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        """Hand messages to the socket without waiting. Does nothing once the connection is gone."""
+    @property
+    def is_clear(self) -> bool:
+        """Whether the socket has taken everything that was written: only then is more to be written."""
 
-    def buffered(self) -> int:
-        """Bytes handed over that the operating system has not taken yet."""
+    def attach(self, receiver: Receiver) -> None:
+        """Say who is told from now on. What has come meanwhile is told in the next turn."""
 
-    async def drain(self) -> None:
-        """Wait until the socket takes more. Returns at once when it does, and when the connection is gone."""
+    def write(self, batch: Batch) -> None:
+        """Hand messages to the socket. Does nothing once the connection is closing."""
 
-    async def read(self) -> bytes | None:
-        """The next message; ``None`` when the connection has ended."""
+    def waiting(self) -> int:
+        """Bytes written that the operating system has not taken yet."""
 
-    async def close(self, code: int, reason: str) -> None:
-        """Close with a code and a phrase; in bounded time, whatever the peer does. Does not raise."""
+    def pause_reading(self) -> None:
+        """Tell of no further message until :meth:`resume_reading`; the client's socket fills up."""
+
+    def resume_reading(self) -> None:
+        """Tell of messages again, from the next turn on."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with a code and a phrase; it ends in bounded time, whatever the client does.
+
+        What the client has sent before it hears of it is told still.
+        """

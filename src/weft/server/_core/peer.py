@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.errors import DocumentClosedError, MessageTooLargeError, RemoteProtocolError, StorageError
 from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 from weft.server._core.wrong_protocol import WrongProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from weft.limits import Limits
+    from weft.server._core.confirmations import Confirmations
     from weft.server._core.link import Link
 
 __all__ = ["Peer", "close_code_for"]
 
 _log = logging.getLogger("weft.server")
-
-# Seconds one client's messages are worked on before the others get their turn. Reading does not suspend while
-# frames are at hand, and one packet can hold thousands.
-_TURN = 0.005
 
 
 def close_code_for(error: BaseException) -> tuple[int, str]:
@@ -48,86 +44,121 @@ def close_code_for(error: BaseException) -> tuple[int, str]:
 class Peer(ABC):
     """One client. Whatever goes wrong with it ends it, and nobody else.
 
+    It has no task: its connection calls it with what comes, and what it has to say is written at once.
+
     Args:
         link: The client's connection.
-        name: How the logs call it.
         limits: Bounds of the connection.
-        stored: Awaits the durability of a ticket.
+        confirmations: Of the storage that answers wait for.
         stall_timeout: Seconds that a client with something to read may make no progress.
+        released: Called once, when the client has gone or was let go.
     """
 
     def __init__(
         self,
         link: Link,
         *,
-        name: str,
         limits: Limits,
-        stored: Callable[[int], Awaitable[None]],
+        confirmations: Confirmations,
         stall_timeout: float,
+        released: Callable[[], None],
     ) -> None:
         self.queue = AcknowledgedQueue(
             link,
+            self,
             max_bytes=limits.max_outbound,
-            stored=stored,
-            refill=self._refill,
+            confirmations=confirmations,
             stall_timeout=stall_timeout,
         )
         self._link = link
-        self._name = name
-        self._ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._released = released
+        self._is_over = False
+        self._is_held = False  # nothing is read of it
 
-    async def run(self) -> None:
-        """Serve the client until it leaves or is let go. Does not raise for what it or storage did."""
+    def start(self) -> None:
+        """Serve the client from now on, until it leaves or is let go."""
         self._join()
-        tasks: set[asyncio.Future[None]] = {
-            asyncio.create_task(self._read()),
-            asyncio.create_task(self.queue.run()),
-        }
+        self._link.attach(self)
         try:
-            ends: set[asyncio.Future[Any]] = {*tasks, self._ended}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._leave()
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            self._disconnected()
-        for error in results:
-            if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
-                self.fail(error)
-        if self._ended.done():
-            await self._link.close(*self._ended.result())
+            self._connected()
+        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection
+            self.fail(error)
+
+    def receive(self, message: bytes) -> None:
+        """Take in one message."""
+        if self._is_over:
+            return
+        try:
+            self._receive(message)
+        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection
+            self.fail(error)
+        else:
+            self.reconsider()
+
+    def writable(self) -> None:
+        """Write what waits."""
+        try:
+            self.queue.pump()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.fail(error)
+
+    def lost(self) -> None:
+        """Be gone."""
+        self._finish()
+
+    def reconsider(self) -> None:
+        """Read of the client, or do not, as what it has asked for and what storage has to do allow."""
+        if self._is_over:
+            return
+        hold = self.queue.has_too_many_answers or self._is_too_fast()
+        if hold is not self._is_held:
+            self._is_held = hold
+            if hold:
+                self._link.pause_reading()
+            else:
+                self._link.resume_reading()
 
     def end(self, code: int, reason: str) -> None:
         """Have the client let go with a close code and phrase."""
-        if not self._ended.done():
-            self._ended.set_result((code, reason))
+        if self._finish():
+            self._link.close(code, reason)
 
     def fail(self, error: BaseException) -> None:
         """Have the client let go for what went wrong with it."""
+        if self._is_over:
+            return
         code, reason = close_code_for(error)
         if code == 1011:
-            _log.error("%s failed", self._name, exc_info=error)
+            _log.error("%s failed", self.name, exc_info=error)
         else:
             # The first two are an honest client's troubles, whose writes do not arrive.
             level = {1009: logging.ERROR, 4400: logging.WARNING}.get(code, logging.INFO)
-            _log.log(level, "%s is let go (%d %s): %.200s", self._name, code, reason, error)
+            _log.log(level, "%s is let go (%d %s): %.200s", self.name, code, reason, error)
         self.end(code, reason)
 
-    async def _read(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._connected()
-        turn = loop.time()
-        while (message := await self._link.read()) is not None:
-            self._receive(message)
-            if self.queue.has_too_many_answers:
-                await self.queue.answers_sent()
-            await self._throttle()
-            if loop.time() - turn > _TURN:
-                await asyncio.sleep(0)
-                turn = loop.time()
+    def _finish(self) -> bool:
+        """Hear of nothing more; whether that is news."""
+        if self._is_over:
+            return False
+        self._is_over = True
+        self.queue.close()
+        try:
+            self._leave()
+        except Exception:  # noqa: BLE001 - it is gone all the same
+            _log.exception("%s could not be parted with", self.name)
+        self._released()
+        return True
 
     # What a protocol says
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """How the logs call the client."""
+
+    @abstractmethod
+    def refill(self) -> None:
+        """The queue is empty: put in what was held back while it was full."""
 
     @abstractmethod
     def _join(self) -> None:
@@ -142,17 +173,9 @@ class Peer(ABC):
         """Take in one message. What it raises ends the client."""
 
     @abstractmethod
-    async def _throttle(self) -> None:
-        """Wait while no more should be read of this client."""
-
-    @abstractmethod
-    def _refill(self) -> None:
-        """The queue is empty: put in what was held back while it was full."""
+    def _is_too_fast(self) -> bool:
+        """Whether no more should be read of this client; :meth:`reconsider` is called when that changes."""
 
     @abstractmethod
     def _leave(self) -> None:
-        """Hear of nothing more. Called once; a last message may be under way still."""
-
-    @abstractmethod
-    def _disconnected(self) -> None:
-        """Tell the others what has to be told; nothing is received any more."""
+        """Hear of nothing more, and tell the others what has to be told. Called once."""

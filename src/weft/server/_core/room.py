@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from weft.server._core.confirmations import Confirmations
 from weft.server._core.room_log import RoomLog
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class BaseRoom(Generic[C]):
     Whoever keeps a room, its document or a mirror of it for longer than it is open gets a
     ``DocumentClosedError`` from every write, as that would reach neither clients nor storage.
 
-    Everything here is synchronous but waiting for storage: an update is applied, handed to storage and queued
-    for every client in one go, so all of them and the log have it in the same order.
+    Everything here is synchronous but waiting for storage: an update is applied and handed to storage in one
+    go, and told to every client at the end of the turn, so all of them and the log have it in the same order.
 
     Args:
         name: The room's name in storage.
@@ -85,6 +86,7 @@ class BaseRoom(Generic[C]):
         self.clock = context.clock
         self.clients: set[C] = set()
         self.log = RoomLog(name, updates, storage=context.storage, compactor=compactor, failed=self.fail)
+        self.confirmations = Confirmations(self.log.stored)
         self._forget = partial(failed, self)
         self._unsubscribe: list[Callable[[], None]] = []
         self._partner: BaseRoom[Any] | None = None

@@ -1,4 +1,4 @@
-"""What is on its way to one client: an ordered, bounded queue and the task that empties it.
+"""What is on its way to one client: nothing, as long as it keeps up; otherwise an ordered, bounded queue.
 
 Order is the contract. Yjs tolerates updates out of order but has to repair them by another round trip, and
 a client counts SyncStep2 answers to know what the server has; so everything leaves in the order in which it
@@ -6,6 +6,9 @@ was put in. An answer that may only leave once storage has everything received b
 back what stands behind it in *this* client's queue, for the length of one group commit, and nothing else:
 what stands before it has left, and every other client has a queue of its own. The alternative, letting
 relayed updates overtake the answer, would send a joining client updates before the state they build upon.
+
+There is no task: what is put in is written at once where the socket takes it. Only for who is behind is
+there a queue, emptied as the socket tells that it takes more, and a timer that gives up who is stuck.
 """
 
 from __future__ import annotations
@@ -13,22 +16,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from weft.server._core.batch import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from weft.server._core.confirmations import Confirmations
     from weft.server._core.link import Link
 
-__all__ = ["AcknowledgedQueue", "StalledError"]
+__all__ = ["AcknowledgedQueue", "QueueOwner", "StalledError"]
 
-# Bytes written before the writer waits for the socket: enough for thousands of small updates a system call,
+# Bytes that are written together when a queue empties: enough for thousands of small updates a system call,
 # few enough that the queue's own bound means something.
 _CHUNK = 64 * 1024
 # Bytes per second below which a client that has something to read counts as stuck.
 _MIN_RATE = 1024
-# Answers to SyncStep1 that may wait in one queue. A question is a few bytes and an answer can be the whole
-# document: without a bound, asking is an attack. Clients that flush have one or two under way.
+# Answers that may wait in one queue. A question is a few bytes and an answer can be the whole document:
+# without a bound, asking is an attack. Clients that flush have one or two under way.
 _MAX_ANSWERS = 64
 
 
@@ -36,11 +40,24 @@ class StalledError(Exception):
     """The client has stopped reading."""
 
 
+class QueueOwner(Protocol):
+    """Whose queue it is."""
+
+    def refill(self) -> None:
+        """Everything has left: put in what was held back while the queue was full."""
+
+    def reconsider(self) -> None:
+        """Fewer answers wait: perhaps more may be read."""
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing more can be sent: the client has stopped reading, or storage has failed."""
+
+
 @dataclass(slots=True)
 class _Answer:
-    """A message that leaves once storage has everything up to a ticket."""
+    """What leaves once storage has everything up to a ticket."""
 
-    message: bytes
+    batch: Batch
     ticket: int
 
 
@@ -49,125 +66,153 @@ class AcknowledgedQueue:
 
     Args:
         link: Where they go.
+        owner: Told when the queue has emptied, and when it cannot.
         max_bytes: Bytes that may wait before :attr:`is_full`.
-        stored: Awaits the durability of a ticket; what it raises ends :meth:`run`.
-        refill: Called when everything has left; puts in what was held back while the queue was full.
-        stall_timeout: Seconds without progress worth the name after which :meth:`run` gives up.
+        confirmations: Of the storage that tickets are of.
+        stall_timeout: Seconds without progress worth the name after which the client counts as stuck.
     """
+
+    __slots__ = (
+        "_answer_bytes", "_answers", "_before", "_confirmations", "_is_closed", "_is_waiting", "_link",
+        "_max_bytes", "_owner", "_queue", "_queued", "_stall", "_stall_timeout",
+    )  # fmt: skip
 
     def __init__(
         self,
         link: Link,
+        owner: QueueOwner,
         *,
         max_bytes: int,
-        stored: Callable[[int], Awaitable[None]],
-        refill: Callable[[], None],
+        confirmations: Confirmations,
         stall_timeout: float,
     ) -> None:
         self._link = link
+        self._owner = owner
         self._max_bytes = max_bytes
-        self._stored = stored
-        self._refill = refill
+        self._confirmations = confirmations
         self._stall_timeout = stall_timeout
-        self._queue: deque[bytes | _Answer] = deque()
-        self._size = 0  # bytes in the queue and in the socket's buffer
+        self._queue: deque[Batch | _Answer] | None = None  # made when it is needed first
+        self._queued = 0  # bytes in it
         self._answers = 0
         self._answer_bytes = 0
-        self._wake: asyncio.Future[None] | None = None  # set while run() has nothing to do
-        self._answers_left: asyncio.Future[None] | None = None  # set while answers_sent() waits
+        self._is_waiting = False  # for storage to have what the answer at the head confirms
+        self._is_closed = False
+        self._stall: asyncio.TimerHandle | None = None  # while the socket takes no more
+        self._before = 0  # bytes that the socket had not taken when the timer began
 
     @property
     def size(self) -> int:
         """Bytes that have not left yet."""
-        return self._size
+        return self._queued + self._link.waiting()
 
     @property
     def is_full(self) -> bool:
         """Whether more bytes wait than may."""
-        return self._size > self._max_bytes
+        return self.size > self._max_bytes
 
     @property
     def has_too_many_answers(self) -> bool:
         """Whether so many answers wait that no further question should be read."""
         return self._answers >= _MAX_ANSWERS or (self._answers > 1 and self._answer_bytes > self._max_bytes)
 
-    def put(self, message: bytes) -> None:
-        """Queue one message."""
-        self._queue.append(message)
-        self._size += len(message)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+    def put(self, batch: Batch) -> None:
+        """Write messages, or queue them behind those that wait."""
+        if not self._queue and self._link.is_clear:
+            self._write(batch)
+        else:
+            self._append(batch, batch.size)
 
-    def put_answer(self, message: bytes, ticket: int) -> None:
-        """Queue one message that leaves only when everything up to the ticket is durable."""
-        self._answers += 1
-        self._answer_bytes += len(message)
-        self._queue.append(_Answer(message, ticket))
-        self._size += len(message)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+    def put_answer(self, batch: Batch, ticket: int) -> None:
+        """Write what the client has asked for when everything up to the ticket is durable."""
+        if not self._queue and ticket <= self._confirmations.durable and self._link.is_clear:
+            self._write(batch)
+        elif not self._is_closed:
+            self._answers += 1
+            self._answer_bytes += batch.size
+            self._append(_Answer(batch, ticket), batch.size)
+            if self._link.is_clear:
+                self.pump()
 
-    async def answers_sent(self) -> None:
-        """Wait until no longer too many answers wait. One waiter at a time."""
-        while self.has_too_many_answers:
-            self._answers_left = asyncio.get_running_loop().create_future()
-            try:
-                await self._answers_left
-            finally:
-                self._answers_left = None
+    def pump(self) -> None:
+        """The socket takes more, or storage has more: write what may leave."""
+        if self._stall is not None and self._link.is_clear:
+            self._stall.cancel()
+            self._stall = None
+        answers = self._answers
+        while self._queue and self._link.is_clear and self._may_leave(self._queue[0]):
+            self._write(self._next_chunk(self._queue))
+        if self._answers < answers:
+            self._owner.reconsider()
+        if not self._queue and self._link.is_clear and not self._is_closed:
+            self._owner.refill()
 
-    async def run(self) -> None:
-        """Send what is put in, for ever.
+    def close(self) -> None:
+        """Forget what waits, and take nothing more."""
+        self._is_closed = True
+        self._queue = None
+        self._queued = self._answers = self._answer_bytes = 0
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
-        Raises:
-            StalledError: The client takes nothing any more.
-            Exception: What ``stored`` raised.
-        """
-        loop = asyncio.get_running_loop()
-        while True:
-            if not self._queue:
-                self._refill()
-            if not self._queue:
-                self._wake = loop.create_future()
-                await self._wake
-                self._wake = None
-                continue
-            head = self._queue[0]
-            if isinstance(head, _Answer):
-                await self._stored(head.ticket)
-                self._answers -= 1
-                self._answer_bytes -= len(head.message)
-                self._queue[0] = head.message
-                if self._answers_left is not None and not self._answers_left.done():
-                    self._answers_left.set_result(None)
-            await self._send(self._next_chunk())
+    def _append(self, item: Batch | _Answer, size: int) -> None:
+        if self._is_closed:
+            return
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(item)
+        self._queued += size
 
-    def _next_chunk(self) -> list[bytes]:
-        queue = self._queue
-        if self._answers == 0 and self._size <= _CHUNK:
-            chunk: list[bytes] = list(queue)  # type: ignore[arg-type]  # no answers among them
-            queue.clear()
-            return chunk
-        chunk = []
+    def _may_leave(self, item: Batch | _Answer) -> bool:
+        if isinstance(item, Batch) or item.ticket <= self._confirmations.durable:
+            return True
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._confirmations.wait(item.ticket, self._confirmed)
+        return False
+
+    def _confirmed(self, error: Exception | None) -> None:
+        self._is_waiting = False
+        if self._is_closed:
+            return
+        if error is None:
+            self.pump()
+        else:
+            self._owner.fail(error)
+
+    def _next_chunk(self, queue: deque[Batch | _Answer]) -> Batch:
+        batches: list[Batch] = []
         size = 0
-        while queue and size < _CHUNK and isinstance(message := queue[0], bytes):
+        while queue and size < _CHUNK and self._may_leave(item := queue[0]):
             queue.popleft()
-            chunk.append(message)
-            size += len(message)
-        return chunk
+            if isinstance(item, _Answer):
+                item = item.batch
+                self._answers -= 1
+                self._answer_bytes -= item.size
+            batches.append(item)
+            size += item.size
+        self._queued -= size
+        if len(batches) == 1:
+            return batches[0]
+        return Batch([message for batch in batches for message in batch.messages])
 
-    async def _send(self, chunk: list[bytes]) -> None:
+    def _write(self, batch: Batch) -> None:
+        if self._is_closed:
+            return
         link = self._link
-        link.write(chunk)
-        before = link.buffered()
-        while before:
-            try:
-                async with asyncio.timeout(self._stall_timeout):
-                    await link.drain()
-                break
-            except TimeoutError:
-                after = link.buffered()
-                if after and before - after < self._stall_timeout * _MIN_RATE:
-                    raise StalledError from None
-                before = after
-        self._size -= sum(map(len, chunk))
+        link.write(batch)
+        if not link.is_clear and self._stall is None:
+            self._watch()
+
+    def _watch(self) -> None:
+        self._before = self._link.waiting()
+        self._stall = asyncio.get_running_loop().call_later(self._stall_timeout, self._check_progress)
+
+    def _check_progress(self) -> None:
+        self._stall = None
+        if self._link.is_clear:
+            return
+        if self._before - self._link.waiting() < self._stall_timeout * _MIN_RATE:
+            self._owner.fail(StalledError())
+        else:
+            self._watch()

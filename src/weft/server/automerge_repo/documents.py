@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from weft.server._core.confirmations import Confirmations
 from weft.server._core.registry import RoomRegistry
 from weft.server.auth import decide
 from weft.server.automerge_repo.room import DocumentRoom, storage_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
     from weft.server._core.room import RoomContext
     from weft.server.auth import Auth, Decision, Request
@@ -40,11 +42,12 @@ class Documents:
         self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
         self.limits = context.limits
         self.settings = context.settings
-        self.stored = context.storage.stored
+        self.confirmations = Confirmations(context.storage.stored)
         self._room_of: Callable[[str], str | None] = lambda _: None
         self._use_bridged: Callable[[str], AbstractAsyncContextManager[DocumentRoom]] = self.rooms.use
         self._auth = auth
         self._auth_timeout = auth_timeout
+        self._releasing: set[asyncio.Task[None]] = set()
 
     def bridge(
         self,
@@ -73,6 +76,25 @@ class Documents:
         room = self._room_of(document_id)
         return self.rooms.use(storage_name(document_id)) if room is None else self._use_bridged(room)
 
+    def release(self, openings: Iterable[asyncio.Task[None]], held: AsyncExitStack) -> None:
+        """Let go of the documents of a client that has gone.
+
+        Args:
+            openings: Tasks that may still enter something; cancelled.
+            held: What holds the documents open.
+        """
+        task = asyncio.get_running_loop().create_task(_release(tuple(openings), held))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
     async def close(self) -> None:
         """Settle and forget every document. Clients must be gone, or going."""
+        if self._releasing:
+            await asyncio.wait(self._releasing)
         await self.rooms.close()
+
+
+async def _release(openings: Sequence[asyncio.Task[None]], held: AsyncExitStack) -> None:
+    if openings:
+        await asyncio.wait(openings)
+    await held.aclose()

@@ -19,12 +19,13 @@ from weft.protocols.automerge_repo import (
     Send,
     Wanted,
 )
+from weft.server._core.batch import Batch
 from weft.server._core.peer import Peer
 from weft.server._core.wrong_protocol import expect_no_room
 from weft.server.auth import Deny
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.protocols.automerge_repo import Effect, EphemeralMessage
     from weft.server._core.link import Link
@@ -54,16 +55,18 @@ class RepoPeer(Peer):
         link: The client's connection.
         documents: The server's documents.
         request: What is known of the client.
-        name: How the logs call it.
+        released: Called once, when the client has gone or was let go.
     """
 
-    def __init__(self, link: Link, documents: Documents, request: Request, *, name: str) -> None:
+    def __init__(
+        self, link: Link, documents: Documents, request: Request, *, released: Callable[[], None]
+    ) -> None:
         super().__init__(
             link,
-            name=name,
             limits=documents.limits,
-            stored=documents.stored,
+            confirmations=documents.confirmations,
             stall_timeout=documents.settings.stall_timeout,
+            released=released,
         )
         self.session = RepoSession(
             role="server",
@@ -86,11 +89,12 @@ class RepoPeer(Peer):
         self._sending_later: asyncio.TimerHandle | None = None
         self._has_refused = False
         self._greeting: asyncio.TimerHandle | None = None
+        self._catching_up: asyncio.Task[None] | None = None  # while storage has too much to do
 
-    async def run(self) -> None:
-        """Serve the client until it leaves or is let go. Does not raise for what it or storage did."""
-        async with self._stack:
-            await super().run()
+    @property
+    def name(self) -> str:
+        """How the logs call the client."""
+        return f"{self._request.remote} with automerge-repo"
 
     # What the rooms call
 
@@ -139,13 +143,23 @@ class RepoPeer(Peer):
         if self._changed:  # it may be an answer
             self._send_changes_soon()
 
-    async def _throttle(self) -> None:
-        while len(self._openings) >= _MAX_OPENINGS or self._backlog > self._max_backlog:
-            await asyncio.wait(self._openings, return_when=asyncio.FIRST_COMPLETED)
+    def _is_too_fast(self) -> bool:
+        if self._behind and self._catching_up is None:
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+        return (
+            self._catching_up is not None
+            or len(self._openings) >= _MAX_OPENINGS
+            or self._backlog > self._max_backlog
+        )
+
+    async def _catch_up(self) -> None:
         while self._behind:
             await self._behind.pop().log.catch_up()
+        self._catching_up = None
+        self.reconsider()
 
-    def _refill(self) -> None:
+    def refill(self) -> None:
+        """The queue is empty: put in what was held back while it was full."""
         self._send_changes()
 
     def _leave(self) -> None:
@@ -154,13 +168,13 @@ class RepoPeer(Peer):
         for sending in (self._sending, self._sending_later):
             if sending is not None:
                 sending.cancel()
-        for opening in self._openings:
-            opening.cancel()
+        for task in (*self._openings, self._catching_up):
+            if task is not None:
+                task.cancel()
         for room in self._rooms.values():
             room.leave(self)
-
-    def _disconnected(self) -> None:
         self.session.disconnected()
+        self._documents.release(self._openings, self._stack)
 
     # Within
 
@@ -196,9 +210,9 @@ class RepoPeer(Peer):
         for effect in effects:
             match effect:
                 case Send(after_stored=True):
-                    self.queue.put_answer(effect.data, self._ticket)
+                    self.queue.put_answer(Batch([effect.data]), self._ticket)
                 case Send():
-                    self.queue.put(effect.data)
+                    self.queue.put(Batch([effect.data]))
                 case Requested():
                     opening = asyncio.get_running_loop().create_task(self._open(effect.document_id))
                     self._openings.add(opening)
@@ -221,22 +235,21 @@ class RepoPeer(Peer):
             _log.warning(
                 "%s has %d documents open, as many as one connection may (max_documents); document %s and "
                 "further ones are unavailable to it",
-                self._name,
+                self.name,
                 self._documents.limits.max_documents,
                 document_id,
             )
 
     def _deny(self, reason: str, effects: Sequence[Effect]) -> None:
-        _log.info("%s: %.200s", self._name, reason)
-        if not self.session.document_ids:  # at the handshake; it is over before the queue has its turn
-            self._link.write([effect.data for effect in effects if isinstance(effect, Send)])
+        _log.info("%s: %.200s", self.name, reason)
+        if not self.session.document_ids:  # at the handshake
             self.end(_PROTOCOL_ERROR, reason)
 
     async def _open(self, document_id: str) -> None:
         try:
             decision = await self._documents.decide(self._request, document_id)
             if isinstance(decision, Deny):
-                _log.info("%s may not have document %s: %.200r", self._name, document_id, decision.reason)
+                _log.info("%s may not have document %s: %.200r", self.name, document_id, decision.reason)
                 if decision.code == _TRY_AGAIN_LATER:
                     self.end(decision.code, decision.reason)
                 else:
@@ -254,3 +267,4 @@ class RepoPeer(Peer):
         self._openings.discard(opening)
         if not self._openings:
             self._backlog = 0
+        self.reconsider()

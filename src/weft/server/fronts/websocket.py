@@ -1,4 +1,4 @@
-"""The websocket front: a server of y-websocket and automerge-repo clients on ``websockets``.
+"""The websocket front: a server of y-websocket and automerge-repo clients.
 
 Wire formats: y-protocols 1.0.7 in binary frames, the room in the URL's path, as y-websocket clients speak it;
 automerge-repo's network protocol where the path is ``/``, which names no room.
@@ -10,11 +10,10 @@ import asyncio
 import http
 import logging
 import time
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from websockets.asyncio.server import ServerConnection, serve as serve_websockets
+from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
 
 from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
@@ -23,8 +22,8 @@ from weft.limits import DEFAULT_LIMITS, Limits
 from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
-from weft.server.auth import Allow, Auth, Decision, Deny, Request, decide
-from weft.server.fronts.websocket_link import WebsocketLink, cut_reason
+from weft.server.auth import Allow, Auth, Deny, Request, decide
+from weft.server.fronts.connections import Connections
 from weft.server.names import read_query, read_room
 from weft.server.origins import check_origin
 from weft.server.storage import RoomStorage
@@ -33,15 +32,17 @@ from weft.server.ysync.room import Room
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-    from websockets.asyncio.server import Server as WebsocketsServer
-    from websockets.http11 import Request as HttpRequest, Response
+    from websockets.http11 import Request as HttpRequest
 
     from weft.server._core.broadcast import Broadcast
     from weft.server.automerge_repo.documents import Documents
-    from weft.server.bridge import BridgedRooms
+    from weft.server.bridge import Bridge, BridgedRooms
+    from weft.server.fronts.handshake import Handshake
+    from weft.server.fronts.websocket_link import WebsocketLink
 
 __all__ = ["Server"]
 
@@ -50,23 +51,12 @@ _log = logging.getLogger("weft.server")
 # Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
 # for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
 _BACKLOG = 2048
-# Seconds: for the handshake beside the auth hook, for the closing handshake, and for what is left to do of a
-# connection that was cut off.
+# Seconds for the handshake beside the auth hook, and for what is left to do of a connection that was cut off.
 _OPEN_TIMEOUT = 10.0
-_CLOSE_TIMEOUT = 5.0
 _CUT_OFF_TIMEOUT = 1.0
-# Websocket pings find peers that are gone without a word, in seconds.
-_PING_INTERVAL = 20.0
-_PING_TIMEOUT = 20.0
 _TOO_LARGE = 1009  # RFC 6455, section 7.4.1
 _SERVICE_RESTART = 1012  # its registry: clients should come back
-
-
-class _Connection(ServerConnection):
-    """A connection that remembers what was asked and decided before its upgrade."""
-
-    asked: Request
-    decision: Decision | None  # None where each document is decided on
+_FAREWELLS = 100  # said in one turn of the event loop; others are served in between
 
 
 class Server:
@@ -151,18 +141,22 @@ class Server:
         self._origins = None if origins is None else frozenset(origins)
         self._limits = limits
         self._ssl = ssl
-        self._compression = compression
         self._shutdown_timeout = shutdown_timeout
         self._owner = Owner("the server")
-        self._websockets: WebsocketsServer | None = None
+        self._connections = Connections(
+            self._answer,
+            extensions=enable_server_permessage_deflate(None) if compression else None,
+            max_message=limits.max_message,
+            open_timeout=_OPEN_TIMEOUT + auth_timeout,
+        )
+        self._is_started = False
+        self._closed = asyncio.Event()  # nobody is connected, and nobody can connect
         self._closing: asyncio.Task[None] | None = None
-        self._connections: dict[_Connection, asyncio.Task[None]] = {}
 
     @property
     def port(self) -> int:
         """The port listened on; before the start the one asked for."""
-        if self._websockets is not None and self._websockets.sockets:
-            self._port = self._websockets.sockets[0].getsockname()[1]
+        self._port = self._connections.port or self._port
         return self._port
 
     @property
@@ -174,7 +168,7 @@ class Server:
     @property
     def connections(self) -> int:
         """How many clients are connected."""
-        return len(self._connections)
+        return len(self._connections.served)
 
     async def start(self) -> None:
         """Open the storage and listen.
@@ -186,7 +180,7 @@ class Server:
             WrongProcessError: The process was forked since the server was made.
         """
         self._owner.check()
-        if self._websockets is not None:
+        if self._is_started:
             raise RuntimeError("a server starts once")
         hold = self._owner.hold()
         try:
@@ -194,32 +188,17 @@ class Server:
         except BaseException:
             hold.drop()
             raise
-        # Of its chatter only what matters; errors of handshakes are the peers'.
+        # Of the package's chatter about handshakes nothing matters: their errors are the peers'.
         logger = logging.getLogger("weft.server.websockets")
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.CRITICAL)
         try:
-            self._websockets = await serve_websockets(
-                self._serve_connection,  # type: ignore[arg-type]  # create_connection makes them ours
-                self.host,
-                self._port,
-                create_connection=_Connection,
-                process_request=self._check_request,  # type: ignore[arg-type]
-                server_header=None,
-                compression="deflate" if self._compression else None,
-                max_size=self._limits.max_message,
-                open_timeout=_OPEN_TIMEOUT + self._auth_timeout,
-                close_timeout=_CLOSE_TIMEOUT,
-                ping_interval=_PING_INTERVAL,
-                ping_timeout=_PING_TIMEOUT,
-                logger=logger,
-                backlog=_BACKLOG,
-                ssl=self._ssl,
-            )
+            await self._connections.listen(self.host, self._port, tls=self._ssl)
         except BaseException:
             hold.drop()
             await self._storage.close()
             raise
+        self._is_started = True
         _log.info("listening on %s", self.url)
 
     async def close(self) -> None:
@@ -234,17 +213,17 @@ class Server:
             WrongThreadError: It runs in another thread, or in the process that this one was forked from.
         """
         self._owner.check()
-        if self._websockets is None:
+        if not self._is_started:
             return
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(self._websockets))
+            self._closing = asyncio.get_running_loop().create_task(self._close())
         await asyncio.shield(self._closing)
 
     async def serve_forever(self) -> None:
         """Wait until the server is closed by someone."""
         self._owner.check()
-        if self._websockets is not None:
-            await self._websockets.wait_closed()
+        if self._is_started:
+            await self._closed.wait()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -255,24 +234,20 @@ class Server:
     ) -> None:
         await self.close()
 
-    async def _close(self, websockets: WebsocketsServer) -> None:
+    async def _close(self) -> None:
         self._port = self.port
-        websockets.close(close_connections=False)  # no new ones; the code to the others is ours to say
-        farewells = [asyncio.create_task(_say_restart(connection)) for connection in self._connections]
+        self._connections.stop_listening()
         try:
             async with asyncio.timeout(self._shutdown_timeout):
-                await websockets.wait_closed()
+                for number, link in enumerate(tuple(self._connections.served), 1):
+                    _say_restart(link)
+                    if number % _FAREWELLS == 0:
+                        await asyncio.sleep(0)
+                await self._connections.all_gone()
         except TimeoutError:
-            _log.warning("%d clients did not leave in time and are cut off", len(self._connections))
-            for connection in self._connections:
-                connection.transport.abort()
-            # What they had sent is processed still; who waits for storage would do so for ever.
-            if self._connections:
-                await asyncio.wait(self._connections.values(), timeout=_CUT_OFF_TIMEOUT)
-            for handler in self._connections.values():
-                handler.cancel()
-            await websockets.wait_closed()
-        await asyncio.gather(*farewells)
+            _log.warning("%d clients did not leave in time and are cut off", self.connections)
+            await self._connections.cut_off(_CUT_OFF_TIMEOUT)
+        self._closed.set()
         try:
             async with asyncio.timeout(self._shutdown_timeout):
                 await self.rooms.close()
@@ -283,88 +258,103 @@ class Server:
             raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
         _log.info("closed")
 
-    async def _check_request(self, connection: _Connection, request: HttpRequest) -> Response | None:
+    def _answer(self, handshake: Handshake, request: HttpRequest) -> None:
         """Before the upgrade: answer health checks, refuse what cannot be served, ask the auth hook."""
         headers = {name.lower(): ", ".join(request.headers.get_all(name)) for name in request.headers}
         path = request.path.partition("?")[0]
         if "upgrade" not in headers and path in {"/", "/health"}:
-            response = connection.respond(http.HTTPStatus.OK, "okay")
-            response.headers["Cache-Control"] = "no-store"
-            return response
+            handshake.respond(http.HTTPStatus.OK, "okay", Cache_Control="no-store")
+            return
         origin = headers.get("origin")
         if self._origins is not None and origin not in self._origins:
             _log.info("refused a connection of origin %.200r", origin)
-            return connection.respond(http.HTTPStatus.FORBIDDEN, "origin not allowed\n")
+            handshake.respond(http.HTTPStatus.FORBIDDEN, "origin not allowed\n")
+            return
         is_repo = path == "/"
         if is_repo and self.documents is None:
             text = "the path names no room, and automerge-repo is not served: weft[automerge] is missing\n"
-            return connection.respond(http.HTTPStatus.BAD_REQUEST, text)
+            handshake.respond(http.HTTPStatus.BAD_REQUEST, text)
+            return
+        if self._closing is not None:
+            handshake.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+            return
         try:
             room, query = "" if is_repo else read_room(request.path), read_query(request.path)
         except ValueError as error:
-            return connection.respond(http.HTTPStatus.BAD_REQUEST, f"{error}\n")
-        connection.asked = Request(
+            handshake.respond(http.HTTPStatus.BAD_REQUEST, f"{error}\n")
+            return
+        asked = Request(
             room=room,
             query=query,
             headers=headers,
             origin=origin,
-            remote=_address(connection.remote_address),
+            remote=_address(handshake.transport.get_extra_info("peername")),
             protocol="automerge" if is_repo else "yjs",
         )
-        connection.decision = None
-        if not is_repo:
-            # Until the decision stands nothing more is read: who is not let in costs one buffer.
-            connection.transport.pause_reading()
-            connection.decision = await decide(self._auth, connection.asked, seconds=self._auth_timeout)
-            if not connection.recv_messages.paused:
-                connection.transport.resume_reading()
-        return None
+        self._connections.spawn(self._admit(handshake, request, asked))
 
-    async def _serve_connection(self, connection: _Connection) -> None:
-        asked, decision = connection.asked, connection.decision
+    async def _admit(self, handshake: Handshake, request: HttpRequest, asked: Request) -> None:
+        """Ask the hook, and begin to serve whom it lets in. An automerge-repo client is asked about later."""
+        decision = None
+        if asked.protocol == "yjs":
+            decision = await decide(self._auth, asked, seconds=self._auth_timeout)
+        link = handshake.accept(request)
+        if link is None:
+            return
         if isinstance(decision, Deny):
             # After the upgrade: a browser shows a page neither status nor text of a refused handshake, and
             # y-websocket clients would go on trying; the close code is final to them.
             _log.info("%s may not enter room %.200r: %.200r", asked.remote, asked.room, decision.reason)
-            await connection.close(decision.code, cut_reason(decision.reason))
+            link.close(decision.code, decision.reason)
             return
+        self._connections.served.add(link)
         if self._closing is not None:  # the handshake was over a moment before
-            await _say_restart(connection)
+            _say_restart(link)
             return
-        handler = asyncio.current_task()
-        if handler is None:  # a connection is served in a task
-            raise RuntimeError("not in a task")
-        self._connections[connection] = handler
         try:
-            await self._serve_peer(connection, asked, decision)
-            _report_too_large(connection, asked)
+            if decision is not None:
+                await self._serve_room(link, asked, decision)
+            elif self.documents is not None:
+                self._serve_documents(link, asked, self.documents)
         except StorageError as error:
             _log.error("room %.200r cannot be opened: %s", asked.room, error)
-            await connection.close(1013, "the room cannot be opened")
+            link.close(1013, "the room cannot be opened")
         except Exception:  # noqa: BLE001 - one connection's fault ends that connection
             _log.exception("serving %s failed", asked.remote)
-            await connection.close(1011, "internal error")
-        finally:
-            del self._connections[connection]
+            link.close(1011, "internal error")
 
-    async def _serve_peer(self, connection: _Connection, asked: Request, allow: Allow | None) -> None:
-        link = WebsocketLink(connection)
-        if allow is not None:
-            async with self._use(asked.room) as room:
-                await YPeer(room, link, allow, name=f"{asked.remote} in room {asked.room!r:.200}").run()
-        elif self.documents is not None:
-            from weft.server.automerge_repo.peer import RepoPeer  # noqa: PLC0415 - an extra
-
-            await RepoPeer(link, self.documents, asked, name=f"{asked.remote} with automerge-repo").run()
-
-    @asynccontextmanager
-    async def _use(self, name: str) -> AsyncIterator[Room]:
+    async def _serve_room(self, link: WebsocketLink, asked: Request, allow: Allow) -> None:
+        name, remote = asked.room, asked.remote
+        held: AbstractAsyncContextManager[Room | Bridge]
         if self._bridged is not None and name in self._bridged:
-            async with self._bridged.use(name) as bridge:
-                yield bridge.room
+            held = self._bridged.use(name)
         else:
-            async with self.rooms.use(name) as room:
-                yield room
+            held = self.rooms.use(name)
+        use = await held.__aenter__()
+        released = partial(self._release, link, remote, name, held)
+        try:
+            room = use if isinstance(use, Room) else use.room
+            peer = YPeer(room, link, allow, remote=remote, released=released)
+        except BaseException:
+            released()
+            raise
+        peer.start()
+
+    def _serve_documents(self, link: WebsocketLink, asked: Request, documents: Documents) -> None:
+        from weft.server.automerge_repo.peer import RepoPeer  # noqa: PLC0415 - an extra
+
+        released = partial(_report_too_large, link, asked.remote, asked.room)
+        RepoPeer(link, documents, asked, released=released).start()
+
+    def _release(
+        self, link: WebsocketLink, remote: str, room: str, held: AbstractAsyncContextManager[Room | Bridge]
+    ) -> None:
+        _report_too_large(link, remote, room)
+        self._connections.spawn(_leave(held))
+
+
+async def _leave(held: AbstractAsyncContextManager[Room | Bridge]) -> None:
+    await held.__aexit__(None, None, None)
 
 
 def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) -> Documents | None:
@@ -378,16 +368,15 @@ def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) ->
     return Documents(context, auth=auth, auth_timeout=auth_timeout)
 
 
-async def _say_restart(connection: _Connection) -> None:
-    await connection.close(_SERVICE_RESTART, "server is shutting down")
+def _say_restart(link: WebsocketLink) -> None:
+    link.close(_SERVICE_RESTART, "server is shutting down")
 
 
-def _report_too_large(connection: _Connection, asked: Request) -> None:
+def _report_too_large(link: WebsocketLink, remote: str, room: str) -> None:
     """Say loudly that a client's writes do not arrive; it may try again for ever."""
-    sent = connection.protocol.close_sent
-    if connection.protocol.parser_exc is not None and sent is not None and sent.code == _TOO_LARGE:
+    if link.sent_close is not None and link.sent_close[0] == _TOO_LARGE:
         text = "%s, room %.200r: let go, as what it sent is larger than max_message (1009 %s)"
-        _log.error(text, asked.remote, asked.room, sent.reason)
+        _log.error(text, remote, room, link.sent_close[1])
 
 
 def _address(remote: object) -> str:

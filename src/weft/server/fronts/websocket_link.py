@@ -1,82 +1,374 @@
-"""One websocket as the server's core sees it."""
+"""One websocket after its handshake, as the server's core sees it."""
 
 from __future__ import annotations
 
-import contextlib
-import struct
-from typing import TYPE_CHECKING
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
 
-from websockets.exceptions import ConnectionClosed
-from websockets.protocol import OPEN
+from weft.server.fronts.frames import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    FrameError,
+    FrameReader,
+    close_frame,
+    control_frame,
+    encode_compressed,
+    encode_messages,
+    read_close,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from websockets.asyncio.server import ServerConnection
+    from websockets.extensions import Extension
 
-__all__ = ["WebsocketLink", "cut_reason"]
+    from weft.server._core.batch import Batch
+    from weft.server._core.link import Receiver
+    from weft.server.fronts.timer_wheel import TimerWheel
 
-_MAX_REASON = 123  # bytes of a close frame's reason, RFC 6455 section 5.5
+__all__ = ["LinkOwner", "WebsocketLink"]
+
+# Bytes handed to a transport at a time: what a socket does not take is copied, or kept, for each connection.
+_CHUNK = 256 * 1024
+# Bytes and messages that may come before there is somebody to receive them.
+_MAX_EARLY = 64 * 1024
+_MAX_EARLY_MESSAGES = 16
+# Websocket pings find peers that are gone without a word, in seconds; RFC 6455 section 5.5.2.
+_PING_INTERVAL = 20.0
+_PING_TIMEOUT = 20.0
+# Seconds that a client has to answer a close frame, or to take what is on its way before the end.
+_CLOSE_TIMEOUT = 5.0
+
+_OPEN, _CLOSING, _CLOSED = range(3)
+# Who has reading paused: the receiver, the budget of a turn, or that there is no receiver yet.
+_HELD, _OVER_BUDGET, _EARLY = 1, 2, 4
 
 
-class WebsocketLink:
-    """A :class:`weft.server._core.link.Link` on a websocket.
+class LinkOwner(Protocol):
+    """What the links of a server share.
 
-    ``websockets`` sends one message at a time through a context manager and several task switches, which at
-    thousands of relayed messages a second is most of a server's work. Server frames are not masked, so
-    without an extension a frame is a header before the message (RFC 6455 section 5.2), and a turn's messages
-    go out in one write to the transport under the connection.
+    Attributes:
+        buffer: Where what comes is read into; used within one call.
+        wheel: Their deadlines.
+        max_message: Bytes in a message that is received.
     """
 
-    def __init__(self, connection: ServerConnection) -> None:
-        self._connection = connection
-        self._plain = not connection.protocol.extensions
+    buffer: memoryview
+    wheel: TimerWheel
+    max_message: int
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        connection = self._connection
-        if connection.protocol.state is not OPEN:
+    def turn_end(self) -> float:
+        """Until when, on ``time.monotonic``, messages may be worked on in this turn of the event loop."""
+
+    def link_closed(self, link: WebsocketLink) -> None:
+        """The connection is over."""
+
+
+class WebsocketLink(asyncio.BufferedProtocol):
+    """A :class:`weft.server._core.link.Link` on a websocket.
+
+    Args:
+        transport: The connection after its handshake; this becomes its protocol.
+        owner: What it shares with others.
+        extensions: What was agreed on. Without any, what goes to many is encoded once for all.
+
+    Attributes:
+        sent_close: Code and phrase of the close frame that was sent, once it was.
+    """
+
+    __slots__ = (
+        "_early", "_extensions", "_has_pinged", "_is_finishing", "_is_paused", "_owner", "_pong", "_reader",
+        "_receiver", "_rest", "_state", "_stops", "_transport", "sent_close", "slot",
+    )  # fmt: skip
+
+    def __init__(
+        self, transport: asyncio.Transport, owner: LinkOwner, *, extensions: Sequence[Extension] = ()
+    ) -> None:
+        self.slot = 0
+        self.sent_close: tuple[int, str] | None = None
+        self._transport = transport
+        self._owner = owner
+        self._extensions = extensions
+        self._early: list[bytes] | None = None  # messages for which there is no receiver yet
+        self._reader = FrameReader(max_message=owner.max_message, extensions=extensions)
+        self._receiver: Receiver | None = None
+        self._state = _OPEN
+        self._stops = 0  # why reading is paused
+        self._is_paused = False  # the transport takes no more
+        self._rest: deque[memoryview] | None = None  # what it has not been given yet
+        self._is_finishing = False  # nothing is to be sent after the rest
+        self._pong: bytes | None = None  # the answer to a ping that found no room
+        self._has_pinged = False  # and no pong has come yet
+        # Told of every byte that the socket does not take: what is behind has a queue above.
+        transport.set_write_buffer_limits(high=1, low=0)
+        transport.set_protocol(self)
+        transport.resume_reading()
+        owner.wheel.set(self, _PING_INTERVAL)
+
+    # As the core sees it
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the socket has taken everything that was written."""
+        return not self._is_paused and self._rest is None
+
+    def attach(self, receiver: Receiver) -> None:
+        """Say who is told from now on. What has come meanwhile is told in the next turn."""
+        self._receiver = receiver
+        self._stop(_EARLY)
+        asyncio.get_running_loop().call_soon(self._begin, receiver)
+
+    def feed(self, data: bytes) -> None:
+        """Take in what came together with the handshake."""
+        if data:
+            self._reader.feed(data)
+            self._work()
+
+    def write(self, batch: Batch) -> None:
+        """Hand messages to the socket. Does nothing once the connection is closing."""
+        if self._state != _OPEN:
             return
-        if self._plain:
-            parts = []
-            for message in messages:
-                parts.append(_frame_header(len(message)))
-                parts.append(message)
-            connection.transport.writelines(parts)
+        if self._extensions:
+            self._send(encode_compressed(batch.messages, self._extensions))
         else:
-            for message in messages:
-                connection.protocol.send_binary(message)
-            connection.send_data()
+            self._send(batch.encoded(encode_messages))
 
-    def buffered(self) -> int:
-        return self._connection.transport.get_write_buffer_size()
+    def waiting(self) -> int:
+        """Bytes written that the operating system has not taken yet."""
+        rest = self._rest
+        return self._transport.get_write_buffer_size() + (0 if rest is None else sum(map(len, rest)))
 
-    async def drain(self) -> None:
-        # An error here is the end of the connection, which read() tells.
-        with contextlib.suppress(OSError):
-            await self._connection.drain()
+    def pause_reading(self) -> None:
+        """Tell of no further message until :meth:`resume_reading`."""
+        self._stop(_HELD)
 
-    async def read(self) -> bytes | None:
+    def resume_reading(self) -> None:
+        """Tell of messages again, from the next turn on."""
+        self._go_on(_HELD)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with a code and a phrase; the connection is cut off if the client does not answer."""
+        if self._state != _OPEN:
+            return
+        self._send(close_frame(code, reason))
+        self.sent_close = code, reason
+        self._state = _CLOSING
+        self._go_on(_HELD | _EARLY)
+        self._owner.wheel.set(self, _CLOSE_TIMEOUT)
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        self._transport.abort()
+
+    def deadline(self) -> None:
+        """Ping the client, or cut it off if it did not answer."""
+        if self._state == _CLOSING:
+            self._transport.abort()
+        elif self._state == _OPEN:
+            if self._has_pinged and not self._stops:
+                self.close(1011, "keepalive ping timeout")
+                return
+            # In the middle of a message nothing can be said, and who takes nothing is given up elsewhere.
+            if self.is_clear and not self._has_pinged:
+                self._has_pinged = True
+                self._send(control_frame(PING, b"weft"))
+            self._owner.wheel.set(self, _PING_TIMEOUT if self._has_pinged else _PING_INTERVAL)
+
+    # As the transport sees it
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where what comes is put; everybody's is the same, as it is read out at once."""
+        return self._owner.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Something has come."""
+        if self._is_finishing:
+            return
+        self._reader.feed(self._owner.buffer[:nbytes])
+        if not self._stops:
+            self._work()
+
+    def eof_received(self) -> None:
+        """The client says no more; the transport closes when it has sent what it has."""
+        self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        if self._state == _CLOSED:
+            return
+        self._state = _CLOSED
+        self._rest = None
+        if self._receiver is not None:
+            self._read_rest()
+        self._owner.wheel.discard(self)
+        self._owner.link_closed(self)
+
+    def pause_writing(self) -> None:
+        """The socket takes no more."""
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """The socket has taken everything."""
+        self._is_paused = False
+        self._send_rest()
+        if not self.is_clear:
+            return
+        if self._pong is not None:
+            pong, self._pong = self._pong, None
+            self._send(pong)
+        if self._receiver is not None and self._state == _OPEN:
+            self._receiver.writable()
+
+    # Reading
+
+    def _stop(self, why: int) -> None:
+        if not self._stops and self._state != _CLOSED:
+            self._transport.pause_reading()
+        self._stops |= why
+
+    def _go_on(self, why: int) -> None:
+        if self._state == _CLOSED:
+            return
+        if self._stops & why:
+            self._stops &= ~why
+            if not self._stops:
+                self._transport.resume_reading()
+        if not self._stops and self._reader.waiting:
+            self._stop(_OVER_BUDGET)
+            asyncio.get_running_loop().call_soon(self._work_on)
+
+    def _work_on(self) -> None:
+        if self._state == _CLOSED:
+            return
+        self._stops &= ~_OVER_BUDGET
+        if not self._stops:
+            self._transport.resume_reading()
+            self._work()
+
+    def _work(self) -> None:
+        if self._read_messages(self._owner.turn_end()):
+            self._stop(_OVER_BUDGET)
+            asyncio.get_running_loop().call_soon(self._work_on)
+
+    def _read_messages(self, until: float) -> bool:
+        """Take in what has come; whether there is more that has to wait for the next turn."""
+        read = self._reader.read
+        try:
+            while not self._stops and not self._is_finishing and (message := read()) is not None:
+                kind, payload = message
+                if kind == BINARY:
+                    if self._receiver is not None:
+                        self._receiver.receive(payload)
+                    elif self._state == _OPEN:
+                        self._keep(payload)
+                elif kind != TEXT:  # text is ignored, as y-websocket's own server does
+                    self._take_control(kind, payload)
+                if time.monotonic() > until:
+                    return not self._stops
+        except FrameError as error:
+            self.close(error.code, error.reason)
+            self._end()
+            self._finish()
+        return False
+
+    def _keep(self, message: bytes) -> None:
+        """There is nobody yet to receive it."""
+        early = self._early = self._early or []
+        early.append(message)
+        if len(early) >= _MAX_EARLY_MESSAGES or sum(map(len, early)) > _MAX_EARLY:
+            self._stop(_EARLY)
+
+    def _take_control(self, kind: int, payload: bytes) -> None:
+        if kind == PING:
+            if self.is_clear and self._state == _OPEN:
+                self._send(control_frame(PONG, payload))
+            else:
+                self._pong = control_frame(PONG, payload)  # the last one is to be answered
+        elif kind == PONG:
+            self._has_pinged = False
+            if self._state == _OPEN:
+                self._owner.wheel.set(self, _PING_INTERVAL)
+        elif kind == CLOSE:
+            code, reason = read_close(payload)
+            if self._state == _OPEN:  # the frame itself is the answer
+                self._send(control_frame(CLOSE, payload))
+                self.sent_close = code, reason
+            self._end()
+            self._finish()
+
+    def _begin(self, receiver: Receiver) -> None:
+        early, self._early = self._early, None
+        for message in early or ():
+            receiver.receive(message)
+        if self._state == _OPEN:
+            self._go_on(_EARLY)
+        else:  # it has gone meanwhile; what it said before counts
+            self._read_rest()
+
+    def _read_rest(self) -> None:
+        """Take in all that has come of a client that is gone."""
         while True:
-            try:
-                message = await self._connection.recv()
-            except ConnectionClosed:
-                return None
-            if isinstance(message, bytes):  # text is ignored, as y-websocket's own server does
-                return message
+            before, self._stops = self._reader.waiting, 0
+            self._read_messages(float("inf"))
+            if self._reader.waiting == before:
+                break
+        self._end()
 
-    async def close(self, code: int, reason: str) -> None:
-        await self._connection.close(code, cut_reason(reason))
+    # Writing
 
+    def _send(self, data: bytes) -> None:
+        if self._rest is not None:
+            self._rest.append(memoryview(data))
+        elif len(data) <= _CHUNK:
+            self._transport.write(data)
+        else:
+            self._rest = deque((memoryview(data),))
+            self._send_rest()
 
-def _frame_header(length: int) -> bytes:
-    # FIN and opcode 2 (binary), then the length in 7 bits, or 126 and 16 bits, or 127 and 64 bits.
-    if length < 126:
-        return bytes((0x82, length))
-    if length < 65536:
-        return struct.pack("!BBH", 0x82, 126, length)
-    return struct.pack("!BBQ", 0x82, 127, length)
+    def _send_rest(self) -> None:
+        rest = self._rest
+        if rest is None:
+            return
+        while rest and not self._is_paused:
+            data = rest.popleft()
+            if len(data) > _CHUNK:
+                rest.appendleft(data[_CHUNK:])
+                data = data[:_CHUNK]
+            self._transport.write(data)
+        if not rest:
+            self._rest = None
+            if self._is_finishing:
+                self._say_eof()
 
+    # The end
 
-def cut_reason(reason: str) -> str:
-    """As much of a phrase as a close frame can hold."""
-    return reason.encode()[:_MAX_REASON].decode(errors="ignore")
+    def _end(self) -> None:
+        """Nothing of the client counts any more; it has a while to take what is on its way."""
+        if self._state == _OPEN:
+            self._state = _CLOSING
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.lost()
+        if self._state == _CLOSING:
+            self._owner.wheel.set(self, _CLOSE_TIMEOUT)
+
+    def _finish(self) -> None:
+        """Both have said that it is over."""
+        self._is_finishing = True
+        if self._rest is None:
+            self._say_eof()
+
+    def _say_eof(self) -> None:
+        if self._transport.is_closing():
+            return
+        # The client is to close first: where it has sent something that is not read, a reset would take the
+        # close frame from it.
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from weft.protocols.ysync import Send, YSyncSession
+from weft.server._core.batch import Batch
 from weft.server._core.peer import Peer
 from weft.server._core.wrong_protocol import expect_no_repo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.protocols.ysync import Effect
     from weft.server._core.link import Link
@@ -29,17 +31,20 @@ class YPeer(Peer):
         room: An open room.
         link: The client's connection.
         allow: What it may do.
-        name: How the logs call it.
+        remote: Where it comes from, for the logs.
+        released: Called once, when the client has gone or was let go: the room may be closed.
     """
 
-    def __init__(self, room: Room, link: Link, allow: Allow, *, name: str) -> None:
+    def __init__(
+        self, room: Room, link: Link, allow: Allow, *, remote: str, released: Callable[[], None]
+    ) -> None:
         limits = allow.limits or room.limits
         super().__init__(
             link,
-            name=name,
             limits=limits,
-            stored=room.log.stored,
+            confirmations=room.confirmations,
             stall_timeout=room.settings.stall_timeout,
+            released=released,
         )
         self.session = YSyncSession(
             room.document,
@@ -50,6 +55,7 @@ class YPeer(Peer):
             answers=room.answers,
         )
         self._room = room
+        self._remote = remote
         # Updates are relayed from the first answer to a SyncStep1 on: before it the client has no state they
         # could build upon, and the answer contains them.
         self._live = False
@@ -59,30 +65,63 @@ class YPeer(Peer):
         self._awareness_behind = False
         self._has_spoken = False
         self._has_lost_awareness = False  # once is news
+        self._catching_up: asyncio.Task[None] | None = None  # while storage has too much to do
 
-    def relay(self, message: bytes) -> None:
-        """Queue an update message from somebody else. Never fails and never waits."""
+    @property
+    def name(self) -> str:
+        """How the logs call the client."""
+        return f"{self._remote} in room {self._room.name!r:.200}"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more waits for the client than may."""
+        return self._behind is None and self.queue.is_full
+
+    def relay(self, updates: Batch) -> None:
+        """Send updates from others. Never fails and never waits."""
         if self._live and self._behind is None:
-            self.queue.put(message)
-            if self.queue.is_full:
-                self._room.somebody_is_full()
+            self._put(updates)
 
-    def relay_awareness(self, message: bytes) -> None:
-        """Queue an awareness message from somebody else."""
+    def relay_awareness(self, states: Batch) -> None:
+        """Send awareness states of others."""
         if self._behind is None:
-            self.queue.put(message)
+            self._put(states)
         else:
             self._awareness_behind = True
 
+    def relay_both(self, updates: Batch, states: Batch, both: Batch) -> None:
+        """Send updates and awareness states, which are one batch also."""
+        if self._live and self._behind is None:
+            self._put(both)
+        else:
+            self.relay_awareness(states)
+
     def note_full(self, state_vector: bytes) -> None:
-        """Stop queueing updates if the queue is full; everything up to this state has been queued."""
-        if self.queue.is_full and self._behind is None:
-            self._behind = state_vector
-            _log.info("%s reads slowly; it will get what it misses as one update", self._name)
+        """Stop queueing updates; everything up to this state has been queued."""
+        self._behind = state_vector
+        _log.info("%s reads slowly; it will get what it misses as one update", self.name)
 
     def tick(self, now: float) -> None:
         """Let time pass for the session."""
         self._perform(self.session.tick(now))
+
+    def refill(self) -> None:
+        """The queue is empty: put in what was held back while it was full."""
+        room = self._room
+        if self._behind is not None:
+            messages = room.messages_since(self._behind)
+            self._behind = None
+            for message in messages:
+                self.queue.put(Batch([message]))
+        if self._awareness_behind:
+            self._awareness_behind = False
+            self.queue.put(Batch([room.awareness_message(None)]))
+
+    def _put(self, batch: Batch) -> None:
+        try:
+            self.queue.put(batch)
+        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection
+            self.fail(error)
 
     def _join(self) -> None:
         self._room.clients.add(self)
@@ -102,42 +141,36 @@ class YPeer(Peer):
             _log.warning(
                 "%s: what it says of itself or of others is not passed on: a state of more than "
                 "max_awareness_state (%d bytes of JSON), or more states than one client may have",
-                self._name,
+                self.name,
                 self._room.limits.max_awareness_state,
             )
 
-    async def _throttle(self) -> None:
-        if self._room.log.is_behind:
-            await self._room.log.catch_up()
+    def _is_too_fast(self) -> bool:
+        if self._catching_up is None and self._room.log.is_behind:
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+        return self._catching_up is not None
+
+    async def _catch_up(self) -> None:
+        await self._room.log.catch_up()
+        self._catching_up = None
+        self.reconsider()
 
     def _leave(self) -> None:
         self._room.clients.discard(self)
-
-    def _disconnected(self) -> None:
-        self._perform(self.session.disconnected(self._room.clock()))
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        self.session.disconnected(self._room.clock())
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Send):
+                # Whatever it is counts as an answer: of who does not read what it is sent, no more is read.
+                ticket = self._room.log.ticket if effect.after_stored else 0
+                self.queue.put_answer(Batch([effect.data]), ticket)
                 if effect.after_stored:
-                    self._answer(effect.data)
-                else:
-                    self.queue.put(effect.data)
+                    self._note_answered()
 
-    def _answer(self, message: bytes) -> None:
-        room = self._room
-        self.queue.put_answer(message, room.log.ticket)
+    def _note_answered(self) -> None:
         self._live = True
         if self._behind is not None:  # the answer holds everything up to now
-            self._behind = room.document.state_vector()
-
-    def _refill(self) -> None:
-        room = self._room
-        if self._behind is not None:
-            messages = room.messages_since(self._behind)
-            self._behind = None
-            for message in messages:
-                self.queue.put(message)
-        if self._awareness_behind:
-            self._awareness_behind = False
-            self.queue.put(room.awareness_message(None))
+            self._behind = self._room.document.state_vector()

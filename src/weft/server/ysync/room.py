@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.documents.yjs.log import build_document, compact_updates
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
+from weft.server.ysync.turn import Turn, TurnClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from weft.documents.yjs import YDocument
     from weft.protocols.awareness import AwarenessChange
@@ -21,21 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Room", "YClient"]
 
 
-class YClient(RoomClient, Protocol):
+class YClient(RoomClient, TurnClient, Protocol):
     """A client of a Yjs room, as the room knows it."""
-
-    @property
-    def session(self) -> object:
-        """The origin of what this client changes."""
-
-    def relay(self, message: bytes) -> None:
-        """Queue an update message from somebody else. Never fails and never waits."""
-
-    def relay_awareness(self, message: bytes) -> None:
-        """Queue an awareness message from somebody else."""
-
-    def note_full(self, state_vector: bytes) -> None:
-        """Stop queueing updates if the queue is full; everything up to this state has been queued."""
 
     def tick(self, now: float) -> None:
         """Let time pass for the session."""
@@ -69,7 +57,12 @@ class Room(BaseRoom[YClient]):
         self._doc, self.document = build_document(updates)  # both held: the YDocument's reference is weak
         self.awareness = Awareness(self._doc.client_id, limits=context.limits)
         self.answers = AnswerCache()
-        self._is_looking = False
+        self._turn = Turn(
+            self.clients,
+            update_messages=self._messages_of,
+            awareness_message=self.awareness_message,
+            state_vector=self.document.state_vector,
+        )
         self._unsubscribe = [
             self.document.subscribe(self._relay_update),
             self.awareness.observe(self._relay_awareness),
@@ -86,15 +79,6 @@ class Room(BaseRoom[YClient]):
         """The awareness message with the states of these clients, or of all."""
         return awareness_message(self.awareness.encode(ids))
 
-    def somebody_is_full(self) -> None:
-        """Look at the end of this turn of the event loop who has more queued than may be.
-
-        Not at once, because a document cannot be read inside a commit of its own.
-        """
-        if not self._is_looking:
-            self._is_looking = True
-            asyncio.get_running_loop().call_soon(self._note_full)
-
     def tick(self, now: float) -> None:
         """Let time pass for everybody in the room."""
         self.awareness.tick(now)
@@ -104,21 +88,13 @@ class Room(BaseRoom[YClient]):
     # What happens in the document
 
     def _relay_update(self, update: bytes, origin: object | None) -> None:
-        if not self.log.append(update):
-            return
-        for message in update_messages(update, self.limits.max_part):
-            for peer in self.clients:
-                if peer.session is not origin:
-                    peer.relay(message)
+        if self.log.append(update):
+            self._turn.add_update(update, origin)
 
     def _relay_awareness(self, change: AwarenessChange, origin: object | None) -> None:
-        message = self.awareness_message(change.ids)
-        for peer in self.clients:
-            if peer.session is not origin:
-                peer.relay_awareness(message)
+        self._turn.add_awareness(change.ids, origin)
 
-    def _note_full(self) -> None:
-        self._is_looking = False
-        state_vector = self.document.state_vector()
-        for peer in self.clients:
-            peer.note_full(state_vector)
+    def _messages_of(self, updates: Sequence[bytes]) -> list[bytes]:
+        """One message, as y-websocket clients read one of a frame."""
+        update = updates[0] if len(updates) == 1 else merge_updates(updates)
+        return update_messages(update, self.limits.max_part)

@@ -1,0 +1,178 @@
+"""The listening socket, and what all connections behind it share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from weft.server.fronts.handshake import Handshake
+from weft.server.fronts.timer_wheel import TimerWheel
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from websockets.extensions import ServerExtensionFactory
+    from websockets.http11 import Request as HttpRequest
+
+    from weft.server.fronts.websocket_link import LinkOwner, WebsocketLink
+
+__all__ = ["Connections"]
+
+# Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
+# for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
+_BACKLOG = 2048
+# Bytes read at a time, of one client after the other.
+_READ = 256 * 1024
+# Seconds in one turn of the event loop that messages are worked on, for all clients together, and what each
+# of them has of it at least. One packet can hold thousands of messages.
+_TURN = 0.005
+_SHARE = 0.0005
+# Seconds for the end of a TLS connection.
+_TLS_CLOSE_TIMEOUT = 5.0
+
+
+class Connections:
+    """All connections of a server, from the first byte to the last.
+
+    Args:
+        answer: Called with each request.
+        extensions: What websockets may agree on.
+        max_message: Bytes in a message that is received.
+        open_timeout: Seconds that a handshake may take.
+
+    Attributes:
+        served: The websockets that were let in.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Handshake, HttpRequest], None],
+        *,
+        extensions: Sequence[ServerExtensionFactory] | None,
+        max_message: int,
+        open_timeout: float,
+    ) -> None:
+        self.buffer = memoryview(bytearray(_READ))
+        self.wheel = TimerWheel()
+        self.max_message = max_message
+        self.open_timeout = open_timeout
+        self.extensions = extensions
+        self.served: set[WebsocketLink] = set()
+        self._answer = answer
+        self._open: set[Handshake | WebsocketLink] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._all_gone: asyncio.Future[None] | None = None
+        self._turn_end = 0.0
+        self._is_in_turn = False
+
+    @property
+    def links(self) -> LinkOwner:
+        """What the websockets share: this too."""
+        return self
+
+    @property
+    def port(self) -> int | None:
+        """The port listened on, while there is one."""
+        if self._server is None or not self._server.sockets:
+            return None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None) -> None:
+        """Accept connections from now on.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Handshake(self),
+            host,
+            port,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else self.open_timeout,
+            ssl_shutdown_timeout=None if tls is None else _TLS_CLOSE_TIMEOUT,
+        )
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Have something done that :meth:`all_gone` waits for. It does not raise."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def stop_listening(self) -> None:
+        """Accept nobody any more; who has asked for nothing yet is cut off."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._open):
+            if isinstance(connection, Handshake) and not connection.has_asked:
+                connection.abort()
+
+    async def all_gone(self) -> None:
+        """Wait until there is no connection, and nothing to do for one."""
+        while self._open or self._tasks:
+            self._all_gone = asyncio.get_running_loop().create_future()
+            await self._all_gone
+
+    async def cut_off(self, seconds: float) -> None:
+        """End every connection, and what is done for it.
+
+        Args:
+            seconds: That what is done has to come to its own end.
+        """
+        for connection in tuple(self._open):
+            connection.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await self.all_gone()
+
+    # As handshakes and links see it
+
+    def opened(self, handshake: Handshake) -> None:
+        """Somebody has connected."""
+        self._open.add(handshake)
+
+    def requested(self, handshake: Handshake, request: HttpRequest) -> None:
+        """A request has come."""
+        self._answer(handshake, request)
+
+    def upgraded(self, handshake: Handshake, link: WebsocketLink) -> None:
+        """A handshake has become a websocket."""
+        self._open.add(link)
+        self.lost(handshake)
+
+    def lost(self, handshake: Handshake) -> None:
+        """A connection ended before it was a websocket."""
+        self._open.discard(handshake)
+        self._note_gone()
+
+    def link_closed(self, link: WebsocketLink) -> None:
+        """A websocket's connection is over."""
+        self.served.discard(link)
+        self._open.discard(link)
+        self._note_gone()
+
+    def turn_end(self) -> float:
+        """Until when messages may be worked on in this turn of the event loop."""
+        now = time.monotonic()
+        if not self._is_in_turn:
+            self._is_in_turn = True
+            self._turn_end = now + _TURN
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        return max(self._turn_end, now + _SHARE)
+
+    def _end_turn(self) -> None:
+        self._is_in_turn = False
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._note_gone()
+
+    def _note_gone(self) -> None:
+        if self._all_gone is not None and not self._all_gone.done() and not self._open and not self._tasks:
+            self._all_gone.set_result(None)

@@ -1,0 +1,100 @@
+"""What connections share: the time of a turn, deadlines, and how all of them end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from websockets.asyncio.client import connect
+
+from support.servers import eventually, serving
+from support.yclient import YClient, awareness_frame, step1_frame
+from weft.limits import Limits
+from weft.server._core.settings import RoomSettings
+from weft.server.fronts import connections as module
+
+if TYPE_CHECKING:
+    import pytest
+
+    from weft.server import Server
+
+
+async def test_a_flood_in_one_packet_is_worked_on_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TURN", 0.0)
+    monkeypatch.setattr(module, "_SHARE", 0.0)
+    async with (
+        serving() as server,
+        YClient(server.url, "room") as flooder,
+        YClient(server.url, "room") as other,
+    ):
+        await flooder.synced()
+        await other.synced()
+        for number in range(500):
+            await flooder.send(awareness_frame({7: (number + 1, {"n": number})}))
+        await other.set(x=1)
+        await other.flush()
+        await flooder.flush()  # nothing of the flood is lost, and its order is kept
+        await other.wait(lambda: other.awareness.get(7) == {"n": 499})
+
+
+async def test_clients_have_no_task_each() -> None:
+    async with serving() as server:
+        before = len(asyncio.all_tasks())
+        clients = [await connect(f"{server.url}/room") for _ in range(20)]
+        for client in clients:
+            await client.send(step1_frame(b"\0"))
+            await client.recv()
+        await eventually(lambda: server.connections == 20)
+        ours = [task for task in asyncio.all_tasks() if "/weft/" in repr(task.get_coro())]
+        assert len(ours) <= before + 2  # the rooms' ticker, and one that opens a room
+        for client in clients:
+            await client.close()
+
+
+async def stuck(server: Server, wanted: int) -> socket.socket:
+    """A client that asks for much and reads nothing, not even the end of the connection."""
+    loop = asyncio.get_running_loop()
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", server.port))
+    await loop.sock_sendall(
+        client,
+        b"GET /room HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    )
+    for _ in range(wanted):
+        await loop.sock_sendall(client, b"\x82\x84\0\0\0\0" + step1_frame(b"\0"))
+    return client
+
+
+async def test_who_neither_reads_nor_answers_the_close_is_gone_by_a_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("weft.server.fronts.websocket_link._CLOSE_TIMEOUT", 0.0)
+    settings = RoomSettings(stall_timeout=0.2, unload_delay=0.0)
+    async with (
+        serving(settings=settings, limits=Limits(max_outbound=1_000_000)) as server,
+        YClient(server.url, "room") as writer,
+    ):
+        for number in range(8):
+            await writer.set(**{f"k{number}": "x" * 1_000_000})
+        await writer.flush()
+        clients = [await stuck(server, 3) for _ in range(5)]
+        await eventually(lambda: server.connections == 6)
+        await eventually(lambda: server.connections == 1)
+        for client in clients:
+            client.close()
+
+
+async def test_a_peer_that_answers_no_ping_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_PING_INTERVAL", "_PING_TIMEOUT", "_CLOSE_TIMEOUT"):
+        monkeypatch.setattr(f"weft.server.fronts.websocket_link.{name}", 0.0)
+    async with serving() as server, YClient(server.url, "room") as client:
+        await client.synced()
+        quiet = await stuck(server, 0)
+        await eventually(lambda: server.connections == 2)
+        await eventually(lambda: server.connections == 1)
+        await client.flush()  # who reads has answered
+        quiet.close()
