@@ -46,8 +46,11 @@ _SCHEMA = """
 
 # Foreign keys have triggers too. Our own trigger, which changes nothing, is none of those asked for.
 _RELATIONS = """
-    SELECT c.relname, k.oid::text, p.relname, k.confdeltype::text, NULL, NULL, k.condeferrable
+    SELECT c.relname, k.oid::text, p.relname, k.confdeltype::text, a.attname, b.attname, k.condeferrable
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
+    CROSS JOIN LATERAL unnest(k.conkey, k.confkey) pair(of, to_)
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = pair.of
+    JOIN pg_attribute b ON b.attrelid = p.oid AND b.attnum = pair.to_
     JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce($3::text, current_schema()::text)
     WHERE k.contype = 'f' AND k.conparentid = 0 AND p.relnamespace = c.relnamespace
     AND (c.relname = ANY($1::text[]) OR p.relname = ANY($1::text[]))

@@ -108,7 +108,7 @@ class ForeignKey:
         parent_sql: The latter, quoted.
         acts: Whether deleting a row of the parent changes or deletes rows of the child.
         deferrable: Whether it can wait for the end of the transaction.
-        columns: Those of the child, each with that of the parent; where :meth:`Dialect.broken` needs them.
+        columns: Those of the child, each with that of the parent.
     """
 
     child: str

@@ -1,8 +1,9 @@
 """In which order the tables of one save are written, so that foreign keys refuse as little as can be.
 
-Rows are written parents first. Rows are deleted before that, children first; but where deleting a row would
-change or delete rows of other tables, it is deleted after all has been written, as those may have been given
-another parent. What is refused all the same is tried again at the end, until nothing more goes in.
+Rows are written parents first, also within one table. Rows are deleted before that, children first; but where
+deleting a row would change or delete rows of other tables, it is deleted after all has been written, as those
+may have been given another parent. What is refused all the same is tried again at the end, until nothing more
+goes in.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weft.errors import StorageError
 from weft.persisters.sql.dialect import RefusedError, Statement
+from weft.persisters.sql.row_order import children_first, own_keys, parents_first
 from weft.persisters.sql.table_writer import SEVERAL_ROWS
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from weft.persisters.sql.config import TableSave
     from weft.persisters.sql.dialect import Column, ForeignKey, Plan
+    from weft.persisters.sql.row_order import Groups
     from weft.persisters.sql.table_writer import RefusedRow, TableWriter
 
 __all__ = ["TableWork", "write_tables"]
@@ -42,7 +45,7 @@ class TableWork:
     save: TableSave
     deleted: Sequence[Any] = ()
     delete_all: bool = False
-    groups: list[tuple[list[Column], list[tuple[Any, Sequence[Any]]]]] = field(default_factory=list)
+    groups: Groups = field(default_factory=list)
     emptied: Sequence[Any] = ()
     drop: bool = False
 
@@ -65,6 +68,8 @@ def write_tables(writer: TableWriter, works: Sequence[TableWork]) -> Plan[None]:
     last_to_delete = {key.parent for key in writer.keys if key.acts}
     late = [work for work in ordered if writer.dialect.fold(work.save.table_name) in last_to_delete]
     refused: list[_Attempt] = []
+    for work in works:
+        yield from _sort_rows(writer, work)
     for work in reversed(ordered):
         if work not in late:
             yield from _delete(writer, work, refused)
@@ -75,6 +80,14 @@ def write_tables(writer: TableWriter, works: Sequence[TableWork]) -> Plan[None]:
     yield from _try_again(writer, refused)
     for work in reversed(ordered):
         yield from _clear(writer, work)
+
+
+def _sort_rows(writer: TableWriter, work: TableWork) -> Plan[None]:
+    name, id_column = writer.dialect.fold(work.save.table_name), work.save.row_id_column_name
+    if keys := own_keys(writer.keys, name):
+        work.groups = parents_first(writer.dialect, keys, id_column, work.groups)
+        if (info := writer.info(work.save)) is not None:
+            work.deleted = yield from children_first(writer.dialect, keys, id_column, info, work.deleted)
 
 
 def _is_open(writer: TableWriter, work: TableWork) -> bool:

@@ -16,6 +16,7 @@ from weft.persisters.sql.names import (
     split_table,
     with_table_name,
 )
+from weft.persisters.sql.row_order import children_first, own_keys
 from weft.values import Undefined
 
 if TYPE_CHECKING:
@@ -350,7 +351,10 @@ class TableWriter:
                 return []
         there = yield from self.row_ids(save, info)
         counts = Counter(map(id_text, there))
-        return (yield from self.delete(save, [row_id for row_id in there if counts[id_text(row_id)] == 1]))
+        ids: Sequence[Any] = [row_id for row_id in there if counts[id_text(row_id)] == 1]
+        if keys := own_keys(self.keys, self.dialect.fold(save.table_name)):
+            ids = yield from children_first(self.dialect, keys, save.row_id_column_name, info, ids)
+        return (yield from self.delete(save, ids))
 
     def row_ids(self, save: TableSave, info: TableInfo) -> Plan[list[Any]]:
         """Read the ids of all rows that the condition allows."""
