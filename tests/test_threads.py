@@ -26,6 +26,7 @@ from weft.errors import DocumentClosedError, StorageError, WrongThreadError
 from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.yjs import YjsMirror
 from weft.persisters import FilePersister, blocking
+from weft.protocols.awareness import Awareness
 from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
 from weft.server._core.settings import RoomSettings
 from weft.testing.persisters import until
@@ -298,6 +299,48 @@ def test_a_store_is_the_callers_during_a_blocking_call(tmp_path: Path) -> None:
     assert "belongs to thread 'caller'" in str(raised[0])
 
 
+def test_what_was_attached_without_an_event_loop_says_where_to_attach_it() -> None:
+    """As where a mirror is started at import, and used by a server that runs in a thread."""
+    store, found = Store(), list[str]()
+
+    async def endpoint() -> None:
+        with pytest.raises(WrongThreadError) as raised:
+            store.set_value("open", True)
+        assert not raised.value.has_loop
+        found.append(str(raised.value))
+
+    with YjsMirror(store, create_doc()):
+        in_thread(lambda: asyncio.run(endpoint()), "server")
+    assert "belongs to thread 'MainThread', which attached it, and was used in thread 'server'" in found[0]
+    assert "No event loop ran where it was attached (at import, perhaps): start the mirror" in found[0]
+    assert "in the application's lifespan" in found[0]
+
+    async def lifespan() -> None:
+        with YjsMirror(store, create_doc()):
+            store.set_value("open", True)
+            with pytest.raises(WrongThreadError) as raised:
+                await asyncio.to_thread(store.set_value, "open", False)
+            assert raised.value.has_loop
+            assert str(raised.value).endswith(
+                "Hand the call over with loop.call_soon_threadsafe(...) or "
+                "asyncio.run_coroutine_threadsafe(...)"
+            )
+
+    in_thread(lambda: asyncio.run(lifespan()), "server")
+    assert store.get_value("open") is True
+
+
+def test_awareness_that_nobody_observes_is_free() -> None:
+    awareness = Awareness(1)
+    in_thread(lambda: awareness.set_local_state({"name": "x"}, 0.0))
+    end = awareness.observe(lambda *_: None)
+    with pytest.raises(WrongThreadError):
+        in_thread(lambda: awareness.renew(1.0))
+    end()
+    end()
+    in_thread(lambda: awareness.renew(1.0))
+
+
 # Providers and rooms
 
 
@@ -317,6 +360,11 @@ async def test_a_provider_refuses_other_threads_and_sends_what_is_handed_over() 
                         await asyncio.to_thread(lambda call=call: asyncio.run(call()))  # type: ignore[misc]
                 with pytest.raises(WrongThreadError):
                     await asyncio.to_thread(provider.set_local_state, {"name": "x"})
+                awareness = provider.awareness
+                assert awareness is not None
+                with pytest.raises(WrongThreadError, match=r"the awareness belongs to thread 'MainThread'"):
+                    await asyncio.to_thread(awareness.set_local_state, {"name": "x"}, 0.0)
+                assert awareness.local_state is None
                 assert provider.status == "connected"
                 loop.call_soon_threadsafe(store.set_cell, "t", "r", "c", 2)
                 await eventually(lambda: store.has_cell("t", "r", "c"))
@@ -356,6 +404,9 @@ async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
     ):
         await client.synced()
         store = Store()
+        somebody = Awareness(1)
+        somebody.set_local_state({"name": "x"}, 0.0)
+        other = somebody.encode()
         with YjsMirror(store, room.document):
             with pytest.raises(WrongThreadError):
                 await asyncio.to_thread(store.set_cell, "t", "r", "c", 1)
@@ -372,6 +423,17 @@ async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
             await client.flush()
             assert len(peers_in(room)) == 1
             assert len((await storage.load("room")).rows) > 2
+
+            for call in (
+                lambda: room.awareness.set_local_field("name", "x", 0.0),
+                lambda: room.awareness.apply(other, now=0.0),
+                lambda: room.awareness.remove([1], now=0.0),
+                lambda: room.awareness.tick(0.0),
+                lambda: room.awareness.observe(lambda *_: None),
+            ):
+                with pytest.raises(WrongThreadError, match="the awareness"):
+                    await asyncio.to_thread(call)
+            assert not room.awareness.states
 
             def use() -> None:
                 asyncio.run(server.rooms.use("room").__aenter__())

@@ -183,20 +183,29 @@ class WrongThreadError(WeftError, RuntimeError):
         owner: The name of the thread it belongs to: the one that attached it (a mirror, a persister, a
             provider, a server).
         caller: The name of the thread that used it.
+        has_loop: Whether it was attached in an event loop, to which the call can be handed over.
     """
 
-    def __init__(self, what: str, owner: str, caller: str) -> None:
-        super().__init__(what, owner, caller)
+    def __init__(self, what: str, owner: str, caller: str, has_loop: bool = True) -> None:
+        super().__init__(what, owner, caller, has_loop)
         self.what = what
         self.owner = owner
         self.caller = caller
+        self.has_loop = has_loop
 
     def __str__(self) -> str:
-        return (
+        said = (
             f"{self.what} belongs to thread {self.owner!r}, which attached it, and was used in thread "
-            f"{self.caller!r}; nothing changed. Hand the call over with loop.call_soon_threadsafe(...) or "
-            "asyncio.run_coroutine_threadsafe(...); a program without an event loop can use "
-            "weft.persisters.blocking(...)"
+            f"{self.caller!r}; nothing changed. "
+        )
+        hand_over = "loop.call_soon_threadsafe(...) or asyncio.run_coroutine_threadsafe(...)"
+        if self.has_loop:
+            return f"{said}Hand the call over with {hand_over}"
+        return (
+            f"{said}No event loop ran where it was attached (at import, perhaps): start the mirror or "
+            "provider where it is used, in the application's lifespan or in the thread that works with it. "
+            f"If an event loop runs in {self.owner!r} by now, hand the call over with {hand_over}; a program "
+            "without one can use weft.persisters.blocking(...)"
         )
 
 

@@ -94,7 +94,7 @@ class Owner:
                 raise DocumentClosedError(hold.what, hold.reason)
         if self._holds:
             if _is_alive(self.thread) and not all(hold.is_over for hold in self._holds):
-                raise WrongThreadError(self._what, self._name, _name_of(here))
+                raise WrongThreadError(self._what, self._name, _name_of(here), self.loop is not None)
             self._move(here)
 
     def check_process(self) -> None:

@@ -18,12 +18,14 @@ Where it differs, on purpose:
 
 from __future__ import annotations
 
+from _thread import get_ident
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft._codecs.yjs.lib0 import Writer
 from weft._support.callbacks import subscribe
+from weft._support.owner import Owner
 from weft._support.uncopied import Uncopied
 from weft.jsoncodec import dumps, loads
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -59,7 +61,9 @@ class _Known:
 class Awareness(Uncopied):
     """The states of everybody in a room, and one's own.
 
-    Not thread-safe. ``now`` is always seconds on one monotonic clock.
+    While anybody observes it (a provider, a room), it belongs to the thread that did so first; in another one
+    whatever changes it raises ``WrongThreadError``, before anything changes. ``now`` is always seconds on one
+    monotonic clock.
 
     Args:
         client_id: One's own id; by custom the document's client id.
@@ -70,6 +74,7 @@ class Awareness(Uncopied):
         self.client_id = client_id
         self.ignored = 0  # entries received that were over a limit
         self._limits = limits
+        self._owner = Owner("the awareness")
         self._known: dict[int, _Known] = {}
         self._states: dict[int, State] = {}
         self._left: dict[int, tuple[int, float]] = {}  # clock and time, in the order of leaving
@@ -106,6 +111,7 @@ class Awareness(Uncopied):
             TypeError: A type that JSON does not have.
             ValueError: A value it does not have, or too much of it. Nothing changed.
         """
+        self._check_owner()
         if state is None:
             if self.client_id not in self._known:
                 return
@@ -135,6 +141,7 @@ class Awareness(Uncopied):
 
         A peer that knew it before an interruption takes it only then.
         """
+        self._check_owner()
         known = self._known.get(self.client_id)
         if known is not None:
             self._clock += 1
@@ -210,6 +217,7 @@ class Awareness(Uncopied):
         exclusive: bool = False,
     ) -> AwarenessChange:
         """Take in what :meth:`decode` gave for the same arguments."""
+        self._check_owner()
         added: dict[int, None] = {}  # ordered sets
         updated: dict[int, bool] = {}  # whether different
         removed: dict[int, None] = {}
@@ -271,6 +279,7 @@ class Awareness(Uncopied):
 
     def remove(self, ids: Iterable[int], *, now: float, origin: object | None = None) -> AwarenessChange:
         """Take clients to have left; for one's own id, leave."""
+        self._check_owner()
         ids = tuple(ids)
         if self.client_id in ids:
             self.set_local_state(None, now)
@@ -304,6 +313,7 @@ class Awareness(Uncopied):
 
     def tick(self, now: float) -> AwarenessChange:
         """Renew one's own state if it is time, and let go of those who have not been heard of."""
+        self._check_owner()
         if now < self._due:
             return AwarenessChange()
         gone = tuple(
@@ -335,7 +345,18 @@ class Awareness(Uncopied):
         Returns:
             A function that ends it; calling it again does nothing.
         """
-        return subscribe(self._observers, callback)
+        hold = self._owner.hold()
+        end = subscribe(self._observers, callback)
+
+        def unsubscribe() -> None:
+            end()
+            hold.drop()
+
+        return unsubscribe
+
+    def _check_owner(self) -> None:
+        if get_ident() != self._owner.thread:
+            self._owner.check()
 
     def _notify(self, change: AwarenessChange, origin: object | None) -> None:
         for callback in tuple(self._observers):
