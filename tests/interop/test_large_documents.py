@@ -171,9 +171,9 @@ def text_of(changes: int, characters: int) -> AutomergeDocument:
 async def test_a_document_of_more_operations_than_one_chunk_may_have_can_be_joined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With bounds of 20,000 and 5,000 in the place of 8 and 2 million."""
+    """With bounds of 20,000 and 5,000 in the place of 8 million and 262,144."""
     monkeypatch.setattr(saved_document, "_MAX_DOCUMENT_OPS", 20_000)
-    monkeypatch.setattr(cut, "MAX_OPS", 5_000)
+    monkeypatch.setattr(cut, "_PART_OPS", 5_000)
     large, late, third = text_of(25, 1_000), AutomergeDocument(), AutomergeDocument()
     with pytest.raises(RemoteProtocolError, match="too many operations; send its changes instead"):
         late.apply_changes([large.save()])

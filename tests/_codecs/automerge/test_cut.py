@@ -86,7 +86,7 @@ def _text(document: AutomergeDocument, changes: int, characters: int) -> Automer
 def test_a_small_message_that_unpacks_to_too_much_is_cut_by_operations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cut, "MAX_OPS", 2_500)
+    monkeypatch.setattr(cut, "_PART_OPS", 2_500)
     document = _text(AutomergeDocument(), 9, 1_000)
     message = _message(document, AutomergeDocument())
     for most, is_cut in ((9_001, False), (9_000, True)):

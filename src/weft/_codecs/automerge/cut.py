@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._codecs.automerge.chunks import DOCUMENT, MAGIC, MAX_OPS, deflate_change, split_chunks
+from weft._codecs.automerge.chunks import DOCUMENT, MAGIC, deflate_change, split_chunks
 from weft._codecs.automerge.leb128 import (
     read_bytes,
     read_hashes,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cut_sync_message"]
 
+# Operations of a part. To take in a million takes a peer seconds, in which it answers nobody, pings neither.
+_PART_OPS = 1 << 18
 _COUNT = 10  # bytes at most of the number of chunks, and of the length before each
 
 
@@ -45,7 +47,7 @@ def cut_sync_message(
         max_bytes: Bytes of a part. One with a single change, which cannot be cut, may have more.
         all_changes: Gives every change of the document, with the number of its operations, in an order to
             apply them in. A whole document, which is sent to who has nothing of it, is one chunk: its changes
-            are sent instead, and those in a part have ``MAX_OPS`` operations together.
+            are sent instead, and those in a part have 262,144 operations together, or are one change.
 
     Returns:
         The parts; the message itself where it is small enough.
@@ -76,7 +78,7 @@ def cut_sync_message(
     size = operations = 0
     for change, count in changes:
         piece = change if len(change) + _COUNT <= room else deflate_change(change)
-        if parts[-1] and (size + len(piece) + _COUNT > room or operations + count > MAX_OPS):
+        if parts[-1] and (size + len(piece) + _COUNT > room or operations + count > _PART_OPS):
             parts.append([])
             size = operations = 0
         parts[-1].append(piece)
