@@ -6,16 +6,19 @@ import asyncio
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from weft import Store
 from weft.errors import StorageError
-from weft.persisters import SqliteTablesPersister, TablesConfig
+from weft.persisters import PostgresTablesPersister, SqliteTablesPersister, TablesConfig
 from weft.testing.persisters import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from support.postgres import PostgresServer
 
 PARENT = "CREATE TABLE parent(_id TEXT PRIMARY KEY, name)"
 CHILD = (
@@ -37,24 +40,85 @@ def config(*tables: str) -> TablesConfig:
     return TablesConfig(load={name: name for name in tables}, save={name: name for name in tables})
 
 
-async def test_a_row_that_stands_there_under_another_case_ends_the_save(tmp_path: Path) -> None:
+async def test_a_row_that_stands_there_under_another_case_stops_no_others(tmp_path: Path) -> None:
     db = opened(
         tmp_path / "db",
         PARENT,
         CHILD.format("COLLATE NOCASE"),
+        OTHER,
         "INSERT INTO parent VALUES('p1', 'x')",
         "INSERT INTO child VALUES('a', 'p1', 'n')",
     )
     store = Store()
-    errors: list[Exception] = []
-    persister = SqliteTablesPersister(store, db, config("child"), on_error=errors.append)
+    errors: list[str] = []
+    persister = SqliteTablesPersister(
+        store, db, config("child", "other"), on_error=lambda error: errors.append(str(error))
+    )
     await persister.start_auto_save()
-    store.set_row("child", "A", {"p": "nope"})
-    await until(lambda: bool(errors))
-    assert "'a' of table 'child'" in str(errors[0])
+    with store.transaction():
+        store.set_row("child", "A", {"p": "nope"}).set_row("child", "b", {"p": "p1"})
+        store.set_row("other", "o", {"name": 1})
+    await until(lambda: bool(errors) and persister.is_at_rest())
+    (error,) = errors
+    assert error.startswith(
+        "row 'A' of table 'child' is not saved: the database writes this id in another form"
+    )
+    assert db.execute("SELECT * FROM other").fetchall() == [("o", 1)]
+    store.del_row("child", "A")
+    await until(persister.is_at_rest)
+    there = "SELECT _id, p, name FROM child ORDER BY 1"
+    assert db.execute(there).fetchall() == [("a", "p1", "n"), ("b", "p1", None)]
     store.set_row("child", "A", {"p": "p1"})
+    db.execute("DELETE FROM child WHERE _id='a'")
+    await persister.close()  # there is nothing in its way any more
+    assert db.execute(there).fetchall() == [("A", "p1", None), ("b", "p1", None)]
+    db.close()
+
+
+async def test_a_row_that_postgres_takes_for_another_is_left_out_and_told(postgres: PostgresServer) -> None:
+    with psycopg.connect(postgres.dsn, autocommit=True) as db:
+        db.execute("DROP SCHEMA public CASCADE")
+        db.execute("CREATE SCHEMA public")
+        db.execute("CREATE COLLATION loose(provider=icu, locale='und-u-ks-level2', deterministic=false)")
+        db.execute("CREATE TABLE other(_id TEXT COLLATE loose PRIMARY KEY, name TEXT)")
+        db.execute("INSERT INTO other VALUES('a', 'kept')")
+        store = Store()
+        errors: list[str] = []
+        persister = PostgresTablesPersister(
+            store,
+            postgres.dsn,
+            config("other"),
+            text="plain",
+            on_error=lambda error: errors.append(str(error)),
+        )
+        await persister.start_auto_save()
+        store.set_row("other", "A", {"name": "new"}).set_row("other", "b", {"name": "b"})
+        await until(lambda: bool(errors) and persister.is_at_rest())
+        assert "row 'A' of table 'other' is not saved: the database writes this id in another" in errors[0]
+        store.del_row("other", "A").set_cell("other", "b", "name", "c")
+        await persister.close()
+        assert db.execute("SELECT * FROM other ORDER BY 1").fetchall() == [("a", "kept"), ("b", "c")]
+    assert len(errors) == 1
+
+
+async def test_a_row_that_cannot_be_left_out_shuts_its_table_only(tmp_path: Path) -> None:
+    db = opened(
+        tmp_path / "db",
+        PARENT,
+        CHILD.format("COLLATE NOCASE"),
+        OTHER,
+        "INSERT INTO parent VALUES('p1', 'x')",
+        # The save deletes it, and would, where that is refused, write the row of the Store over it.
+        "INSERT INTO child VALUES('a', 'p1', 'n')",
+        "CREATE TRIGGER stays BEFORE DELETE ON child BEGIN SELECT RAISE(ABORT, 'stays'); END",
+    )
+    store = Store().set_row("child", "A", {"p": "nope"}).set_row("other", "o", {"name": 1})
+    persister = SqliteTablesPersister(store, db, config("child", "other"))
+    with pytest.raises(StorageError, match="table 'child' is not saved: the keys of the database refuse"):
+        await persister.save()
+    assert db.execute("SELECT _id, p, name FROM child").fetchall() == [("a", "p1", "n")]
+    assert db.execute("SELECT * FROM other").fetchall() == [("o", 1)]
     await persister.close()
-    assert db.execute("SELECT p FROM child").fetchall() == [("p1",)]
     db.close()
 
 

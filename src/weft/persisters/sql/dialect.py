@@ -80,6 +80,7 @@ class TableInfo:
         required: Folded names of the columns that a new row must have.
         computed: Folded names of further columns, which the database fills and nobody writes.
         defaults: Folded names of the columns that have a default.
+        collated: Folded names of the columns that may take different texts for one, such as ``a`` and ``A``.
         schema: The schema that the program names, if it does.
         related: Whether it may have triggers or foreign keys, or be referred to by them.
         has_triggers: Whether others' triggers may change what is written; known where it is to be written.
@@ -92,6 +93,7 @@ class TableInfo:
     required: set[str] = field(default_factory=set)
     computed: set[str] = field(default_factory=set)
     defaults: set[str] = field(default_factory=set)
+    collated: set[str] = field(default_factory=set)
     has_triggers: bool = False
     schema: str = ""
     related: bool = False
@@ -170,7 +172,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def schema(self, tables: Sequence[str], schema: str = "") -> list[Statement]:
-        """Queries of ``(table, column, type, unique, required, default, related)`` in a schema.
+        """Queries of ``(table, column, type, unique, required, default, collated, related)`` in a schema.
 
         Without a type, it is a column known to be unique besides, or one that the database computes. Without
         a schema, it is the usual one. Unless a table is related, :meth:`relations` need not be asked.

@@ -56,7 +56,7 @@ def _read_schema(
 ) -> Plan[None]:
     for statement in dialect.schema(list(names), schema):
         rows = yield statement._replace(lenient=lenient)
-        for table, column, type_, unique, required, default, related in rows:
+        for table, column, type_, unique, required, default, collated, related in rows:
             key = names[dialect.fold(table)]
             if (info := found.get(key)) is None:
                 name = f"{schema}.{table}" if schema else table
@@ -72,6 +72,8 @@ def _read_schema(
                 info.required.add(dialect.fold(column))
             if default:
                 info.defaults.add(dialect.fold(column))
+            if collated:
+                info.collated.add(dialect.fold(column))
 
 
 @dataclass(slots=True)

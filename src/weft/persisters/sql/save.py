@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weft.errors import StorageError
 from weft.persisters.sql.broken_keys import broken_keys
 from weft.persisters.sql.config import TableSave
-from weft.persisters.sql.dialect import RefusedError, Statement
+from weft.persisters.sql.dialect import OTHER_FORM, RefusedError, Statement
 from weft.persisters.sql.load import VALUES_ROW_ID, id_text
 from weft.persisters.sql.names import quote
 from weft.persisters.sql.read_back import Read, read_back
@@ -121,11 +121,15 @@ def _save_changes(
     save = work.save
     rows = writer.savable(save, rows)
     stored = yield from writer.stored_ids(save, rows)
-    if writer.refused:
+    others = yield from writer.ids_of_others(save, list(rows))
+    for row_id in sorted(others):
+        if not isinstance(rows[row_id], Undefined):  # otherwise it is gone, and the other stays
+            writer.refuse(save, row_id, OTHER_FORM)
+    if writer.refused or others:
         rows = {
             row_id: row
             for row_id, row in rows.items()
-            if ("row", save.table_name, row_id) not in writer.refused
+            if row_id not in others and ("row", save.table_name, row_id) not in writer.refused
         }
     work.deleted = [stored.get(row_id, row_id) for row_id, row in rows.items() if isinstance(row, Undefined)]
     written = {row_id: row for row_id, row in rows.items() if not isinstance(row, Undefined)}
@@ -255,6 +259,7 @@ def _add(writer: TableWriter, work: TableWork, plan: Plan[None], done: list[Tabl
 
 def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -> Plan[Saved]:
     broken: dict[tuple[str, str], str] = {}
+    shut: dict[str, str] = {}  # tables that cannot be written as a whole, to the reason
     while True:
         writer = TableWriter(dialect)
         done: list[TableWork] = []
@@ -264,6 +269,9 @@ def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -
         if not checked and any(key.deferrable for key in writer.keys):
             yield dialect.defer
         if checked and dialect.at_once is None:
+            for work in done:
+                if (reason := shut.get(work.save.table_name)) is not None:
+                    writer.refuse_table(work.save, StorageError(reason))
             yield from _without_broken(writer, done, broken)
         read = yield from _write(writer, config, done)
         if checked and dialect.at_once is None:
@@ -271,7 +279,10 @@ def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -
             if found:
                 if found.keys() <= broken.keys():  # left out already, under another form of its id
                     rows = "; ".join(f"row {id_!r} of table {name!r}" for name, id_ in found)
-                    raise StorageError(f"the keys of the database refuse what cannot be left out: {rows}")
+                    reason = f"the keys of the database refuse what cannot be left out: {rows}"
+                    if {name for name, _ in found} <= shut.keys():
+                        raise StorageError(reason)
+                    shut |= {name: f"table {name!r} is not saved: {reason}" for name, _ in found}
                 broken |= found
                 yield Statement("ROLLBACK TO weft_save")
                 yield Statement("RELEASE weft_save")

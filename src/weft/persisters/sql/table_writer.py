@@ -36,6 +36,8 @@ RefusedRow: TypeAlias = "tuple[Any, Sequence[Any], str]"
 
 SEVERAL_ROWS = "several rows of the database have this id, and none of them is touched"
 
+_AT_ONCE = 500  # parameters of a statement; SQLite before 3.32 took 999
+
 R = TypeVar("R")
 
 # SQLite's words, and PostgreSQL's letters: cascade, set null, set default.
@@ -389,6 +391,26 @@ class TableWriter:
             if len(forms) > 1:
                 self.refuse(save, row_id, SEVERAL_ROWS)
         return {row_id: forms[0] for row_id, forms in stored.items()}
+
+    def ids_of_others(self, save: TableSave, row_ids: Sequence[str]) -> Plan[set[str]]:
+        """Find row ids that are not there, and that the column takes for the id of a row that is."""
+        info = self.info(save)
+        folded_id = self.dialect.fold(save.row_id_column_name)
+        others: set[str] = set()
+        if info is None or folded_id not in info.collated:
+            return others
+        id_column = info.columns[folded_id]
+        name = quote(id_column.name)
+        for start in range(0, len(row_ids), _AT_ONCE):
+            part = row_ids[start : start + _AT_ONCE]
+            marks = ",".join(self.dialect.mark(number + 1, id_column.type) for number in range(len(part)))
+            listed = self.dialect.read(name, id_column.type)
+            sql = f"SELECT {listed} FROM {info.sql} WHERE {name} IN ({marks})"
+            there = {id_text(row[0]) for row in (yield Statement(sql, part, lenient=True))}
+            for row_id in part if there else ():
+                if row_id not in there and (yield from self._count(info, id_column, row_id)):
+                    others.add(row_id)
+        return others
 
     def savable_cells(
         self, save: TableSave, rows: Mapping[str, Mapping[str, Any]], chosen: Mapping[str, Column]

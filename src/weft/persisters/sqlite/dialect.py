@@ -101,12 +101,13 @@ class SqliteDialect(Dialect):
                 # By CASE and not by AND, of which SQLite would work out both sides.
                 "SELECT s.name,c.name,CASE c.hidden WHEN 0 THEN c.type END,CASE c.pk WHEN 1"
                 f" THEN (SELECT max(o.pk) FROM pragma_table_info(s.name{of}) o)=1 ELSE 0 END,"
-                'c."notnull" AND c.dflt_value IS NULL,c.dflt_value IS NOT NULL,1'
+                'c."notnull" AND c.dflt_value IS NULL,c.dflt_value IS NOT NULL,'
+                "s.sql LIKE '%COLLATE%',1"
                 f" FROM {place} s,pragma_table_xinfo(s.name{of}) c WHERE {wanted}",
                 tables,
             ),
             Statement(
-                f"SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name{of}) i),NULL,1,0,0,1"
+                f"SELECT s.name,(SELECT i.name FROM pragma_index_info(l.name{of}) i),NULL,1,0,0,0,1"
                 f" FROM {place} s,pragma_index_list(s.name{of}) l"
                 f" WHERE {wanted} AND l.\"unique\" AND NOT l.partial AND l.origin<>'pk'"
                 f" AND (SELECT count(*) FROM pragma_index_info(l.name{of}))=1"
