@@ -65,4 +65,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except* ConnectionClosed:
+        pass  # all clients are gone at once

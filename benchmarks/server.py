@@ -6,13 +6,14 @@ merge updates as it likes. Latency is from the write to the receipt of that cloc
 are the kernel's, of the server's processes. What the generator itself used is told on stderr, and stands on a
 line when it was at its limit: its figures are then a lower bound for what that server can do.
 
-``--only TEXT`` measures the cases whose name contains the text, three times, and takes each figure's median.
+Where a case is done several times, servers take turns, and each server's best run counts, with all its
+figures: a server that gets no processor merges more and so uses less, with a latency to match.
+``--only TEXT`` does that with the cases whose name contains the text, three times each.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
@@ -65,23 +66,19 @@ def _is_here(peer: Contender) -> bool:
 
 def _measure(case: Case, contenders: list[Contender], files: int) -> list[Line]:
     runs: dict[str, list[Figures]] = {contender.name: [] for contender in contenders}
-    for _ in range(3 if EFFORT.only and not EFFORT.quick else 1):
+    for _ in range(1 if EFFORT.quick else 3 if EFFORT.only else case.rounds):
         for contender in contenders:
             figures = _run(case, contender, files)
             if figures is not None:
                 runs[contender.name].append(figures)
-    medians = {
-        name: {figure: statistics.median(run[figure] for run in each) for figure in each[0]}
-        for name, each in runs.items()
-        if each
-    }
-    ours = medians.pop(WEFT.name, None)
+    best = {name: min(each, key=case.order) for name, each in runs.items() if each}
+    ours = best.pop(WEFT.name, None)
     if ours is None:
         return []
     found: list[Line] = []
     for peer in PEERS:
-        if peer.name in medians:
-            theirs = medians[peer.name]
+        if peer.name in best:
+            theirs = best[peer.name]
             full = [who for who, side in (("weft", ours), ("its", theirs)) if side["generator"] > _SATURATED]
             note = f" (generator at its limit in {' and '.join(full)} run)" if full else ""
             found += case.lines(ours, peer, theirs, note)

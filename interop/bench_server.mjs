@@ -2,7 +2,7 @@
 // Argument: JSON {case, urls, pids, dialect, folder, ...sizes}. Clients are spread over the urls in turn. Prints one JSON object
 // with the figures and with what the generator itself cost: a run in which it was at its limit says nothing.
 import {LoadSocket} from './lib/load_socket.mjs';
-import {cpuMs, folderBytes, peakKb, residentKb} from './lib/load_process.mjs';
+import {cpuMs, folderBytes, loopUs, peakKb, residentKb} from './lib/load_process.mjs';
 import * as wire from './lib/load_wire.mjs';
 
 const options = JSON.parse(process.argv[2]);
@@ -131,7 +131,7 @@ const cases = {
         const time = now();
         if (before === null && time >= begin) {
           measuring = true;
-          before = {time, cpu: cpuMs(pids), own: process.cpuUsage()};
+          before = {time, cpu: cpuMs(pids), loop: loopUs(pids), own: process.cpuUsage()};
         }
         for (let writer = 0; writer < writers; writer++) {
           for (;;) {
@@ -148,6 +148,7 @@ const cases = {
         const ms = time - before.time;
         figures = {
           delivered: (inWindow * 1000) / ms,
+          loop: ((loopUs(pids) - before.loop) * 1000) / ms / (writers * rate),
           cpu: ((cpuMs(pids) - before.cpu) / ms) * 100,
           generator: (own.user + own.system) / 1000 / ms,
         };
@@ -169,8 +170,8 @@ const cases = {
       let left = expected * share;
       return (buckets.findIndex((times) => (left -= times) <= 0) + 1) / 20;
     };
-    const found = {...figures, p50: percentile(0.5), p99: percentile(0.99), late, missing: expected - delivered};
-    return {...found, cpuPerUpdate: (figures.cpu * 10) / (writers * rate / 1000), peak: peakKb(pids) / 1024};
+    const latency = {p50: percentile(0.5), p99: percentile(0.99), late};
+    return {...figures, ...latency, missing: expected - delivered, peak: peakKb(pids) / 1024};
   },
 
   /** A room with many cells; then everybody comes at once. */
@@ -253,10 +254,14 @@ const cases = {
     for (const [number, frames] of batches.entries()) await client.acknowledge(frames, (number + 1) * 100);
     const ms = now() - start;
     const used = process.cpuUsage(own);
-    await until(now() + 1000); // some store after they have answered
+    const size = () => (folder ? folderBytes(folder) : 0); // some store after they have answered
+    for (let last = -1, looks = 0; size() !== last && looks < 5; looks++) {
+      last = size();
+      await until(now() + 1000);
+    }
     return {
       perSecond: (writes * 1000) / ms,
-      disk: folder ? folderBytes(folder) / 1024 : null,
+      disk: folder ? size() / 1024 : null,
       generator: (used.user + used.system) / 1000 / ms,
     };
   },

@@ -18,6 +18,10 @@ export const cpuMs = (pids) =>
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   });
 
+/** Microseconds of processor time of the first thread of each: of those here, the one with the event loop. */
+export const loopUs = (pids) =>
+  sum(pids, (pid) => Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ')[0]) / 1000);
+
 /** kB in memory now, and the most since the processes started. */
 export const residentKb = (pids) => sum(pids, (pid) => status(pid, 'VmRSS'));
 export const peakKb = (pids) => sum(pids, (pid) => status(pid, 'VmHWM'));
