@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_serve_says_where_it_listens_and_ends_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "weft", "serve", "--port", "0"],
@@ -51,6 +51,28 @@ def test_serve_says_where_it_listens_and_ends_in_good_order(tmp_path: Path, numb
     assert out.splitlines()[-1] == "Stopped."
     assert err == ""
     assert [entry.name for entry in tmp_path.iterdir()] == ["weft.sqlite3"]
+
+
+def test_under_nohup_it_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "weft", "serve", "--port", "0"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    found = re.search(r"127\.0\.0\.1:(\d+)", first)
+    assert found is not None
+    with socket.create_connection(("127.0.0.1", int(found[1])), timeout=20):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert out.splitlines()[-1] == "Stopped."
 
 
 async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -310,6 +310,41 @@ async def test_the_handler_refuses_what_it_should(site: Site) -> None:
         await small.stop()
 
 
+@pytest.mark.parametrize("raises", [False, True])
+async def test_the_handler_tells_what_the_served_store_refuses(
+    raises: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors: list[Exception] = []
+
+    def hear(error: Exception) -> None:
+        errors.append(error)
+        if raises:
+            raise RuntimeError("no")
+
+    json = {"Content-Type": "application/json"}
+    text = b'[{"pets":{"fido":{"price":"five","sold":true}}},{}]'
+    for on_error in (hear, None):
+        served = Store().set_tables_schema(
+            {"pets": {"price": {"type": "number"}, "sold": {"type": "boolean"}}}
+        )
+        place = Site(remote_handler(served, on_error=on_error))
+        await place.start()
+        try:
+            async with (
+                ClientSession() as session,
+                session.post(place.url, headers=json, data=text) as response,
+            ):
+                assert response.status == 204
+        finally:
+            await place.stop()
+        assert served.get_tables() == {"pets": {"fido": {"sold": True}}}
+    said = "1 cells or values were refused, the first: 'pets', 'fido', 'price', 'five'"
+    assert [str(error) for error in errors] == [said]
+    logged = [record.getMessage() for record in caplog.records if record.name == "weft.persisters"]
+    failed = [f"remote_handler: on_error failed on {errors[0]!r}"] if raises else []
+    assert logged == [*failed, f"remote_handler: {said}"]
+
+
 @pytest.mark.interop
 @pytest.mark.usefixtures("_node")
 async def test_tinybase_loads_saves_and_follows_the_same_server(site: Site) -> None:

@@ -34,7 +34,7 @@ async def serve(
     limits: Limits,
     say: Callable[[str], None],
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then drain.
 
     Args:
         host: Address to listen on.
@@ -106,7 +106,11 @@ def _allow_pages_of_this_machine(request: Request) -> Decision:
 
 def _on_signals(callback: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # as under nohup
+        numbers.append(hang_up)
+    for number in numbers:
         try:
             loop.add_signal_handler(number, callback)
         except NotImplementedError:  # the event loops of Windows

@@ -7,12 +7,13 @@ replaces (RFC 9110, section 13): a server that answers 412 is asked again and me
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Unpack
 
 import aiohttp
 from aiohttp import web
 
-from weft._support.arguments import wrong_kind
+from weft._support.arguments import check_callable, wrong_kind
 from weft._support.urls import shown_url
 from weft.errors import StorageError
 from weft.persisters._core.store_journal import StoreJournal
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from weft.store import Store
 
 __all__ = ["RemotePersister", "remote_handler"]
+
+_log = logging.getLogger("weft.persisters")
 
 _MAX_BYTES = 64 * 2**20
 _SECONDS = 30.0
@@ -160,7 +163,10 @@ class RemotePersister(TextPersister):
 
 
 def remote_handler(
-    store: Store, *, max_bytes: int = _MAX_BYTES
+    store: Store,
+    *,
+    max_bytes: int = _MAX_BYTES,
+    on_error: Callable[[Exception], object] | None = None,
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Make an aiohttp handler that serves a Store to remote persisters, ours and TinyBase's.
 
@@ -173,12 +179,25 @@ def remote_handler(
     Args:
         store: The Store that is loaded and saved. Use it in the thread of the event loop only.
         max_bytes: The longest text it takes.
+        on_error: Takes what is wrong with a text that was taken: cells that the Store's schema refuses,
+            tables that are no objects. Without it, a warning is logged.
 
     Returns:
         A handler for GET, HEAD and POST. It answers 404 until the Store first holds something. What
-        is POSTed replaces the Store's content; cells that its schema refuses are left out.
+        is POSTed replaces the Store's content; cells that its schema refuses are left out and reported.
     """
-    side = StoreJournal(store, lambda: None, lambda error: None)
+    check_callable("on_error", on_error)
+
+    def report(error: Exception) -> None:
+        if on_error is None:
+            _log.warning("remote_handler: %s", error, exc_info=error)
+            return
+        try:
+            on_error(error)
+        except Exception:  # noqa: BLE001 - logged
+            _log.exception("remote_handler: on_error failed on %r", error)
+
+    side = StoreJournal(store, lambda: None, report)
     kept: list[tuple[bytes, str]] = []
     # A Store that never held anything is nothing yet; one that was emptied is content, and empties others.
     filled = [store.has_tables() or store.has_values()]
