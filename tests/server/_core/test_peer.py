@@ -84,10 +84,10 @@ async def test_a_send_that_raises_ends_that_client_only(monkeypatch: pytest.Monk
         broken = peers_in(room)[0]._link
         write = WebsocketLink.write
 
-        def fail(link: WebsocketLink, batch: Batch) -> None:
+        def fail(link: WebsocketLink, batch: Batch) -> bool:
             if link is broken:
                 raise ConnectionResetError("as drivers do")
-            write(link, batch)
+            return write(link, batch)
 
         monkeypatch.setattr(WebsocketLink, "write", fail)
         writers = [one, two, three]

@@ -48,11 +48,12 @@ class MemoryLink(Link):
     def attach(self, receiver: Receiver) -> None:
         self.receiver = receiver
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         assert self.is_clear
         self.writes.append(list(batch.messages))
         if not self._is_reading:
             self.unread += batch.size
+        return self.is_clear
 
     def waiting(self) -> int:
         self.unread = max(0, self.unread - self.trickle)

@@ -10,6 +10,7 @@ import pytest
 from support.servers import eventually, peers_in, serving
 from support.yclient import YClient, awareness_frame, update_frame
 from weft.server.fronts.websocket_link import WebsocketLink
+from weft.server.ysync import turn as module
 from weft.server.ysync.turn import Turn, TurnClient
 
 if TYPE_CHECKING:
@@ -30,19 +31,16 @@ class Client(TurnClient):
     def session(self) -> object:
         return self
 
-    @property
-    def is_full(self) -> bool:
+    def relay(self, updates: Batch) -> bool:
+        self.told.append(updates)
         return self.has_no_room
 
-    def relay(self, updates: Batch) -> None:
-        self.told.append(updates)
+    def relay_awareness(self, states: Batch) -> bool:
+        return self.relay(states)
 
-    def relay_awareness(self, states: Batch) -> None:
-        self.told.append(states)
-
-    def relay_both(self, updates: Batch, states: Batch, both: Batch) -> None:
+    def relay_both(self, updates: Batch, states: Batch, both: Batch) -> bool:
         assert [*updates.messages, *states.messages] == list(both.messages)
-        self.told.append(both)
+        return self.relay(both)
 
     def note_full(self, state_vector: bytes) -> None:
         self.behind = state_vector
@@ -85,8 +83,23 @@ async def test_a_sole_writer_hears_nothing_and_the_others_get_one_batch(
     assert [client.messages for client in clients] == [[], [b"1", b"2"], [b"1", b"2"], [b"1", b"2"]]
     assert len({id(client.told[0]) for client in clients[1:]}) == 1
     turn.add_update(b"3", clients[1])
-    await asyncio.sleep(0)
+    await eventually(lambda: bool(clients[0].told))
     assert clients[0].messages == [b"3"]
+
+
+async def test_after_a_costly_turn_what_comes_is_joined_for_a_while(
+    turn: Turn, clients: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PACE", 1e9)
+    turn.add_update(b"1", None)
+    await asyncio.sleep(0)
+    turn.add_update(b"2", None)
+    for _ in range(5):
+        await asyncio.sleep(0)
+        turn.add_update(b"3", None)
+    assert clients[0].messages == [b"1"]
+    await eventually(lambda: len(clients[0].told) == 2)
+    assert clients[0].messages == [b"1", b"2"] + [b"3"] * 5
 
 
 async def test_of_several_writers_everybody_gets_the_same(turn: Turn, clients: list[Client]) -> None:
@@ -106,7 +119,7 @@ async def test_states_are_told_once_with_the_updates(turn: Turn, clients: list[C
     assert clients[1].messages == [b"u", b"states of 3"]
     turn.add_update(b"v", clients[0])
     turn.add_awareness([5], clients[1])
-    await asyncio.sleep(0)
+    await eventually(lambda: bool(clients[0].told))
     assert clients[0].messages == [b"states of 5"]
     assert clients[1].messages[2:] == [b"v"]
     assert clients[2].messages[2:] == [b"v", b"states of 5"]
@@ -137,9 +150,9 @@ async def test_updates_and_states_of_a_turn_are_one_write_of_the_same_bytes(
         written: list[Batch] = []
         write = WebsocketLink.write
 
-        def note(link: WebsocketLink, batch: Batch) -> None:
+        def note(link: WebsocketLink, batch: Batch) -> bool:
             written.append(batch)
-            write(link, batch)
+            return write(link, batch)
 
         monkeypatch.setattr(WebsocketLink, "write", note)
         frames = [update_frame(writer.write(**{f"k{number}": number})) for number in range(5)]

@@ -24,6 +24,8 @@ class Confirmations:
         durable: A ticket up to which everything is known to be durable.
     """
 
+    __slots__ = ("_stored", "_task", "_waiting", "durable")
+
     def __init__(self, stored: Callable[[int], Awaitable[None]]) -> None:
         self.durable = 0
         self._stored = stored

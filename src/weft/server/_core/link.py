@@ -36,8 +36,12 @@ class Link(Protocol):
     def attach(self, receiver: Receiver) -> None:
         """Say who is told from now on. What has come meanwhile is told in the next turn."""
 
-    def write(self, batch: Batch) -> None:
-        """Hand messages to the socket. Does nothing once the connection is closing."""
+    def write(self, batch: Batch) -> bool:
+        """Hand messages to the socket. Does nothing once the connection is closing.
+
+        Returns:
+            Whether the socket has taken them.
+        """
 
     def waiting(self) -> int:
         """Bytes written that the operating system has not taken yet."""

@@ -115,17 +115,25 @@ class AcknowledgedQueue:
         """Whether so many answers wait that no further question should be read."""
         return self._answers >= _MAX_ANSWERS or (self._answers > 1 and self._answer_bytes > self._max_bytes)
 
-    def put(self, batch: Batch) -> None:
-        """Write messages, or queue them behind those that wait."""
-        if not self._queue and self._link.is_clear:
-            self._write(batch)
-        else:
+    def put(self, batch: Batch) -> bool:
+        """Write messages, or queue them behind those that wait.
+
+        Returns:
+            Whether the socket has taken all there was.
+        """
+        link = self._link
+        if self._queue or not link.is_clear:
             self._append(batch, batch.size)
+            return False
+        if self._is_closed or link.write(batch):
+            return True
+        self._watch()
+        return False
 
     def put_answer(self, batch: Batch, ticket: int) -> None:
         """Write what the client has asked for when everything up to the ticket is durable."""
         if not self._queue and ticket <= self._confirmations.durable and self._link.is_clear:
-            self._write(batch)
+            self.put(batch)
         elif not self._is_closed:
             self._answers += 1
             self._answer_bytes += batch.size
@@ -140,7 +148,8 @@ class AcknowledgedQueue:
             self._stall = None
         answers = self._answers
         while self._queue and self._link.is_clear and self._may_leave(self._queue[0]):
-            self._write(self._next_chunk(self._queue))
+            if not self._link.write(self._next_chunk(self._queue)):
+                self._watch()
         if self._answers < answers:
             self._owner.reconsider()
         if not self._queue and self._link.is_clear and not self._is_closed:
@@ -196,15 +205,9 @@ class AcknowledgedQueue:
             return batches[0]
         return Batch([message for batch in batches for message in batch.messages])
 
-    def _write(self, batch: Batch) -> None:
-        if self._is_closed:
-            return
-        link = self._link
-        link.write(batch)
-        if not link.is_clear and self._stall is None:
-            self._watch()
-
     def _watch(self) -> None:
+        if self._stall is not None:
+            return
         self._before = self._link.waiting()
         self._stall = asyncio.get_running_loop().call_later(self._stall_timeout, self._check_progress)
 

@@ -78,12 +78,13 @@ class WebsocketLink(asyncio.BufferedProtocol):
         extensions: What was agreed on. Without any, what goes to many is encoded once for all.
 
     Attributes:
+        is_clear: Whether the socket has taken everything that was written.
         sent_close: Code and phrase of the close frame that was sent, once it was.
     """
 
     __slots__ = (
         "_early", "_extensions", "_has_pinged", "_is_finishing", "_is_paused", "_owner", "_pong", "_reader",
-        "_receiver", "_rest", "_state", "_stops", "_transport", "sent_close", "slot",
+        "_receiver", "_rest", "_state", "_stops", "_transport", "is_clear", "sent_close", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +100,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._receiver: Receiver | None = None
         self._state = _OPEN
         self._stops = 0  # why reading is paused
+        self.is_clear = True
         self._is_paused = False  # the transport takes no more
         self._rest: deque[memoryview] | None = None  # what it has not been given yet
         self._is_finishing = False  # nothing is to be sent after the rest
@@ -112,11 +114,6 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     # As the core sees it
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether the socket has taken everything that was written."""
-        return not self._is_paused and self._rest is None
-
     def attach(self, receiver: Receiver) -> None:
         """Say who is told from now on. What has come meanwhile is told in the next turn."""
         self._receiver = receiver
@@ -129,14 +126,16 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._reader.feed(data)
             self._work()
 
-    def write(self, batch: Batch) -> None:
-        """Hand messages to the socket. Does nothing once the connection is closing."""
+    def write(self, batch: Batch) -> bool:
+        """Hand messages to the socket; whether it has taken them. Does nothing once the connection closes."""
         if self._state != _OPEN:
-            return
+            return True
         if self._extensions:
-            self._send(encode_compressed(batch.messages, self._extensions))
+            data = encode_compressed(batch.messages, self._extensions)
         else:
-            self._send(batch.encoded(encode_messages))
+            data = batch.encoded(encode_messages)
+        self._send(data)
+        return self.is_clear
 
     def waiting(self) -> int:
         """Bytes written that the operating system has not taken yet."""
@@ -210,12 +209,13 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The socket takes no more."""
-        self._is_paused = True
+        self._is_paused, self.is_clear = True, False
 
     def resume_writing(self) -> None:
         """The socket has taken everything."""
         self._is_paused = False
         self._send_rest()
+        self.is_clear = not self._is_paused and self._rest is None
         if not self.is_clear:
             return
         if self._pong is not None:
@@ -329,6 +329,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         else:
             self._rest = deque((memoryview(data),))
             self._send_rest()
+            self.is_clear = not self._is_paused and self._rest is None
 
     def _send_rest(self) -> None:
         rest = self._rest

@@ -72,29 +72,22 @@ class YPeer(Peer):
         """How the logs call the client."""
         return f"{self._remote} in room {self._room.name!r:.200}"
 
-    @property
-    def is_full(self) -> bool:
-        """Whether more waits for the client than may."""
-        return self._behind is None and self.queue.is_full
+    def relay(self, updates: Batch) -> bool:
+        """Send updates of others; whether more waits for the client now than may."""
+        return self._live and self._behind is None and self._put(updates)
 
-    def relay(self, updates: Batch) -> None:
-        """Send updates from others. Never fails and never waits."""
-        if self._live and self._behind is None:
-            self._put(updates)
-
-    def relay_awareness(self, states: Batch) -> None:
-        """Send awareness states of others."""
+    def relay_awareness(self, states: Batch) -> bool:
+        """Send awareness states of others, likewise."""
         if self._behind is None:
-            self._put(states)
-        else:
-            self._awareness_behind = True
+            return self._put(states)
+        self._awareness_behind = True
+        return False
 
-    def relay_both(self, updates: Batch, states: Batch, both: Batch) -> None:
-        """Send updates and awareness states, which are one batch also."""
+    def relay_both(self, updates: Batch, states: Batch, both: Batch) -> bool:
+        """Send updates and awareness states, which are one batch also, likewise."""
         if self._live and self._behind is None:
-            self._put(both)
-        else:
-            self.relay_awareness(states)
+            return self._put(both)
+        return self.relay_awareness(states)
 
     def note_full(self, state_vector: bytes) -> None:
         """Stop queueing updates; everything up to this state has been queued."""
@@ -117,11 +110,12 @@ class YPeer(Peer):
             self._awareness_behind = False
             self.queue.put(Batch([room.awareness_message(None)]))
 
-    def _put(self, batch: Batch) -> None:
+    def _put(self, batch: Batch) -> bool:
         try:
-            self.queue.put(batch)
+            return not self.queue.put(batch) and self.queue.is_full
         except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection
             self.fail(error)
+            return False
 
     def _join(self) -> None:
         self._room.clients.add(self)
