@@ -56,6 +56,7 @@ EXTRAS = {
         "weft.server.fronts.websocket",
         "weft.server.fronts.websocket_link",
     ),
+    "uvloop": ("weft.cli.event_loop",),
     "aiohttp": ("weft.persisters.remote",),
     "lmdb": ("weft.persisters.lmdb",),
     "asyncpg": ("weft.persisters.postgres.asyncpg",),

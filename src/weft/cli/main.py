@@ -56,20 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "serve":
             import asyncio
 
+            from weft.cli.event_loop import new_event_loop
             from weft.cli.serve import serve
 
-            asyncio.run(
-                serve(
-                    host=options.host,
-                    port=options.port,
-                    db=options.db,
-                    origins=options.origin,
-                    bridge=options.bridge,
-                    shared=options.shared,
-                    limits=Limits(max_message=options.max_message, max_documents=options.max_documents),
-                    say=_say,
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(
+                    serve(
+                        host=options.host,
+                        port=options.port,
+                        db=options.db,
+                        origins=options.origin,
+                        bridge=options.bridge,
+                        shared=options.shared,
+                        limits=Limits(max_message=options.max_message, max_documents=options.max_documents),
+                        say=_say,
+                    )
                 )
-            )
         else:
             from weft.cli.demo import demo
 
