@@ -201,10 +201,21 @@ def test_somebody_elses_joining_of_what_came_apart_is_cut() -> None:
     log = UpdateLog()
     log.add(update(section(1, 0, item(4, b"\x03abc"))))
     joined = update(section(1, 1, b"\x84\x01\x00\x04bcde"))
-    assert log.add(joined).updates == (joined,)
+    rest = update(section(1, 3, b"\x84\x01\x02\x02de"))
+    assert log.add(joined).updates == (rest,)
     assert log.state() == {1: 5}
     assert str(fed(log.diff()).get("r", type=Text)) == "abcde"
-    assert log.diff(b"\1\1\4") == update(section(1, 3, b"\x84\x01\x02\x02de"))
+    assert log.diff(b"\1\1\4") == rest
+
+
+def test_what_another_struct_under_a_known_id_needs_is_needed() -> None:
+    log = UpdateLog()
+    log.add(update(section(1, 0, A)))
+    # Yjs would wait for 2:5 at the first struct, and the second needs it as well.
+    forged = update(section(1, 0, after(2, 5), after(2, 5)))
+    assert log.add(forged) == ((), True, True, ())
+    assert log.missing == {2: 6}
+    assert log.state() == {1: 1}
 
 
 def test_a_parent_must_be_a_type() -> None:

@@ -97,12 +97,18 @@ class ClientStructs:
 
 
 class Part:
-    """A run of an update on its way into the log."""
+    """A run of an update on its way into the log.
 
-    __slots__ = ("_at", "_clock", "_met", "_ordinal", "run")
+    Attributes:
+        run: The run.
+        is_cut: Whether a struct of it was there in part, so that the log has only the rest of it.
+    """
+
+    __slots__ = ("_at", "_clock", "_met", "_ordinal", "is_cut", "run")
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.is_cut = False
         self._clock, self._at, self._ordinal = run.clock, run.begin, 0  # what is before was put into the log
         self._met = 0  # how many of the run's needs are met
 
@@ -127,20 +133,21 @@ class Part:
         needs = run.needs
         while self._met < len(needs):
             need = needs[self._met]
-            if need.end > known or need.clock >= known:  # otherwise the struct is there already
-                other = clients.get(need.client)
-                is_own = need.client == run.client and need.needed >= known
-                if not is_own and (other is None or other.clock <= need.needed):
+            # Also of structs that are there already: Yjs looks at them before it leaves them out, and another
+            # under a known id would meet the need of those that follow.
+            other = clients.get(need.client)
+            is_own = need.client == run.client and need.needed >= known
+            if not is_own and (other is None or other.clock <= need.needed):
+                self._take(clients, marks, need.clock)
+                return need.client, need.needed + 1
+            if need.is_parent and not (is_own and _is_in(run.types, need.needed)):
+                if is_own:
                     self._take(clients, marks, need.clock)
-                    return need.client, need.needed + 1
-                if need.is_parent and not (is_own and _is_in(run.types, need.needed)):
-                    if is_own:
-                        self._take(clients, marks, need.clock)
-                    if not clients[need.client].can_be_parent(need.needed):
-                        self._take(clients, marks, need.clock)
-                        raise RemoteProtocolError(
-                            f"not a usable update: parent {need.client}:{need.needed} is no type"
-                        )
+                if not clients[need.client].can_be_parent(need.needed):
+                    self._take(clients, marks, need.clock)
+                    raise RemoteProtocolError(
+                        f"not a usable update: parent {need.client}:{need.needed} is no type"
+                    )
             self._met += 1
         self._take(clients, marks, run.end)
         return None
@@ -166,6 +173,7 @@ class Part:
                 own.data += rest
                 own.structs += 1
                 self._ordinal += 1
+                self.is_cut = True
         if clock == run.end:
             ordinal, at = run.count, run.stop
         else:

@@ -38,7 +38,8 @@ class Added(NamedTuple):
 
     Attributes:
         updates: What is now part of the log and was not, in an order that follows on: the update as received,
-            or, where a part of it waits, the rest of it; then what waited for it. Empty when nothing is new.
+            or, where a part of it waits or a struct of it was known in part, what the log has taken of it;
+            then what waited for it. Empty when nothing is new.
         held: Whether the update, or a part of it, waits for what is missing.
         is_new: Whether the update must be stored: it brought something, or waits and did not before.
         refused: Why parts of updates that had waited were dropped when what they waited for came; of a stored
@@ -194,7 +195,8 @@ class UpdateLog:
         marks: dict[int, Mark] = {}
         waiting: _Queues = {}
         refused: list[str] = []
-        entries = [_Entry(pending, Part(run)) for run in reversed(runs)] or [_Entry(pending, None)]
+        parts = [Part(run) for run in reversed(runs)]
+        entries = [_Entry(pending, part) for part in parts] or [_Entry(pending, None)]
         try:
             complete = self._run(entries, waiting, marks, refused if stored else None)
             if waiting:
@@ -204,7 +206,7 @@ class UpdateLog:
             raise
         updates: tuple[bytes, ...] = ()
         deleted = self._delete(complete)
-        if not waiting and not refused:
+        if not waiting and not refused and not any(part.is_cut for part in parts):
             updates = (update,) if marks or deleted else ()
             before: dict[int, Mark] = {}
             deleted = {}
