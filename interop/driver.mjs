@@ -10,6 +10,7 @@ import {documentCommands} from './lib/documents.mjs';
 import {dropAllPeers} from './lib/peers.mjs';
 import {socketCommands} from './lib/sockets.mjs';
 import {storeCommands} from './lib/stores.mjs';
+import {updateCommands} from './lib/updates.mjs';
 import {fromWire, toWire} from './lib/wire.mjs';
 
 // Each y-websocket provider listens for the end of the process; many peers in one process are no leak.
@@ -20,6 +21,7 @@ const commands = {
   ...documentCommands,
   ...storeCommands,
   ...socketCommands,
+  ...updateCommands,
   ping: () => process.versions.node,
   reset: dropAllPeers,
 };

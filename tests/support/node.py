@@ -21,7 +21,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from support.wire import from_wire, parse_line, to_wire
 
@@ -186,12 +186,21 @@ class _Child:
         self.close()
 
 
+class Sent(NamedTuple):
+    """A command that is under way."""
+
+    op: str
+    number: int
+    timeout: float
+
+
 class SyncJsPeer(_Child):
     """One driver process, asked one thing at a time. Use as a context manager."""
 
     def __init__(self) -> None:
         super().__init__("driver.mjs")
         self._requests = _Requests()
+        self._answers: dict[int, dict[str, Any]] = {}
 
     def __call__(self, op: str, *, timeout: float = _ANSWER_S, **args: Any) -> Any:
         """Send one command and return its result; commands that wait in JavaScript get the time too.
@@ -199,6 +208,10 @@ class SyncJsPeer(_Child):
         Raises:
             JsError: The command failed, or gave no answer in time.
         """
+        return self.receive(self.send(op, timeout=timeout, **args))
+
+    def send(self, op: str, *, timeout: float = _ANSWER_S, **args: Any) -> Sent:
+        """Send one command and go on meanwhile; several may be under way if this process reads what comes."""
         assert self._process.stdin is not None
         number, line, timeout = self._requests.line(op, args, timeout)
         try:
@@ -206,11 +219,19 @@ class SyncJsPeer(_Child):
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise JsError(f"{op}: the process is gone:\n{_complaints(self._stderr)}") from error
-        deadline = time.monotonic() + timeout
-        while True:
-            answer = parse_line(self._read_line(op, deadline))
-            if answer["id"] == number:
-                return _unwrap(answer, op)
+        return Sent(op, number, timeout)
+
+    def receive(self, sent: Sent) -> Any:
+        """Return the result of a command; its time begins now.
+
+        Raises:
+            JsError: The command failed, or gave no answer in time.
+        """
+        deadline = time.monotonic() + sent.timeout
+        while sent.number not in self._answers:
+            answer = parse_line(self._read_line(sent.op, deadline))
+            self._answers[answer["id"]] = answer
+        return _unwrap(self._answers.pop(sent.number), sent.op)
 
 
 class JsPeer:
