@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument as AutomergeDocument
     from weft.documents.automerge.events import DocumentEvent as DocumentEvent
     from weft.documents.compaction import Compacted as Compacted, Compactor as Compactor
+    from weft.documents.yjs.compact_log import compact_updates as compact_updates
     from weft.documents.yjs.document import YDocument as YDocument, create_doc as create_doc
     from weft.documents.yjs.update_log import Added as Added, UpdateLog as UpdateLog
 else:
@@ -29,6 +30,7 @@ else:
             "automerge.events": "DocumentEvent",
             "compaction": "Compacted Compactor",
             "weft._codecs.yjs.merge": "diff_update merge_updates state_vector_of",
+            "yjs.compact_log": "compact_updates",
             "yjs.document": "YDocument create_doc",
             "yjs.update_log": "Added UpdateLog",
         },

@@ -102,6 +102,7 @@ def patterns() -> Patterns:
 class LogPatterns(NamedTuple):
     """Compiled expressions for what a log takes in: in them every text is ASCII, so it is UTF-8 as well."""
 
+    unit: re.Pattern[bytes]
     units: re.Pattern[bytes]  # 64 units
     references: re.Pattern[bytes]  # a unit; the group has its info byte and neighbours or parent
     small: re.Pattern[bytes]  # an update of one struct and at most one deletion; client, text, deletions
@@ -137,6 +138,7 @@ def log_patterns() -> LogPatterns:
     )
     text = head(_STRING) + b"(" + _string(SHORT, ascii_, 1) + b")"
     return LogPatterns(
+        re.compile(unit, re.DOTALL),
         re.compile(unit + b"{%d}" % BATCH, re.DOTALL),
         re.compile(b"(?=(" + references + b"))" + unit, re.DOTALL),
         re.compile(

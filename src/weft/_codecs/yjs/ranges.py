@@ -44,6 +44,20 @@ class Ranges:
     def __contains__(self, clock: int) -> bool:
         return bool(bisect_right(self._edges, clock) & 1)
 
+    def pieces(self, start: int, end: int) -> list[tuple[int, int, bool]]:
+        """Cut a range where what is in here begins or ends: first clock, end, and whether it is in here."""
+        edges = self._edges
+        at = bisect_right(edges, start)
+        if at == len(edges) or edges[at] >= end:
+            return [(start, end, bool(at & 1))]
+        found = []
+        while start < end:
+            stop = min(edges[at], end) if at < len(edges) else end
+            found.append((start, stop, bool(at & 1)))
+            start = stop
+            at += 1
+        return found
+
     def add(self, start: int, end: int) -> bool:
         """Add a range; whether any of it is new."""
         edges = self._edges

@@ -31,14 +31,17 @@ if TYPE_CHECKING:
 
     from weft._codecs.yjs.state import DeleteSet
 
-__all__ = ["Need", "Run", "content_at", "cut_front", "find_struct", "read_update", "struct_ends"]
+__all__ = [
+    "UNBOUNDED", "Need", "Run", "content_at", "cut_front", "find_struct", "read_ids", "read_update",
+    "skip_head", "struct_ends",
+]  # fmt: skip
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
 _GC, _DELETED, _JSON, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
 _XML_NAMED, _LAST_TYPE = frozenset({3, 5}), 6
 _MOST = 2**53
 # For bytes that have been looked at: documents outgrow what one message may hold.
-_UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
+UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -160,7 +163,7 @@ def _read_run(run: Run, count: int, limits: Limits) -> int:
     """Read up to the next hole (Skip), or the end of the section."""
     data, clock, at = run.data, run.clock, run.begin
     end = len(data)
-    units, references, _ = log_patterns()
+    _, units, references, _ = log_patterns()
     needs = _Needs(run)
     ordinal = one_by_one = 0
     while ordinal < count:
@@ -232,7 +235,7 @@ class _Needs:
         for reference in sorted(new, key=found.index):
             flags = reference[0] & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN)
             if flags or not reference[1]:
-                ids, _ = _read_ids(reference, 1 if flags else 2, flags)
+                ids, _ = read_ids(reference, 1 if flags else 2, flags)
                 self.note(ids, not flags, clock + found.index(reference), 1)
         if any(reference[0] & 0x1F == _TYPE for reference in distinct):
             types = [at for at, reference in enumerate(found, clock) if reference[0] & 0x1F == _TYPE]
@@ -243,7 +246,7 @@ def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, i
     """Read an item up to its content: what it refers to, whether that is its parent, and where that ends."""
     info = data[at]
     if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
-        ids, at = _read_ids(data, at + 1, info)
+        ids, at = read_ids(data, at + 1, info)
         return ids, False, at  # the key is not spelled out: it is the neighbour's
     is_root = data[at + 1]
     at += 2
@@ -251,7 +254,7 @@ def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, i
     if is_root == 1:
         at = skip_text(data, at, max_string)
     elif is_root == 0:
-        ids, at = _read_ids(data, at, 0)
+        ids, at = read_ids(data, at, 0)
     else:
         refuse("unknown parent", at)
     if info & _HAS_KEY:
@@ -259,7 +262,7 @@ def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, i
     return ids, True, at
 
 
-def _read_ids(data: bytes, at: int, info: int) -> tuple[list[tuple[int, int]], int]:
+def read_ids(data: bytes, at: int, info: int) -> tuple[list[tuple[int, int]], int]:
     """Read one id, or two where the info byte tells of two neighbours."""
     client, at = uint(data, at)
     clock, at = uint(data, at)
@@ -364,7 +367,7 @@ def struct_ends(data: bytes | bytearray, at: int, count: int) -> Iterator[tuple[
             length, at = uint(data, at + 1)
         else:
             head = match_head(data, at)
-            at = _skip_head(data, at) if head is None else head.end()
+            at = skip_head(data, at) if head is None else head.end()
             del head  # it would keep a bytearray from growing
             length, at = _skip_known(data, at, ref)
         yield length, at
@@ -418,7 +421,7 @@ def cut_front(
         start = _skip_id(data, at + 1) if info & _HAS_ORIGIN else at + 1
         right = bytes(data[start : _skip_id(data, start)])
     head = bytes([info | _HAS_ORIGIN]) + uint_bytes(client) + uint_bytes(clock + offset - 1) + right
-    start = _skip_head(data, at)
+    start = skip_head(data, at)
     if ref == _STRING:
         _, start = uint(data, start)
         units = data[start:stop].decode().encode("utf-16-le")[2 * offset :]
@@ -433,7 +436,7 @@ def cut_front(
 
 def _skip_entries(data: bytes | bytearray, at: int, count: int, ref: int) -> int:
     if ref == _ANY:
-        return skip_values(data, at, count, _UNBOUNDED)
+        return skip_values(data, at, count, UNBOUNDED)
     for _ in range(count):
         at = skip_string(data, at, _MOST)
     return at
@@ -454,7 +457,7 @@ def _skip_known(data: bytes | bytearray, at: int, ref: int) -> tuple[int, int]:
     if ref == _FORMAT:
         at = skip_string(data, at, _MOST)
     at = skip_string(data, at, _MOST)
-    return 1, skip_values(data, at, 1, _UNBOUNDED) if ref == _DOC else at
+    return 1, skip_values(data, at, 1, UNBOUNDED) if ref == _DOC else at
 
 
 def _skip_id(data: bytes | bytearray, at: int) -> int:
@@ -462,7 +465,7 @@ def _skip_id(data: bytes | bytearray, at: int) -> int:
     return uint(data, at)[1]
 
 
-def _skip_head(data: bytes | bytearray, at: int) -> int:
+def skip_head(data: bytes | bytearray, at: int) -> int:
     info = data[at]
     at += 1
     if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):

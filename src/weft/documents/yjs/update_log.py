@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from weft._codecs.yjs.compact import StoredClient
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.small import read_small
@@ -353,6 +354,21 @@ class UpdateLog:
             own, mark = self._clients[client], marks[client]
             out.uint(own.structs - mark.structs).uint(client).uint(mark.clock).raw(own.data[mark.size :])
         return out.raw(encode_deletes(deletes)).finish()
+
+    def structs(self) -> dict[int, StoredClient]:
+        """All structs, to look through them."""
+        return {
+            client: StoredClient(client, bytes(own.data), own.structs, self._deletes.get(client) or Ranges())
+            for client, own in self._clients.items()
+        }
+
+    def deletes(self) -> bytes:
+        """All that is deleted, as a Yjs v1 delete set."""
+        return encode_deletes(self._deletes)
+
+    def held(self) -> frozenset[bytes]:
+        """The updates of which something waits, as they were received."""
+        return frozenset(self._held)
 
     @property
     def is_waiting(self) -> bool:
