@@ -45,6 +45,7 @@ COVERED = {
     "testing/sim/peer.py": "testing/sim/test_net.py",
     "testing/sim/plan.py": "testing/sim/test_net.py",
     "testing/sim/result.py": "testing/sim/test_net.py",
+    "testing/sim/server.py": "testing/sim/test_net.py",
     "testing/sim/world.py": "testing/sim/test_net.py",
 }
 

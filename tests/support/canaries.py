@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pycrdt import Doc, get_update
 
+from weft._codecs.yjs.guard import check_update
 from weft._codecs.yjs.state import decode_state_vector
-from weft.documents.yjs.document import YDocument, create_doc
+from weft.documents.yjs.document import create_doc
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.yjs import YjsMirror
 from weft.protocols.awareness import Awareness, AwarenessChange
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from pycrdt import TransactionEvent
 
     from weft.documents.yjs.binding import RawTransactionEvent
+    from weft.limits import Limits
     from weft.protocols.ysync import YSyncSession
+    from weft.protocols.ysync.messages import UpdateSpans
     from weft.protocols.ysync.session import SyncDocument
     from weft.testing.sim.links import SimConnection
 
@@ -62,29 +65,29 @@ class Canary:
 class EventServer(SimServer):
     """Stores and relays the binding's update event, which lacks structs that waited for a gap to close."""
 
-    def make_document(self) -> tuple[Doc[Any], YDocument]:
-        """Make the document, with a hub of the kind that has this fault."""
+    def make_document(self) -> SyncDocument:
+        """Make a document of the kind that has this fault."""
         doc = create_doc()
-        for update in self.disk.log:
+        for update in self.disk.updates:
             doc.apply_update(update)
-        self._hub = _EventHub(doc)
-        return doc, cast("YDocument", self._hub)
+        self._events = _EventDocument(doc, self.on_update)
+        return self._events
 
     def crash(self) -> None:
         """End the observation, too."""
-        self._hub.close()
+        self._events.close()
         super().crash()
 
 
-class _EventHub:
-    """As much of a ``YDocument`` as a server needs, with events in the place of what was received.
+class _EventDocument:
+    """As much of a document as a session needs, with events in the place of what was received.
 
     What arrives goes to the binding as it is, and the binding alone is asked for gaps.
     """
 
-    def __init__(self, doc: Doc[Any]) -> None:
+    def __init__(self, doc: Doc[Any], taken_in: Callable[[bytes, tuple[bytes, ...], object], None]) -> None:
         self.doc = doc
-        self._subscribers: list[Callable[[bytes, object | None], None]] = []
+        self._taken_in = taken_in
         self._events: list[bytes] = []
         self._gapped: list[bytes] = []
         self._observation = doc.observe(self._changed)
@@ -95,13 +98,15 @@ class _EventHub:
     def _changed(self, event: TransactionEvent) -> None:
         self._events.append(bytes(event.update))
 
+    def check(self, update: bytes, limits: Limits) -> UpdateSpans:
+        return check_update(update, limits)
+
     def apply(self, update: bytes, *, origin: object, spans: object = None) -> bool:
         del spans
         self.doc.apply_update(update)
         events, self._events[:] = tuple(self._events), ()
         for event in events:
-            for callback in tuple(self._subscribers):
-                callback(event, origin)
+            self._taken_in(event, (event,), origin)
         self._gapped.append(update)
         return self.is_waiting
 
@@ -110,10 +115,6 @@ class _EventHub:
         state = self.doc.get_state()
         self._gapped = [update for update in self._gapped if get_update(update, state)[0] != 0]
         return bool(self._gapped)
-
-    def subscribe(self, callback: Callable[[bytes, object | None], None]) -> Callable[[], None]:
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback)
 
     def state_vector(self) -> bytes:
         return self.doc.get_state()
@@ -139,7 +140,7 @@ class DropsEverySeventh(SimServer):
 class AcknowledgesEarly(SimServer):
     """Answers before the disk has what the answer acknowledges."""
 
-    def must_be_durable(self) -> int:
+    def must_be_kept(self) -> int:
         return 0
 
 
@@ -260,15 +261,12 @@ class ServerWithoutGaps(SimServer):
 class ReusesClientId(SimPeer):
     """Starts again with the client id it had before, from an older copy of its document."""
 
-    client_id: int | None = None
+    used: int | None = None
 
-    def make_document(self) -> tuple[Doc[Any], YDocument]:
-        if self.client_id is not None:
-            doc = create_doc(client_id=self.client_id)
-            return doc, YDocument.of(doc)
-        doc, hub = super().make_document()
-        self.client_id = doc.client_id
-        return doc, hub
+    def make_client_id(self) -> int:
+        if self.used is None:
+            self.used = super().make_client_id()
+        return self.used
 
 
 class KeepsEverybody(Awareness):
@@ -282,7 +280,7 @@ class SeesTheDeparted(SimPeer):
     """Sees those who have left for ever."""
 
     def make_awareness(self) -> Awareness:
-        return KeepsEverybody(self._doc.client_id, limits=self.world.limits)
+        return KeepsEverybody(self.client_id, limits=self.world.limits)
 
 
 class IgnoresSecondQuestion(SimPeer):

@@ -76,9 +76,9 @@ def state(node: SimNode) -> dict[int, int]:
     return node.document.state()
 
 
-def deleted(node: SimNode) -> dict[int, list[tuple[int, int]]]:
+def deleted(doc: Doc[Any]) -> dict[int, list[tuple[int, int]]]:
     """What is deleted in a document: for each client ranges of clocks that neither touch nor overlap."""
-    update = node.document.doc.get_update(node.document.doc.get_state())
+    update = doc.get_update(doc.get_state())
     deletes = {}
     for client, ranges in parse_update(update).deletes.items():
         joined: list[tuple[int, int]] = []
@@ -91,14 +91,14 @@ def deleted(node: SimNode) -> dict[int, list[tuple[int, int]]]:
     return deletes
 
 
-def contested(node: SimNode) -> frozenset[tuple[str, ...]]:
+def contested(doc: Doc[Any]) -> frozenset[tuple[str, ...]]:
     """Rows that two peers have made without knowing of each other, as table id and row id.
 
     Read from the structs: one whose writer saw something at its key has a left origin and no key of its own.
     """
     made = Counter(
         (item.parent, item.key)
-        for item in parse_update(node.document.doc.get_update()).items
+        for item in parse_update(doc.get_update()).items
         if isinstance(item.parent, tuple) and item.key is not None
     )
     return frozenset(

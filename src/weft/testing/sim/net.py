@@ -24,6 +24,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from weft.testing.sim.actions import act
+from weft.testing.sim.disk import SimDisk
 from weft.testing.sim.draw import draw_plan
 from weft.testing.sim.ledger import Ledger
 from weft.testing.sim.links import AWARENESS_KINDS, SimLink
@@ -77,7 +78,10 @@ class SimNet:
 
         rng = seeded_random(plan.network_seed)
         count = {"star": 1, "mesh": 0, "bridge": 2}[plan.topology]
-        self.servers = [options.server_type(self, f"s{at}", at, rng.getrandbits(64)) for at in range(count)]
+        self.servers = [
+            options.server_type(self, f"s{at}", at, rng.getrandbits(64), disk=SimDisk())
+            for at in range(count)
+        ]
         self.peers = [options.peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
         self.nodes: list[SimNode] = [*self.servers, *self.peers]
         self.links = [

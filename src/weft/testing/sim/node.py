@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft._codecs.yjs.lib0 import Writer
-from weft.documents.yjs.document import YDocument, create_doc
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import (
     AwarenessChanged,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from weft.protocols.awareness import AwarenessChange
     from weft.protocols.ysync import Effect
+    from weft.protocols.ysync.session import SyncDocument
     from weft.testing.sim.links import SimConnection
     from weft.testing.sim.world import World
 
@@ -42,14 +42,15 @@ class SimNode:
         name: ``p0``, ``p1``, … and ``s0``, ``s1``.
         index: The number in the name.
         alive: Whether it runs; while it does, the attributes below are set.
-        document: The hub of its document.
+        client_id: Of its document and awareness, drawn anew for each life.
+        document: Its document, as sessions know one.
         awareness: Its awareness.
         sessions: By connection.
     """
 
     role: Literal["client", "server"] = "client"
 
-    document: YDocument
+    document: SyncDocument
     awareness: Awareness
 
     def __init__(self, world: World, name: str, index: int, seed: int) -> None:
@@ -81,13 +82,11 @@ class SimNode:
         self.alive = True
         self.lives += 1
         self._wake_at = float("inf")
-        self._doc, self.document = self.make_document()  # both held: the hub's reference is weak
+        self.client_id = self.make_client_id()
+        self.document = self.make_document()
         self.awareness = self.make_awareness()
         self._restore()
-        self._ends = [
-            self.document.subscribe(self.on_update),
-            self.awareness.observe(self._awareness_changed),
-        ]
+        self._ends = [*self._subscribe(), self.awareness.observe(self.awareness_changed)]
         self.schedule_wake()
 
     def crash(self) -> None:
@@ -112,16 +111,27 @@ class SimNode:
     def _forget(self) -> None:
         """Let go of what :meth:`_restore` started."""
 
+    def _subscribe(self) -> list[Callable[[], None]]:
+        """Hear of updates of the document; returns what ends it."""
+        return []
+
+    def read(self) -> Doc[Any]:
+        """The document as somebody reads it who knows nothing of it yet."""
+        raise NotImplementedError
+
     # -- parts, to be replaced by tests of the simulation itself ---------------------------------------
 
-    def make_document(self) -> tuple[Doc[Any], YDocument]:
-        """Make the node's document, with a client id that nobody has had, and its hub."""
-        doc = create_doc(client_id=self.random.randint(_LOWEST_CLIENT, _HIGHEST_CLIENT))
-        return doc, YDocument.of(doc)
+    def make_client_id(self) -> int:
+        """Draw a client id that nobody has had."""
+        return self.random.randint(_LOWEST_CLIENT, _HIGHEST_CLIENT)
+
+    def make_document(self) -> SyncDocument:
+        """Make the node's document."""
+        raise NotImplementedError
 
     def make_awareness(self) -> Awareness:
         """Make the node's awareness."""
-        return Awareness(self._doc.client_id, limits=self.world.limits)
+        return Awareness(self.client_id, limits=self.world.limits)
 
     def make_session(self, connection: SimConnection) -> YSyncSession:
         """Make the session of a new connection."""
@@ -170,7 +180,7 @@ class SimNode:
                 case Synced():
                     self.world.note("synced", f"{self.name} {connection.link.name}")
                 case AwarenessChanged():
-                    pass  # awareness has told _awareness_changed
+                    pass  # awareness has told awareness_changed
                 case Denied():
                     raise Violation("denied", f"{self.name} is denied: {effect.reason}")
 
@@ -184,17 +194,13 @@ class SimNode:
     def flush_lost(self, connection: SimConnection, tokens: Sequence[int]) -> None:
         """Learn that these will not be answered."""
 
-    def on_update(self, update: bytes, origin: object | None) -> None:
-        """Learn of an update that has entered the document."""
-        self.relay(update, origin)
-
     def relay(self, update: bytes, origin: object | None) -> None:
         """Pass an update on to every session but its own."""
         for connection, session in tuple(self.sessions.items()):
             if session is not origin:
                 self.perform(connection, session.local_update(update))
 
-    def _awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
+    def awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
         """Pass a change of awareness on to every session but its own."""
         message = Writer().uint(1).bytes(self.awareness.encode(change.ids)).finish()
         for connection, session in tuple(self.sessions.items()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from weft._codecs.yjs.state import decode_state_vector
+from weft.documents.yjs import UpdateLog
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.yjs.mirror import YjsMirror
 from weft.store import Store
@@ -17,6 +18,8 @@ from weft.testing.sim.result import Violation
 from weft.testing.sim.workload import DERIVED, SOURCE, TablesWorkload, derive, read_stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weft.testing.sim.network import Network
     from weft.testing.sim.peer import SimPeer
 
@@ -76,26 +79,29 @@ class StandardOracle:
             self._nothing_lost(net, content)
             self._nothing_invented(net, content)
         for server in net.servers:
-            if server.disk.durable != len(server.disk.log):
-                raise Violation("P2 lost write", f"the disk of {server.name} has not written everything")
-            self._reloads(net, content, f"what {server.name} has stored", server.disk.log)
+            if server.kept != server.taken:
+                raise Violation("P2 lost write", f"{server.name} has not stored everything")
+        for disk in dict.fromkeys(server.disk for server in net.servers):
+            updates = disk.updates
+            self._reloads(net, content, "what is stored", UpdateLog.of(updates).diff(), updates)
         last = net.peers[-1]
-        self._reloads(net, content, f"a copy of {last.name}'s document", [last.document.doc.get_update()])
+        self._reloads(net, content, f"a copy of {last.name}'s document", last.read().get_update())
         self._present(net)
 
     def _converged(self, net: Network, content: reading.Content) -> None:
         first, *others = net.nodes
-        state, deleted = reading.state(first), reading.deleted(first)
-        whole = reading.whole(first.document.doc)
+        state, read = reading.state(first), first.read()
+        deleted, whole = reading.deleted(read), reading.whole(read)
         for node in others:
             theirs = reading.state(node)
             if theirs != state:
                 raise Violation(
                     "P1 convergence", f"state vectors differ: {first.name} {state}, {node.name} {theirs}"
                 )
-            if reading.deleted(node) != deleted:
+            read = node.read()
+            if reading.deleted(read) != deleted:
                 raise Violation("P1 convergence", f"{first.name} and {node.name} deleted different things")
-            if reading.whole(node.document.doc) != whole:
+            if reading.whole(read) != whole:
                 raise Violation("P1 convergence", f"the documents of {first.name} and {node.name} differ")
         for peer in net.peers[1:]:
             if not reading.is_equal(peer.store.get_content(), content):
@@ -105,7 +111,7 @@ class StandardOracle:
                 )
 
     def _nothing_lost(self, net: Network, content: reading.Content) -> None:
-        contested = reading.contested(net.nodes[0]) if net.plan.layout == "tinybase" else frozenset()
+        contested = reading.contested(net.nodes[0].read()) if net.plan.layout == "tinybase" else frozenset()
         for write in net.ledger.must_be_there():
             value = reading.look_up(content, write.path)
             if read_stamp(value) == write.number:
@@ -143,10 +149,11 @@ class StandardOracle:
             raise Violation("P3 invention", f"{path} holds {value!r}, which nobody wrote there")
         return number
 
-    def _reloads(self, net: Network, content: reading.Content, what: str, updates: list[bytes]) -> None:
+    def _reloads(
+        self, net: Network, content: reading.Content, what: str, whole: bytes, updates: Sequence[bytes] = ()
+    ) -> None:
         doc = create_doc(client_id=1 << 28)
-        for update in updates:
-            doc.apply_update(update)
+        doc.apply_update(whole)
         state = decode_state_vector(doc.get_state())
         if state != reading.state(net.nodes[0]):
             raise Violation("P1 convergence", f"{what} lacks something of the documents")

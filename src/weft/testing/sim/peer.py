@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pycrdt import Map
+from pycrdt import Doc, Map
 
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.yjs.mirror import YjsMirror
 from weft.store import Store
 from weft.testing.sim.document_reader import PROBE
 from weft.testing.sim.node import SimNode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.testing.sim.ledger import Write
     from weft.testing.sim.links import SimConnection
@@ -35,6 +36,7 @@ class SimPeer(SimNode):
 
     role = "client"
 
+    document: YDocument
     store: Store
     mirror: YjsMirror
 
@@ -47,6 +49,15 @@ class SimPeer(SimNode):
         self._receives = self.echoed = False
         # A datagram may overtake what was sent before it, so there an answer proves nothing.
         self.acknowledges = world.plan.ordered and world.plan.topology != "mesh"
+
+    def make_document(self) -> YDocument:
+        """Make the document."""
+        self._doc = create_doc(client_id=self.client_id)  # held: the YDocument's reference is weak
+        return YDocument.of(self._doc)
+
+    def read(self) -> Doc[Any]:
+        """The document itself."""
+        return self.document.doc
 
     def make_mirror(self) -> YjsMirror:
         """Make the mirror; called after the workload has prepared the Store."""
@@ -64,6 +75,9 @@ class SimPeer(SimNode):
         self.mirror = self.make_mirror()
         self.mirror.start()
 
+    def _subscribe(self) -> list[Callable[[], None]]:
+        return [self.document.subscribe(self.on_update)]
+
     def _forget(self) -> None:
         self.mirror.stop()
 
@@ -78,7 +92,7 @@ class SimPeer(SimNode):
     def on_update(self, update: bytes, origin: object | None) -> None:
         """Note an answer to what is being received, and pass the update on."""
         self.echoed |= self._receives and origin is None
-        super().on_update(update, origin)
+        self.relay(update, origin)
 
     def after_step(self) -> None:
         """Have the oracles look, too."""
