@@ -299,3 +299,15 @@ def test_a_message_that_is_too_large_says_by_how_much() -> None:
     with pytest.raises(MessageTooLargeError, match="message of 12 bytes; 10 are allowed") as caught:
         read_frame(bytes(12), Limits(max_message=10))
     assert (caught.value.size, caught.value.limit) == (12, 10)
+
+
+def test_a_large_answer_is_one_object_for_all_who_are_sent_it_until_it_is_forgotten() -> None:
+    cache = AnswerCache()
+    update = bytes(10_000)
+    (first,) = cache.messages(update, 1_000_000)
+    assert cache.messages(bytes(bytearray(update)), 1_000_000)[0] is first
+    assert cache.messages(bytes(9_999), 1_000_000)[0] != first
+    cache.clear()
+    (again,) = cache.messages(update, 1_000_000)
+    assert again == first
+    assert again is not first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -234,4 +235,67 @@ async def test_who_asks_and_does_not_read_is_not_answered_in_parts_without_bound
         assert max(each.queue.size for each in peers_in(room)) < 3_000_000
         slow.socket.transport.resume_reading()
         await slow.wait_for(last=1)
+        await slow.__aexit__(None, None, None)
+
+
+async def test_who_asks_for_awareness_and_does_not_read_costs_bounded_memory() -> None:
+    """64 states of 4 kB, and a byte for each question: without a bound 943 MB."""
+    limits = Limits(max_outbound=500_000)
+    async with serving(limits=limits) as server, YClient(server.url, "room") as writer:
+        states = {number: (1, {"bio": "x" * 4_000}) for number in range(1, 65)}
+        await writer.send(awareness_frame(states))
+        slow = await stalled(server, "room")
+        room = server.rooms.get("room")
+        assert room is not None
+        asking = asyncio.create_task(ask(slow, 2_000))
+        await eventually(lambda: any(peer.queue.has_too_many_answers for peer in peers_in(room)))
+        for _ in range(5):
+            await writer.flush()
+        assert max(peer.queue.size for peer in peers_in(room)) < 2_000_000
+        slow.cut()
+        await asking
+        await slow.__aexit__(None, None, None)
+
+
+async def ask(client: YClient, times: int) -> None:
+    with contextlib.suppress(ConnectionError):
+        for _ in range(times):
+            await client.send(b"\3")
+
+
+async def test_states_for_who_does_not_read_are_bounded_and_the_last_ones_come_at_last() -> None:
+    limits = Limits(max_outbound=100_000)
+    async with serving(limits=limits) as server, YClient(server.url, "room") as writer:
+        await writer.synced()
+        slow = await stalled(server, "room")
+        room = server.rooms.get("room")
+        assert room is not None
+        for clock in range(1, 101):
+            ids = range(1, 51)
+            await writer.send(awareness_frame({each: (clock, {"x": "x" * 4_000}) for each in ids}))
+            await writer.flush()
+        assert max(peer.queue.size for peer in peers_in(room)) < 500_000
+        await writer.send(awareness_frame({1: (101, {"name": "fido"})}))
+        await writer.flush()
+        slow.socket.transport.resume_reading()
+        await slow.wait(lambda: slow.awareness.get(1) == {"name": "fido"})
+        await slow.__aexit__(None, None, None)
+
+
+async def test_pings_of_who_does_not_read_are_not_all_answered() -> None:
+    async with serving() as server, YClient(server.url, "room") as writer:
+        await writer.set(large=LARGE * 20)
+        await writer.flush()
+        slow = await stalled(server, "room")
+        await slow.send(step1_frame(b"\0"))
+        room = server.rooms.get("room")
+        assert room is not None
+        await eventually(lambda: any(peer.queue.size > 0 for peer in peers_in(room)))
+        before = max(peer.queue.size for peer in peers_in(room))
+        slow.socket.transport.write(b"\x89\xfd\0\0\0\0" + bytes(125))
+        for _ in range(100):
+            slow.socket.transport.write(b"\x89\xfd\0\0\0\0".join([b"", *[bytes(125)] * 100]))
+            await writer.flush()
+        assert max(peer.queue.size for peer in peers_in(room)) <= before
+        slow.cut()
         await slow.__aexit__(None, None, None)

@@ -50,6 +50,9 @@ _PERMISSION_DENIED = 0
 _FRAMING = 16
 _MIN_PART = 256
 
+# Bytes of an answer that is made anew each time.
+_SMALL = 4096
+
 # An awareness message without entries: y-websocket clients reconnect after 30 seconds without a message, and
 # pings of the websocket do not count.
 KEEP_ALIVE = bytes((_AWARENESS, 1, 0))
@@ -229,9 +232,10 @@ def answer_messages(update: bytes, max_bytes: int) -> list[bytes]:
 
 
 class AnswerCache:
-    """The last answer that was cut, kept by who may be asked the same by many.
+    """The last answer that is not small, kept by who may be asked the same by many.
 
-    Cutting takes seconds for a million structs, and a question takes a few bytes.
+    Cutting takes seconds for a million structs, and a question takes a few bytes. And many who are sent one
+    object cost its memory once.
     """
 
     def __init__(self) -> None:
@@ -240,11 +244,16 @@ class AnswerCache:
 
     def messages(self, update: bytes, max_bytes: int) -> list[bytes]:
         """What :func:`answer_messages` gives."""
-        if len(update) <= max_bytes - _FRAMING:
+        if len(update) <= min(_SMALL, max_bytes - _FRAMING):
             return [step2_message(update)]
         if self._asked != (update, max_bytes):
             self._asked, self._messages = (update, max_bytes), answer_messages(update, max_bytes)
         return self._messages
+
+    def clear(self) -> None:
+        """Forget an answer that costs only memory: to be called once in a while."""
+        if len(self._messages) == 1:
+            self._asked, self._messages = None, []
 
 
 def _room(max_bytes: int) -> int:

@@ -35,6 +35,7 @@ __all__ = [
     "control_frame",
     "encode_compressed",
     "encode_messages",
+    "message_header",
     "read_close",
 ]
 
@@ -220,15 +221,18 @@ def encode_messages(messages: Sequence[bytes]) -> bytes:
     """Binary messages as frames, one after the other, in one piece."""
     parts: list[bytes] = []
     for message in messages:
-        length = len(message)
-        if length < 126:
-            parts.append(bytes((_FIN | BINARY, length)))
-        elif length < 65536:
-            parts.append(struct.pack("!BBH", _FIN | BINARY, 126, length))
-        else:
-            parts.append(struct.pack("!BBQ", _FIN | BINARY, 127, length))
+        parts.append(message_header(len(message)))
         parts.append(message)
     return b"".join(parts)
+
+
+def message_header(length: int) -> bytes:
+    """What stands before a binary message of so many bytes."""
+    if length < 126:
+        return bytes((_FIN | BINARY, length))
+    if length < 65536:
+        return struct.pack("!BBH", _FIN | BINARY, 126, length)
+    return struct.pack("!BBQ", _FIN | BINARY, 127, length)
 
 
 def encode_compressed(messages: Sequence[bytes], extensions: Sequence[Extension]) -> bytes:

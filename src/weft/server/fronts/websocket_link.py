@@ -19,6 +19,7 @@ from weft.server.fronts.frames import (
     control_frame,
     encode_compressed,
     encode_messages,
+    message_header,
     read_close,
 )
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkOwner", "WebsocketLink"]
 
-# Bytes handed to a transport at a time: what a socket does not take is copied, or kept, for each connection.
-_CHUNK = 256 * 1024
+# Bytes handed to a transport at a time: what a socket does not take of them is copied for each connection.
+_CHUNK = 64 * 1024
 # Bytes and messages that may come before there is somebody to receive them.
 _MAX_EARLY = 64 * 1024
 _MAX_EARLY_MESSAGES = 16
@@ -131,10 +132,13 @@ class WebsocketLink(asyncio.BufferedProtocol):
         if self._state != _OPEN:
             return True
         if self._extensions:
-            data = encode_compressed(batch.messages, self._extensions)
-        else:
-            data = batch.encoded(encode_messages)
-        self._send(data)
+            self._send(encode_compressed(batch.messages, self._extensions))
+        elif batch.size <= _CHUNK:
+            self._send(batch.encoded(encode_messages))
+        else:  # the message itself is what many may be sent: no copy with a header before it
+            for message in batch.messages:
+                self._send(message_header(len(message)))
+                self._send(message)
         return self.is_clear
 
     def waiting(self) -> int:

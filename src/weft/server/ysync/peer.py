@@ -102,7 +102,7 @@ class YPeer(Peer):
         """The queue is empty: put in what was held back while it was full."""
         room = self._room
         if self._behind is not None:
-            messages = room.messages_since(self._behind)
+            messages = room.messages_since(self._behind) if self._live else []
             self._behind = None
             for message in messages:
                 self.queue.put(Batch([message]))

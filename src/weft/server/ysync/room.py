@@ -82,6 +82,7 @@ class Room(BaseRoom[YClient]):
     def tick(self, now: float) -> None:
         """Let time pass for everybody in the room."""
         self.awareness.tick(now)
+        self.answers.clear()
         for peer in tuple(self.clients):
             peer.tick(now)
 
