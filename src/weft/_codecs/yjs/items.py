@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft._codecs.yjs.patterns import log_patterns
 from weft._codecs.yjs.skip import skip_string, skip_values, uint, uint_bytes
 from weft._codecs.yjs.structs import UNBOUNDED, read_ids, skip_head, struct_ends
 
@@ -135,13 +134,7 @@ class StoredItem:
 
 def read_items(data: bytes, at: int, count: int, client: int, clock: int) -> Iterator[StoredItem]:
     """Take structs of one client apart, one after the other; without those that take no clock."""
-    match_unit = log_patterns().unit.match
-    for _ in range(count):
-        unit = match_unit(data, at)
-        if unit is not None:
-            length, stop = 1, unit.end()
-        else:
-            ((length, stop),) = struct_ends(data, at, 1)
+    for length, stop in struct_ends(data, at, count):
         if length:
             yield StoredItem(data, at, stop, client, clock, clock + length)
         at = stop

@@ -360,15 +360,21 @@ def _read_deletes(data: bytes, at: int) -> tuple[DeleteSet, int]:
 
 def struct_ends(data: bytes | bytearray, at: int, count: int) -> Iterator[tuple[int, int]]:
     """For structs that have been read before: of each the length, and where it ends."""
-    match_head = patterns().head.match
+    match_unit, match_head = log_patterns().unit.match, patterns().head.match
     for _ in range(count):
+        unit = match_unit(data, at)
+        if unit is not None:
+            at = unit.end()
+            del unit  # it would keep a bytearray from growing
+            yield 1, at
+            continue
         ref = data[at] & 0x1F
         if ref == _GC:
             length, at = uint(data, at + 1)
         else:
             head = match_head(data, at)
             at = skip_head(data, at) if head is None else head.end()
-            del head  # it would keep a bytearray from growing
+            del head
             length, at = _skip_known(data, at, ref)
         yield length, at
 

@@ -11,10 +11,13 @@ from weft._codecs.yjs.structs import content_at, cut_front, find_struct, struct_
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weft._codecs.yjs.structs import Run
 
 __all__ = ["ClientStructs", "Mark", "Part"]
 
+_NONE, _ZERO = array("I"), array("Q", [0])  # never changed
 _EMPTY = frozenset({0, 1})  # GC and deleted content: a type may have been there
 
 
@@ -34,7 +37,7 @@ class ClientStructs:
         clock: Clock after the last one.
         structs: How many they are.
         data: Their bytes.
-        types: Clocks of those that are types.
+        types: Clocks of those that are types, in order.
     """
 
     __slots__ = ("_clocks", "_places", "clock", "data", "structs", "types")
@@ -43,10 +46,9 @@ class ClientStructs:
         self.clock = 0
         self.structs = 0
         self.data = bytearray()
-        self.types = array("I")
+        self.types = _NONE
         # Of every 64th struct the first clock and the place in ``data``, as far as anybody has asked for.
-        self._clocks = array("I", [0])
-        self._places = array("Q", [0])
+        self._clocks, self._places = _ZERO, _ZERO
 
     def mark(self) -> Mark:
         """Where the structs end now."""
@@ -56,9 +58,9 @@ class ClientStructs:
         """Take away what came after a mark."""
         self.clock, self.structs = mark.clock, mark.structs
         del self.data[mark.size :]
-        del self.types[mark.types :]
+        self.types = self.types[: mark.types]
         kept = mark.structs // BATCH + 1
-        del self._clocks[kept:], self._places[kept:]
+        self._clocks, self._places = self._clocks[:kept], self._places[:kept]
 
     def find(self, clock: int) -> tuple[int, int, int]:
         """Find the struct that holds a clock: how many are before it, its place, and its first clock."""
@@ -70,13 +72,13 @@ class ClientStructs:
 
     def _index(self, wanted: int) -> None:
         """Note the places of structs up to a clock."""
-        data, clocks, places = self.data, self._clocks, self._places
-        units, linked, *_ = patterns()
-        clock, at = clocks[-1], places[-1]
-        for _ in range(len(clocks), self.structs // BATCH + 1):
+        data, match_batch = self.data, patterns().linked.match
+        clock, at = self._clocks[-1], self._places[-1]
+        clocks, places = array("I"), array("Q")
+        for _ in range(len(self._clocks), self.structs // BATCH + 1):
             if clock > wanted:
                 break
-            batch = units.match(data, at) or linked.match(data, at)
+            batch = match_batch(data, at)
             if batch is not None:
                 at = batch.end()
                 clock += BATCH
@@ -87,6 +89,14 @@ class ClientStructs:
                     at = stop
             clocks.append(clock)
             places.append(at)
+        if clocks:
+            self._clocks, self._places = array("I", self._clocks) + clocks, array("Q", self._places) + places
+
+    def add_types(self, clocks: Sequence[int]) -> None:
+        """Note types among structs that have been put behind the others."""
+        if not self.types:
+            self.types = array("I")
+        self.types.extend(clocks)
 
     def can_be_parent(self, clock: int) -> bool:
         """Whether the struct at a clock is a type, or may have been one."""
@@ -182,7 +192,9 @@ class Part:
             ordinal = self._ordinal + passed
         own.data += run.data[self._at : at]
         own.structs += ordinal - self._ordinal
-        own.types.extend(run.types[bisect_left(run.types, own.clock) : bisect_left(run.types, clock)])
+        types = run.types[bisect_left(run.types, own.clock) : bisect_left(run.types, clock)]
+        if types:
+            own.add_types(types)
         own.clock = clock
         self._clock, self._at, self._ordinal = clock, at, ordinal
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from weft._codecs.yjs.compact import StoredClient
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.skip import uint_bytes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector
 from weft._codecs.yjs.structs import Run, read_update
@@ -123,8 +124,8 @@ class UpdateLog:
     """
 
     __slots__ = (
-        "_clients", "_deletes", "_held", "_held_size", "_limits", "_max_held", "_number", "_waiting",
-        "_whole",
+        "_clients", "_deletes", "_encoded", "_held", "_held_size", "_limits", "_max_held", "_number",
+        "_waiting", "_whole",
     )  # fmt: skip
 
     def __init__(self, *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD) -> None:
@@ -132,7 +133,9 @@ class UpdateLog:
         self._max_held = max_held
         self._clients: dict[int, ClientStructs] = {}
         self._deletes: dict[int, Ranges] = {}
-        self._whole: bytes | None = None  # the answer to an empty vector, once somebody has asked
+        # The answer to an empty vector and the delete set in every answer, once somebody has asked.
+        self._whole: bytes | None = None
+        self._encoded: bytes | None = None
         self._held: dict[bytes, _Pending] = {}
         self._held_size = 0
         self._waiting: _Queues = {}
@@ -245,14 +248,15 @@ class UpdateLog:
             ranges = self._deletes.get(other)
             if ranges is None:
                 ranges = self._deletes[other] = Ranges()
-            ranges.add(first, first + length)
+            if ranges.add(first, first + length):
+                self._encoded = None
         if own is None:
             own = clients[client] = ClientStructs()
         own.data += update[begin:stop]
         own.clock = end
         own.structs += 1
         if is_type:
-            own.types.append(clock)
+            own.add_types((clock,))
         self._whole = None
         return True
 
@@ -344,6 +348,7 @@ class UpdateLog:
                 if known is None:
                     known = self._deletes[client] = Ranges()
                 if known.update(ranges):
+                    self._encoded = None
                     news.setdefault(client, []).extend(ranges)
         return news
 
@@ -364,7 +369,9 @@ class UpdateLog:
 
     def deletes(self) -> bytes:
         """All that is deleted, as a Yjs v1 delete set."""
-        return encode_deletes(self._deletes)
+        if self._encoded is None:
+            self._encoded = encode_deletes(self._deletes)
+        return self._encoded
 
     def held(self) -> frozenset[bytes]:
         """The updates of which something waits, as they were received."""
@@ -405,17 +412,18 @@ class UpdateLog:
         known = decode_state_vector(state_vector)
         if not known and self._whole is not None:
             return self._whole
-        sections = 0
-        out = Writer()
+        parts: list[bytes | bytearray] = [b""]
         for client in sorted(self._clients, reverse=True):
             own = self._clients[client]
             clock = known.get(client, 0)
             if clock >= own.clock:
                 continue
             ordinal, at, first = own.find(clock) if clock else (0, 0, 0)
-            out.uint(own.structs - ordinal).uint(client).uint(first).raw(own.data[at:] if at else own.data)
-            sections += 1
-        update = Writer().uint(sections).raw(out.finish()).raw(encode_deletes(self._deletes)).finish()
+            parts.append(Writer().uint(own.structs - ordinal).uint(client).uint(first).finish())
+            parts.append(own.data[at:] if at else own.data)
+        parts[0] = uint_bytes(len(parts) // 2)
+        parts.append(self.deletes())
+        update = b"".join(parts)
         if not known:
             self._whole = update
         return update
