@@ -31,6 +31,7 @@ COVERED = {
     "store/_parts/signatures.py": "typing/test_typing.py",
     "server/fanout/broadcast.py": "server/fanout/test_memory.py",
     "server/fanout/reconnecting.py": "server/fanout/test_redis.py",
+    "server/ysync/local_document.py": "server/test_editing.py",
     "testing/broadcast.py": "server/fanout/test_memory.py",
     "testing/persisters/automatic.py": "persisters/test_file.py",
     "testing/persisters/kills.py": "persisters/test_file.py",

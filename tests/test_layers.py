@@ -46,6 +46,7 @@ EXTRAS = {
         "weft.mirrors.yjs.",
         "weft.persisters.yjs",
         "weft.providers.ysync.provider",
+        "weft.server.editing",
         "weft.testing.sim.",
     ),
     "websockets": (

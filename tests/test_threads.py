@@ -8,6 +8,7 @@ import gc
 import json
 import sys
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -400,19 +401,21 @@ async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
     async with (
         serving(storage=storage) as server,
         YClient(server.url, "room") as client,
-        server.rooms.use("room") as room,
+        server.open_document("room") as doc,
     ):
         await client.synced()
         store = Store()
         somebody = Awareness(1)
         somebody.set_local_state({"name": "x"}, 0.0)
         other = somebody.encode()
-        with YjsMirror(store, room.document):
+        room = server.rooms.get("room")
+        assert room is not None
+        with YjsMirror(store, doc):
             with pytest.raises(WrongThreadError):
                 await asyncio.to_thread(store.set_cell, "t", "r", "c", 1)
 
             def write_raw() -> None:
-                room.document.doc.get("m", type=Map)["raw"] = 1
+                doc.get("m", type=Map)["raw"] = 1
 
             with pytest.raises(ExceptionGroup) as raised:
                 await asyncio.to_thread(write_raw)
@@ -446,45 +449,46 @@ async def test_an_endpoint_in_a_worker_thread_costs_nobody_the_room() -> None:
 
 async def test_what_is_kept_of_an_unloaded_room_raises() -> None:
     async with serving() as server:
-        async with server.rooms.use("room") as room:
+        async with server.open_document("room") as doc:
             store = Store()
-            mirror = YjsMirror(store, room.document).start()
+            mirror = YjsMirror(store, doc).start()
             store.set_cell("t", "r", "c", 1)
-            doc = room.document.doc
         await eventually(lambda: len(server.rooms) == 0)
         for write in (
             lambda: store.set_cell("t", "r", "c", 2),
-            lambda: room.document.apply(b"\0\0", origin=None),
+            lambda: YDocument.of(doc).apply(b"\0\0", origin=None),
             mirror.flush,
         ):
             with pytest.raises(
-                DocumentClosedError, match=r"room 'room' was closed: it was unloaded.*rooms\.use"
+                DocumentClosedError, match="room 'room' was closed: nobody holds it open any more"
             ):
                 write()
         with pytest.raises(ExceptionGroup) as raised:
             doc.get("m", type=Map)["raw"] = 1
         assert isinstance(raised.value.exceptions[0], DocumentClosedError)
         assert store.get_content() == ({"t": {"r": {"c": 1}}}, {})
-        async with server.rooms.use("room") as again:
-            assert again is not room
+        async with server.open_document("room") as again:
+            assert again is not doc
             with pytest.raises(DocumentClosedError):  # the old one does not come back with the new
                 store.set_value("v", 1)
             mirror.stop()
-            with YjsMirror(store, again.document):
+            with YjsMirror(store, again):
                 store.set_cell("t", "r", "c", 2)
-                assert _row(again.document.doc).to_py() == {"c": 2}
+                assert _row(again).to_py() == {"c": 2}
 
 
 async def test_what_is_kept_of_a_failed_room_raises_and_the_next_is_sound() -> None:
     storage = FaultyStorage()
     async with (
         serving(storage=storage, settings=RoomSettings(unload_delay=60)) as server,
-        server.rooms.use("room") as room,
         YClient(server.url, "room") as client,
     ):
         await client.synced()
+        room = server.rooms.get("room")
+        assert room is not None
         store = Store()
-        mirror = YjsMirror(store, room.document).start()
+        held = ExitStack()
+        mirror = YjsMirror(store, held.enter_context(room.edit()).doc).start()
         storage.refuse_writes = StorageError("the disk is full")
         store.set_cell("t", "r", "c", 1)
         assert await client.wait_closed() == 1013
@@ -494,7 +498,8 @@ async def test_what_is_kept_of_a_failed_room_raises_and_the_next_is_sound() -> N
         mirror.stop()
         async with server.rooms.use("room") as again, YClient(server.url, "room") as other:
             assert again is not room
-            with YjsMirror(store, again.document):
+            held.close()
+            with again.edit() as local, YjsMirror(store, local.doc):
                 store.set_value("v", 1)
                 await other.flush()
                 assert len(peers_in(again)) == 1
@@ -532,7 +537,8 @@ async def test_a_bridged_room_that_fails_stops_both_sides() -> None:
     ):
         await client.synced()
         store = Store()
-        mirror = YjsMirror(store, room.document).start()
+        held = ExitStack()
+        mirror = YjsMirror(store, held.enter_context(room.edit()).doc).start()
         storage.refuse_writes = StorageError("the disk is full")
         store.set_cell("t", "r", "c", 1)
         assert await client.wait_closed() == 1013
@@ -540,6 +546,7 @@ async def test_a_bridged_room_that_fails_stops_both_sides() -> None:
             store.set_cell("t", "r", "c", 2)
         storage.refuse_writes = None
         mirror.stop()
+        held.close()
 
 
 def test_a_raw_write_is_heard_when_the_owners_thread_has_ended() -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.server._core.broadcast import Broadcast as Broadcast
     from weft.server._core.settings import RoomSettings as RoomSettings
     from weft.server.auth import (
         Allow as Allow,
@@ -21,6 +20,11 @@ if TYPE_CHECKING:
         allow_all as allow_all,
     )
     from weft.server.bridge_id import bridge_document_id as bridge_document_id
+    from weft.server.fanout import (
+        Broadcast as Broadcast,
+        NatsBroadcast as NatsBroadcast,
+        RedisBroadcast as RedisBroadcast,
+    )
     from weft.server.fronts.websocket import Server as Server
     from weft.server.storage import (
         MemoryRoomStorage as MemoryRoomStorage,
@@ -32,10 +36,10 @@ else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
-            "_core.broadcast": "Broadcast",
             "_core.settings": "RoomSettings",
             "auth": "Allow Auth Decision Deny Request allow_all",
             "bridge_id": "bridge_document_id",
+            "fanout": "Broadcast NatsBroadcast RedisBroadcast",
             "fronts.websocket": "Server",
             "storage": "MemoryRoomStorage RoomStorage SqliteRoomStorage",
             "ysync.room": "Room",

@@ -9,7 +9,7 @@ side has the other gets, and where a cell differs Automerge's is taken.
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -45,14 +45,16 @@ class Bridge:
         self.room = room
         self.document = document
         store = Store()
+        self._is_closed = False
+        self._stack = ExitStack()
+        local = self._stack.enter_context(room.edit())
         self._mirrors = (
-            YjsMirror(store, room.document, _ROOT, on_error=self._report),
+            YjsMirror(store, local.document, _ROOT, on_error=self._report),
             AutomergeMirror(store, document.document, _ROOT, on_error=self._report),
         )
-        self._is_closed = False
         room.bind(document, self.close)
         document.bind(room, self.close)
-        self._end = room.document.subscribe(self._note_tickets)
+        self._stack.callback(local.document.subscribe(self._note_tickets))
         try:
             if not document.document.heads:  # to whoever opens it first it is there, and not unavailable
                 document.document.apply_changes([genesis(_ROOT)])
@@ -69,7 +71,7 @@ class Bridge:
         self._is_closed = True
         for mirror in self._mirrors:
             mirror.stop()
-        self._end()
+        self._stack.close()
         self.room.unbind()
         self.document.unbind()
 
@@ -123,6 +125,12 @@ class BridgedRooms:
                     bridge.close()
                 bridge = self._open[name] = Bridge(room, document)
             yield bridge
+
+    @asynccontextmanager
+    async def use_room(self, name: str) -> AsyncIterator[Room]:
+        """Hold both sides of a room open, for a client of the room: see :meth:`use`."""
+        async with self.use(name) as bridge:
+            yield bridge.room
 
     @asynccontextmanager
     async def use_document(self, name: str) -> AsyncIterator[DocumentRoom]:

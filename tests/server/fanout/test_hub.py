@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from weft.errors import StorageError
+from weft.errors import RemoteProtocolError, StorageError
 from weft.server.fanout import MemoryBroadcast, MemoryBroker
 from weft.server.fanout.hub import Hub
 from weft.testing.broadcast import until
@@ -85,10 +85,13 @@ class Room:
         self.forgotten: list[bytes] = []
         self.words: bytes | None = None
         self.is_deleted = False
+        self.is_busy = False
 
     def take_in(self, updates: Sequence[bytes]) -> None:
         if b"bad" in updates:
-            raise ValueError("bad")
+            raise RemoteProtocolError("bad")
+        if self.is_busy:
+            raise RuntimeError("busy")
         self.updates += updates
 
     def hear(self, sender: bytes, data: bytes) -> None:
@@ -226,6 +229,19 @@ async def test_a_room_that_fails_does_not_stop_the_others(caplog: pytest.LogCapt
         one.storage.commit("farm", b"2")
         await until(lambda: barn.updates == [b"1"] and farm.updates == [b"2"])
     assert "room 'farm'" in caplog.text
+
+
+async def test_what_a_room_cannot_take_in_now_is_given_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with processes(2) as (_, _, (one, two)):
+        room = await two.open("farm")
+        room.is_busy = True
+        one.storage.commit("farm", b"1")
+        await until(lambda: "tried again each second" in caplog.text)
+        one.storage.commit("farm", b"2")
+        await until(lambda: two.hub.stats.hints == 2)
+        room.is_busy = False
+        await until(lambda: room.updates == [b"1", b"2"])
+    assert caplog.text.count("tried again each second") == 1
 
 
 async def test_who_opens_a_room_hears_what_clients_elsewhere_say() -> None:

@@ -188,9 +188,8 @@ async def test_a_write_of_the_server_s_own_is_stored_and_relayed() -> None:
     storage = MemoryRoomStorage()
     async with serving(storage=storage) as server, YClient(server.url, "room") as client:
         await client.synced()
-        room = server.rooms.get("room")
-        assert room is not None
-        room.document.doc.get("m", type=Map)["from"] = "server"
+        async with server.open_document("room") as doc:
+            doc.get("m", type=Map)["from"] = "server"
         await client.wait_for(**{"from": "server"})
         assert len((await storage.load("room")).rows) == 1
 

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from weft.documents.yjs.update_log import UpdateLog
+from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -87,12 +88,15 @@ class LogDocument:
     def take_stored(self, updates: Iterable[bytes]) -> list[bytes]:
         """Take in what is stored already, by another process, and give what is news of it.
 
-        Raises:
-            RemoteProtocolError: One of them is no update. Those before it have been taken in.
+        What is no update is left out, and reported.
         """
         news: list[bytes] = []
         for update in updates:
-            added = self.log.add(update, stored=True)
+            try:
+                added = self.log.add(update, stored=True)
+            except RemoteProtocolError as error:
+                _log.error("%s: a stored row is left out: %s", self._name, error)
+                continue
             self._report(added.refused)
             news += added.updates
         return news

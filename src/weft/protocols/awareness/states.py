@@ -73,6 +73,8 @@ class Awareness(Uncopied):
     def __init__(self, client_id: int, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.client_id = client_id
         self.ignored = 0  # entries received that were over a limit
+        # Origins that pass on what clients elsewhere say. Such a client may come here itself at any time.
+        self.relays: set[object] = set()
         self._limits = limits
         self._owner = Owner("the awareness")
         self._known: dict[int, _Known] = {}
@@ -248,7 +250,12 @@ class Awareness(Uncopied):
             else:
                 if entry.clock < known.clock or (entry.clock == known.clock and entry.state is not None):
                     continue
-                if exclusive and known.origin is not origin and not _is_free(known, entry, now):
+                if (
+                    exclusive
+                    and known.origin is not origin
+                    and known.origin not in self.relays
+                    and not _is_free(known, entry, now)
+                ):
                     self.ignored += 1
                     continue
             if entry.state is None:
@@ -306,6 +313,10 @@ class Awareness(Uncopied):
             for client_id in ids:
                 self._left.pop(client_id, None)
         return change
+
+    def ids_here(self) -> list[int]:
+        """Of whom somebody other than a relay has spoken: one's own, and those of connections."""
+        return [client_id for client_id, known in self._known.items() if known.origin not in self.relays]
 
     def next_tick(self) -> float | None:
         """When :meth:`tick` will have something to do, or ``None``."""

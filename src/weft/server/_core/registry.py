@@ -12,10 +12,9 @@ from weft._support.owner import Owner
 from weft.errors import StorageError, WeftError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable
 
     from weft._support.owner import Hold
-    from weft.server._core.broadcast import Broadcast
     from weft.server._core.room_log import RoomLog
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["AnyRoom", "RoomRegistry"]
 
 _log = logging.getLogger("weft.server")
+
+
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class AnyRoom(Protocol):
@@ -36,6 +38,19 @@ class AnyRoom(Protocol):
 
     def close(self) -> None:
         """Let go of the document. Clients must be gone."""
+
+
+class Followers(Protocol[R_contra]):
+    """What keeps rooms equal to the same rooms in other processes."""
+
+    async def subscribe(self, name: str, /) -> None:
+        """Hear of a room from now on; it is loaded next."""
+
+    def join(self, room: R_contra, number: int, /) -> None:
+        """Follow a room that was loaded, up to that number of storage's."""
+
+    def leave(self, name: str, /) -> None:
+        """Follow a room no more, also one that could not be loaded."""
 
 
 R = TypeVar("R", bound=AnyRoom)
@@ -60,7 +75,7 @@ class RoomRegistry(Generic[R]):
             when storage has failed it.
         settings: How rooms live.
         clock: Seconds, monotonic.
-        broadcast: The way to other processes, if there are any.
+        followers: What follows other processes, if there are any.
     """
 
     def __init__(
@@ -70,18 +85,17 @@ class RoomRegistry(Generic[R]):
         make: Callable[[str, list[bytes], Callable[[R], None]], R],
         settings: RoomSettings,
         clock: Callable[[], float],
-        broadcast: Broadcast[R] | None = None,
+        followers: Followers[R] | None = None,
     ) -> None:
         self._storage = storage
         self._make = make
         self._settings = settings
         self._clock = clock
-        self._broadcast = broadcast
+        self._followers = followers
         self._entries: dict[str, _Entry[R]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._owner = Owner("the server")
         self._hold: Hold | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """How many rooms are in memory, those being opened included."""
@@ -145,7 +159,7 @@ class RoomRegistry(Generic[R]):
                     self._unload(name, entry, force=True)
                 )
         tasks = {entry.unloading for entry in self._entries.values() if entry.unloading is not None}
-        tasks |= self._leaving | ({self._ticker} if self._ticker is not None else set())
+        tasks |= {self._ticker} if self._ticker is not None else set()
         if tasks:
             await asyncio.wait(tasks)
         if self._hold is not None:
@@ -153,17 +167,22 @@ class RoomRegistry(Generic[R]):
             self._hold = None
 
     async def _open(self, name: str) -> R:
+        followers = self._followers
         try:
-            updates = (await self._storage.load(name)).rows
+            if followers is not None:
+                await followers.subscribe(name)
+            stored = await self._storage.load(name)
             try:
-                room = self._make(name, updates, self._forget)
+                room = self._make(name, stored.rows, self._forget)
             except WeftError as error:
                 raise StorageError(f"room {name!r} holds something that is not an update: {error}") from error
-            if self._broadcast is not None:
-                await self._broadcast.join(room)
         except BaseException:
             self._entries.pop(name, None)
+            if followers is not None:
+                followers.leave(name)
             raise
+        if followers is not None:
+            followers.join(room, stored.head)
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
         return room
@@ -185,7 +204,7 @@ class RoomRegistry(Generic[R]):
     def _schedule_unload(self, name: str, entry: _Entry[R]) -> None:
         if self._entries.get(name) is not entry:  # it could not be loaded, or storage failed
             if not entry.opening.cancelled() and entry.opening.exception() is None:
-                self._spawn(self._retire(entry.opening.result()))
+                entry.opening.result().close()
         elif entry.unloading is None:
             delay = self._settings.unload_delay
             entry.timer = asyncio.get_running_loop().call_later(delay, self._start_unload, name, entry)
@@ -204,27 +223,19 @@ class RoomRegistry(Generic[R]):
         entry.unloading = None
         # Nothing is awaited between the end of settle() and here, so nothing can have come in.
         if self._entries.get(name) is entry and (force or entry.users == 0):
-            del self._entries[name]
+            self._remove(name)
             if not entry.opening.exception():
-                await self._retire(entry.opening.result())
+                entry.opening.result().close()
 
     def _forget(self, room: R) -> None:
         if self.get(room.name) is room:
-            entry = self._entries.pop(room.name)
+            entry = self._remove(room.name)
             if entry.timer is not None:
                 entry.timer.cancel()
             if entry.users == 0:
-                self._spawn(self._retire(room))
+                room.close()
 
-    async def _retire(self, room: R) -> None:
-        if self._broadcast is not None:
-            try:
-                await self._broadcast.leave(room)
-            except Exception:  # noqa: BLE001 - foreign code; the room is forgotten all the same
-                _log.exception("room %.200r: leaving the broadcast failed", room.name)
-        room.close()
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+    def _remove(self, name: str) -> _Entry[R]:
+        if self._followers is not None:  # at once: the next who asks for the name subscribes anew
+            self._followers.leave(name)
+        return self._entries.pop(name)

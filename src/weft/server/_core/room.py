@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from weft.errors import RoomDeletedError
 from weft.server._core.confirmations import Confirmations
 from weft.server._core.room_log import RoomLog
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from weft.documents import Compactor
-    from weft.documents.owned import Owned
     from weft.limits import Limits
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
@@ -44,15 +45,17 @@ class RoomContext:
         limits: Bounds of clients that have none of their own.
         settings: How rooms live.
         clock: Seconds, monotonic.
+        tell: Passes bytes on to the same room in other processes, if there are any.
     """
 
     storage: RoomStorage
     limits: Limits
     settings: RoomSettings
     clock: Callable[[], float]
+    tell: Callable[[str, bytes], None] | None = None
 
 
-class BaseRoom(Generic[C]):
+class BaseRoom(ABC, Generic[C]):
     """One shared document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
     Whoever keeps a room, its document or a mirror of it for longer than it is open gets a
@@ -68,8 +71,6 @@ class BaseRoom(Generic[C]):
         context: What it shares with the server's other rooms.
         compactor: Called when a compaction begins; gives what makes one update out of many.
     """
-
-    document: Owned
 
     def __init__(
         self,
@@ -111,6 +112,34 @@ class BaseRoom(Generic[C]):
         self._partner = None
         self.log.partner = None
 
+    def deleted(self) -> None:
+        """The room was deleted from storage: let everybody go."""
+        self.fail(RoomDeletedError(self.name))
+
+    @abstractmethod
+    def take_in(self, updates: Sequence[bytes]) -> None:
+        """Take in what other processes have stored, in order, and tell this process's clients of it.
+
+        Raises:
+            RemoteProtocolError: Something of it is no update.
+        """
+
+    @abstractmethod
+    def hear(self, sender: bytes, data: bytes) -> None:
+        """Hear what another process passes on, which is not kept.
+
+        Raises:
+            RemoteProtocolError: It is nothing that a room of this kind says.
+        """
+
+    def own_words(self) -> bytes | None:
+        """What the clients of this process say of themselves, to be passed on; ``None`` for nothing."""
+        return None
+
+    def forget(self, sender: bytes) -> None:
+        """Another process is gone, and with it the clients known by it."""
+        del sender
+
     def close(self) -> None:
         """Let go of the document. Clients must be gone."""
         unsubscribe, self._unsubscribe = self._unsubscribe, []
@@ -138,8 +167,12 @@ class BaseRoom(Generic[C]):
         self._close_document("storage failed, and what is written is kept by nobody")
 
     def _close_document(self, reason: str) -> None:
-        self.document.close(
+        self._end_document(
             f"room {self.name!r:.200}",
-            f"{reason}. Whoever asks for it now gets another: ask anew, hold it with 'async with "
-            "server.rooms.use(name)' for as long as it is used, and stop() its mirrors to write their Stores",
+            f"{reason}. Whoever asks for it now gets another: ask anew, hold it with 'async with' for as "
+            "long as it is used, and stop() its mirrors to write their Stores",
         )
+
+    @abstractmethod
+    def _end_document(self, what: str, reason: str) -> None:
+        """Have whoever kept a document of the room get an error that says what was closed, and why."""

@@ -109,11 +109,15 @@ class RoomLog:
             self._caught_up.clear()
         if self._saver is None:
             self._saver = asyncio.get_running_loop().create_task(self._save())
+        self.note(update)
+        return True
+
+    def note(self, update: bytes) -> None:
+        """Count a row that storage has got, by this process or another, and compact what has grown."""
         self.rows += 1
         self._weight += len(update) + _ROW_WEIGHT
         if self.rows >= _LIVE_ROWS and self._is_heavy and self._compaction is None:
             self._start_compaction()
-        return True
 
     async def settle(self) -> None:
         """Wait until everything is stored and no compaction is under way; compact if it is worth it.

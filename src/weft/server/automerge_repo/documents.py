@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+    from weft.server._core.registry import Followers
     from weft.server._core.room import RoomContext
     from weft.server.auth import Auth, Decision, Request
 
@@ -30,14 +31,23 @@ class Documents:
         context: What they share with the server's rooms. Its storage is opened and closed by the owner.
         auth: Decides on each document that a client speaks of.
         auth_timeout: Seconds the hook has.
+        followers: What follows other processes, if there are any.
     """
 
-    def __init__(self, context: RoomContext, *, auth: Auth, auth_timeout: float) -> None:
+    def __init__(
+        self,
+        context: RoomContext,
+        *,
+        auth: Auth,
+        auth_timeout: float,
+        followers: Followers[DocumentRoom] | None = None,
+    ) -> None:
         self.rooms: RoomRegistry[DocumentRoom] = RoomRegistry(
             context.storage,
             make=partial(DocumentRoom, context=context),
             settings=context.settings,
             clock=context.clock,
+            followers=followers,
         )
         self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
         self.limits = context.limits

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from weft._codecs.automerge.chunks import split_chunks
 from weft.documents.automerge import AutomergeDocument
 from weft.documents.automerge.log import LogRows
-from weft.protocols.automerge_repo import document_url
+from weft.errors import RemoteProtocolError
+from weft.protocols.automerge_repo import EphemeralMessage, document_url
+from weft.protocols.automerge_repo.messages import read_message, write_message
 from weft.server._core.room import BaseRoom, RoomClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from weft.documents.automerge import DocumentEvent
-    from weft.protocols.automerge_repo import EphemeralMessage
     from weft.server._core.room import RoomContext
 
 __all__ = ["DocumentClient", "DocumentRoom", "storage_name"]
@@ -73,6 +76,8 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         self.document_id = name.removeprefix(storage_name(""))
         self._waiting: set[DocumentClient] = set()
         self._unsubscribe = [self.document.subscribe(self._relay_change)]
+        self._others = object()  # the origin of what other processes have stored
+        self._tell = None if context.tell is None else partial(context.tell, name)
 
     def answer_request(self, peer: DocumentClient) -> None:
         """Tell a client that asked for the document, which is empty, that it is not to be had.
@@ -95,12 +100,35 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         """Pass on what one client said to the others that have the document open."""
         for peer in self.clients:
             peer.relay(message)
+        if self._tell is not None:
+            self._tell(write_message(message, sender=message.sender, target=None))
+
+    def take_in(self, updates: Sequence[bytes]) -> None:
+        """Take in what other processes have stored, in order, and tell this process's clients of it."""
+        for row in updates:
+            self.log.note(row)
+            self._log_rows.note(row)
+        chunks = [chunk.data for row in updates for chunk in split_chunks(row)]
+        self.document.apply_changes(chunks, origin=self._others)
+
+    def hear(self, sender: bytes, data: bytes) -> None:
+        """Pass on what a client of another process said to those of this one."""
+        del sender
+        message = read_message(data)
+        if not isinstance(message, EphemeralMessage) or message.document_id != self.document_id:
+            raise RemoteProtocolError("not an ephemeral message of this document")
+        for peer in self.clients:
+            peer.relay(message)
+
+    def _end_document(self, what: str, reason: str) -> None:
+        self.document.close(what, reason)
 
     def _relay_change(self, event: DocumentEvent) -> None:
         self._waiting.clear()
-        row = b"".join(event.changes)
-        self._log_rows.note(row)
-        if not self.log.append(row):
-            return
+        if event.origin is not self._others:
+            row = b"".join(event.changes)
+            self._log_rows.note(row)
+            if not self.log.append(row):
+                return
         for peer in self.clients:
             peer.changed(self, event.origin)

@@ -73,16 +73,26 @@ class SharedRoom(Protocol):
         """The room was deleted from storage, by whichever process."""
 
 
-class _Rows(Protocol):
-    rows: list[bytes]
-    numbers: list[int]
-    head: int
+class StoredRows(Protocol):
+    """What a storage gives of a room."""
+
+    @property
+    def rows(self) -> Sequence[bytes]:
+        """Updates, in the order of their numbers."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each."""
+
+    @property
+    def head(self) -> int:
+        """The number up to which they were read."""
 
 
 class SharedStorage(Protocol):
     """A storage, as the hub knows it: see :class:`weft.server.RoomStorage`."""
 
-    async def since(self, room: str, number: int, /) -> _Rows:
+    async def since(self, room: str, number: int, /) -> StoredRows:
         """What a room has got beyond a number."""
 
     async def heads(self, rooms: Collection[str], /) -> Mapping[str, int]:
@@ -116,10 +126,11 @@ class FanoutStats:
 class _Entry:
     """A room that is followed."""
 
-    __slots__ = ("fetching", "follower", "room", "timer")
+    __slots__ = ("fetching", "follower", "owed", "room", "timer")
 
     def __init__(self, room: SharedRoom, number: int) -> None:
         self.room = room
+        self.owed: list[bytes] = []  # what the room could not take in at its time; it is given them again
         self.follower = Follower(number)
         self.fetching: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -256,11 +267,26 @@ class Hub:
         self._apply(entry, entry.follower.hinted(hint.first, hint.updates, hint.count, now))
 
     def _apply(self, entry: _Entry, updates: list[bytes]) -> None:
-        if updates:
-            self._call(entry.room, entry.room.take_in, updates)
+        if updates or entry.owed:
+            self._give(entry, updates)
         if entry.follower.has_hole and entry.timer is None and entry.fetching is None:
             loop = asyncio.get_running_loop()
             entry.timer = loop.call_later(HOLE_S, self._hole_is_old, entry)
+
+    def _give(self, entry: _Entry, updates: list[bytes]) -> None:
+        owed, entry.owed = entry.owed, []
+        try:
+            entry.room.take_in([*owed, *updates])
+        except RemoteProtocolError as error:
+            _log.error("room %.200r: rows of another process are left out: %s", entry.room.name, error)
+        except Exception:  # noqa: BLE001 - one room's fault is not the others', and may pass
+            entry.owed = [*owed, *updates]
+            if not owed:
+                _log.exception(
+                    "room %.200r: what another process has stored cannot be taken in now, and is tried again "
+                    "each second",
+                    entry.room.name,
+                )
 
     def _hole_is_old(self, entry: _Entry) -> None:
         entry.timer = None

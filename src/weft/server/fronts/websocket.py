@@ -23,6 +23,8 @@ from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Auth, Deny, Request, decide
+from weft.server.editing import EditableRooms
+from weft.server.fanout.hub import Hub
 from weft.server.fronts.connections import Connections
 from weft.server.names import read_query, read_room
 from weft.server.origins import check_origin
@@ -38,9 +40,9 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request as HttpRequest
 
-    from weft.server._core.broadcast import Broadcast
     from weft.server.automerge_repo.documents import Documents
-    from weft.server.bridge import Bridge, BridgedRooms
+    from weft.server.bridge import BridgedRooms
+    from weft.server.fanout import Broadcast
     from weft.server.fronts.handshake import Handshake
     from weft.server.fronts.websocket_link import WebsocketLink
 
@@ -59,7 +61,7 @@ _SERVICE_RESTART = 1012  # its registry: clients should come back
 _FAREWELLS = 100  # said in one turn of the event loop; others are served in between
 
 
-class Server:
+class Server(EditableRooms):
     """A server for y-websocket clients and for automerge-repo clients.
 
     The former find their rooms by path: ``ws://host:port/<room>``; the latter all their documents at
@@ -83,7 +85,8 @@ class Server:
             connection, and most messages are too small to gain.
         auth_timeout: Seconds the hook has.
         shutdown_timeout: Seconds :meth:`close` gives the clients, and then storage.
-        broadcast: The way to other server processes, if there are any.
+        broadcast: The way to other processes that serve the same storage, such as ``RedisBroadcast(url)``.
+            The server opens and closes it.
         bridge: Names of rooms that are Automerge documents at the same time, with the ids that
             :func:`weft.server.bridge_document_id` gives: their tables, in TinyBase's layout under its default
             name, are the same on both sides. The hook is asked about a room by its name on either side.
@@ -108,7 +111,7 @@ class Server:
         compression: bool = False,
         auth_timeout: float = 5.0,
         shutdown_timeout: float = 10.0,
-        broadcast: Broadcast[Room] | None = None,
+        broadcast: Broadcast | None = None,
         bridge: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,11 +125,18 @@ class Server:
             if origin is not None:
                 check_origin(origin)
         self.host = host
-        context = RoomContext(storage=storage, limits=limits, settings=settings, clock=clock)
-        self.rooms: RoomRegistry[Room] = RoomRegistry(
-            storage, make=partial(Room, context=context), settings=settings, clock=clock, broadcast=broadcast
+        self._hub = None if broadcast is None else Hub(broadcast, storage)
+        context = RoomContext(
+            storage=storage,
+            limits=limits,
+            settings=settings,
+            clock=clock,
+            tell=None if self._hub is None else self._hub.tell,
         )
-        self.documents = _open_documents(context, auth=auth, auth_timeout=auth_timeout)
+        self.rooms: RoomRegistry[Room] = RoomRegistry(
+            storage, make=partial(Room, context=context), settings=settings, clock=clock, followers=self._hub
+        )
+        self.documents = _open_documents(context, self._hub, auth=auth, auth_timeout=auth_timeout)
         self._bridged: BridgedRooms | None = None
         if bridge:
             from weft.server.bridge import BridgedRooms  # noqa: PLC0415 - an extra
@@ -193,9 +203,13 @@ class Server:
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.CRITICAL)
         try:
+            if self._hub is not None:
+                await self._hub.open()
             await self._connections.listen(self.host, self._port, tls=self._ssl)
         except BaseException:
             hold.drop()
+            if self._hub is not None:
+                await self._hub.close()
             await self._storage.close()
             raise
         self._is_started = True
@@ -225,6 +239,16 @@ class Server:
         if self._is_started:
             await self._closed.wait()
 
+    def use(self, name: str) -> AbstractAsyncContextManager[Room]:
+        """Hold a room open, with the document that it is bridged with, if it is.
+
+        Raises:
+            StorageError: It could not be loaded. The next request tries again.
+        """
+        if self._bridged is not None and name in self._bridged:
+            return self._bridged.use_room(name)
+        return self.rooms.use(name)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -253,6 +277,8 @@ class Server:
                 await self.rooms.close()
                 if self.documents is not None:
                     await self.documents.close()
+                if self._hub is not None:
+                    await self._hub.close()
                 await self._storage.close()
         except TimeoutError:
             raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
@@ -325,15 +351,10 @@ class Server:
 
     async def _serve_room(self, link: WebsocketLink, asked: Request, allow: Allow) -> None:
         name, remote = asked.room, asked.remote
-        held: AbstractAsyncContextManager[Room | Bridge]
-        if self._bridged is not None and name in self._bridged:
-            held = self._bridged.use(name)
-        else:
-            held = self.rooms.use(name)
-        use = await held.__aenter__()
+        held = self.use(name)
+        room = await held.__aenter__()
         released = partial(self._release, link, remote, name, held)
         try:
-            room = use if isinstance(use, Room) else use.room
             peer = YPeer(room, link, allow, remote=remote, released=released)
         except BaseException:
             released()
@@ -347,17 +368,19 @@ class Server:
         RepoPeer(link, documents, asked, released=released).start()
 
     def _release(
-        self, link: WebsocketLink, remote: str, room: str, held: AbstractAsyncContextManager[Room | Bridge]
+        self, link: WebsocketLink, remote: str, room: str, held: AbstractAsyncContextManager[Room]
     ) -> None:
         _report_too_large(link, remote, room)
         self._connections.spawn(_leave(held))
 
 
-async def _leave(held: AbstractAsyncContextManager[Room | Bridge]) -> None:
+async def _leave(held: AbstractAsyncContextManager[Room]) -> None:
     await held.__aexit__(None, None, None)
 
 
-def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) -> Documents | None:
+def _open_documents(
+    context: RoomContext, hub: Hub | None, *, auth: Auth, auth_timeout: float
+) -> Documents | None:
     try:
         from weft.server.automerge_repo.documents import Documents  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -365,7 +388,7 @@ def _open_documents(context: RoomContext, *, auth: Auth, auth_timeout: float) ->
             raise
         _log.info("automerge-repo clients are not served: %s is not installed", error.name)
         return None
-    return Documents(context, auth=auth, auth_timeout=auth_timeout)
+    return Documents(context, auth=auth, auth_timeout=auth_timeout, followers=hub)
 
 
 def _say_restart(link: WebsocketLink) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
-from weft.documents.yjs.log import build_document, compact_updates
+from weft.documents.yjs.log import compact_updates
+from weft.documents.yjs.log_document import LogDocument
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
+from weft.server.ysync.local_document import STORED, LocalDocument
+from weft.server.ysync.shared_awareness import SharedAwareness
 from weft.server.ysync.turn import Turn, TurnClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from weft.documents.yjs import YDocument
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
 
@@ -32,8 +37,8 @@ class YClient(RoomClient, TurnClient, Protocol):
 class Room(BaseRoom[YClient]):
     """One shared Yjs document in memory. Made by a ``RoomRegistry``, which opens and closes it.
 
-    It belongs to the server's thread. Its ``document`` can be mirrored, and written, as long as it is held
-    with ``async with server.rooms.use(name)``; after that a write raises ``DocumentClosedError``.
+    It is a log of what clients sent, answers them with those bytes, and gives nothing to the binding. Who
+    edits it in the server's process gets a document that follows it: see :meth:`edit`.
 
     Args:
         name: The room's name.
@@ -53,20 +58,47 @@ class Room(BaseRoom[YClient]):
         context: RoomContext,
     ) -> None:
         super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
-        self.document: YDocument
-        self._doc, self.document = build_document(updates)  # both held: the YDocument's reference is weak
-        self.awareness = Awareness(self._doc.client_id, limits=context.limits)
+        self.document = LogDocument(
+            updates, taken_in=self._taken_in, limits=context.limits, name=f"room {name!r:.200}"
+        )
+        self.awareness = Awareness(secrets.randbits(32), limits=context.limits)
         self.answers = AnswerCache()
+        self._local: LocalDocument | None = None
         self._turn = Turn(
             self.clients,
             update_messages=self._messages_of,
             awareness_message=self.awareness_message,
             state_vector=self.document.state_vector,
         )
-        self._unsubscribe = [
-            self.document.subscribe(self._relay_update),
-            self.awareness.observe(self._relay_awareness),
-        ]
+        self._unsubscribe = [self.awareness.observe(self._relay_awareness)]
+        self._shared: SharedAwareness | None = None
+        if context.tell is not None:
+            self._shared = SharedAwareness(
+                self.awareness, clock=context.clock, tell=partial(context.tell, name)
+            )
+            self._unsubscribe.append(self._shared.close)
+
+    @contextmanager
+    def edit(self) -> Iterator[LocalDocument]:
+        """A document that follows the room, for as long as somebody uses it; all who ask at a time share one.
+
+        It belongs to the server's thread. When the room is closed, or the binding cannot follow it, a write
+        raises ``DocumentClosedError``.
+
+        Raises:
+            RemoteProtocolError: The binding cannot be given what the room has. The room goes on.
+        """
+        local = self._local
+        if local is None:
+            local = self._local = LocalDocument(self, whole=self.document.diff(b"\0"))
+        local.users += 1
+        try:
+            yield local
+        finally:
+            local.users -= 1
+            if not local.users and self._local is local:
+                self._local = None
+                local.close("nobody holds it open any more: ask for it again")
 
     # For the clients
 
@@ -88,9 +120,60 @@ class Room(BaseRoom[YClient]):
 
     # What happens in the document
 
-    def _relay_update(self, update: bytes, origin: object | None) -> None:
-        if self.log.append(update):
-            self._turn.add_update(update, origin)
+    def take_in(self, updates: Sequence[bytes]) -> None:
+        """Take in what other processes have stored, in order, and tell this process's clients of it."""
+        for update in updates:
+            self.log.note(update)
+        news = self.document.take_stored(updates)
+        for each in news:
+            self._turn.add_update(each, None)
+        if self._local is not None:
+            self._local.feed(news)
+
+    def hear(self, sender: bytes, data: bytes) -> None:
+        """Take in awareness states that another process passes on."""
+        if self._shared is not None:
+            self._shared.hear(sender, data)
+
+    def own_words(self) -> bytes | None:
+        """The awareness states of this process's clients."""
+        return None if self._shared is None else self._shared.own_words()
+
+    def forget(self, sender: bytes) -> None:
+        """Another process is gone, and with it the clients known by it."""
+        if self._shared is not None:
+            self._shared.forget(sender)
+
+    def write(self, update: bytes, origin: object) -> None:
+        """Take in an update that was written in this process.
+
+        Raises:
+            RemoteProtocolError: It cannot be taken in; nothing changed.
+        """
+        self.document.apply(update, origin=origin, spans=self.document.check(update, STORED))
+
+    def lose_local(self, local: LocalDocument) -> None:
+        """A document that followed the room can do so no more."""
+        if self._local is local:
+            self._local = None
+
+    def _taken_in(self, update: bytes, news: tuple[bytes, ...], origin: object) -> None:
+        if not self.log.append(update):
+            return
+        for each in news:
+            self._turn.add_update(each, origin)
+        local = self._local
+        if local is None:
+            return
+        if origin is not local:
+            local.feed(news)
+        elif news != (update,):  # it has brought what others' updates waited for
+            local.feed_soon(news)
+
+    def _end_document(self, what: str, reason: str) -> None:
+        local, self._local = self._local, None
+        if local is not None:
+            local.close(reason, what=what)
 
     def _relay_awareness(self, change: AwarenessChange, origin: object | None) -> None:
         self._turn.add_awareness(change.ids, origin)

@@ -1,0 +1,126 @@
+"""Reading and writing rooms in the server's own process."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from pycrdt import Doc
+
+    from weft.server.automerge_repo.documents import Documents
+    from weft.server.ysync.room import Room
+
+__all__ = ["EditableRooms"]
+
+
+class EditableRooms(ABC):
+    """Rooms that are served, and may be edited in the process that serves them.
+
+    Attributes:
+        documents: The Automerge documents, if those are served.
+    """
+
+    documents: Documents | None
+
+    @abstractmethod
+    def use(self, name: str) -> AbstractAsyncContextManager[Room]:
+        """Hold a room open."""
+
+    def open(
+        self,
+        name: str,
+        root: str = "tinybase",
+        layout: Literal["tinybase", "flat"] = "tinybase",
+        *,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> AbstractAsyncContextManager[Store]:
+        """A Store of a room's tables, to be read and written in this process.
+
+        ::
+
+            async with server.open("farm") as store:
+                store.set_cell("pets", "fido", "species", "dog")
+
+        What is written is stored and relayed like a client's, and is on disk when the block ends without an
+        error. Each call gives a Store of its own. When the room fails or cannot be followed any more, a write
+        raises ``DocumentClosedError``, and the room goes on without it.
+
+        Args:
+            name: A room, or the URL of an Automerge document.
+            root: Under which name the document has the tables; TinyBase's default.
+            layout: As for ``YjsMirror``; of a room.
+            on_error: Called with what could not be mirrored; without it that is logged.
+
+        Raises:
+            StorageError: At the beginning: the room cannot be loaded. At the end: what was written could not
+                be stored.
+            RemoteProtocolError: The binding cannot be given what the room has.
+            ValueError: It is an Automerge document's URL, and not a right one, or those are not served.
+        """
+        if name.startswith("automerge:"):
+            return _open_automerge(self.documents, name, root, on_error=on_error)
+        return _open_store(self.use(name), root, layout, on_error=on_error)
+
+    def open_document(self, name: str) -> AbstractAsyncContextManager[Doc[Any]]:
+        """A ``pycrdt.Doc`` that follows a room, to be read and written in this process; see :meth:`open`.
+
+        All who hold one of the same room at a time share it.
+
+        Args:
+            name: A room.
+
+        Raises:
+            StorageError: As for :meth:`open`.
+            RemoteProtocolError: As for :meth:`open`.
+        """
+        return _open_document(self.use(name))
+
+
+@asynccontextmanager
+async def _open_document(held: AbstractAsyncContextManager[Room]) -> AsyncIterator[Doc[Any]]:
+    """A document that follows a room for as long as it is held."""
+    async with held as room:
+        with room.edit() as local:
+            yield local.doc
+        await room.log.stored(room.log.ticket)
+
+
+@asynccontextmanager
+async def _open_store(
+    held: AbstractAsyncContextManager[Room],
+    root: str,
+    layout: Literal["tinybase", "flat"],
+    *,
+    on_error: Callable[[Exception], None] | None,
+) -> AsyncIterator[Store]:
+    """A Store of a room's tables."""
+    from weft.mirrors.yjs import YjsMirror  # noqa: PLC0415 - who only serves need not load it
+
+    store = Store()
+    async with _open_document(held) as doc:
+        with YjsMirror(store, doc, root, layout, on_error=on_error):
+            yield store
+
+
+@asynccontextmanager
+async def _open_automerge(
+    documents: Documents | None, url: str, root: str, *, on_error: Callable[[Exception], None] | None
+) -> AsyncIterator[Store]:
+    """A Store of an Automerge document's tables."""
+    if documents is None:
+        raise ValueError("automerge-repo documents are not served: weft[automerge] is missing")
+    from weft.mirrors.automerge import AutomergeMirror  # noqa: PLC0415 - an extra
+    from weft.protocols.automerge_repo import parse_document_url  # noqa: PLC0415 - an extra
+
+    store = Store()
+    async with documents.use(parse_document_url(url)) as room:
+        with AutomergeMirror(store, room.document, root, on_error=on_error):
+            yield store
+        await room.log.stored(room.log.ticket)

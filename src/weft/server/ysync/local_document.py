@@ -1,0 +1,91 @@
+"""A room's document for those who edit it in the server's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from weft.documents.yjs import YDocument, create_doc
+from weft.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["STORED", "EditedRoom", "LocalDocument"]
+
+_log = logging.getLogger("weft.server")
+
+STORED = Limits(max_string=2**53)
+"""For what a room has: it was within the limits when it came, and may have been joined since."""
+
+
+class EditedRoom(Protocol):
+    """A room as a document knows it that follows it."""
+
+    name: str
+
+    def write(self, update: bytes, origin: object) -> None:
+        """Take in an update that was written in this process."""
+
+    def lose_local(self, local: LocalDocument, /) -> None:
+        """A document that followed the room can do so no more."""
+
+
+class LocalDocument:
+    """A document that follows a room, and brings to it what is written in the process, as a client does.
+
+    What the binding refuses, or what it must not be given, ends this peer. The room goes on without it.
+
+    Args:
+        room: The room.
+        whole: Everything it has.
+
+    Raises:
+        RemoteProtocolError: The binding cannot be given what the room has.
+    """
+
+    def __init__(self, room: EditedRoom, *, whole: bytes) -> None:
+        self.users = 0
+        self.doc = create_doc()  # held: the YDocument's reference is weak
+        self.document = YDocument.of(self.doc)
+        self._room = room
+        self._apply(whole)
+        self._unsubscribe = self.document.subscribe(self._written)
+
+    def feed(self, updates: Iterable[bytes]) -> None:
+        """Take in what has come to the room from elsewhere. Never fails."""
+        try:
+            for update in updates:
+                self._apply(update)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's alone
+            self._fail(error)
+
+    def feed_soon(self, updates: tuple[bytes, ...]) -> None:
+        """The same at the loop's next turn, when the document is no longer being written."""
+        asyncio.get_running_loop().call_soon(self.feed, updates)
+
+    def close(self, reason: str, *, what: str | None = None) -> None:
+        """End it: a write from now on raises ``DocumentClosedError``, as it would be kept by nobody."""
+        self._unsubscribe()
+        self.document.close(what or f"the document of room {self._room.name!r:.200}", reason)
+
+    def _apply(self, update: bytes) -> None:
+        self.document.apply(update, origin=self, spans=self.document.check(update, STORED))
+
+    def _written(self, update: bytes, origin: object | None) -> None:
+        if origin is not self:
+            try:
+                self._room.write(update, self)
+            except Exception as error:  # noqa: BLE001 - the writer's commit is over: it must not be told here
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        _log.error(
+            "room %.200r: the document for those who edit it in this process cannot follow it and is closed; "
+            "the room goes on: %s",
+            self._room.name,
+            error,
+        )
+        self.close(f"it could not follow the room: {error}")
+        self._room.lose_local(self)

@@ -1,0 +1,72 @@
+"""What the clients of a room say of themselves, between the processes of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.protocols.awareness import Awareness, AwarenessChange
+
+__all__ = ["SharedAwareness"]
+
+
+class SharedAwareness:
+    """Passes on what this process's clients say, and takes in what those of others do.
+
+    Args:
+        awareness: The room's.
+        clock: Seconds, monotonic.
+        tell: Passes bytes on to the other processes.
+    """
+
+    def __init__(
+        self, awareness: Awareness, *, clock: Callable[[], float], tell: Callable[[bytes], None]
+    ) -> None:
+        self._awareness = awareness
+        self._clock = clock
+        self._tell = tell
+        self._processes: dict[bytes, object] = {}  # the origin of what each says
+        self._changed: dict[int, None] = {}  # whose states are to be told at the end of the turn
+        self._end = awareness.observe(self._note)
+
+    def close(self) -> None:
+        """Pass on nothing more."""
+        self._end()
+
+    def hear(self, sender: bytes, data: bytes) -> None:
+        """Take in what another process passes on.
+
+        Raises:
+            RemoteProtocolError: It is no awareness message.
+        """
+        origin = self._processes.get(sender)
+        if origin is None:
+            origin = self._processes[sender] = object()
+            self._awareness.relays.add(origin)
+        self._awareness.apply(data, now=self._clock(), origin=origin)
+
+    def own_words(self) -> bytes | None:
+        """The states of this process's clients."""
+        ids = self._awareness.ids_here()
+        return self._awareness.encode(ids) if ids else None
+
+    def forget(self, sender: bytes) -> None:
+        """Another process is gone: so are the clients known by it."""
+        origin = self._processes.pop(sender, None)
+        if origin is not None:
+            self._awareness.release(origin, now=self._clock(), forget=True)
+            self._awareness.relays.discard(origin)
+
+    def _note(self, change: AwarenessChange, origin: object | None) -> None:
+        if origin in self._awareness.relays:
+            return
+        if not self._changed:
+            asyncio.get_running_loop().call_soon(self._pass_on)
+        self._changed.update(dict.fromkeys(change.ids))
+
+    def _pass_on(self) -> None:
+        changed, self._changed = self._changed, {}
+        self._tell(self._awareness.encode(changed))

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from weft.errors import RemoteProtocolError
+from weft.protocols.awareness import Awareness
+from weft.server.ysync.shared_awareness import SharedAwareness
+
+A, B = b"process1", b"process2"
+
+
+class Process:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.awareness = Awareness(1)
+        self.told: list[bytes] = []
+        self.shared = SharedAwareness(self.awareness, clock=lambda: self.now, tell=self.told.append)
+
+    def client_says(self, client_id: int, name: str, *, session: object, clock: int = 1) -> None:
+        self.awareness.apply(said(client_id, name, clock), now=self.now, origin=session, exclusive=True)
+
+    @property
+    def names(self) -> dict[int, str]:
+        return {client_id: state["name"] for client_id, state in self.awareness.states.items()}
+
+
+def said(client_id: int, name: str, clock: int = 1) -> bytes:
+    somebody = Awareness(client_id)
+    for _ in range(clock):
+        somebody.set_local_state({"name": name}, 0.0)
+    return somebody.encode()
+
+
+async def test_what_clients_here_say_is_passed_on_once_a_turn() -> None:
+    here, there = Process(), Process()
+    session = object()
+    here.client_says(7, "Ada", session=session)
+    here.client_says(8, "Bob", session=session)
+    here.client_says(7, "Ada!", session=session, clock=2)
+    await asyncio.sleep(0)
+    assert len(here.told) == 1
+    there.shared.hear(A, here.told[0])
+    assert there.names == {7: "Ada!", 8: "Bob"}
+    await asyncio.sleep(0)
+    assert there.told == []
+
+
+async def test_only_ones_own_clients_are_answered_with() -> None:
+    process = Process()
+    assert process.shared.own_words() is None
+    process.shared.hear(A, said(7, "Ada"))
+    assert process.shared.own_words() is None
+    process.client_says(8, "Bob", session=object())
+    other = Process()
+    words = process.shared.own_words()
+    assert words is not None
+    other.shared.hear(B, words)
+    assert other.names == {8: "Bob"}
+    await asyncio.sleep(0)
+
+
+async def test_the_clients_of_a_process_that_is_gone_are_gone() -> None:
+    process = Process()
+    process.shared.hear(A, said(7, "Ada"))
+    process.shared.hear(B, said(8, "Bob"))
+    process.shared.forget(A)
+    process.shared.forget(A)
+    assert process.names == {8: "Bob"}
+    process.shared.hear(A, said(7, "Ada"))  # it was silent only; its word counts afresh
+    assert process.names == {7: "Ada", 8: "Bob"}
+    await asyncio.sleep(0)
+
+
+async def test_a_client_may_come_to_another_process_at_any_time() -> None:
+    process = Process()
+    process.shared.hear(A, said(7, "Ada"))
+    session = object()
+    process.client_says(7, "Ada", session=session, clock=2)
+    assert process.awareness.ids_here() == [7]
+    # The old process notices late that its connection is dead, and says that the client has left.
+    late = Awareness(7)
+    late.set_local_state({"name": "Ada"}, 0.0)
+    late.set_local_state(None, 0.0)
+    process.shared.hear(A, late.encode((7,)))
+    process.shared.forget(A)
+    await asyncio.sleep(0)
+
+
+async def test_what_is_no_awareness_message_is_refused() -> None:
+    process = Process()
+    with pytest.raises(RemoteProtocolError):
+        process.shared.hear(A, b"\xff\xff")
+    assert process.names == {}
+
+
+async def test_after_closing_nothing_is_passed_on() -> None:
+    process = Process()
+    process.shared.close()
+    process.client_says(7, "Ada", session=object())
+    await asyncio.sleep(0)
+    assert process.told == []
