@@ -12,7 +12,7 @@ SRC = TESTS.parent / "src" / "weft"
 COVERED = {
     "__main__.py": "cli/test_main.py",
     "cli/demo_peers.py": "cli/test_demo.py",
-    "documents/compaction.py": "documents/yjs/test_log.py",
+    "documents/compaction.py": "documents/yjs/test_compact_log.py",
     "limits.py": "fuzz/test_binding.py",
     "persisters/_core/adapter.py": "persisters/_core/test_engine.py",
     "persisters/mirrored.py": "persisters/test_yjs.py",

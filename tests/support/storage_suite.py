@@ -10,9 +10,9 @@ import pytest
 from pycrdt import Map
 
 from support.repoclient import put, read as read_root
+from weft.documents import compact_updates
 from weft.documents.automerge.log import compact_changes
 from weft.documents.yjs.document import create_doc
-from weft.documents.yjs.log import compact_updates
 from weft.mirrors import AutomergeDocument
 from weft.testing.storage.hooks import StorageHooks
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.storage_suite import CompactionSuite, read, write_updates
+from weft.documents import compact_updates
 from weft.documents.yjs.document import create_doc
-from weft.documents.yjs.log import compact_updates
 from weft.errors import StorageError
 from weft.server.storage.sqlite import SqliteRoomStorage
 from weft.testing.storage import StorageKillSuite, StorageSuite

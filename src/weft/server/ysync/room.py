@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
-from weft.documents.yjs.log import compact_updates
+from weft.documents.yjs.compact_log import compact_updates
 from weft.documents.yjs.log_document import LogDocument
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
