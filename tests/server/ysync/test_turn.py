@@ -170,3 +170,46 @@ async def test_updates_and_states_of_a_turn_are_one_write_of_the_same_bytes(
 def address(client: YClient) -> str:
     host, port = client.socket.local_address[:2]
     return f"{host}:{port}"
+
+
+async def test_updates_that_cannot_be_joined_are_told_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(updates: object) -> bytes:
+        raise IndexError("a bug")
+
+    monkeypatch.setattr("weft.server.ysync.room.merge_updates", fail)
+    async with (
+        serving() as server,
+        YClient(server.url, "room") as writer,
+        YClient(server.url, "room") as reader,
+    ):
+        await writer.synced()
+        await reader.synced()
+        room = server.rooms.get("room")
+        assert room is not None
+        sender = next(peer for peer in peers_in(room) if peer.name.startswith(address(writer)))
+        for number in range(3):
+            sender.receive(update_frame(writer.write(**{f"k{number}": number})))
+        await reader.wait_for(k0=0, k1=1, k2=2)
+        assert sum(frame[:2] == b"\0\2" for frame in reader.frames) == 3
+    assert "could not be joined" in caplog.text
+
+
+async def test_large_updates_are_not_joined() -> None:
+    async with (
+        serving() as server,
+        YClient(server.url, "room") as writer,
+        YClient(server.url, "room") as reader,
+    ):
+        await writer.synced()
+        await reader.synced()
+        room = server.rooms.get("room")
+        assert room is not None
+        sender = next(peer for peer in peers_in(room) if peer.name.startswith(address(writer)))
+        for number, size in enumerate([1, 1, 70_000, 40_000, 1, 40_000]):
+            sender.receive(update_frame(writer.write(**{f"k{number}": "x" * size})))
+        await reader.wait_for(k5="x" * 40_000)
+        assert len(reader.content) == 6
+        sizes = [len(frame) // 10_000 for frame in reader.frames if frame[:2] == b"\0\2"]
+        assert sizes == [0, 7, 4, 4]
