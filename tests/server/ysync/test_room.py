@@ -102,6 +102,21 @@ async def test_who_joins_during_a_gap_gets_what_waits_and_later_what_it_waits_fo
             await reader.wait_for(k0=0, k1=1, k2=2)
 
 
+async def test_who_closes_a_gap_gets_what_waited_for_it() -> None:
+    updates = write_updates(create_doc(client_id=7), 3)
+    async with serving() as server, YClient(server.url, "room") as one, YClient(server.url, "room") as two:
+        await one.synced()
+        await two.synced()
+        await one.send(update_frame(updates[1]))
+        await one.send(update_frame(updates[2]))
+        await one.flush()
+        await two.set(mine=1)
+        two.doc.apply_update(updates[0])
+        await two.send(update_frame(updates[0]))
+        await two.wait_for(mine=1, k1=1, k2=2)
+        await one.wait_for(mine=1, k0=0)
+
+
 async def test_what_waits_for_a_gap_survives_a_restart() -> None:
     updates = write_updates(create_doc(client_id=7), 3)
     storage = MemoryRoomStorage()

@@ -167,8 +167,8 @@ class Room(BaseRoom[YClient]):
     def _taken_in(self, update: bytes, news: tuple[bytes, ...], origin: object) -> None:
         if not self.log.append(update):
             return
-        for each in news:
-            self._turn.add_update(each, origin)
+        for each in news:  # what others had sent, and waited for this, is news to this writer too
+            self._turn.add_update(each, origin if each is update else None)
         local = self._local
         if local is None:
             return
