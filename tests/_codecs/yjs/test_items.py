@@ -4,8 +4,9 @@ import pytest
 
 from support.yupdates import honest_updates, yjs_updates
 from support.ywriter import item
-from weft._codecs.yjs.items import StoredItem, read_items
-from weft._codecs.yjs.structs import cut_front, read_update
+from weft._codecs.yjs.items import StoredItem, cut_front, read_items
+from weft._codecs.yjs.stored import struct_ends
+from weft._codecs.yjs.structs import read_update
 from weft._codecs.yjs.update import parse_update
 
 
@@ -57,16 +58,22 @@ def test_content_is_cut_at_each_clock(struct: bytes, pieces: list[bytes]) -> Non
 
 
 @pytest.mark.parametrize(
-    "struct",
-    [item(4, b"\x04abcd"), b"\xe4\x01\x02\x03\x04\x02ab", b"\x44\x03\x04\x02ab", b"\x24\x01\x01r\x01k\x02ab"],
+    ("struct", "offset", "rest"),
+    [
+        (b"\x00\x05", 2, b"\x00\x03"),
+        (item(1, b"\x05"), 2, b"\x81\x07\x0b\x03"),
+        (item(4, b"\x04abcd"), 3, b"\x84\x07\x0c\x01d"),
+        (item(4, "\x06a🔴b".encode()), 2, b"\x84\x07\x0b\x04\xef\xbf\xbdb"),
+        (item(8, b"\x03\x7e\x77\x01x\x7d\x01"), 1, b"\x88\x07\x0a\x02\x77\x01x\x7d\x01"),
+        (item(2, b"\x02\x011\x012"), 1, b"\x82\x07\x0a\x01\x012"),
+        (b"\xc4\x01\x02\x03\x04\x02ab", 1, b"\xc4\x07\x0a\x03\x04\x01b"),
+        (b"\x44\x03\x04\x02ab", 1, b"\xc4\x07\x0a\x03\x04\x01b"),
+        (b"\x24\x01\x01r\x01k\x02ab", 1, b"\xa4\x07\x0a\x01b"),
+    ],
 )
-def test_the_end_of_a_struct_is_what_cutting_gives(struct: bytes) -> None:
-    found = one(struct)
-    rest, end, _ = cut_front(struct, 0, 7, 10, 1)
-    content = found.content(11, found.end)
-    assert found.head(11, found.ref) + bytes([len(content)]) + content == rest
-    assert found.end == end
-    assert found.origin_at(11) == (7, 10)
+def test_the_rest_of_a_struct_is_what_yjs_writes(struct: bytes, offset: int, rest: bytes) -> None:
+    ((length, _),) = struct_ends(struct, 0, 1)
+    assert cut_front(b"??" + struct + b"??", 2, 7, 10, offset) == (rest, 10 + length, 2 + len(struct))
 
 
 def test_a_struct_without_a_clock_is_left_out() -> None:

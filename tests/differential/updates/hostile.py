@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from support.fuzzing import mutated
 from weft._codecs.yjs.lib0 import Reader, Writer
-from weft._codecs.yjs.structs import read_update, struct_ends
+from weft._codecs.yjs.stored import struct_ends
+from weft._codecs.yjs.structs import read_update
 
 if TYPE_CHECKING:
     import random

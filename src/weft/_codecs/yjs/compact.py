@@ -18,9 +18,8 @@ from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from weft._codecs.yjs.items import ANY, DELETED, GC, JSON, STRING, StoredItem, read_items
+from weft._codecs.yjs.items import ANY, DELETED, GC, JSON, STRING, StoredItem, encode, read_items
 from weft._codecs.yjs.lib0 import Writer
-from weft._codecs.yjs.skip import uint_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,15 +145,10 @@ class StructWriter:
         if len(self._pieces) == 1 and (start, end, ref) == (item.clock, item.end, item.ref):
             self._out += item.whole()
         else:
-            self._out += b"\0" if ref == GC else item.head(start, ref)
             content = b""
             if ref not in {GC, DELETED}:
                 content = b"".join([each.content(first, last) for each, first, last in self._pieces])
-            if ref == STRING:
-                self._out += uint_bytes(len(content))
-            elif ref in _JOINED or ref == GC:
-                self._out += uint_bytes(self._pieces[-1][2] - start)
-            self._out += content
+            self._out += encode(ref, item.head(start, ref), self._pieces[-1][2] - start, content)
         self.count += 1
         self._pieces = []
 

@@ -20,11 +20,11 @@ from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from weft._codecs.yjs.items import StoredItem
 from weft._codecs.yjs.lib0 import Reader, Writer
-from weft._codecs.yjs.patterns import patterns
-from weft._codecs.yjs.skip import skip_string, skip_values, uint, uint_bytes, utf16_length
+from weft._codecs.yjs.skip import skip_values, uint, uint_bytes, utf16_length
 from weft._codecs.yjs.state import EMPTY_UPDATE, read_delete_set
-from weft.limits import Limits
+from weft._codecs.yjs.stored import UNBOUNDED, references, struct_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,16 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["cut_update"]
 
-_GC, _DELETED, _, _, _STRING, _, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
-_HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
-_XML_NAMED = frozenset({3, 5})
+_GC, _STRING, _ANY, _SKIP = 0, 4, 8, 10
+_HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x40, 0x80
 
 # Bytes at most of what stands around the structs: of an update, of each section, and of the head of the rest
 # of a struct that was cut.
 _FRAME, _SECTION, _HEAD = 16, 24, 48
-# The document's own content is read, which may have outgrown what one message may hold.
-_MOST = 2**53
-_UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
 
 
 def cut_update(data: bytes, max_bytes: int) -> list[bytes]:
@@ -184,26 +180,17 @@ def _cut_struct(data: bytes, section: _Section, index: int, max_bytes: int) -> I
     """Make one struct that is larger than a part into several, or into one part that is too large."""
     begin, end = section.begin_of(index), section.ends[index]
     clock = section.clocks[index]
-    info = data[begin]
-    ref = info & 0x1F
-    content = begin + 1 if ref in {_GC, _SKIP} else _skip_head(data, begin)
-    head = data[begin:content]
-    right = b""
-    if info & _HAS_RIGHT_ORIGIN:
-        at = _skip_id(data, begin + 1) if info & _HAS_ORIGIN else begin + 1
-        right = data[at : _skip_id(data, at)]
-    if ref == _STRING:
-        pieces = _cut_text(data, content, max_bytes - _HEAD - len(head))
-    elif ref == _ANY:
-        pieces = _cut_values(data, content, max_bytes - _HEAD - len(head))
-    else:
+    ref = data[begin] & 0x1F
+    if ref not in {_STRING, _ANY}:
         yield _one_struct(section.client, clock, data[begin:end])
         return
-    for length, piece in pieces:
+    item = StoredItem(data, begin, end, section.client, clock, section.clocks[index + 1])
+    head = item.head(clock, ref)
+    cut = _cut_text if ref == _STRING else _cut_values
+    for length, piece in cut(data, begin + len(head), max_bytes - _HEAD - len(head)):
         yield _one_struct(section.client, clock, head + piece)
         clock += length
-        head = bytes([info & ~_HAS_ORIGIN | _HAS_ORIGIN]) + uint_bytes(section.client) + uint_bytes(clock - 1)
-        head += right
+        head = item.head(clock, ref)
 
 
 def _one_struct(client: int, clock: int, struct: bytes) -> bytes:
@@ -227,7 +214,7 @@ def _cut_values(data: bytes, at: int, max_bytes: int) -> Iterator[tuple[int, byt
     count, at = uint(data, at)
     starts = [at]
     for _ in range(count):
-        starts.append(skip_values(data, starts[-1], 1, _UNBOUNDED))
+        starts.append(skip_values(data, starts[-1], 1, UNBOUNDED))
     first = 0
     while first < count:
         last = max(bisect_right(starts, starts[first] + max_bytes) - 1, first + 1)
@@ -268,7 +255,6 @@ def _only_deletes(sections: list[bytes]) -> bytes:
 
 def _read_sections(data: bytes) -> tuple[dict[int, _Section], int]:
     """Find all structs of an update; give the sections by client, and where the delete set begins."""
-    match_head = patterns().head.match
     sections: dict[int, _Section] = {}
     number, at = uint(data, 0)
     for _ in range(number):
@@ -278,37 +264,14 @@ def _read_sections(data: bytes) -> tuple[dict[int, _Section], int]:
         own = uint_bytes(client)
         section = sections[client] = _Section(client, clock, at)
         add_end, add_clock, foreign = section.ends.append, section.clocks.append, section.foreign
-        for index in range(count):
-            begin = at
+        for index, (length, stop) in enumerate(struct_ends(data, at, count)):
             info = data[at]
-            ref = info & 0x1F
-            length = 1
-            if ref in {_GC, _SKIP}:
-                length, at = uint(data, at + 1)
-            else:
-                head = match_head(data, at)
-                at = _skip_head(data, at) if head is None else head.end()
-                if not _is_alone(data, begin, info, own):
-                    ids = tuple(found for found in _references(data, begin) if found[0] != client)
-                    if ids:
-                        foreign.append((index, ids))
-                if ref == _ANY:
-                    length, at = uint(data, at)
-                    if length == 1 and data[at] == 119 and data[at + 1] < 0x80:  # a short string
-                        at += data[at + 1] + 2
-                    else:
-                        at = skip_values(data, at, length, _UNBOUNDED)
-                elif ref == _STRING:
-                    size, at = uint(data, at)
-                    length = utf16_length(data, at, size)
-                    at += size
-                elif ref == _DELETED:
-                    length, at = uint(data, at)
-                elif ref == _TYPE:
-                    at = skip_string(data, at + 1, _MOST) if data[at] in _XML_NAMED else at + 1
-                else:
-                    at = _skip_rare(data, at, ref)
+            if info & 0x1F not in {_GC, _SKIP} and not _is_alone(data, at, info, own):
+                ids = tuple(found for found in references(data, at) if found[0] != client)
+                if ids:
+                    foreign.append((index, ids))
             clock += length
+            at = stop
             add_end(at)
             add_clock(clock)
     return sections, at
@@ -321,45 +284,3 @@ def _is_alone(data: bytes, at: int, info: int, own: bytes) -> bool:
     if info & _HAS_ORIGIN:
         return data.startswith(own, at + 1)
     return data[at + 1] == 1 or data.startswith(own, at + 2)
-
-
-def _references(data: bytes, at: int) -> list[ItemId]:
-    """What the head of an item names: its origins, or its parent where that is an item."""
-    info = data[at]
-    at += 1
-    ids: list[ItemId] = []
-    count = bool(info & _HAS_ORIGIN) + bool(info & _HAS_RIGHT_ORIGIN)
-    if not count:
-        if data[at] == 1:  # a root, by its name
-            return ids
-        at, count = at + 1, 1
-    for _ in range(count):
-        client, at = uint(data, at)
-        clock, at = uint(data, at)
-        ids.append((client, clock))
-    return ids
-
-
-def _skip_id(data: bytes, at: int) -> int:
-    _, at = uint(data, at)
-    return uint(data, at)[1]
-
-
-def _skip_head(data: bytes, at: int) -> int:
-    """Skip an item up to its content."""
-    info = data[at]
-    at += 1
-    if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
-        for flag in (_HAS_ORIGIN, _HAS_RIGHT_ORIGIN):
-            if info & flag:
-                at = _skip_id(data, at)
-        return at
-    at = skip_string(data, at + 1, _MOST) if data[at] == 1 else _skip_id(data, at + 1)
-    return skip_string(data, at, _MOST) if info & _HAS_KEY else at
-
-
-def _skip_rare(data: bytes, at: int, ref: int) -> int:
-    if ref == _FORMAT:
-        at = skip_string(data, at, _MOST)
-    at = skip_string(data, at, _MOST)
-    return skip_values(data, at, 1, _UNBOUNDED) if ref == _DOC else at

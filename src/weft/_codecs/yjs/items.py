@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.skip import skip_string, skip_values, uint, uint_bytes
-from weft._codecs.yjs.structs import UNBOUNDED, read_ids, skip_head, struct_ends
+from weft._codecs.yjs.stored import UNBOUNDED, read_ids, skip_head, struct_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weft._codecs.yjs.update import ItemId
 
-__all__ = ["ANY", "DELETED", "GC", "JSON", "STRING", "TYPE", "StoredItem", "read_items"]
+__all__ = ["ANY", "DELETED", "GC", "JSON", "STRING", "StoredItem", "cut_front", "encode", "read_items"]
 
-GC, DELETED, JSON, STRING, TYPE, ANY = 0, 1, 2, 4, 7, 8
+GC, DELETED, JSON, STRING, ANY = 0, 1, 2, 4, 8
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
 
 
@@ -78,6 +78,8 @@ class StoredItem:
 
     def head(self, clock: int, ref: int) -> bytes:
         """What stands before the content of a struct that begins at a clock within it."""
+        if ref == GC:
+            return b"\0"
         info = self._data[self._head] & 0xE0 | ref
         if clock == self.clock:
             return bytes([info]) + self._data[self._head + 1 : self._content_at()]
@@ -139,3 +141,24 @@ def read_items(data: bytes, at: int, count: int, client: int, clock: int) -> Ite
             yield StoredItem(data, at, stop, client, clock, clock + length)
         at = stop
         clock += length
+
+
+def encode(ref: int, head: bytes, length: int, content: bytes) -> bytes:
+    """Put a struct together again: its head, the clocks it takes and its content without a count."""
+    if ref == STRING:
+        return head + uint_bytes(len(content)) + content
+    return head + uint_bytes(length) + content if ref in {GC, DELETED, JSON, ANY} else head + content
+
+
+def cut_front(
+    data: bytes | bytearray, at: int, client: int, clock: int, offset: int
+) -> tuple[bytes, int, int]:
+    """The rest of a struct of which the first clocks are known, as Yjs writes it.
+
+    Returns:
+        The rest, the clock after it, and where the whole struct ends.
+    """
+    ((length, stop),) = struct_ends(data, at, 1)
+    start, end = clock + offset, clock + length
+    item = StoredItem(bytes(data[at:stop]), 0, stop - at, client, clock, end)
+    return encode(item.ref, item.head(start, item.ref), end - start, item.content(start, end)), end, stop

@@ -10,11 +10,13 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from weft._codecs.yjs.items import cut_front
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import DeleteSet, State, decode_state_vector
-from weft._codecs.yjs.structs import Run, cut_front, find_struct, read_update
+from weft._codecs.yjs.stored import find_struct
+from weft._codecs.yjs.structs import Run, read_update
 from weft.limits import Limits
 
 if TYPE_CHECKING:

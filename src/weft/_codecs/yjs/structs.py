@@ -13,35 +13,27 @@ import json
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weft._codecs.yjs.guard import MAX_CLOCK
-from weft._codecs.yjs.patterns import BATCH, log_patterns, patterns
+from weft._codecs.yjs.patterns import BATCH, log_patterns
 from weft._codecs.yjs.skip import (
     check_json_depth,
     refuse,
-    skip_string,
     skip_text,
     skip_values,
     uint,
-    uint_bytes,
     utf16_length,
 )
+from weft._codecs.yjs.stored import read_ids
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from weft._codecs.yjs.state import DeleteSet
+    from weft._codecs.yjs.update import ItemId
 
-__all__ = [
-    "UNBOUNDED", "Need", "Run", "content_at", "cut_front", "find_struct", "read_ids", "read_update",
-    "skip_head", "struct_ends",
-]  # fmt: skip
+__all__ = ["Need", "Run", "read_update"]
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
 _GC, _DELETED, _JSON, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
 _XML_NAMED, _LAST_TYPE = frozenset({3, 5}), 6
-_MOST = 2**53
-# For bytes that have been looked at: documents outgrow what one message may hold.
-UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -211,7 +203,7 @@ class _Needs:
         self._parents: set[tuple[int, int]] = set()
         self._seen: set[bytes] = set()
 
-    def note(self, ids: list[tuple[int, int]], is_parent: bool, clock: int, length: int) -> None:
+    def note(self, ids: list[ItemId], is_parent: bool, clock: int, length: int) -> None:
         """Note what one struct refers to."""
         run, reached = self._run, self._reached
         for client, needed in ids:
@@ -242,7 +234,7 @@ class _Needs:
             self._run.types += types
 
 
-def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, int]], bool, int]:
+def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[ItemId], bool, int]:
     """Read an item up to its content: what it refers to, whether that is its parent, and where that ends."""
     info = data[at]
     if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
@@ -260,17 +252,6 @@ def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[tuple[int, i
     if info & _HAS_KEY:
         at = skip_text(data, at, max_string)
     return ids, True, at
-
-
-def read_ids(data: bytes, at: int, info: int) -> tuple[list[tuple[int, int]], int]:
-    """Read one id, or two where the info byte tells of two neighbours."""
-    client, at = uint(data, at)
-    clock, at = uint(data, at)
-    if info & _HAS_ORIGIN and info & _HAS_RIGHT_ORIGIN:
-        right, at = uint(data, at)
-        right_clock, at = uint(data, at)
-        return [(client, clock), (right, right_clock)], at
-    return [(client, clock)], at
 
 
 def _skip_content(data: bytes, at: int, ref: int, limits: Limits) -> tuple[int, int]:
@@ -356,128 +337,3 @@ def _read_deletes(data: bytes, at: int) -> tuple[DeleteSet, int]:
                 refuse("range out of range", at)
             ranges.append((clock, length))
     return deletes, at
-
-
-def struct_ends(data: bytes | bytearray, at: int, count: int) -> Iterator[tuple[int, int]]:
-    """For structs that have been read before: of each the length, and where it ends."""
-    match_unit, match_head = log_patterns().unit.match, patterns().head.match
-    for _ in range(count):
-        unit = match_unit(data, at)
-        if unit is not None:
-            at = unit.end()
-            del unit  # it would keep a bytearray from growing
-            yield 1, at
-            continue
-        ref = data[at] & 0x1F
-        if ref == _GC:
-            length, at = uint(data, at + 1)
-        else:
-            head = match_head(data, at)
-            at = skip_head(data, at) if head is None else head.end()
-            del head
-            length, at = _skip_known(data, at, ref)
-        yield length, at
-
-
-def find_struct(
-    data: bytes | bytearray, at: int, count: int, clock: int, wanted: int
-) -> tuple[int, int, int]:
-    """Find the struct that holds a clock: how many are before it, where it begins, and its first clock.
-
-    Args:
-        data: Holds structs of one client.
-        at: Where the first of them begins.
-        count: How many there are at most.
-        clock: First clock of the first.
-        wanted: A clock, at least the first and below the last.
-    """
-    ordinal = 0
-    for length, stop in struct_ends(data, at, count):
-        if clock + length > wanted or clock == wanted:
-            break
-        clock += length
-        at = stop
-        ordinal += 1
-    return ordinal, at, clock
-
-
-def content_at(data: bytes | bytearray, at: int) -> int:
-    """The content ref of a struct."""
-    return data[at] & 0x1F
-
-
-def cut_front(
-    data: bytes | bytearray, at: int, client: int, clock: int, offset: int
-) -> tuple[bytes, int, int]:
-    """The rest of a struct of which the first clocks are known, as Yjs writes it.
-
-    A pair of surrogates that is cut becomes U+FFFD, as in Yjs.
-
-    Returns:
-        The rest, the clock after it, and where the whole struct ends.
-    """
-    info = data[at]
-    ref = info & 0x1F
-    ((length, stop),) = struct_ends(data, at, 1)
-    end = clock + length
-    if ref == _GC:
-        return bytes([info]) + uint_bytes(length - offset), end, stop
-    right = b""
-    if info & _HAS_RIGHT_ORIGIN:
-        start = _skip_id(data, at + 1) if info & _HAS_ORIGIN else at + 1
-        right = bytes(data[start : _skip_id(data, start)])
-    head = bytes([info | _HAS_ORIGIN]) + uint_bytes(client) + uint_bytes(clock + offset - 1) + right
-    start = skip_head(data, at)
-    if ref == _STRING:
-        _, start = uint(data, start)
-        units = data[start:stop].decode().encode("utf-16-le")[2 * offset :]
-        rest = units.decode("utf-16-le", "replace").encode()
-        return head + uint_bytes(len(rest)) + rest, end, stop
-    if ref in {_ANY, _JSON}:
-        _, start = uint(data, start)
-        start = _skip_entries(data, start, offset, ref)
-        return head + uint_bytes(length - offset) + bytes(data[start:stop]), end, stop
-    return head + uint_bytes(length - offset), end, stop  # deleted: nothing else is longer than one
-
-
-def _skip_entries(data: bytes | bytearray, at: int, count: int, ref: int) -> int:
-    if ref == _ANY:
-        return skip_values(data, at, count, UNBOUNDED)
-    for _ in range(count):
-        at = skip_string(data, at, _MOST)
-    return at
-
-
-def _skip_known(data: bytes | bytearray, at: int, ref: int) -> tuple[int, int]:
-    """Skip content that has been looked at: how many clocks it takes, and where it ends."""
-    if ref in {_ANY, _JSON}:
-        length, at = uint(data, at)
-        return length, _skip_entries(data, at, length, ref)
-    if ref == _STRING:
-        size, at = uint(data, at)
-        return utf16_length(data, at, size), at + size
-    if ref == _DELETED:
-        return uint(data, at)
-    if ref == _TYPE:
-        return 1, skip_string(data, at + 1, _MOST) if data[at] in _XML_NAMED else at + 1
-    if ref == _FORMAT:
-        at = skip_string(data, at, _MOST)
-    at = skip_string(data, at, _MOST)
-    return 1, skip_values(data, at, 1, UNBOUNDED) if ref == _DOC else at
-
-
-def _skip_id(data: bytes | bytearray, at: int) -> int:
-    _, at = uint(data, at)
-    return uint(data, at)[1]
-
-
-def skip_head(data: bytes | bytearray, at: int) -> int:
-    info = data[at]
-    at += 1
-    if info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN):
-        for flag in (_HAS_ORIGIN, _HAS_RIGHT_ORIGIN):
-            if info & flag:
-                at = _skip_id(data, at)
-        return at
-    at = skip_string(data, at + 1, _MOST) if data[at] == 1 else _skip_id(data, at + 1)
-    return skip_string(data, at, _MOST) if info & _HAS_KEY else at

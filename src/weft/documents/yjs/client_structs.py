@@ -6,8 +6,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from weft._codecs.yjs.items import cut_front
 from weft._codecs.yjs.patterns import BATCH, patterns
-from weft._codecs.yjs.structs import content_at, cut_front, find_struct, struct_ends
+from weft._codecs.yjs.stored import content_at, find_struct, struct_ends
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
