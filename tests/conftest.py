@@ -15,6 +15,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck
 
 from support.node import JsPeer, NodeServer, SyncJsPeer, node_missing
+from support.postgres import PostgresServer, postgres_missing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -161,3 +162,13 @@ async def new_js_peer(_node: None) -> AsyncIterator[Callable[[], Any]]:
     yield start
     for peer in peers:
         await peer.__aexit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the session's own."""
+    reason = postgres_missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with PostgresServer() as server:
+        yield server

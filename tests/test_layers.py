@@ -60,7 +60,7 @@ EXTRAS = {
     "uvloop": ("weft.cli.event_loop",),
     "aiohttp": ("weft.persisters.remote",),
     "lmdb": ("weft.persisters.lmdb",),
-    "asyncpg": ("weft.persisters.postgres.asyncpg",),
+    "asyncpg": ("weft.persisters.postgres.asyncpg", "weft.server.storage.postgres"),
     "psycopg": ("weft.persisters.postgres.psycopg",),
     "apsw": ("weft.persisters.sqlite.apsw",),
     "libsql": ("weft.persisters.sqlite.libsql",),

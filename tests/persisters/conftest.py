@@ -7,21 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.pglite import Pglite
-from support.postgres import PostgresServer, postgres_missing
 from support.sqld import Sqld, sqld_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server of the session's own."""
-    reason = postgres_missing()
-    if reason is not None:
-        pytest.skip(reason)
-    with PostgresServer() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

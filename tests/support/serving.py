@@ -26,7 +26,7 @@ class WeftServe:
     """A server process on a free loopback port. Use as a context manager."""
 
     def __init__(
-        self, db: Path, *options: str, port: int = 0, program: Sequence[str] = ("-m", "weft")
+        self, db: Path | str, *options: str, port: int = 0, program: Sequence[str] = ("-m", "weft")
     ) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(

@@ -24,7 +24,13 @@ __all__ = ["main"]
 _DONE, _FAILED, _MISUSED, _INTERRUPTED = 0, 1, 2, 130
 
 # Packages that a command may find missing, and the extra that brings each.
-_EXTRAS = {"pycrdt": "server", "websockets": "server", "automerge": "automerge", "cbor2": "automerge"}
+_EXTRAS = {
+    "pycrdt": "server",
+    "websockets": "server",
+    "automerge": "automerge",
+    "cbor2": "automerge",
+    "asyncpg": "postgres",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         say=_say,
                     )
                 )
+        elif options.command == "db":
+            import asyncio
+
+            from weft.cli.db import init
+
+            asyncio.run(init(options.address, say=_say))
         else:
             from weft.cli.demo import demo
 
@@ -137,8 +149,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--db",
         default="weft.sqlite3",
-        metavar="FILE",
-        help="SQLite file of all that is served (default: %(default)s)",
+        type=_address,
+        metavar="ADDRESS",
+        help="where all that is served is kept: a SQLite file, memory:, or postgresql://USER@HOST/DATABASE "
+        "(default: %(default)s)",
     )
     serve.add_argument(
         "--origin",
@@ -160,8 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--shared",
         action="store_true",
-        help="let other processes read the database while it is served, as a backup does; at most one server "
-        "may serve it all the same",
+        help="let other processes read the SQLite file while it is served, as a backup does; at most one "
+        "server may serve it all the same",
     )
     serve.add_argument(
         "--max-message",
@@ -184,9 +198,38 @@ def _parser() -> argparse.ArgumentParser:
         "watch them edit the same tables.",
         allow_abbrev=False,
     )
-    for command in (serve, demo):
+    db = commands.add_parser(
+        "db",
+        help="prepare the database of a server",
+        description="What is done to the database of a server from outside.",
+        allow_abbrev=False,
+    )
+    db_commands = db.add_subparsers(dest="db_command", required=True, metavar="command", parser_class=_Parser)
+    init = db_commands.add_parser(
+        "init",
+        help="make the tables, if they are not there",
+        description="Make what a storage needs before a server opens it: the tables of PostgreSQL, if they "
+        "are not there. What is there is left alone.",
+        allow_abbrev=False,
+    )
+    init.add_argument(
+        "address",
+        type=_address,
+        metavar="ADDRESS",
+        help="a SQLite file, memory:, or postgresql://USER@HOST/DATABASE",
+    )
+    for command in (serve, demo, init):
         command.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
     return parser
+
+
+def _address(text: str) -> str:
+    from weft.server.storage import check_address
+
+    try:
+        return check_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _room(text: str) -> str:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from weft._support.urls import is_loopback
 from weft.protocols.automerge_repo import document_url
-from weft.server import Allow, Deny, Server, SqliteRoomStorage, allow_all, bridge_document_id
+from weft.server import Allow, Deny, Server, allow_all, bridge_document_id
+from weft.server.storage import storage_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,22 +40,23 @@ async def serve(
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
-        db: SQLite file.
+        db: Address of the storage: a SQLite file, ``memory:``, or ``postgresql://…``.
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
         bridge: Rooms that are Automerge documents at the same time.
-        shared: Whether other processes may read the database meanwhile.
+        shared: Whether other processes may read a SQLite file meanwhile.
         limits: What one client may ask for.
         say: Prints a line. Must not raise: whoever reads may be gone.
 
     Raises:
-        ImportError: Rooms are to be bridged, and a package is missing for it.
+        ImportError: A package is missing, for the storage or for rooms that are to be bridged.
         StorageError: The database cannot be opened, or could not take the last updates.
         OSError: The address cannot be listened on.
     """
+    storage = storage_at(db, exclusive=not shared)
     anywhere = origins is not None and "*" in origins
     server = Server(
         auth=allow_all if origins is not None else _allow_pages_of_this_machine,
-        storage=SqliteRoomStorage(db, exclusive=not shared),
+        storage=storage,
         host=host,
         port=port,
         origins=None if origins is None or anywhere else [None, *origins],
@@ -68,7 +70,7 @@ async def serve(
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     try:
-        _greet(server, db=db, origins=origins, bridge=bridge, say=say)
+        _greet(server, db=storage.place, origins=origins, bridge=bridge, say=say)
         await stop.wait()
         say("Stopping: storing what has come in.")
     finally:

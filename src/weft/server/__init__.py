@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from weft.server.fronts.websocket import Server as Server
     from weft.server.storage import (
         MemoryRoomStorage as MemoryRoomStorage,
+        PostgresRoomStorage as PostgresRoomStorage,
         RoomStorage as RoomStorage,
         SqliteRoomStorage as SqliteRoomStorage,
     )
@@ -41,7 +42,7 @@ else:
             "bridge_id": "bridge_document_id",
             "fanout": "Broadcast NatsBroadcast RedisBroadcast",
             "fronts.websocket": "Server",
-            "storage": "MemoryRoomStorage RoomStorage SqliteRoomStorage",
+            "storage": "MemoryRoomStorage PostgresRoomStorage RoomStorage SqliteRoomStorage",
             "ysync.room": "Room",
         },
         extra="server",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from weft.server.storage.address import check_address as check_address, storage_at as storage_at
     from weft.server.storage.contract import (
         DELETED as DELETED,
         CommitListener as CommitListener,
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
         StoredRoom as StoredRoom,
     )
     from weft.server.storage.memory import MemoryRoomStorage as MemoryRoomStorage
+    from weft.server.storage.postgres import PostgresRoomStorage as PostgresRoomStorage
     from weft.server.storage.sqlite import SqliteRoomStorage as SqliteRoomStorage
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
+            "address": "check_address storage_at",
             "contract": "DELETED CommitListener RoomInfo RoomStorage StoredRoom",
             "memory": "MemoryRoomStorage",
+            "postgres": "PostgresRoomStorage",
             "sqlite": "SqliteRoomStorage",
         },
         extra="postgres",

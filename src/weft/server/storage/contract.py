@@ -91,7 +91,12 @@ class RoomStorage(ABC):
     * **All or nothing.** After a crash a row is there whole or absent. What cannot be read is an error, never
       an empty room and never overwritten.
     * **Deleted is deleted.** Whoever still holds a room that was deleted cannot bring it back by appending.
+
+    Attributes:
+        place: Which place it is, without secrets, for whoever reads a message.
     """
+
+    place: str = "memory"
 
     async def init(self) -> None:
         """Make what the place needs, such as tables, where opening does not do it. Harmless when it is there.
@@ -110,14 +115,17 @@ class RoomStorage(ABC):
         """
         return
 
+    @abstractmethod
     async def load(self, room: str) -> StoredRoom:
         """All of a room, everything appended before this call included; nothing for a new room.
+
+        From now on the caller holds what this name stands for at this moment: if the room is deleted, and the
+        name is given to another, what is appended is refused until it is loaded again.
 
         Raises:
             StorageError: The room cannot be read whole. Nothing was changed.
             RoomDeletedError: It was deleted.
         """
-        return await self.since(room, 0)
 
     @abstractmethod
     async def since(self, room: str, number: int) -> StoredRoom:
@@ -130,6 +138,7 @@ class RoomStorage(ABC):
 
         Raises:
             StorageError: As for :meth:`load`.
+            RoomDeletedError: The room was deleted, whatever its name stands for now.
         """
 
     @abstractmethod

@@ -38,24 +38,36 @@ class MemoryRoomStorage(RoomStorage):
 
     def __init__(self, beside: MemoryRoomStorage | None = None) -> None:
         self.kept: dict[str, _Room] = {} if beside is None else beside.kept
-        self._held: dict[str, _Room] = {}  # what this one has appended to
+        self._held: dict[str, _Room] = {}  # as they were when this one loaded or wrote them
         self._ticket = 0
         self._listeners = CommitListeners()
         self._untold: list[tuple[str, int, list[bytes]]] = []
 
+    async def load(self, room: str) -> StoredRoom:
+        """All updates."""
+        self._held.pop(room, None)
+        stored = await self.since(room, 0)
+        if room in self.kept:
+            self._held[room] = self.kept[room]
+        return stored
+
     async def since(self, room: str, number: int) -> StoredRoom:
         """The updates beyond a number."""
         found = self.kept.get(room, _Room())
-        if found.deleted:
+        if found.deleted or self._held.get(room, found) is not found:
             raise RoomDeletedError(room)
-        self._held.pop(room, None)
         numbers = [at for at in found.rows if at > number]
         return StoredRoom([found.rows[at] for at in numbers], numbers, found.head, json.loads(found.settings))
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
         """The numbers of the last updates."""
-        found = {room: self.kept[room] for room in rooms if room in self.kept}
-        return {name: DELETED if room.deleted else room.head for name, room in found.items()}
+        found = {name: self.kept.get(name) for name in rooms if name in self.kept or name in self._held}
+        return {
+            name: DELETED
+            if room is None or room.deleted or self._held.get(name, room) is not room
+            else room.head
+            for name, room in found.items()
+        }
 
     def append(self, room: str, update: bytes) -> int:
         """Keep the update."""
@@ -83,7 +95,7 @@ class MemoryRoomStorage(RoomStorage):
 
     async def compact(self, room: str, compactor: Compactor) -> int | None:
         """Replace updates by a snapshot."""
-        stored = await self.load(room)
+        stored = await self.since(room, 0)
         replacement = Replacement.of(room, stored, compactor)
         if replacement is None:
             return None
@@ -101,6 +113,7 @@ class MemoryRoomStorage(RoomStorage):
         """Forget the name as well."""
         if room in self.kept and self.kept[room].deleted:
             del self.kept[room]
+            self._held.pop(room, None)
 
     async def rename(self, room: str, to: str) -> None:
         """Move the updates."""

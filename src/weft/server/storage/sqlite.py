@@ -63,7 +63,7 @@ class SqliteRoomStorage(RoomStorage):
     ) -> None:
         if synchronous not in {"FULL", "NORMAL"}:
             raise ValueError(f"synchronous must be 'FULL' or 'NORMAL', not {synchronous!r}")
-        self.path = path_of(path)
+        self.path = self.place = path_of(path)
         # Of the event loop's side:
         self._thread: WorkerThread | None = None
         self._commits = GroupCommit(self._write, self.path)
@@ -90,6 +90,17 @@ class SqliteRoomStorage(RoomStorage):
             await thread.close()
             raise
 
+    async def load(self, room: str) -> StoredRoom:
+        """All updates of a room.
+
+        Raises:
+            StorageError: As for :meth:`since`.
+        """
+        await self._commits.flush()
+        stored = await self._run(self._rooms.load, room)
+        self._commits.mark_deleted(room, False)
+        return stored
+
     async def since(self, room: str, number: int) -> StoredRoom:
         """The updates of a room beyond a number.
 
@@ -99,9 +110,7 @@ class SqliteRoomStorage(RoomStorage):
             RoomDeletedError: The room was deleted.
         """
         await self._commits.flush()
-        stored = await self._run(self._rooms.since, room, number)
-        self._commits.mark_deleted(room, False)
-        return stored
+        return await self._run(self._rooms.since, room, number)
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
         """The numbers of the last updates."""

@@ -74,17 +74,26 @@ class SqliteRooms:
         self._file.verify()
         return numbers
 
+    def load(self, name: str) -> StoredRoom:
+        """Read a room, and hold what its name stands for now."""
+        self._ids.pop(name, None)
+        stored = self.since(name, 0)
+        with self._file.reading() as db:
+            room = self._find(db, name)
+        if room is not None:
+            self._ids[name] = room.id
+        return stored
+
     def since(self, name: str, number: int) -> StoredRoom:
         """Read a room."""
         self._file.verify()
         with self._file.reading() as db:
             room = self._find(db, name)
-            self._ids.pop(name, None)
-            if room is None:
+            held = self._ids.get(name)
+            if room is None and held is None:
                 return StoredRoom([], [], 0, {})
-            if room.deleted is not None:
+            if room is None or room.deleted is not None or held not in {None, room.id}:
                 raise RoomDeletedError(name)
-            self._ids[name] = room.id
             stored = self._read(db, name, room)
         if number > 0:
             at = sum(1 for other in stored.numbers if other <= number)
@@ -95,7 +104,11 @@ class SqliteRooms:
         """The last number of each room."""
         with self._file.reading() as db:
             found = {name: self._find(db, name) for name in names}
-        return {name: room.head if room.deleted is None else DELETED for name, room in found.items() if room}
+        return {
+            name: DELETED if room is None or room.deleted is not None else room.head
+            for name, room in found.items()
+            if room is not None or name in self._ids
+        }
 
     def compact(self, name: str, compactor: Compactor) -> int | None:
         """Replace rows by a snapshot."""

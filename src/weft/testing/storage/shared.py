@@ -85,8 +85,14 @@ class SharedStorageSuite(StorageSuite):
             await fill(holder, "room", write_updates(3))
             await other.delete("room")
             await other.free("room")
+            assert await other.heads(["room"]) == {}
+            await other.load("room")
             if reused:
                 await fill(other, "room", [b"new"])
+            assert await holder.heads(["room"]) == {"room": DELETED}
+            for number in (0, 3):
+                with pytest.raises(RoomDeletedError):
+                    await holder.since("room", number)
             with pytest.raises(RoomDeletedError):
                 await holder.stored(holder.append("room", b"old"))
             assert (await holder.load("room")).rows == [b"new"] * reused

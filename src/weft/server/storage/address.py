@@ -1,0 +1,46 @@
+"""The storage that an address stands for, as on a command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.server import storage
+
+if TYPE_CHECKING:
+    from weft.server.storage.contract import RoomStorage
+
+__all__ = ["check_address", "storage_at"]
+
+_POSTGRES = ("postgresql://", "postgres://")
+
+
+def check_address(address: str) -> str:
+    """The address, if it is one.
+
+    Raises:
+        ValueError: It is a URL of something else.
+    """
+    if "://" in address and not address.startswith(_POSTGRES):
+        raise ValueError(
+            f"{address.partition('://')[0]}:// is not known: give a path, memory:, or postgresql://HOST/DATABASE"
+        )
+    return address
+
+
+def storage_at(address: str, *, exclusive: bool = True) -> RoomStorage:
+    """The storage that an address stands for; it has not been opened yet.
+
+    Args:
+        address: ``memory:``, ``postgresql://user@host/database``, or the path of a SQLite file.
+        exclusive: Whether to lock a SQLite file against other processes.
+
+    Raises:
+        ValueError: It is a URL of something else.
+        ImportError: A package is missing for it.
+    """
+    check_address(address)
+    if address == "memory:":
+        return storage.MemoryRoomStorage()
+    if address.startswith(_POSTGRES):
+        return storage.PostgresRoomStorage(address)
+    return storage.SqliteRoomStorage(address, exclusive=exclusive)

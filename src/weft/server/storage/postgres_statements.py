@@ -1,0 +1,140 @@
+"""The tables of rooms in PostgreSQL, and the statements on them.
+
+* ``weft_rooms``: ``head`` is the number of the last update, and ``absorbed`` how many of the numbers have no
+  row any more since they were compacted: a room has ``head - absorbed`` rows. A room that was deleted, or
+  renamed, keeps its name with ``deleted_at``. ``settings`` is JSON.
+* ``weft_updates``: ``crc`` is the CRC-32 of the room's id in eight bytes, big end first, and the data. The
+  data is not compressed: it hardly can be, and is read whole. No foreign key: rows are written by a statement
+  that has locked their room, and a key would look that up for each of them.
+* ``weft_writers``: one row for each process that writes. With its last batch, so that after a lost connection
+  it is known whether that was committed; and with an epoch, so that a statement of the lost connection which
+  is still under way finds that it comes too late.
+
+Numbers are in the order of commits, which those of a sequence would not be: an append locks its room, takes
+the next numbers and inserts, in one statement. It locks several rooms in the order of their ids, as everybody
+does.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "APPEND",
+    "CONFIGURE",
+    "DELETE_ROOM",
+    "END_WRITER",
+    "FORMAT",
+    "FORMAT_OF_TABLES",
+    "HEADS",
+    "IDS",
+    "NEW_ROOMS",
+    "NEW_WRITER",
+    "NEXT_EPOCH",
+    "OLD_WRITERS",
+    "ROOMS",
+    "SINCE",
+    "TABLES",
+]
+
+FORMAT = "weft rooms, format 1"
+
+TABLES = f"""
+SELECT pg_advisory_xact_lock(2003134068);
+CREATE TABLE IF NOT EXISTS weft_rooms (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text COLLATE "C" NOT NULL UNIQUE,
+  head bigint NOT NULL DEFAULT 0,
+  absorbed bigint NOT NULL DEFAULT 0,
+  settings text NOT NULL DEFAULT '{{}}',
+  deleted_at timestamptz
+) WITH (fillfactor = 70);
+COMMENT ON TABLE weft_rooms IS '{FORMAT}';
+CREATE TABLE IF NOT EXISTS weft_updates (
+  room bigint NOT NULL,
+  seq bigint NOT NULL,
+  crc bigint NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (room, seq)
+);
+ALTER TABLE weft_updates ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TABLE IF NOT EXISTS weft_writers (
+  id uuid PRIMARY KEY,
+  epoch bigint NOT NULL,
+  batch bigint NOT NULL,
+  bases bigint[] NOT NULL,
+  seen timestamptz NOT NULL
+) WITH (fillfactor = 50);
+"""
+FORMAT_OF_TABLES = "SELECT obj_description(to_regclass('weft_rooms'), 'pg_class')"
+
+OLD_WRITERS = "DELETE FROM weft_writers WHERE seen < now() - interval '30 days'"
+NEW_WRITER = "INSERT INTO weft_writers VALUES ($1, 1, 0, '{}', now())"
+END_WRITER = "DELETE FROM weft_writers WHERE id = $1"
+# Waits for the statement of a lost connection, if one is under way.
+NEXT_EPOCH = """
+UPDATE weft_writers SET epoch = epoch + 1, seen = now() WHERE id = $1 RETURNING epoch, batch, bases
+"""
+
+NEW_ROOMS = """
+INSERT INTO weft_rooms (name) SELECT name FROM unnest($1::text[]) AS new (name) ORDER BY name
+ON CONFLICT (name) DO NOTHING
+"""
+IDS = "SELECT name, id FROM weft_rooms WHERE name = ANY($1::text[]) AND deleted_at IS NULL"
+
+# $1 writer, $2 epoch, $3 batch; for each room: $4 ids, $5 names, $6 how many updates; for each update: $7 its
+# room's place, $8 its own among the room's, $9 checksum, $10 data. Gives for each room the number before its
+# first, or NULL if it was deleted; no row if the epoch is over, and nothing was done.
+APPEND = """
+WITH guard AS (
+  SELECT id FROM weft_writers WHERE id = $1 AND epoch = $2 FOR UPDATE
+), input AS (
+  SELECT * FROM unnest($4::bigint[], $5::text[], $6::int[]) WITH ORDINALITY AS input (id, name, count, at)
+), locked AS (
+  SELECT room.id, input.count, input.at FROM guard, weft_rooms AS room JOIN input USING (id)
+  WHERE room.name = input.name AND room.deleted_at IS NULL
+  ORDER BY room.id FOR UPDATE OF room
+), heads AS (
+  UPDATE weft_rooms AS room SET head = room.head + locked.count FROM locked WHERE room.id = locked.id
+  RETURNING room.id, locked.at, room.head - locked.count AS base
+), written AS (
+  INSERT INTO weft_updates (room, seq, crc, data)
+  SELECT heads.id, heads.base + new.seq, new.crc, new.data
+  FROM unnest($7::int[], $8::int[], $9::bigint[], $10::bytea[]) AS new (at, seq, crc, data)
+  JOIN heads USING (at)
+), bases AS (
+  SELECT array_agg(heads.base ORDER BY input.at) AS bases FROM input LEFT JOIN heads USING (at)
+)
+UPDATE weft_writers AS writer SET batch = $3, seen = now(), bases = bases.bases FROM guard, bases
+WHERE writer.id = guard.id RETURNING writer.bases
+"""
+
+# Rooms and rows as of one moment, so that they can be compared.
+SINCE = """
+SELECT room.id, room.head, room.absorbed, room.settings, room.deleted_at IS NOT NULL,
+  stored.seq, stored.crc, stored.data
+FROM weft_rooms AS room LEFT JOIN weft_updates AS stored ON stored.room = room.id AND stored.seq > $2
+WHERE room.name = $1 ORDER BY stored.seq
+"""
+HEADS = """
+SELECT name, id, CASE WHEN deleted_at IS NULL THEN head ELSE -1 END FROM weft_rooms
+WHERE name = ANY($1::text[])
+"""
+DELETE_ROOM = """
+INSERT INTO weft_rooms (name, deleted_at) VALUES ($1, now())
+ON CONFLICT (name) DO UPDATE
+SET deleted_at = coalesce(weft_rooms.deleted_at, now()), absorbed = weft_rooms.head
+RETURNING id
+"""
+CONFIGURE = """
+INSERT INTO weft_rooms (name, settings) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET settings = $2 WHERE weft_rooms.deleted_at IS NULL
+RETURNING id
+"""
+ROOMS = """
+SELECT page.name, page.head, count(stored.seq), coalesce(sum(octet_length(stored.data)), 0)::bigint
+FROM (
+  SELECT id, name, head FROM weft_rooms
+  WHERE name > $1 AND name >= $2 AND ($3::text IS NULL OR name < $3) AND deleted_at IS NULL
+  ORDER BY name LIMIT $4
+) AS page LEFT JOIN weft_updates AS stored ON stored.room = page.id
+GROUP BY page.id, page.name, page.head ORDER BY page.name
+"""
