@@ -43,14 +43,14 @@ class Subject:
 
 def weft_subject() -> Subject:
     """What weft has."""
-    from weft.documents import UpdateLog, diff_update, merge_updates, state_vector_of
+    from weft.documents import UpdateLog, compact_updates, diff_update, merge_updates, state_vector_of
 
     return Subject(
         log=UpdateLog.of,
         merge=merge_updates,
         diff=diff_update,
         vector_of=state_vector_of,
-        compact=lambda _rows, _gc: None,
+        compact=lambda rows, gc: compact_updates(rows, gc=gc),
     )
 
 
