@@ -273,8 +273,8 @@ async def test_a_process_that_ends_is_forgotten() -> None:
 
 
 async def test_a_process_that_is_silent_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"_SILENT_S": 0.5, "_BEAT_S": 0.02, "_HEADS_S": 0.02}.items():
-        monkeypatch.setattr(f"weft.server.fanout.hub.{name}", seconds)
+    for name, seconds in {"SILENT_S": 0.5, "BEAT_S": 0.02, "HEADS_S": 0.02}.items():
+        monkeypatch.setattr(f"weft.server.fanout.session.{name}", seconds)
     async with processes(2) as (broker, _, (one, two)):
         room = await two.open("farm")
         await until(lambda: two.hub.stats.processes == 1)
