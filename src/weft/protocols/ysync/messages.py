@@ -53,6 +53,9 @@ _MIN_PART = 256
 # Bytes of an answer that is made anew each time.
 _SMALL = 4096
 
+# What stands before a small update; most are.
+_SMALL_HEADS = tuple(bytes((_SYNC, _UPDATE, size)) for size in range(128))
+
 # An awareness message without entries: y-websocket clients reconnect after 30 seconds without a message, and
 # pings of the websocket do not count.
 KEEP_ALIVE = bytes((_AWARENESS, 1, 0))
@@ -209,6 +212,8 @@ def step2_message(update: bytes) -> bytes:
 
 def update_message(update: bytes) -> bytes:
     """Tell of an update."""
+    if len(update) < len(_SMALL_HEADS):
+        return _SMALL_HEADS[len(update)] + update
     return Writer().uint(_SYNC).uint(_UPDATE).bytes(update).finish()
 
 

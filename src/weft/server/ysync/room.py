@@ -187,6 +187,8 @@ class Room(BaseRoom[YClient]):
 
     def _messages_of(self, updates: Sequence[bytes]) -> list[bytes]:
         """As few messages as can be, since y-websocket's clients read one of a frame."""
+        if len(updates) == 1:
+            return update_messages(updates[0], self.limits.max_part)
         groups: list[list[bytes]] = []
         size = _MAX_JOINED
         for update in updates:

@@ -17,7 +17,7 @@ __all__ = ["Turn", "TurnClient"]
 # so many seconds: what comes meanwhile is joined. A write to a socket costs the same however little is in
 # it, so that with many clients and writers it is most of what a server does. In a small room this is a
 # fraction of a millisecond, and who writes after a pause is told of at the end of the turn.
-_PACE = 3.0
+_PACE = 2.5
 _MAX_PAUSE = 0.05
 
 
