@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycrdt import Array, Doc, Map, Text, get_update
 
-from support.yupdates import honest_updates, numbered
+from support.yupdates import honest_updates, numbered, yjs_updates
+from support.ywriter import item, section, update as written
 from weft._codecs.yjs.cut import cut_update
 from weft._codecs.yjs.guard import check_update
+from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.state import EMPTY_UPDATE, decode_state_vector
 from weft._codecs.yjs.update import parse_update
+from weft._codecs.yjs.verify import difference
+from weft.documents import UpdateLog
 from weft.limits import Limits
 
 if TYPE_CHECKING:
@@ -189,3 +193,50 @@ def test_a_document_may_hold_what_no_message_may() -> None:
     with pytest.raises(Exception, match="not a usable update"):
         check_update(doc.get_update(), strict)
     assert len(cut_update(doc.get_update(), 256)) == 1
+
+
+# What a log keeps and the binding is not given: content of long ago, hooks, values of JavaScript alone.
+UNREAD = {
+    "JSON": item(2, Writer().uint(300).raw(b'\x09undefined\x04"\xc3\xa9"' * 150).finish()),
+    "values": item(8, Writer().uint(600).raw((b"\x7f\x7a" + b"\x01" * 8 + b"\x7d\x40") * 200).finish()),
+    "hook": item(7, Writer().uint(5).string("hook " * 200).finish()),
+    "embed": item(5, Writer().string('{"image": "%s"}' % ("x" * 900)).finish()),
+    "format": item(6, Writer().string("bold" * 100).string('"' + "x" * 900 + '"').finish()),
+    "subdocument": item(9, Writer().string("guid").raw(b"\x76\x01\x04meta\x77").string("x" * 900).finish()),
+    "collected": b"\x00\x07",
+}
+
+
+def same_in_parts(update: bytes, max_bytes: int) -> list[bytes]:
+    """Cut what the binding need not be able to read, and see to it that a log of the parts holds the same."""
+    parts = cut_update(update, max_bytes)
+    log, whole = UpdateLog(), UpdateLog.of([update])
+    for part in parts:
+        assert not log.add(part).held
+    assert difference(whole.structs(), log.structs(), None) is None
+    assert log.deletes() == whole.deletes()
+    return parts
+
+
+@pytest.mark.parametrize("kind", sorted(UNREAD))
+def test_what_only_a_log_keeps_is_cut_as_well(kind: str) -> None:
+    """A part begins with it, ends with it, and it is what is too large for one."""
+    around = [item(4, Writer().string("a" * 150).finish()), item(8, b"\x01\x7a" + b"\xff" * 8)]
+    for structs in ([UNREAD[kind]], [*around, UNREAD[kind], *around], [*around, UNREAD[kind]] * 3):
+        deletes = Writer().uint(1).uint(9).uint(1).uint(0).uint(1).finish()
+        parts = same_in_parts(written(section(9, 0, *structs), deletes=deletes), 256)
+        assert len(parts) > 1 or structs == [UNREAD[kind]]
+        if kind in {"JSON", "values"}:
+            assert all(len(part) <= 256 for part in parts)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, update in yjs_updates().items() if not UpdateLog.of([update]).held())
+)
+def test_every_kind_that_yjs_writes_is_the_same_in_parts(name: str) -> None:
+    same_in_parts(yjs_updates()[name], 256)
+
+
+def test_a_long_name_before_a_text_does_not_make_many_parts_of_it() -> None:
+    update = written(section(9, 0, item(4, Writer().string("é" * 3_000).finish(), root="r" * 2_000)))
+    assert len(same_in_parts(update, 1_000)) < 10

@@ -20,11 +20,11 @@ from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from weft._codecs.yjs.items import StoredItem
+from weft._codecs.yjs.items import ANY, JSON, STRING, StoredItem
 from weft._codecs.yjs.lib0 import Reader, Writer
-from weft._codecs.yjs.skip import skip_values, uint, uint_bytes, utf16_length
+from weft._codecs.yjs.skip import uint, uint_bytes, utf16_length
 from weft._codecs.yjs.state import EMPTY_UPDATE, read_delete_set
-from weft._codecs.yjs.stored import UNBOUNDED, references, struct_ends
+from weft._codecs.yjs.stored import references, skip_entries, struct_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cut_update"]
 
-_GC, _STRING, _ANY, _SKIP = 0, 4, 8, 10
+_GC, _SKIP = 0, 10
 _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x40, 0x80
 
 # Bytes at most of what stands around the structs: of an update, of each section, and of the head of the rest
@@ -45,7 +45,8 @@ def cut_update(data: bytes, max_bytes: int) -> list[bytes]:
     """Cut an update into parts that, applied one after the other, do what it does.
 
     Args:
-        data: Yjs v1 update that :func:`check_update` has passed, or that a document of ours has made.
+        data: Yjs v1 update that :func:`check_update` or :func:`read_update` has passed, or that a document of
+            ours has made.
         max_bytes: Bytes of a part, at least 256. A part that is one value, which cannot be cut, may have
             more.
 
@@ -180,46 +181,52 @@ def _cut_struct(data: bytes, section: _Section, index: int, max_bytes: int) -> I
     """Make one struct that is larger than a part into several, or into one part that is too large."""
     begin, end = section.begin_of(index), section.ends[index]
     clock = section.clocks[index]
-    ref = data[begin] & 0x1F
-    if ref not in {_STRING, _ANY}:
+    item = StoredItem(data, begin, end, section.client, clock, section.clocks[index + 1])
+    if item.ref not in {STRING, ANY, JSON}:
         yield _one_struct(section.client, clock, data[begin:end])
         return
-    item = StoredItem(data, begin, end, section.client, clock, section.clocks[index + 1])
-    head = item.head(clock, ref)
-    cut = _cut_text if ref == _STRING else _cut_values
-    for length, piece in cut(data, begin + len(head), max_bytes - _HEAD - len(head)):
-        yield _one_struct(section.client, clock, head + piece)
+    head = item.head(clock, item.ref)
+    content = begin + len(head)
+    room = max_bytes - _HEAD
+    if item.ref == STRING:
+        pieces = _cut_text(data, content, room - len(head), room)
+    else:
+        pieces = _cut_values(data, content, item.ref, room - len(head), room)
+    for length, piece in pieces:
+        yield _one_struct(section.client, clock, item.head(clock, item.ref) + piece)
         clock += length
-        head = item.head(clock, ref)
 
 
 def _one_struct(client: int, clock: int, struct: bytes) -> bytes:
     return Writer().uint(1).uint(1).uint(client).uint(clock).raw(struct).uint(0).finish()
 
 
-def _cut_text(data: bytes, at: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Pieces of a text's content, each with its length; never within a character."""
+def _cut_text(data: bytes, at: int, room: int, later: int) -> Iterator[tuple[int, bytes]]:
+    """Pieces of a text's content, each with its length; never within a character.
+
+    The first one has less room than the later ones, as it stands behind the struct's own head.
+    """
     size, at = uint(data, at)
     end = at + size
     while at < end:
-        stop = min(at + max(max_bytes, 4), end)
+        stop = min(at + max(room, 4), end)
         while stop < end and data[stop] & 0xC0 == 0x80:  # within a character of UTF-8
             stop -= 1
         yield utf16_length(data, at, stop - at), uint_bytes(stop - at) + data[at:stop]
-        at = stop
+        at, room = stop, later
 
 
-def _cut_values(data: bytes, at: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Pieces of a list of values, each with its length; a value stays whole."""
+def _cut_values(data: bytes, at: int, ref: int, room: int, later: int) -> Iterator[tuple[int, bytes]]:
+    """Pieces of a list of values, likewise; a value stays whole."""
     count, at = uint(data, at)
     starts = [at]
     for _ in range(count):
-        starts.append(skip_values(data, starts[-1], 1, UNBOUNDED))
+        starts.append(skip_entries(data, starts[-1], 1, ref))
     first = 0
     while first < count:
-        last = max(bisect_right(starts, starts[first] + max_bytes) - 1, first + 1)
+        last = max(bisect_right(starts, starts[first] + room) - 1, first + 1)
         yield last - first, uint_bytes(last - first) + data[starts[first] : starts[last]]
-        first = last
+        first, room = last, later
 
 
 def _add_deletes(parts: list[bytes], deletes: bytes, max_bytes: int) -> list[bytes]:
@@ -241,12 +248,13 @@ def _add_deletes(parts: list[bytes], deletes: bytes, max_bytes: int) -> list[byt
                 section.uint(clock).uint(length)
             found = section.finish()
             if sections and (client == last or size + len(found) > max_bytes - _FRAME):
-                parts = [*parts, _only_deletes(sections)]
+                parts.append(_only_deletes(sections))
                 sections, size = [], 0
             sections.append(found)
             size += len(found)
             last = client
-    return [*parts, _only_deletes(sections)]
+    parts.append(_only_deletes(sections))
+    return parts
 
 
 def _only_deletes(sections: list[bytes]) -> bytes:
