@@ -158,6 +158,24 @@ def test_what_another_struct_under_a_known_id_needs_is_needed() -> None:
     assert log.state() == {1: 1}
 
 
+def test_an_empty_text_waits_like_any_other_struct() -> None:
+    empty = b"\x04\x00\x02\x05\x00"  # yrs writes such where it cuts a character; here its parent is not there
+    log = UpdateLog()
+    added = log.add(update(section(1, 0, A, empty)))
+    assert added.updates == (update(section(1, 0, A)),)
+    assert log.missing == {2: 6}
+    assert log.add(update(section(1, 1, B))).updates
+    assert log.diff() == update(section(1, 0, A, B))
+
+
+def test_what_waits_may_stand_right_behind_what_is_cut() -> None:
+    log = UpdateLog()
+    log.add(update(section(1, 0, item(4, b"\x02ab"))))
+    added = log.add(update(section(1, 0, item(4, b"\x04abcd"), after(2, 5))))
+    assert added.updates == (update(section(1, 2, b"\x84\x01\x01\x02cd")),)
+    assert log.missing == {2: 6}
+
+
 def test_a_parent_must_be_a_type() -> None:
     log = UpdateLog()
     log.add(update(section(1, 0, MAP, A, item(1, b"\x01"), b"\x00\x01")))

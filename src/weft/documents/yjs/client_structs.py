@@ -185,12 +185,16 @@ class Part:
                 own.structs += 1
                 self._ordinal += 1
                 self.is_cut = True
-        if clock == run.end:
+        if self._met == len(run.needs):
             ordinal, at = run.count, run.stop
+        elif self._clock == clock:
+            ordinal, at = self._ordinal, self._at
         else:
+            # Up to the end of what holds the clock before: an empty text at this one may be what waits.
             left = run.count - self._ordinal
-            passed, at, _ = find_struct(run.data, self._at, left, self._clock, clock)
-            ordinal = self._ordinal + passed
+            passed, at, _ = find_struct(run.data, self._at, left, self._clock, clock - 1)
+            ((_, at),) = struct_ends(run.data, at, 1)
+            ordinal = self._ordinal + passed + 1
         own.data += run.data[self._at : at]
         own.structs += ordinal - self._ordinal
         types = run.types[bisect_left(run.types, own.clock) : bisect_left(run.types, clock)]
