@@ -2,7 +2,7 @@
 import * as Y from 'yjs';
 import {ROOTS, roots} from './update_reading.mjs';
 
-const WORDS = ['a', 'bc', 'hello ', '😀', '🔴🟢', 'x😀y', 'é', '👨‍👩‍👧', '\ufffd', ' ', '漢字', 'z'.repeat(40), '🎉🎉🎉'];
+const WORDS = ['a', 'bc', 'hello ', '😀', '🔴🟢', 'x😀y', 'é', '👨‍👩‍👧', '\ufffd\ufffd', ' ', '漢字', 'z'.repeat(40), '🎉🎉🎉'];
 const FORMATS = ['bold', 'color', 'é😀', 'link'];
 const KEYS = ['k', 'l', 'é😀', '', '0', '__proto__'];
 const TAGS = ['p', 'ul', 'UNDEFINED'];

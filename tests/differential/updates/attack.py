@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from differential.updates.hostile import hostile
-from weft.documents import UpdateLog, diff_update, merge_updates, state_vector_of
+from weft.documents import UpdateLog, compact_updates, diff_update, merge_updates, state_vector_of
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from support.node import SyncJsPeer
 
 __all__ = ["Attacked", "attack"]
+
+# Known, and shown by a test: Yjs throws where it collects a key's value of several clocks that is not
+# deleted, as nobody honest writes. The log does not follow who inherits a key from whom.
+_KNOWN = ("Unexpected case", "at Item.gc ")
 
 
 class Attacked(NamedTuple):
@@ -82,6 +86,14 @@ class _Attack:
 
     def end(self) -> None:
         self.loads.append(("all that was given on", self.given, self.log.state()))
+        for gc in (True, False):
+            try:
+                compacted = compact_updates(self.given, gc=gc)
+            except Exception:  # noqa: BLE001 - any is a finding
+                self.wrong.append(f"{self.name}: {traceback.format_exc(limit=-3)}")
+                continue
+            if compacted is not None:
+                self.loads.append((f"compacted, gc={gc}", [compacted.snapshot], self.log.state()))
 
 
 def attack(js: SyncJsPeer, seed: str, *, histories: int, updates: int) -> Attacked:
@@ -106,6 +118,8 @@ def attack(js: SyncJsPeer, seed: str, *, histories: int, updates: int) -> Attack
         for (what, _, state), result in zip(one.loads, loaded, strict=True):
             clocks = ",".join(f"{client}:{clock}" for client, clock in sorted(state.items()) if clock)
             only_read = what.startswith("functions")
+            if all(part in result.get("error", "") for part in _KNOWN):
+                continue
             if "error" in result or (not only_read and (result["waits"] or result["state"] != clocks)):
                 wrong.append(f"{one.name}: log has {clocks}, Yjs {result}: {what}")
     refused, taken, held = (sum(column) for column in zip(*(one.counts for one in attacks), strict=True))

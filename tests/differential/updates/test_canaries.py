@@ -11,16 +11,19 @@ from pycrdt import Doc
 
 from differential.updates.oracle import again, findings, report, shrunk
 from differential.updates.subject import Subject, weft_subject
+from weft._codecs.yjs.items import STRING, read_items
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.state import decode_state_vector
 from weft._codecs.yjs.structs import read_update
-from weft.documents import UpdateLog, diff_update, merge_updates
+from weft.documents import UpdateLog, compact_updates, diff_update, merge_updates
 from weft.documents.yjs.update_log import Added
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from support.node import SyncJsPeer
+    from weft.documents.compaction import Compacted
     from weft.documents.yjs.update_log import CheckedUpdate
 
 pytestmark = pytest.mark.interop
@@ -74,9 +77,32 @@ class AnswersByTheBinding(UpdateLog):
         return super().diff(state_vector)
 
 
+def _mended(update: bytes) -> bytes:
+    """Put the halves of pairs together again."""
+    runs, _ = read_update(update)
+    out = Writer().uint(len(runs))
+    for run in runs:
+        out.uint(run.count).uint(run.client).uint(run.clock)
+        for item in read_items(update, run.begin, run.count, run.client, run.clock):
+            if item.ref == STRING:
+                text = item.content(item.clock, item.end).replace("\ufffd\ufffd".encode(), "😀".encode())
+                out.raw(item.head(item.clock, STRING)).bytes(text)
+            else:
+                out.raw(item.whole())
+    return out.raw(update[max((run.stop for run in runs), default=1) :]).finish()
+
+
 class MendsCutPairs(UpdateLog):
     def diff(self, state_vector: bytes = b"\0") -> bytes:
-        return super().diff(state_vector).replace(b"\xef\xbf\xbd", b"\xe2\x82\xac")
+        return _mended(super().diff(state_vector))
+
+
+def _compacted_by(change: Callable[[bytes], bytes]) -> Callable[[Sequence[bytes], bool], Compacted | None]:
+    def compact(updates: Sequence[bytes], gc: bool) -> Compacted | None:
+        compacted = compact_updates(updates, gc=gc)
+        return compacted and replace(compacted, snapshot=change(compacted.snapshot))
+
+    return compact
 
 
 HONEST = weft_subject()
@@ -97,6 +123,11 @@ CANARIES: dict[str, Subject] = {
             update, _later(vector, {run.client: run.end for run in read_update(update)[0]})
         ),
     ),
+    "puts cut pairs together": replace(HONEST, compact=_compacted_by(_mended)),
+    "compacts without what is deleted": replace(
+        HONEST, compact=_compacted_by(lambda update: LosesDeletions.of([update]).diff())
+    ),
+    "keeps no past": replace(HONEST, compact=lambda updates, _gc: compact_updates(updates, gc=True)),
     "knows no state": replace(HONEST, vector_of=lambda _update: b"\0"),
 }
 
