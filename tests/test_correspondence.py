@@ -35,6 +35,7 @@ COVERED = {
     "server/fanout/broadcast.py": "server/fanout/test_memory.py",
     "server/fanout/reconnecting.py": "server/fanout/test_redis.py",
     "server/ysync/local_document.py": "server/test_editing.py",
+    "server/version_content.py": "server/test_versions.py",
     "testing/broadcast.py": "server/fanout/test_memory.py",
     "testing/persisters/automatic.py": "persisters/test_file.py",
     "testing/persisters/kills.py": "persisters/test_file.py",

@@ -47,6 +47,7 @@ EXTRAS = {
         "weft.persisters.yjs",
         "weft.providers.ysync.provider",
         "weft.server.editing",
+        "weft.server.versions",
         "weft.testing.sim.",
     ),
     "websockets": (
@@ -65,7 +66,7 @@ EXTRAS = {
     "apsw": ("weft.persisters.sqlite.apsw",),
     "libsql": ("weft.persisters.sqlite.libsql",),
     "turso": ("weft.persisters.sqlite.turso",),
-    "obstore": ("weft.persisters.objectstore",),
+    "obstore": ("weft.persisters.objectstore", "weft.server.object_versions"),
     "automerge": ("weft.documents.automerge.binding",),
     "cbor2": ("weft.protocols.automerge_repo.cbor",),
     "watchfiles": ("weft.persisters.file",),

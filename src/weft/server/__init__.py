@@ -26,11 +26,18 @@ if TYPE_CHECKING:
         RedisBroadcast as RedisBroadcast,
     )
     from weft.server.fronts.websocket import Server as Server
+    from weft.server.object_versions import ObjectVersions as ObjectVersions
     from weft.server.storage import (
         MemoryRoomStorage as MemoryRoomStorage,
         PostgresRoomStorage as PostgresRoomStorage,
         RoomStorage as RoomStorage,
         SqliteRoomStorage as SqliteRoomStorage,
+    )
+    from weft.server.versions import (
+        Version as Version,
+        VersionDifference as VersionDifference,
+        VersionPlace as VersionPlace,
+        Versions as Versions,
     )
     from weft.server.ysync.room import Room as Room
 else:
@@ -43,7 +50,9 @@ else:
             "fanout": "Broadcast NatsBroadcast RedisBroadcast",
             "fronts.websocket": "Server",
             "storage": "MemoryRoomStorage PostgresRoomStorage RoomStorage SqliteRoomStorage",
+            "versions": "Version VersionDifference VersionPlace Versions",
             "ysync.room": "Room",
+            "object_versions": "ObjectVersions",
         },
         extra="server",
     )

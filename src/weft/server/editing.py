@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from weft.server.versions import Versions
 from weft.store import Store
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.server.automerge_repo.documents import Documents
+    from weft.server.automerge_repo.room import DocumentRoom
+    from weft.server.versions import VersionPlace
     from weft.server.ysync.room import Room
 
 __all__ = ["EditableRooms"]
@@ -25,13 +28,53 @@ class EditableRooms(ABC):
 
     Attributes:
         documents: The Automerge documents, if those are served.
+        version_place: Where versions of rooms are kept.
     """
 
     documents: Documents | None
+    version_place: VersionPlace
 
     @abstractmethod
     def use(self, name: str) -> AbstractAsyncContextManager[Room]:
         """Hold a room open."""
+
+    async def configure(self, name: str, *, gc: bool) -> None:
+        """Say how a room is kept; storage remembers it.
+
+        Args:
+            name: A room.
+            gc: Whether what is deleted in it is given up when its log is compacted, as Yjs does. Without, the
+                log keeps all that was ever written.
+
+        Raises:
+            StorageError: It could not be written.
+        """
+        async with self.use(name) as room:
+            await room.configure(gc=gc)
+
+    def versions(self, name: str) -> Versions:
+        """The saved versions of a room.
+
+        Args:
+            name: A room, or the URL of an Automerge document.
+        """
+        return Versions(self, name, self.version_place)
+
+    def use_document(self, url: str) -> AbstractAsyncContextManager[DocumentRoom]:
+        """Hold an Automerge document open.
+
+        Args:
+            url: Its URL, or its id.
+
+        Raises:
+            StorageError: It could not be loaded.
+            ValueError: It is none, or those are not served.
+        """
+        if self.documents is None:
+            raise ValueError("automerge-repo documents are not served: weft[automerge] is missing")
+        from weft.protocols.automerge_repo import parse_document_url  # noqa: PLC0415 - an extra
+
+        return self.documents.use(parse_document_url(url))
 
     def open(
         self,
@@ -65,7 +108,7 @@ class EditableRooms(ABC):
             ValueError: It is an Automerge document's URL, and not a right one, or those are not served.
         """
         if name.startswith("automerge:"):
-            return _open_automerge(self.documents, name, root, on_error=on_error)
+            return _open_automerge(self.use_document(name), root, on_error=on_error)
         return _open_store(self.use(name), root, layout, on_error=on_error)
 
     def open_document(self, name: str) -> AbstractAsyncContextManager[Doc[Any]]:
@@ -111,16 +154,16 @@ async def _open_store(
 
 @asynccontextmanager
 async def _open_automerge(
-    documents: Documents | None, url: str, root: str, *, on_error: Callable[[Exception], None] | None
+    held: AbstractAsyncContextManager[DocumentRoom],
+    root: str,
+    *,
+    on_error: Callable[[Exception], None] | None,
 ) -> AsyncIterator[Store]:
     """A Store of an Automerge document's tables."""
-    if documents is None:
-        raise ValueError("automerge-repo documents are not served: weft[automerge] is missing")
     from weft.mirrors.automerge import AutomergeMirror  # noqa: PLC0415 - an extra
-    from weft.protocols.automerge_repo import parse_document_url  # noqa: PLC0415 - an extra
 
     store = Store()
-    async with documents.use(parse_document_url(url)) as room:
+    async with held as room:
         with AutomergeMirror(store, room.document, root, on_error=on_error):
             yield store
         await room.log.stored(room.log.ticket)

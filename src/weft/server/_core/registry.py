@@ -6,13 +6,13 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from weft._support.owner import Owner
 from weft.errors import StorageError, WeftError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from weft._support.owner import Hold
     from weft.server._core.room_log import RoomLog
@@ -35,6 +35,9 @@ class AnyRoom(Protocol):
 
     def tick(self, now: float) -> None:
         """Let time pass for everybody in the room."""
+
+    def take_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take over what storage keeps with the room."""
 
     def close(self) -> None:
         """Let go of the document. Clients must be gone."""
@@ -174,6 +177,7 @@ class RoomRegistry(Generic[R]):
             stored = await self._storage.load(name)
             try:
                 room = self._make(name, stored.rows, self._forget)
+                room.take_settings(stored.settings)
             except WeftError as error:
                 raise StorageError(f"room {name!r} holds something that is not an update: {error}") from error
         except BaseException:

@@ -13,7 +13,7 @@ from weft.server._core.confirmations import Confirmations
 from weft.server._core.room_log import RoomLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     from weft.documents import Compactor
@@ -95,6 +95,10 @@ class BaseRoom(ABC, Generic[C]):
 
     def tick(self, now: float) -> None:
         """Let time pass for everybody in the room."""
+
+    def take_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take over what storage keeps with the room."""
+        del settings
 
     def bind(self, partner: BaseRoom[Any], unbind: Callable[[], None]) -> None:
         """Confirm nothing that the partner has not stored, and fail when it fails.

@@ -29,6 +29,7 @@ from weft.server.fronts.connections import Connections
 from weft.server.names import read_query, read_room
 from weft.server.origins import check_origin
 from weft.server.storage import RoomStorage
+from weft.server.versions import StoredVersions
 from weft.server.ysync.peer import YPeer
 from weft.server.ysync.room import Room
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from weft.server.fanout import Broadcast
     from weft.server.fronts.handshake import Handshake
     from weft.server.fronts.websocket_link import WebsocketLink
+    from weft.server.versions import VersionPlace
 
 __all__ = ["Server"]
 
@@ -87,6 +89,7 @@ class Server(EditableRooms):
         shutdown_timeout: Seconds :meth:`close` gives the clients, and then storage.
         broadcast: The way to other processes that serve the same storage, such as ``RedisBroadcast(url)``.
             The server opens and closes it.
+        versions: Where versions of rooms are kept; without it, in the storage.
         bridge: Names of rooms that are Automerge documents at the same time, with the ids that
             :func:`weft.server.bridge_document_id` gives: their tables, in TinyBase's layout under its default
             name, are the same on both sides. The hook is asked about a room by its name on either side.
@@ -112,6 +115,7 @@ class Server(EditableRooms):
         auth_timeout: float = 5.0,
         shutdown_timeout: float = 10.0,
         broadcast: Broadcast | None = None,
+        versions: VersionPlace | None = None,
         bridge: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,6 +129,7 @@ class Server(EditableRooms):
             if origin is not None:
                 check_origin(origin)
         self.host = host
+        self.version_place = StoredVersions(storage) if versions is None else versions
         self._hub = None if broadcast is None else Hub(broadcast, storage)
         context = RoomContext(
             storage=storage,

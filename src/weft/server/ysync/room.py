@@ -6,7 +6,7 @@ import logging
 import secrets
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
@@ -20,7 +20,7 @@ from weft.server.ysync.shared_awareness import SharedAwareness
 from weft.server.ysync.turn import Turn, TurnClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
@@ -64,7 +64,11 @@ class Room(BaseRoom[YClient]):
         failed: Callable[[Room], None],
         context: RoomContext,
     ) -> None:
-        super().__init__(name, updates, failed, context, compactor=lambda: compact_updates)
+        super().__init__(
+            name, updates, failed, context, compactor=lambda: partial(compact_updates, gc=self.gc)
+        )
+        self.gc = True  # whether compaction gives up what was deleted
+        self._storage = context.storage
         self.document = LogDocument(
             updates, taken_in=self._taken_in, limits=context.limits, name=f"room {name!r:.200}"
         )
@@ -84,6 +88,19 @@ class Room(BaseRoom[YClient]):
                 self.awareness, clock=context.clock, tell=partial(context.tell, name)
             )
             self._unsubscribe.append(self._shared.close)
+
+    def take_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take over what storage keeps with the room."""
+        self.gc = settings.get("gc", True) is not False
+
+    async def configure(self, *, gc: bool) -> None:
+        """Have storage keep whether compaction gives up what was deleted.
+
+        Raises:
+            StorageError: It could not be written.
+        """
+        await self._storage.configure(self.name, {} if gc else {"gc": False})
+        self.gc = gc
 
     @contextmanager
     def edit(self) -> Iterator[LocalDocument]:
