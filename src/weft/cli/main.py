@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 for done, 1 for failed, 2 for misused, 130 for interrupted.
     """
+    _open_standard_streams()
     try:
         options = _parser().parse_args(arguments)
     except SystemExit as end:  # argparse's way to say done or misused
@@ -98,6 +99,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     return _DONE
+
+
+def _open_standard_streams() -> None:
+    """Have what was closed by the shell (``>&-``) lead nowhere: a socket would get the number of the stream.
+
+    What is printed would go to a client then, and uvloop refuses to close it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _fail(sentence: str) -> int:
