@@ -14,6 +14,7 @@ import pytest
 
 from support.storage_suite import CompactionSuite, read, write_updates
 from weft.documents import compact_updates
+from weft.documents.compaction import Compacted
 from weft.documents.yjs.document import create_doc
 from weft.errors import StorageError
 from weft.server.storage.sqlite import SqliteRoomStorage
@@ -120,6 +121,7 @@ async def test_what_was_appended_in_one_turn_is_written_together(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("weft.server.storage.group_commit._BATCH_BYTES", 10)
+    monkeypatch.setattr("weft.server.storage.group_commit._ROW_BYTES", 0)
     storage = SqliteRoomStorage(path)
     await storage.open()
     batches: list[int] = []
@@ -302,6 +304,59 @@ async def test_a_database_of_somebody_else_is_refused_and_kept(path: Path) -> No
     with pytest.raises(StorageError, match="not weft's"):
         await SqliteRoomStorage(path).open()
     assert raw(path) == before
+
+
+@pytest.mark.parametrize("table", ["rooms", "updates"])
+async def test_missing_tables_are_noticed_at_once(path: Path, table: str) -> None:
+    await fill(path, b"x")
+    change(path, f"DROP TABLE {table}")
+    with pytest.raises(StorageError, match=f"no such table: {table}"):
+        await SqliteRoomStorage(path).open()
+
+
+async def test_other_rooms_are_written_while_one_is_compacted(path: Path) -> None:
+    async with SqliteRoomStorage(path) as storage:
+        for update in write_updates(create_doc(), 3):
+            storage.append("room", update)
+        begun, ends = threading.Event(), threading.Event()
+
+        def compactor(updates: Sequence[bytes]) -> Compacted | None:
+            begun.set()
+            assert ends.wait(20)
+            return compact_updates(updates)
+
+        compaction = asyncio.create_task(storage.compact("room", compactor))
+        await asyncio.to_thread(begun.wait, 20)
+        await storage.stored(storage.append("other", b"x"))
+        await storage.delete("other")
+        ends.set()
+        assert await compaction is not None
+
+
+@pytest.mark.parametrize("reused", [False, True])
+async def test_a_room_that_was_deleted_while_it_was_compacted_stays_deleted(path: Path, reused: bool) -> None:
+    async with SqliteRoomStorage(path) as storage:
+        storage.append("room", b"x")
+        storage.append("room", b"y")
+        begun, ends = threading.Event(), threading.Event()
+
+        def compactor(_: Sequence[bytes]) -> Compacted:
+            begun.set()
+            assert ends.wait(20)
+            return Compacted(b"xy", frozenset())
+
+        compaction = asyncio.create_task(storage.compact("room", compactor))
+        await asyncio.to_thread(begun.wait, 20)
+        await storage.delete("room")
+        if reused:
+            await storage.free("room")
+            await storage.load("room")
+            for update in (b"new", b"newer"):
+                await storage.stored(storage.append("room", update))
+        ends.set()
+        with pytest.raises(StorageError, match=r"changed by somebody else" if reused else "was deleted"):
+            await compaction
+    assert change(path, "SELECT data FROM updates") == [(b"new",), (b"newer",)] * reused
 
 
 async def test_a_newer_format_is_refused(path: Path) -> None:

@@ -26,6 +26,8 @@ Batch: TypeAlias = "Mapping[str, Sequence[bytes]]"
 # small update to be durable waits for all the megabytes queued behind it. What was appended in one turn of
 # the event loop may be two sides of one change: it is not taken apart before twice as much.
 _BATCH_BYTES = 8 * 1024 * 1024
+# What a row costs beside its bytes: some thousands of small ones take as long as megabytes.
+_ROW_BYTES = 1024
 
 
 class GroupCommit:
@@ -154,7 +156,7 @@ class GroupCommit:
         while count < len(self._queue) and (
             size < _BATCH_BYTES or (size < 2 * _BATCH_BYTES and self._durable + count not in ends)
         ):
-            size += len(self._queue[count][1])
+            size += len(self._queue[count][1]) + _ROW_BYTES
             count += 1
         return count
 

@@ -23,11 +23,13 @@ class Replacement:
 
     Attributes:
         numbers: Of the rows that go; at least one.
+        rows: Those rows.
         snapshot: What stands for them.
         left: Bytes that are stored of the room afterwards.
     """
 
     numbers: list[int]
+    rows: list[bytes]
     snapshot: bytes
     left: int
 
@@ -47,6 +49,7 @@ class Replacement:
         if compacted is None:
             return None
         kept = compacted.kept
-        numbers = [number for at, number in enumerate(stored.numbers) if at not in kept]
+        places = [at for at in range(len(stored.rows)) if at not in kept]
         left = len(compacted.snapshot) + sum(len(stored.rows[at]) for at in kept)
-        return cls(numbers, compacted.snapshot, left) if numbers else None
+        numbers, rows = [stored.numbers[at] for at in places], [stored.rows[at] for at in places]
+        return cls(numbers, rows, compacted.snapshot, left) if places else None

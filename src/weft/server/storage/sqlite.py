@@ -8,6 +8,7 @@ own: the event loop never waits for the disk.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ from weft._support.arguments import path_of
 from weft.errors import StorageError
 from weft.server.storage.contract import RoomStorage
 from weft.server.storage.group_commit import GroupCommit
+from weft.server.storage.replacement import Replacement
 from weft.server.storage.sqlite_file import SqliteFile
 from weft.server.storage.sqlite_rooms import SqliteRooms
 
@@ -147,8 +149,13 @@ class SqliteRoomStorage(RoomStorage):
         Raises:
             StorageError: A row is corrupt or is not an update; nothing was changed.
         """
-        await self._commits.flush()
-        return await self._run(self._rooms.compact, room, compactor)
+        stored = await self.since(room, 0)
+        # Not on the storage's thread: it may take seconds, in which nothing of other rooms would be written.
+        replacement = await asyncio.to_thread(Replacement.of, room, stored, compactor)
+        if replacement is None:
+            return None
+        await self._run(self._rooms.replace, room, replacement)
+        return replacement.left
 
     async def delete(self, room: str) -> None:
         """Delete a room, in one transaction."""

@@ -250,6 +250,7 @@ def _sync_directory(path: str) -> None:
 
 def _damage(db: sqlite3.Connection) -> str:
     """Whether each room has the name that was written, in the table and in the index by which it is found."""
+    db.execute("SELECT seq, room, number, crc, data FROM updates LIMIT 0")  # whether they are there at all
     rooms = db.execute("SELECT id, name, crc FROM rooms NOT INDEXED").fetchall()
     for room_id, name, crc in rooms:
         if not isinstance(name, str) or name_checksum(room_id, name) != crc:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weft.errors import RoomDeletedError, StorageError
 from weft.server.storage.contract import DELETED, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
-from weft.server.storage.replacement import Replacement
 from weft.server.storage.sqlite_schema import name_checksum, row_checksum
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
 
-    from weft.documents import Compactor
     from weft.server.storage.group_commit import Batch
+    from weft.server.storage.replacement import Replacement
     from weft.server.storage.sqlite_file import SqliteFile
 
 __all__ = ["SqliteRooms"]
@@ -110,32 +109,29 @@ class SqliteRooms:
             if room is not None or name in self._ids
         }
 
-    def compact(self, name: str, compactor: Compactor) -> int | None:
+    def replace(self, name: str, replacement: Replacement) -> None:
         """Replace rows by a snapshot."""
-        stored = self.since(name, 0)
-        try:
-            replacement = Replacement.of(name, stored, compactor)
-        except StorageError as error:
-            raise StorageError(f"{self._file.path}: {error}") from error.__cause__
-        if replacement is None:
-            return None
         snapshot, numbers = replacement.snapshot, replacement.numbers
         with self._file.transaction() as db:
             room = self._find(db, name)
             if room is None or room.deleted is not None:
                 raise RoomDeletedError(name)
             self._write_numbers(db, room)
+            # With their checksums: the room may have been deleted, and its name been used again.
             deleted = db.executemany(
-                "DELETE FROM updates WHERE room = ? AND number = ?", [(room.id, number) for number in numbers]
+                "DELETE FROM updates WHERE room = ? AND number = ? AND crc = ?",
+                [
+                    (room.id, number, row_checksum(name, data))
+                    for number, data in zip(numbers, replacement.rows, strict=True)
+                ],
             ).rowcount
             if deleted != len(numbers):
-                raise StorageError(f"{self._file.path}: room {name!r} was changed by another process")
+                raise StorageError(f"{self._file.path}: room {name!r} was changed by somebody else")
             db.execute(
                 "INSERT INTO updates (room, number, crc, data) VALUES (?, ?, ?, ?)",
                 (room.id, numbers[-1], row_checksum(name, snapshot), snapshot),
             )
             db.execute("UPDATE rooms SET absorbed = absorbed + ? WHERE id = ?", (len(numbers) - 1, room.id))
-        return replacement.left
 
     def delete(self, name: str) -> None:
         """Delete the rows, and keep the name."""
