@@ -10,8 +10,9 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
+from weft.cli import values
+from weft.cli.serve_options import add_serve_options, check_serve_options, serve_arguments
 from weft.errors import WeftError
-from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ _EXTRAS = {
     "automerge": "automerge",
     "cbor2": "automerge",
     "asyncpg": "postgres",
+    "redis": "redis",
+    "nats": "nats",
 }
 
 
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_standard_streams()
     try:
         options = _parser().parse_args(arguments)
+        if options.command == "serve":
+            check_serve_options(options, options.parser)
     except SystemExit as end:  # argparse's way to say done or misused
         return end.code if isinstance(end.code, int) else _MISUSED
     logging.basicConfig(
@@ -67,18 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from weft.cli.serve import serve
 
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
-                runner.run(
-                    serve(
-                        host=options.host,
-                        port=options.port,
-                        db=options.db,
-                        origins=options.origin,
-                        bridge=options.bridge,
-                        shared=options.shared,
-                        limits=Limits(max_message=options.max_message, max_documents=options.max_documents),
-                        say=_say,
-                    )
-                )
+                runner.run(serve(**serve_arguments(options), say=_say))
         elif options.command == "db":
             import asyncio
 
@@ -155,55 +149,8 @@ def _parser() -> argparse.ArgumentParser:
         "weft.server.",
         allow_abbrev=False,
     )
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    serve.add_argument(
-        "--port", type=_port, default=1234, help="port to listen on, 0 for a free one (default: %(default)s)"
-    )
-    serve.add_argument(
-        "--db",
-        default="weft.sqlite3",
-        type=_address,
-        metavar="ADDRESS",
-        help="where all that is served is kept: a SQLite file, memory:, or postgresql://USER@HOST/DATABASE "
-        "(default: %(default)s)",
-    )
-    serve.add_argument(
-        "--origin",
-        action="append",
-        type=_origin,
-        metavar="ORIGIN",
-        help="web origin whose pages may connect, such as https://app.example.com; may be repeated; '*' for "
-        "all (default: pages of this machine). Programs that are no browsers send none and may connect",
-    )
-    serve.add_argument(
-        "--bridge",
-        action="append",
-        default=[],
-        type=_room,
-        metavar="ROOM",
-        help="room that is an Automerge document at the same time, with the same tables; its URL is printed; "
-        "may be repeated",
-    )
-    serve.add_argument(
-        "--shared",
-        action="store_true",
-        help="let other processes read the SQLite file while it is served, as a backup does; at most one "
-        "server may serve it all the same",
-    )
-    serve.add_argument(
-        "--max-message",
-        type=_size,
-        default=DEFAULT_LIMITS.max_message,
-        metavar="SIZE",
-        help="most that a client may send in one message, in bytes or with K, M or G behind (default: 16M)",
-    )
-    serve.add_argument(
-        "--max-documents",
-        type=_count,
-        default=DEFAULT_LIMITS.max_documents,
-        metavar="NUMBER",
-        help="most documents on one automerge-repo connection (default: %(default)s)",
-    )
+    add_serve_options(serve)
+    serve.set_defaults(parser=serve)
     demo = commands.add_parser(
         "demo",
         help="see two peers edit the same tables",
@@ -227,61 +174,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     init.add_argument(
         "address",
-        type=_address,
+        type=values.database,
         metavar="ADDRESS",
         help="a SQLite file, memory:, or postgresql://USER@HOST/DATABASE",
     )
     for command in (serve, demo, init):
         command.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
     return parser
-
-
-def _address(text: str) -> str:
-    from weft.server.storage import check_address
-
-    try:
-        return check_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _room(text: str) -> str:
-    from urllib.parse import quote
-
-    from weft.server.names import read_room
-
-    try:
-        return read_room("/" + quote(text, errors="surrogateescape"))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _origin(text: str) -> str:
-    from weft.server.origins import check_origin
-
-    try:
-        return text if text == "*" else check_origin(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-def _size(text: str) -> int:
-    number = text.rstrip("KMG")
-    if not (number.isascii() and number.isdigit() and int(number) and text[len(number) :] in _UNITS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500000, 64M or 1G")
-    return int(number) * _UNITS[text[len(number) :]]
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
-    return int(text)

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 from weft._support.urls import is_loopback
 from weft.protocols.automerge_repo import document_url
 from weft.server import Allow, Deny, Server, allow_all, bridge_document_id
+from weft.server.fanout import broadcast_at
 from weft.server.storage import storage_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from weft.limits import Limits
-    from weft.server import Decision, Request
+    from weft.server import Decision, Request, RoomSettings
 
 __all__ = ["serve"]
 
@@ -29,10 +30,13 @@ async def serve(
     host: str,
     port: int,
     db: str,
+    broker: str | None,
+    broker_prefix: str,
     origins: Sequence[str] | None,
     bridge: Sequence[str],
     shared: bool,
     limits: Limits,
+    settings: RoomSettings,
     say: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP, then drain.
@@ -41,14 +45,17 @@ async def serve(
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
         db: Address of the storage: a SQLite file, ``memory:``, or ``postgresql://…``.
+        broker: What tells other processes of the same database; ``None`` if there are none.
+        broker_prefix: Before the names of its channels.
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
         bridge: Rooms that are Automerge documents at the same time.
         shared: Whether other processes may read a SQLite file meanwhile.
         limits: What one client may ask for.
+        settings: How rooms live.
         say: Prints a line. Must not raise: whoever reads may be gone.
 
     Raises:
-        ImportError: A package is missing, for the storage or for rooms that are to be bridged.
+        ImportError: A package is missing, for the storage, the broker or rooms that are to be bridged.
         StorageError: The database cannot be opened, or could not take the last updates.
         OSError: The address cannot be listened on.
     """
@@ -60,7 +67,9 @@ async def serve(
         host=host,
         port=port,
         origins=None if origins is None or anywhere else [None, *origins],
+        broadcast=None if broker is None else broadcast_at(broker, prefix=broker_prefix),
         limits=limits,
+        settings=settings,
         bridge=bridge,
     )
     stop = asyncio.Event()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-__all__ = ["MAX_ROOM_NAME", "read_query", "read_room"]
+__all__ = ["MAX_ROOM_NAME", "check_room", "read_query", "read_room"]
 
 # Bytes of UTF-8. Long enough for two UUIDs and a path, short enough to be kept with each log line and row.
 MAX_ROOM_NAME = 512
+_TOO_LONG = f"the room name is longer than {MAX_ROOM_NAME} bytes"
 # Parameters of one URL. The handshake is bounded to some kilobytes; this bounds the work of reading it.
 _MAX_PARAMETERS = 100
 
@@ -16,9 +17,7 @@ _MAX_PARAMETERS = 100
 def read_room(target: str) -> str:
     """The room a request target names: its path without the first slash, percent-decoded once.
 
-    Distinct decoded paths are distinct rooms: nothing is normalised, folded or trimmed. What a URL parser on
-    the way might rewrite (dot segments), what cannot be shown (control characters, lone surrogates) and what
-    is not UTF-8 is refused, so no two clients mean one room by different names.
+    Distinct decoded paths are distinct rooms: nothing is normalised, folded or trimmed.
 
     Args:
         target: Request target of the handshake, such as ``/my%20room?token=x``.
@@ -31,20 +30,37 @@ def read_room(target: str) -> str:
         raise ValueError("the path does not start with a slash")
     # websockets hands on bytes beyond ASCII as lone surrogates.
     raw = unquote_to_bytes(path[1:].encode("utf-8", "surrogateescape"))
-    if not raw:
-        raise ValueError("the room name is empty")
-    if len(raw) > MAX_ROOM_NAME:
-        raise ValueError(f"the room name is longer than {MAX_ROOM_NAME} bytes")
+    if len(raw) > MAX_ROOM_NAME:  # before it is made a string, to be looked at
+        raise ValueError(_TOO_LONG)
     try:
-        room = raw.decode("utf-8")
+        return check_room(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError("the room name is not UTF-8") from None
+
+
+def check_room(name: str) -> str:
+    """The name, if a room can have it.
+
+    What a URL parser on the way might rewrite (dot segments), what cannot be shown (control characters, the
+    line ends of Unicode, lone surrogates) and what is empty or longer than :data:`MAX_ROOM_NAME` is refused,
+    so no two clients mean one room by different names.
+
+    Raises:
+        ValueError: It is no room's; the text says why and may be shown to a client.
+    """
+    if not name:
+        raise ValueError("the room name is empty")
+    try:
+        if len(name.encode()) > MAX_ROOM_NAME:
+            raise ValueError(_TOO_LONG)
+    except UnicodeEncodeError:
+        raise ValueError("the room name is not UTF-8") from None
     # Cc: control characters, NUL and line ends among them; Zl, Zp: the line ends of Unicode.
-    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in room):
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in name):
         raise ValueError("the room name has a control character")
-    if any(segment in {".", ".."} for segment in room.split("/")):
+    if any(segment in {".", ".."} for segment in name.split("/")):
         raise ValueError("the room name has a dot segment")
-    return room
+    return name
 
 
 def read_query(target: str) -> dict[str, str]:

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from weft.server.storage.address import check_address as check_address, storage_at as storage_at
+    from weft.server.storage.address import (
+        check_address as check_address,
+        is_shared as is_shared,
+        storage_at as storage_at,
+    )
     from weft.server.storage.contract import (
         DELETED as DELETED,
         CommitListener as CommitListener,
@@ -26,7 +30,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
-            "address": "check_address storage_at",
+            "address": "check_address is_shared storage_at",
             "contract": "DELETED CommitListener RoomInfo RoomStorage StoredRoom",
             "memory": "MemoryRoomStorage",
             "postgres": "PostgresRoomStorage",

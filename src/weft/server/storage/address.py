@@ -9,7 +9,7 @@ from weft.server import storage
 if TYPE_CHECKING:
     from weft.server.storage.contract import RoomStorage
 
-__all__ = ["check_address", "storage_at"]
+__all__ = ["check_address", "is_shared", "storage_at"]
 
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -27,6 +27,11 @@ def check_address(address: str) -> str:
     return address
 
 
+def is_shared(address: str) -> bool:
+    """Whether several servers may have open what is there, each seeing what the others commit."""
+    return address.startswith(_POSTGRES)
+
+
 def storage_at(address: str, *, exclusive: bool = True) -> RoomStorage:
     """The storage that an address stands for; it has not been opened yet.
 
@@ -41,6 +46,6 @@ def storage_at(address: str, *, exclusive: bool = True) -> RoomStorage:
     check_address(address)
     if address == "memory:":
         return storage.MemoryRoomStorage()
-    if address.startswith(_POSTGRES):
+    if is_shared(address):
         return storage.PostgresRoomStorage(address)
     return storage.SqliteRoomStorage(address, exclusive=exclusive)
