@@ -160,3 +160,45 @@ async def test_more_than_a_little_is_not_taken_in_while_the_room_is_loaded() -> 
         await hasty.flush()
         async with YClient(server.url, "room") as late:
             await late.wait_for(large="39" * 20_000)
+
+
+async def test_a_server_that_closes_while_a_room_is_loaded_waits_for_no_time_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("weft.server.fronts.websocket_link._CLOSE_TIMEOUT", 1000.0)
+    storage = FaultyStorage()
+    storage.loading.clear()
+    server = serving(storage=storage)
+    await server.start()
+    async with YClient(server.url, "room") as client:
+        await eventually(lambda: storage.loads == {"room": 1})
+        await client.set(x=1)
+        closing = asyncio.create_task(server.close())
+        assert await client.wait_closed() == 1012
+        storage.loading.set()
+        await closing
+    assert not caplog.records
+    assert len((await storage.load("room")).rows) == 1
+
+
+@pytest.mark.parametrize("is_sudden", [True, False])
+async def test_who_is_cut_off_while_its_room_is_loaded_leaves_nothing_behind(
+    is_sudden: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = FaultyStorage()
+    storage.loading.clear()
+    async with serving(storage=storage) as server:
+        client = await YClient(server.url, "room").__aenter__()
+        await eventually(lambda: storage.loads == {"room": 1})
+        for number in range(40):  # more than is taken in meanwhile
+            await client.set(large=f"{number}" * 20_000)
+        if is_sudden:
+            client.cut()
+        else:
+            client.socket.transport.write_eof()
+        storage.loading.set()
+        await client.wait_closed()
+        await eventually(lambda: server.connections == 0 and len(server.rooms) == 0)
+        if not is_sudden:
+            assert len((await storage.load("room")).rows) == 40
+    assert not caplog.records

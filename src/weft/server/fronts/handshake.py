@@ -101,6 +101,9 @@ class Handshake(asyncio.Protocol):
         """Take in a part of the request."""
         if self._is_answered:
             return
+        if self.has_asked:  # it was under way when reading was paused
+            self._early += data
+            return
         seen = self._tail + data
         end = seen.find(_END_OF_HEAD)
         if end < 0:

@@ -84,8 +84,9 @@ class WebsocketLink(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_early", "_extensions", "_has_pinged", "_is_finishing", "_is_paused", "_owner", "_pong", "_reader",
-        "_receiver", "_rest", "_state", "_stops", "_transport", "is_clear", "sent_close", "slot",
+        "_early", "_extensions", "_has_ended", "_has_pinged", "_is_finishing", "_is_paused", "_owner",
+        "_pong", "_reader", "_receiver", "_rest", "_state", "_stops", "_transport", "is_clear",
+        "sent_close", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +106,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._is_paused = False  # the transport takes no more
         self._rest: deque[memoryview] | None = None  # what it has not been given yet
         self._is_finishing = False  # nothing is to be sent after the rest
+        self._has_ended = False  # the client has said its last
         self._pong: bytes | None = None  # the answer to a ping that found no room
         self._has_pinged = False  # and no pong has come yet
         # Told of every byte that the socket does not take: what is behind has a queue above.
@@ -222,7 +224,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self.is_clear = not self._is_paused and self._rest is None
         if not self.is_clear:
             return
-        if self._pong is not None:
+        if self._pong is not None and self._state == _OPEN:
             pong, self._pong = self._pong, None
             self._send(pong)
         if self._receiver is not None and self._state == _OPEN:
@@ -309,19 +311,21 @@ class WebsocketLink(asyncio.BufferedProtocol):
         early, self._early = self._early, None
         for message in early or ():
             receiver.receive(message)
-        if self._state == _OPEN:
-            self._go_on(_EARLY)
-        else:  # it has gone meanwhile; what it said before counts
+        if self._has_ended:  # what it said before counts
             self._read_rest()
+        else:
+            self._go_on(_EARLY)
 
     def _read_rest(self) -> None:
-        """Take in all that has come of a client that is gone."""
+        """Take in all that has come of a client that is gone, or has said that it goes."""
         while True:
             before, self._stops = self._reader.waiting, 0
             self._read_messages(float("inf"))
             if self._reader.waiting == before:
                 break
         self._end()
+        if self._state != _CLOSED:
+            self._transport.resume_reading()
 
     # Writing
 
@@ -353,7 +357,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
     # The end
 
     def _end(self) -> None:
-        """Nothing of the client counts any more; it has a while to take what is on its way."""
+        """Nothing more counts of the client; it has a while to take what is on its way."""
+        self._has_ended = True
         if self._state == _OPEN:
             self._state = _CLOSING
         receiver, self._receiver = self._receiver, None
