@@ -35,13 +35,14 @@ def check(data: bytes, small: SmallUpdate) -> None:
     """What is read at once is what the walk reads."""
     (run,), deletes = read_update(data)
     assert (run.client, run.clock, run.end, run.begin, run.stop, run.count) == (*small[:5], 1)
-    assert run.types == [small.clock] * small.is_type
-    wanted = {(need.client, need.needed) for need in run.needs}
+    assert list(run.types) == [small.clock] * small.is_type
+    needs = [run.need(at) for at in range(run.needs)]
+    wanted = {(need.client, need.needed) for need in needs}
     needed = {each for each in small.ids if each[0] != small.client or small.is_parent}
     assert wanted <= needed
     for client, clock in needed:
         assert any(other == client and clock <= found for other, found in wanted)
-    assert all(need.is_parent == small.is_parent for need in run.needs)
+    assert all(need.is_parent == small.is_parent for need in needs)
     wanted_deletes = {} if small.deleted is None else {small.deleted[0]: [small.deleted[1:]]}
     assert deletes == wanted_deletes
 

@@ -38,7 +38,7 @@ def test_what_structs_refer_to_is_noted_once() -> None:
     (run,), _ = read_update(
         update(section(1, 0, child, child, beside, beside, b"\x88\x01\x00\x01" + ANY_NULL))
     )
-    assert [(need.clock, need.client, need.needed, need.is_parent) for need in run.needs] == [
+    assert [run.need(at) for at in range(run.needs)] == [
         (0, 7, 5, True),
         (2, 9, 3, False),
     ]

@@ -10,6 +10,7 @@ Format: Yjs update v1 (yjs ``encoding.js``, ``UpdateDecoderV1``, ``Item.js``, ``
 from __future__ import annotations
 
 import json
+from array import array
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weft._codecs.yjs.guard import MAX_CLOCK
@@ -44,19 +45,21 @@ def _refuse_constant(name: str) -> NoReturn:
 _decode_json = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float).decode
 
 
+_NONE, _NO_TYPES = array("Q"), array("I")  # never changed
+_REMEMBERED = 10_000  # references that are known to have been noted; one that is noted again does no harm
+
+
 class Need(NamedTuple):
     """What a struct of a run refers to, unless the structs before it in the run need as much.
 
     Attributes:
         clock: First clock of the struct.
-        end: Clock after it.
         client: Whose struct it refers to.
         needed: The clock that must be known.
         is_parent: Whether that struct must be a type.
     """
 
     clock: int
-    end: int
     client: int
     needed: int
     is_parent: bool
@@ -73,11 +76,10 @@ class Run:
         count: How many they are.
         begin: Where in the update they begin.
         stop: Where they end.
-        needs: What they refer to beside what the client itself wrote before, in order.
         types: Clocks of those that are types, in order.
     """
 
-    __slots__ = ("begin", "client", "clock", "count", "data", "end", "needs", "stop", "types")
+    __slots__ = ("_needs", "begin", "client", "clock", "count", "data", "end", "stop", "types")
 
     def __init__(self, data: bytes, client: int, clock: int, begin: int) -> None:
         self.data = data
@@ -85,8 +87,31 @@ class Run:
         self.clock = self.end = clock
         self.begin = self.stop = begin
         self.count = 0
-        self.needs: list[Need] = []
-        self.types: list[int] = []
+        # Numbers in arrays: an update may have two million structs, and each may refer to another.
+        self._needs = _NONE
+        self.types = _NO_TYPES
+
+    @property
+    def needs(self) -> int:
+        """How many structs refer to what is not the client's own, or must be a type."""
+        return len(self._needs) // 3
+
+    def need(self, index: int) -> Need:
+        """What they refer to, in order."""
+        clock, client, needed = self._needs[3 * index : 3 * index + 3]
+        return Need(clock, client, needed >> 1, bool(needed & 1))
+
+    def add_need(self, clock: int, client: int, needed: int, *, is_parent: bool) -> None:
+        """Note what a struct refers to."""
+        if not self._needs:
+            self._needs = array("Q")
+        self._needs.extend((clock, client, needed << 1 | is_parent))
+
+    def add_type(self, clock: int) -> None:
+        """Note that a struct is a type."""
+        if not self.types:
+            self.types = array("I")
+        self.types.append(clock)
 
 
 def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run], DeleteSet]:
@@ -139,6 +164,8 @@ def _read_runs(data: bytes, limits: Limits) -> tuple[list[Run], int]:
                 clock += length
                 count -= 1
                 continue
+            if clock > MAX_CLOCK:
+                refuse("clock out of range", at)
             run = Run(data, client, clock, at)
             at = _read_run(run, count, limits)
             count -= run.count
@@ -181,9 +208,9 @@ def _read_run(run: Run, count: int, limits: Limits) -> int:
             ids, is_parent, at = _read_head(data, at, limits.max_string)
             length, at = _skip_content(data, at, info & 0x1F, limits)
             if ids:
-                needs.note(ids, is_parent, clock, length)
+                needs.note(ids, is_parent, clock)
             if info & 0x1F == _TYPE:
-                run.types.append(clock)
+                run.add_type(clock)
         clock += length
         ordinal += 1
         if clock > MAX_CLOCK or at > end:
@@ -203,7 +230,7 @@ class _Needs:
         self._parents: set[tuple[int, int]] = set()
         self._seen: set[bytes] = set()
 
-    def note(self, ids: list[ItemId], is_parent: bool, clock: int, length: int) -> None:
+    def note(self, ids: list[ItemId], is_parent: bool, clock: int) -> None:
         """Note what one struct refers to."""
         run, reached = self._run, self._reached
         for client, needed in ids:
@@ -217,7 +244,10 @@ class _Needs:
                 continue
             if reached.get(client, -1) < needed:
                 reached[client] = needed
-            run.needs.append(Need(clock, clock + length, client, needed, is_parent))
+            run.add_need(clock, client, needed, is_parent=is_parent)
+        for remembered in (reached, self._parents, self._seen):
+            if len(remembered) > _REMEMBERED:
+                remembered.clear()
 
     def read(self, found: list[bytes], clock: int) -> None:
         """Note what a batch of units refers to, each as its info byte and ids."""
@@ -228,10 +258,11 @@ class _Needs:
             flags = reference[0] & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN)
             if flags or not reference[1]:
                 ids, _ = read_ids(reference, 1 if flags else 2, flags)
-                self.note(ids, not flags, clock + found.index(reference), 1)
+                self.note(ids, not flags, clock + found.index(reference))
         if any(reference[0] & 0x1F == _TYPE for reference in distinct):
-            types = [at for at, reference in enumerate(found, clock) if reference[0] & 0x1F == _TYPE]
-            self._run.types += types
+            for at, reference in enumerate(found, clock):
+                if reference[0] & 0x1F == _TYPE:
+                    self._run.add_type(at)
 
 
 def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[ItemId], bool, int]:

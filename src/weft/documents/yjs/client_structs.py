@@ -141,9 +141,8 @@ class Part:
         known = 0 if own is None else own.clock
         if run.clock > known:
             return run.client, run.clock
-        needs = run.needs
-        while self._met < len(needs):
-            need = needs[self._met]
+        while self._met < run.needs:
+            need = run.need(self._met)
             # Also of structs that are there already: Yjs looks at them before it leaves them out, and another
             # under a known id would meet the need of those that follow.
             other = clients.get(need.client)
@@ -204,6 +203,6 @@ class Part:
         self._clock, self._at, self._ordinal = clock, at, ordinal
 
 
-def _is_in(clocks: list[int], clock: int) -> bool:
+def _is_in(clocks: Sequence[int], clock: int) -> bool:
     at = bisect_left(clocks, clock)
     return at < len(clocks) and clocks[at] == clock

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "UpdateLog"]
 
 MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
-_PART_BYTES, _NEED_BYTES = 512, 256  # what the objects for a held part, and for one need of it, take
+_PART_BYTES, _NEED_BYTES = 512, 32  # what the objects for a held part, and for one need of it, take
 _STORED = Limits(max_string=2**53)  # what stands in a log was within the limits when it came
 
 
@@ -319,7 +319,7 @@ class UpdateLog:
 
     def _hold(self, pending: _Pending, waiting: _Queues, *, unbounded: bool) -> None:
         waiters = [(client, waiter) for client, queue in waiting.items() for waiter in queue]
-        needs = sum(len(entry.part.run.needs) for _, (_, _, entry) in waiters if entry.part is not None)
+        needs = sum(entry.part.run.needs for _, (_, _, entry) in waiters if entry.part is not None)
         pending.cost = len(pending.update) + len(waiters) * _PART_BYTES + needs * _NEED_BYTES
         if self._held_size + pending.cost > self._max_held and not unbounded:
             raise RemoteProtocolError(
