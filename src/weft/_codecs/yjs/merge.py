@@ -14,7 +14,7 @@ from weft._codecs.yjs.items import cut_front
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.small import read_small
-from weft._codecs.yjs.state import DeleteSet, State, decode_state_vector
+from weft._codecs.yjs.state import State, decode_state_vector
 from weft._codecs.yjs.stored import find_struct
 from weft._codecs.yjs.structs import Run, read_update
 from weft.limits import Limits
@@ -50,17 +50,15 @@ def merge_updates(updates: Iterable[bytes]) -> bytes:
             run = Run(update, small.client, small.clock, small.begin)
             run.count, run.end, run.stop = 1, small.end, small.stop
             found = [run]
-            deleted: DeleteSet = {}
             if small.deleted is not None:
                 client, clock, length = small.deleted
-                deleted[client] = [(clock, length)]
+                deletes.setdefault(client, Ranges()).add(clock, clock + length)
         else:
             found, deleted = read_update(update, _JOINED)
+            for client, ranges in deleted.items():
+                deletes.setdefault(client, Ranges()).update(ranges)
         for run in found:
             runs.setdefault(run.client, []).append(run)
-        for client, ranges in deleted.items():
-            if ranges:
-                deletes.setdefault(client, Ranges()).update(ranges)
     return _write(runs, {}, encode_deletes(deletes))
 
 

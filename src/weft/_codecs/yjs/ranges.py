@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING
+from heapq import merge
+from operator import add, le
+from typing import TYPE_CHECKING, Self
 
 from weft._codecs.yjs.lib0 import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from weft._codecs.yjs.state import DeleteSet
-
-__all__ = ["Ranges", "encode_deletes"]
+__all__ = ["Ranges", "encode_deletes", "is_ordered"]
 
 _FEW = 64  # ranges that are put in one by one; more are merged in one pass
+
+
+def is_ordered(clocks: array[int]) -> bool:
+    """Whether none is below the one before it."""
+    return all(map(le, clocks, clocks[1:]))
 
 
 class Ranges:
@@ -31,10 +36,24 @@ class Ranges:
     __slots__ = ("_edges",)
 
     def __init__(self) -> None:
-        self._edges = array("Q")
+        self._edges = array("I")
 
-    def __bool__(self) -> bool:
-        return bool(self._edges)
+    @classmethod
+    def of(cls, clocks: array[int], lengths: array[int]) -> Self:
+        """Ranges given by first clocks and lengths, in any order."""
+        ends = map(add, clocks, lengths)
+        pairs: Iterable[tuple[int, int]] = zip(clocks, ends, strict=True)
+        ranges = cls()
+        ranges._edges = _join(pairs if is_ordered(clocks) else sorted(pairs))
+        return ranges
+
+    @property
+    def end(self) -> int:
+        """The end of the last one, 0 where there is none."""
+        return self._edges[-1] if self._edges else 0
+
+    def __len__(self) -> int:
+        return len(self._edges) // 2
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """First clock and end of each."""
@@ -67,34 +86,43 @@ class Ranges:
         between = ([] if low & 1 else [start]) + ([] if high & 1 else [end])
         if edges[low:high].tolist() == between:
             return False
-        edges[low:high] = array("Q", between)
+        edges[low:high] = array("I", between)
         return True
 
-    def update(self, ranges: Iterable[tuple[int, int]]) -> bool:
-        """Add ranges given as first clock and length; whether any of them is new."""
-        ranges = list(ranges)
-        if len(ranges) <= _FEW:
+    def update(self, other: Ranges) -> bool:
+        """Add ranges; whether any of them is new."""
+        if len(other) <= _FEW:
             # Each of them, so no generator, which would stop at the first that is new.
-            return True in [self.add(clock, clock + length) for clock, length in ranges]
-        joined = array("Q")
-        for start, end in sorted([*self, *((clock, clock + length) for clock, length in ranges)]):
-            if joined and start <= joined[-1]:
-                joined[-1] = max(joined[-1], end)
-            else:
-                joined.extend((start, end))
+            return True in [self.add(start, end) for start, end in other]
+        joined = _join(merge(self, other))
         if joined == self._edges:
             return False
         self._edges = joined
         return True
 
 
-def encode_deletes(deletes: Mapping[int, Ranges] | DeleteSet) -> bytes:
+def _join(pairs: Iterable[tuple[int, int]]) -> array[int]:
+    """Edges of ranges that come in order as first and end."""
+    edges = array("I")
+    last = -1
+    for start, end in pairs:
+        if start > last:
+            edges.append(start)
+            edges.append(end)
+        elif end > last:
+            edges[-1] = end
+        else:
+            continue
+        last = end
+    return edges
+
+
+def encode_deletes(deletes: Mapping[int, Ranges]) -> bytes:
     """Write a Yjs v1 delete set, clients in descending order as Yjs has them."""
     out = Writer().uint(len(deletes))
     for client in sorted(deletes, reverse=True):
         ranges = deletes[client]
-        pairs = [(start, end - start) for start, end in ranges] if isinstance(ranges, Ranges) else ranges
-        out.uint(client).uint(len(pairs))
-        for clock, length in pairs:
-            out.uint(clock).uint(length)
+        out.uint(client).uint(len(ranges))
+        for start, end in ranges:
+            out.uint(start).uint(end - start)
     return out.finish()

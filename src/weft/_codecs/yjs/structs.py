@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weft._codecs.yjs.guard import MAX_CLOCK
 from weft._codecs.yjs.patterns import BATCH, log_patterns
+from weft._codecs.yjs.ranges import Ranges, is_ordered
 from weft._codecs.yjs.skip import (
     check_json_depth,
     refuse,
@@ -27,7 +28,6 @@ from weft._codecs.yjs.stored import read_ids
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from weft._codecs.yjs.state import DeleteSet
     from weft._codecs.yjs.update import ItemId
 
 __all__ = ["Need", "Run", "read_update"]
@@ -46,6 +46,7 @@ _decode_json = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float
 
 
 _NONE, _NO_TYPES = array("Q"), array("I")  # never changed
+_SORTED = 2**18  # ranges of one client that are put in order; more would take much memory
 _REMEMBERED = 10_000  # references that are known to have been noted; one that is noted again does no harm
 
 
@@ -114,7 +115,7 @@ class Run:
         self.types.append(clock)
 
 
-def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run], DeleteSet]:
+def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run], dict[int, Ranges]]:
     """Walk through an update.
 
     Takes time linear in the size of the update.
@@ -124,7 +125,7 @@ def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run]
         limits: ``max_depth`` bounds how deep values are nested, ``max_string`` the bytes of a string.
 
     Returns:
-        Its runs in the order of the update, and what it deletes as first clock and length.
+        Its runs in the order of the update, and for each client what it deletes.
 
     Raises:
         RemoteProtocolError: It is malformed, Yjs would refuse or misread it, or it breaks a limit.
@@ -348,9 +349,9 @@ def _skip_json(data: bytes, at: int, limits: Limits, *, undefined: bool = False)
     return at + size
 
 
-def _read_deletes(data: bytes, at: int) -> tuple[DeleteSet, int]:
+def _read_deletes(data: bytes, at: int) -> tuple[dict[int, Ranges], int]:
     end = len(data)
-    deletes: DeleteSet = {}
+    found: dict[int, tuple[array[int], array[int]]] = {}
     sections, at = uint(data, at)
     if sections * 2 > end - at:  # a client and a count
         refuse(f"{sections} clients announced", at)
@@ -359,12 +360,17 @@ def _read_deletes(data: bytes, at: int) -> tuple[DeleteSet, int]:
         count, at = uint(data, at)
         if count * 2 > end - at:  # a clock and a length
             refuse(f"{count} ranges announced", at)
-        ranges = deletes.setdefault(client, [])
+        if not count:
+            continue
+        clocks, lengths = found.setdefault(client, (array("I"), array("I")))
         for _ in range(count):
             clock, at = uint(data, at)
             length, at = uint(data, at)
             # A padded length could end in zero, by which an empty delete set is known.
             if not data[at - 1] or clock + length > MAX_CLOCK:
                 refuse("range out of range", at)
-            ranges.append((clock, length))
-    return deletes, at
+            clocks.append(clock)
+            lengths.append(length)
+        if len(clocks) > _SORTED and not is_ordered(clocks):  # as every peer has them
+            refuse(f"{len(clocks)} ranges that are not in order", at)
+    return {client: Ranges.of(*ranges) for client, ranges in found.items()}, at

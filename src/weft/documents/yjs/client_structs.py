@@ -31,6 +31,9 @@ class Mark(NamedTuple):
     types: int
 
 
+_START = Mark(0, 0, 0, 0)
+
+
 class ClientStructs:
     """One client's structs from clock 0 on, one behind the other.
 
@@ -170,7 +173,8 @@ class Part:
             return
         if own is None:
             own = clients[run.client] = ClientStructs()
-        if run.client not in marks:
+            marks[run.client] = _START
+        elif run.client not in marks:
             marks[run.client] = own.mark()
         if own.clock > self._clock:
             known, left = own.clock, run.count - self._ordinal
@@ -184,7 +188,7 @@ class Part:
                 own.structs += 1
                 self._ordinal += 1
                 self.is_cut = True
-        if self._met == len(run.needs):
+        if self._met == run.needs:
             ordinal, at = run.count, run.stop
         elif self._clock == clock:
             ordinal, at = self._ordinal, self._at

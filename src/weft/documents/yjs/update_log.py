@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from weft._codecs.yjs.small import SmallUpdate
-    from weft._codecs.yjs.state import DeleteSet, State
+    from weft._codecs.yjs.state import State
 
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "UpdateLog"]
 
@@ -67,7 +67,7 @@ class CheckedUpdate(NamedTuple):
     update: bytes
     small: SmallUpdate | None
     runs: list[Run]
-    deletes: DeleteSet
+    deletes: dict[int, Ranges]
 
     def ends(self) -> State:
         """The state that a document has of these clients when it has taken in all of them."""
@@ -85,20 +85,18 @@ class _Pending:
         ends: For each client the clock that must be known for that.
         left: How many of its runs are not in the log yet.
         cost: Bytes it takes while it waits.
+        is_cut: Whether a struct of it was there in part, so that the log has only the rest of it.
     """
 
-    __slots__ = ("cost", "deletes", "ends", "left", "update")
+    __slots__ = ("cost", "deletes", "ends", "is_cut", "left", "update")
 
-    def __init__(self, update: bytes, deletes: DeleteSet, left: int) -> None:
+    def __init__(self, update: bytes, deletes: dict[int, Ranges], left: int) -> None:
         self.update = update
         self.deletes = deletes
-        self.ends = [
-            (client, max(clock + length for clock, length in ranges))
-            for client, ranges in deletes.items()
-            if ranges
-        ]
+        self.ends = [(client, ranges.end) for client, ranges in deletes.items()]
         self.left = left
         self.cost = 0
+        self.is_cut = False
 
 
 class _Entry(NamedTuple):
@@ -199,10 +197,11 @@ class UpdateLog:
         marks: dict[int, Mark] = {}
         waiting: _Queues = {}
         refused: list[str] = []
-        parts = [Part(run) for run in reversed(runs)]
-        entries = [_Entry(pending, part) for part in parts] or [_Entry(pending, None)]
+        complete: list[_Pending] = []
+        entries = (_Entry(pending, Part(run)) for run in runs) if runs else [_Entry(pending, None)]
         try:
-            complete = self._run(entries, waiting, marks, refused if stored else None)
+            for entry in entries:
+                complete += self._run([entry], waiting, marks, refused if stored else None)
             if waiting:
                 self._hold(pending, waiting, unbounded=stored)
         except RemoteProtocolError:
@@ -210,20 +209,20 @@ class UpdateLog:
             raise
         updates: tuple[bytes, ...] = ()
         deleted = self._delete(complete)
-        if not waiting and not refused and not any(part.is_cut for part in parts):
+        if not waiting and not refused and not pending.is_cut:
             updates = (update,) if marks or deleted else ()
             before: dict[int, Mark] = {}
             deleted = {}
         else:
             before = dict(marks)
         if self._waiting:
-            entries = [entry for client in marks for entry in self._woken(self._waiting, client)]
-            complete = self._run(entries, self._waiting, before, refused)
+            woken = [entry for client in marks for entry in self._woken(self._waiting, client)]
+            complete = self._run(woken, self._waiting, before, refused)
             for found in complete:
                 del self._held[found.update]
                 self._held_size -= found.cost
             for client, ranges in self._delete(complete).items():
-                deleted.setdefault(client, []).extend(ranges)
+                deleted.setdefault(client, Ranges()).update(ranges)
         if before or deleted:
             updates += (self._since(before, deleted),)
         if updates:
@@ -277,6 +276,7 @@ class UpdateLog:
             else:
                 try:
                     lacking = part.advance(self._clients, marks)
+                    pending.is_cut |= part.is_cut
                 except RemoteProtocolError as error:
                     if refused is None:
                         raise
@@ -337,22 +337,17 @@ class UpdateLog:
             else:
                 del self._clients[client]
 
-    def _delete(self, complete: list[_Pending]) -> DeleteSet:
-        """Note what updates delete, and give what is new of it."""
-        news: DeleteSet = {}
+    def _delete(self, complete: list[_Pending]) -> dict[int, Ranges]:
+        """Note what updates delete, and give that of which any is new."""
+        news: dict[int, Ranges] = {}
         for pending in complete:
             for client, ranges in pending.deletes.items():
-                if not ranges:
-                    continue
-                known = self._deletes.get(client)
-                if known is None:
-                    known = self._deletes[client] = Ranges()
-                if known.update(ranges):
+                if self._deletes.setdefault(client, Ranges()).update(ranges):
                     self._encoded = None
-                    news.setdefault(client, []).extend(ranges)
+                    news.setdefault(client, Ranges()).update(ranges)
         return news
 
-    def _since(self, marks: dict[int, Mark], deletes: DeleteSet) -> bytes:
+    def _since(self, marks: dict[int, Mark], deletes: dict[int, Ranges]) -> bytes:
         """One update of what came after marks."""
         out = Writer().uint(len(marks))
         for client in sorted(marks, reverse=True):
