@@ -7,6 +7,8 @@ import pytest
 from support.fuzzing import cases, fuzz_seed
 from support.yupdates import honest_updates, yjs_updates
 from support.ywriter import ANY_NULL, item, key_item, section, update
+from weft._codecs.yjs.guard import MAX_CLOCK
+from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.structs import read_update
 from weft._codecs.yjs.update import parse_update
 from weft.errors import RemoteProtocolError
@@ -104,3 +106,26 @@ def test_no_bytes_raise_anything_else() -> None:
             read_update(data)
         except RemoteProtocolError:
             continue
+
+
+def test_many_ranges_out_of_order_are_refused_and_in_order_are_read() -> None:
+    ranges = [Writer().uint(2 * at + 200).uint(1).finish() for at in range(2**18 + 1)]
+    head = Writer().uint(1).uint(5).uint(len(ranges)).finish()
+    _, deletes = read_update(update(deletes=head + b"".join(ranges)))
+    assert len(deletes[5]) == len(ranges)
+    with pytest.raises(RemoteProtocolError, match="not in order"):
+        read_update(update(deletes=head + b"".join([*ranges[1:], ranges[0]])))
+
+
+@pytest.mark.parametrize(
+    ("clock", "structs"),
+    [
+        (MAX_CLOCK, [key_item("a")]),
+        (MAX_CLOCK + 1, [b"\x00\x01"]),
+        (MAX_CLOCK - 1, [b"\x0a\x02", b"\x00\x01"]),
+    ],
+)
+def test_clocks_are_bounded_wherever_they_come_from(clock: int, structs: list[bytes]) -> None:
+    with pytest.raises(RemoteProtocolError, match="out of range"):
+        read_update(update(section(1, clock, *structs)))
+    assert read_update(update(section(1, MAX_CLOCK - 1, key_item("a"))))[0][0].end == MAX_CLOCK
