@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -94,15 +95,20 @@ class Load:
 
 
 @pytest.mark.parametrize("patience", [0.0, 10.0])
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", ["fast", "immediate", "kill"])
 async def test_a_restart_under_load_loses_and_doubles_nothing(
     dsn: str, postgres: PostgresServer, how: str, patience: float
 ) -> None:
+    ways: dict[str, Callable[[], None]] = {
+        "fast": postgres.stop,
+        "immediate": partial(postgres.stop, immediate=True),
+        "kill": postgres.kill,
+    }
     async with PostgresRoomStorage(dsn, patience=patience) as storage:
         load = Load(storage)
         for _ in range(3):
             await load.progress()
-            await asyncio.to_thread(getattr(postgres, how))
+            await asyncio.to_thread(ways[how])
             await asyncio.to_thread(postgres.start)
         await load.progress()
         await load.end()
