@@ -44,6 +44,7 @@ COVERED = {
     "testing/storage/shared.py": "server/storage/test_memory.py",
     "testing/storage/suite.py": "server/storage/test_memory.py",
     "testing/sim/actions.py": "testing/sim/test_net.py",
+    "testing/sim/fanout.py": "testing/sim/test_net.py",
     "testing/sim/network.py": "testing/sim/test_net.py",
     "testing/sim/node.py": "testing/sim/test_net.py",
     "testing/sim/oracle.py": "testing/sim/test_canaries.py",

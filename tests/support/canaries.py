@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pycrdt import Doc, get_update
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pycrdt import TransactionEvent
 
     from weft.documents.yjs.binding import RawTransactionEvent
+    from weft.documents.yjs.log_document import LogDocument
     from weft.limits import Limits
     from weft.protocols.ysync import YSyncSession
     from weft.protocols.ysync.messages import UpdateSpans
@@ -65,13 +66,13 @@ class Canary:
 class EventServer(SimServer):
     """Stores and relays the binding's update event, which lacks structs that waited for a gap to close."""
 
-    def make_document(self) -> SyncDocument:
+    def make_document(self) -> LogDocument:
         """Make a document of the kind that has this fault."""
         doc = create_doc()
-        for update in self.disk.updates:
+        for update in self.loaded.rows:
             doc.apply_update(update)
         self._events = _EventDocument(doc, self.on_update)
-        return self._events
+        return cast("LogDocument", self._events)
 
     def crash(self) -> None:
         """End the observation, too."""

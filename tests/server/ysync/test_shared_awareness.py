@@ -88,6 +88,23 @@ async def test_a_client_may_come_to_another_process_at_any_time() -> None:
     await asyncio.sleep(0)
 
 
+async def test_who_has_expired_here_is_not_said_to_be_gone_elsewhere() -> None:
+    process = Process()
+    process.shared.hear(A, said(7, "Ada"))
+    process.client_says(8, "Bob", session=object())
+    await asyncio.sleep(0)
+    before = len(process.told)
+    process.awareness.tick(40.0)
+    assert process.names == {}
+    process.awareness.set_local_state({"name": "the server"}, 40.0)
+    await asyncio.sleep(0)
+    assert len(process.told) == before + 1
+    there = Process()
+    there.awareness.client_id = 9
+    there.shared.hear(A, process.told[-1])
+    assert there.names == {1: "the server"}
+
+
 async def test_what_is_no_awareness_message_is_refused() -> None:
     process = Process()
     with pytest.raises(RemoteProtocolError):

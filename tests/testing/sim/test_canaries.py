@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from support.canaries import CANARIES
+from support import canaries
+from support.cluster_canaries import CLUSTER_CANARIES
 from weft.testing import SimFailure, SimNet, SimOptions
+
+CANARIES = canaries.CANARIES | CLUSTER_CANARIES
 
 
 def _failure(seed: int, options: SimOptions) -> SimFailure | None:
@@ -30,5 +33,5 @@ def test_a_canary_is_caught_and_it_is_the_canary(name: str) -> None:
     pytest.fail(f"{name}: not caught in {canary.seeds} seeds")
 
 
-def test_there_are_a_dozen_canaries() -> None:
-    assert len(CANARIES) >= 12
+def test_there_are_a_score_of_canaries() -> None:
+    assert len(CANARIES) >= 20

@@ -18,8 +18,10 @@ from weft.testing.sim.runner import run_seeds
 if TYPE_CHECKING:
     from weft.testing.sim import Network
 
-SEEDS = 500
+SEEDS = 400
+CLUSTER_SEEDS = 100
 CHUNK = 25
+CLUSTER = SimOptions(topology="cluster")
 FAILED_ONCE = [
     line.partition("#")[0].split()
     for line in (Path(__file__).parent / "seeds.txt").read_text(encoding="utf-8").splitlines()
@@ -41,6 +43,15 @@ def test_peers_and_servers_keep_their_promises(first: int, tally: tuple[list[int
     ran, total = tally
     ran.append(count)
     total.add(stats)
+
+
+@pytest.mark.parametrize("first", range(0, CLUSTER_SEEDS, CHUNK))
+def test_servers_on_one_storage_keep_their_promises(first: int) -> None:
+    _, stats, failures = run_seeds(range(first, first + CHUNK), CLUSTER)
+    assert not failures, "\n\n".join(text for _, _, text in failures)
+    assert {"broker-away", "broker-loss", "disk-away", "crash"} <= {
+        kind for kind, times in stats.faults.items() if times
+    }
 
 
 def test_the_run_had_every_fault_in_it(tally: tuple[list[int], SimStats]) -> None:
@@ -75,14 +86,16 @@ def test_plans_are_as_varied_as_the_tier_needs() -> None:
     assert len(worlds) == 12
     assert min(worlds.values()) >= 3
     assert {plan.bridges for plan in plans} == {0, 1, 2}
+    assert {SimNet(seed, CLUSTER).plan.servers for seed in range(20)} == {2, 3}
     assert any(plan.rates == FaultRates(delay=plan.rates.delay) for plan in plans), (
         "worlds without faults count too"
     )
 
 
+@pytest.mark.parametrize("options", [SimOptions(), CLUSTER], ids=["any", "cluster"])
 @pytest.mark.parametrize("seed", [3, 10, 21, 37])
-def test_a_seed_gives_the_same_run_again(seed: int) -> None:
-    first, second = SimNet(seed), SimNet(seed)
+def test_a_seed_gives_the_same_run_again(seed: int, options: SimOptions) -> None:
+    first, second = SimNet(seed, options), SimNet(seed, options)
     assert first.run() == second.run()
     assert first.trace == second.trace
     assert first.stats.edits > 0
@@ -92,7 +105,8 @@ def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets
     program = (
         "from weft.testing import SimNet, SimOptions\n"
         "for seed in range(8): print(SimNet(seed).run().digest)\n"
-        "print(SimNet(5, SimOptions(topology='mesh', ordered=False, layout='tinybase')).run().digest)"
+        "print(SimNet(5, SimOptions(topology='mesh', ordered=False, layout='tinybase')).run().digest)\n"
+        "print(SimNet(6, SimOptions(topology='cluster')).run().digest)"
     )
 
     def digests(hash_seed: str) -> str:
@@ -107,8 +121,8 @@ def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets
         return done.stdout
 
     one = digests("1")
-    assert len(one.splitlines()) == 9
-    assert len(set(one.splitlines())) == 9
+    assert len(one.splitlines()) == 10
+    assert len(set(one.splitlines())) == 10
     assert digests("2") == one
 
 
@@ -117,6 +131,17 @@ def test_a_world_without_faults_has_none() -> None:
     assert not result.stats.faults
     assert result.stats.crashes == result.stats.reconnects == result.stats.lost == 0
     assert result.stats.connections == 3
+
+
+def test_a_cluster_without_faults_fetches_nothing() -> None:
+    net = SimNet(2, SimOptions(rates=FaultRates(), topology="cluster", peers=6, edits=30))
+    result = net.run()
+    assert not result.stats.faults
+    kinds = Counter(kind for _, kind, _ in net.trace)
+    assert kinds["publish"] > 30
+    assert kinds["fetched"] == kinds["forget"] == 0
+    dialled = {detail.partition("-")[2] for _, kind, detail in net.trace if kind == "connect"}
+    assert dialled == {server.name for server in net.servers}
 
 
 def test_a_failure_says_how_to_see_it_again() -> None:

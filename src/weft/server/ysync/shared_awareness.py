@@ -20,14 +20,21 @@ class SharedAwareness:
         awareness: The room's.
         clock: Seconds, monotonic.
         tell: Passes bytes on to the other processes.
+        soon: Has something done at the end of the turn; the event loop's ``call_soon`` without it.
     """
 
     def __init__(
-        self, awareness: Awareness, *, clock: Callable[[], float], tell: Callable[[bytes], None]
+        self,
+        awareness: Awareness,
+        *,
+        clock: Callable[[], float],
+        tell: Callable[[bytes], None],
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._awareness = awareness
         self._clock = clock
         self._tell = tell
+        self._soon = soon
         self._processes: dict[bytes, object] = {}  # the origin of what each says
         self._changed: dict[int, None] = {}  # whose states are to be told at the end of the turn
         self._end = awareness.observe(self._note)
@@ -63,9 +70,16 @@ class SharedAwareness:
     def _note(self, change: AwarenessChange, origin: object | None) -> None:
         if origin in self._awareness.relays:
             return
+        ids = change.ids
+        if origin is None:
+            # Who was not heard of here may be well elsewhere; each process sees for itself who has expired.
+            own = self._awareness.client_id
+            ids = (own,) if own in ids else ()
+        if not ids:
+            return
         if not self._changed:
-            asyncio.get_running_loop().call_soon(self._pass_on)
-        self._changed.update(dict.fromkeys(change.ids))
+            (self._soon or asyncio.get_running_loop().call_soon)(self._pass_on)
+        self._changed.update(dict.fromkeys(ids))
 
     def _pass_on(self) -> None:
         changed, self._changed = self._changed, {}

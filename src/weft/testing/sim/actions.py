@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weft.testing.sim.broker import BROKER
+from weft.testing.sim.fanout import DISK
 from weft.testing.sim.scheduler import seeded_random
 from weft.testing.sim.workload import Edit
 
@@ -21,6 +23,7 @@ __all__ = ["act"]
 
 _STATUSES = ("here", "typing", "away")
 _LONGEST_CUT = 10.0  # seconds a partition lasts at most; it lasts half a second at least
+_LONGEST_ABSENCE = 20.0
 _LONGEST_DEATH = 4.0  # seconds until what has crashed starts again
 
 
@@ -42,7 +45,7 @@ def act(net: Network, action: Action) -> None:
             live = [connection for link in net.links for connection in link.live if not connection.broken]
             if live:
                 connection = rng.choice(live)
-                net.record_fault("disconnect", connection.link.name)
+                net.record_fault("disconnect", connection.name)
                 connection.sever()
         case "clog":
             link = rng.choice(net.links)
@@ -69,6 +72,16 @@ def act(net: Network, action: Action) -> None:
             node = rng.choice(net.nodes)
             net.record_fault("freeze", node.name)
             net.faults.freeze(node.name, rng.uniform(0.5, 40.0))
+        case "broker-away":
+            if net.broker is not None:
+                seconds = rng.uniform(0.1, _LONGEST_ABSENCE)
+                net.record_fault("broker-away", f"for {seconds:.1f} s")
+                net.broker.away(seconds)
+        case "disk-away":
+            if net.broker is not None:
+                name = rng.choice(net.servers).name
+                net.record_fault("disk-away", name)
+                net.faults.partition([(name, DISK)], rng.uniform(0.1, _LONGEST_CUT))
 
 
 def _act_as_user(net: Network, peer: SimPeer, action: Action, rng: random.Random) -> None:
@@ -88,12 +101,13 @@ def _act_as_user(net: Network, peer: SimPeer, action: Action, rng: random.Random
 
 def _partition(net: Network, rng: random.Random) -> None:
     nodes = [node.name for node in net.nodes]
+    if net.broker is not None:
+        nodes += [BROKER, DISK]
     rng.shuffle(nodes)
     kind = rng.choice(("uniform", "isolate", "one-way"))
     here = nodes[:1] if kind == "isolate" else nodes[: rng.randint(1, len(nodes) - 1)]
     pairs: list[tuple[str, str]] = []
-    for link in net.links:
-        ends = link.dialer.name, link.acceptor.name
+    for ends in _edges(net):
         if (ends[0] in here) != (ends[1] in here):
             inside, outside = ends if ends[0] in here else ends[::-1]
             pairs.append((inside, outside))
@@ -108,6 +122,14 @@ def _partition(net: Network, rng: random.Random) -> None:
         cut = ends in pairs or ends[::-1] in pairs
         if cut and link.connection is not None and rng.random() < 0.5:
             net.clock.after(rng.uniform(0, seconds), _give_up, link.connection)
+
+
+def _edges(net: Network) -> list[tuple[str, str]]:
+    """Who may have to do with whom."""
+    edges = [(link.dialer.name, acceptor.name) for link in net.links for acceptor in link.acceptors]
+    if net.broker is not None:
+        edges += [(server.name, place) for server in net.servers for place in (BROKER, DISK)]
+    return edges
 
 
 def _give_up(connection: SimConnection) -> None:

@@ -36,6 +36,13 @@ def draw_plan(seed: int, options: SimOptions) -> SimPlan:
     drawn_rates = _draw_rates(rng, duration)
     network_seed = rng.getrandbits(64)
 
+    servers = {"star": 1, "mesh": 0, "bridge": 2}.get(topology, 0)
+    if topology == "cluster":
+        # Out of a source of its own, so that the other topologies' seeds go on meaning what they meant.
+        of_cluster = seeded_random(network_seed)
+        servers = of_cluster.choice((2, 2, 3))
+        drawn_rates = _draw_cluster_rates(of_cluster, drawn_rates)
+
     peers = drawn_peers if options.peers is None else options.peers
     ordered = drawn_ordered if options.ordered is None else options.ordered
     rates = drawn_rates if options.rates is None else options.rates
@@ -56,6 +63,7 @@ def draw_plan(seed: int, options: SimOptions) -> SimPlan:
         seed=seed,
         topology=topology,
         peers=peers,
+        servers=servers,
         bridges=bridges,
         ordered=ordered,
         layout=options.layout or drawn_layout,
@@ -95,6 +103,18 @@ def _draw_rates(rng: random.Random, duration: float) -> FaultRates:
     )
 
 
+def _draw_cluster_rates(rng: random.Random, rates: FaultRates) -> FaultRates:
+    if rng.random() < 0.1:
+        return rates
+    return replace(
+        rates,
+        broker_loss=rng.choice((0.0, 0.02, 0.3, 1.0)),
+        broker_absences=rng.choice((0, 0, 1, 3)),
+        disk_absences=rng.choice((0, 0, 1, 3)),
+        server_crashes=max(rates.server_crashes, rng.randint(0, 4)),
+    )
+
+
 def _draw_actions(
     rng: random.Random, edits: int, rates: FaultRates, peers: int, duration: float
 ) -> tuple[Action, ...]:
@@ -109,6 +129,8 @@ def _draw_actions(
     kinds += ["crash-peer"] * rates.peer_crashes
     kinds += ["jump"] * rates.jumps
     kinds += ["freeze"] * rates.freezes
+    kinds += ["broker-away"] * rates.broker_absences
+    kinds += ["disk-away"] * rates.disk_absences
     # Half of the schedules come in bursts: things that happen at once are what goes wrong.
     bursts = [rng.uniform(0, duration) for _ in range(rng.randint(1, 6))] if rng.random() < 0.5 else []
     timed = []

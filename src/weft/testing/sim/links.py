@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from weft.testing.sim.scheduler import seeded_random
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weft.testing.sim.world import World
 
 __all__ = ["AWARENESS_KINDS", "Endpoint", "SimConnection", "SimLink", "describe"]
@@ -53,21 +55,31 @@ class Endpoint(Protocol):
 
 
 class SimLink:
-    """A pair of nodes of which the first dials the second, whenever they are not connected."""
+    """A node that dials another, whenever it is not connected: always the same, or any of several.
+
+    Attributes:
+        acceptor: Whom it dials, or has dialled last.
+        acceptors: Whom it may dial.
+    """
 
     def __init__(
-        self, world: World, dialer: Endpoint, acceptor: Endpoint, seed: int, *, ordered: bool
+        self, world: World, dialer: Endpoint, acceptors: Sequence[Endpoint], seed: int, *, ordered: bool
     ) -> None:
         self.world = world
         self.dialer = dialer
-        self.acceptor = acceptor
+        self.acceptors = acceptors
+        self.acceptor = acceptors[0]
         self.ordered = ordered
         self.random = seeded_random(seed)
-        self.name = f"{dialer.name}-{acceptor.name}"
         self.connection: SimConnection | None = None  # as the dialer sees it
         self.live: list[SimConnection] = []  # open at one end at least
         self._dialing = False
         self._was_connected = False
+
+    @property
+    def name(self) -> str:
+        """Of the link as it is at the moment."""
+        return f"{self.dialer.name}-{self.acceptor.name}"
 
     def dial_soon(self, delay: float | None = None) -> None:
         """Have the dialer try in a moment."""
@@ -79,6 +91,8 @@ class SimLink:
         self._dialing = False
         if self.connection is not None or not self.dialer.alive:
             return
+        if len(self.acceptors) > 1:
+            self.acceptor = self.random.choice(self.acceptors)
         is_held = self.world.faults.is_held
         here, there = self.dialer.name, self.acceptor.name
         if not self.acceptor.alive or is_held(here, there) or is_held(there, here):
@@ -111,13 +125,12 @@ class SimConnection:
     def __init__(self, link: SimLink) -> None:
         self.link = link
         self.world = link.world
+        self.name = link.name
+        self.dialer, self.acceptor = self.ends = link.dialer, link.acceptor
         self.broken = False
-        self.open = {link.dialer: True, link.acceptor: True}
-        self._under_way: dict[Endpoint, deque[tuple[float, bytes]]] = {
-            link.dialer: deque(),
-            link.acceptor: deque(),
-        }
-        self._latest = {link.dialer: 0.0, link.acceptor: 0.0}
+        self.open = dict.fromkeys(self.ends, True)
+        self._under_way: dict[Endpoint, deque[tuple[float, bytes]]] = {end: deque() for end in self.ends}
+        self._latest = dict.fromkeys(self.ends, 0.0)
 
     @property
     def is_whole(self) -> bool:
@@ -126,14 +139,14 @@ class SimConnection:
 
     def other(self, node: Endpoint) -> Endpoint:
         """The node at the other end."""
-        return self.link.acceptor if node is self.link.dialer else self.link.dialer
+        return self.acceptor if node is self.dialer else self.dialer
 
     def send(self, sender: Endpoint, data: bytes) -> None:
         """Put a message on its way."""
         world, rng = self.world, self.link.random
         target, kind = self.other(sender), describe(data)
         world.stats.sent += 1
-        world.note("sent", f"{kind} {sender.name} {self.link.name}")
+        world.note("sent", f"{kind} {sender.name} {self.name}")
         world.sent(kind, sender.name, target.name)
         if self.broken or not self.open[sender]:
             world.stats.lost += 1
@@ -142,7 +155,7 @@ class SimConnection:
         delay = rng.uniform(0, rates.delay) if rates.delay else 0.0
         if self.link.ordered:
             if rates.drop and rng.random() < rates.drop:
-                world.record_fault("drop", self.link.name)
+                world.record_fault("drop", self.name)
                 world.stats.lost += 1
                 self.sever()
                 return
@@ -155,16 +168,16 @@ class SimConnection:
         if kind not in _HANDSHAKE and (
             (rates.drop and rng.random() < rates.drop) or world.faults.is_cut(sender.name, target.name)
         ):
-            world.record_fault("drop", self.link.name)
+            world.record_fault("drop", self.name)
             world.stats.lost += 1
             return
         if rates.reorder and rng.random() < rates.reorder:
-            world.record_fault("reorder", self.link.name)
+            world.record_fault("reorder", self.name)
             delay += rng.uniform(0, 2 * rates.delay + 0.05)
         world.clock.after(delay, self._deliver, target, data)
         world.busy(world.clock.now + delay)
         if rates.duplicate and rng.random() < rates.duplicate:
-            world.record_fault("duplicate", self.link.name)
+            world.record_fault("duplicate", self.name)
             delay += rng.uniform(0, rates.delay + 0.05)
             world.clock.after(delay, self._deliver, target, data)
             world.busy(world.clock.now + delay)
@@ -172,7 +185,7 @@ class SimConnection:
     def deliver_due(self) -> None:
         """Deliver what has arrived and is not held back."""
         now = self.world.clock.now
-        for target in (self.link.dialer, self.link.acceptor):
+        for target in self.ends:
             queue = self._under_way[target]
             while queue and queue[0][0] <= now and not self._is_held(target):
                 _, data = queue.popleft()
@@ -198,13 +211,13 @@ class SimConnection:
             return
         self.broken = True
         self.world.stats.breaks += 1
-        for node in (self.link.dialer, self.link.acceptor):
+        for node in self.ends:
             self._notice_later(node)
 
     def crashed(self, node: Endpoint) -> None:
         """Tell the connection that one of its nodes is no more; what it sent before may still arrive."""
         self.open[node] = False
-        if self.link.connection is self and node is self.link.dialer:
+        if self.link.connection is self and node is self.dialer:
             self.link.connection = None
         other = self.other(node)
         if self.broken or not self.open[other]:
@@ -219,7 +232,7 @@ class SimConnection:
     def _notice_later(self, node: Endpoint) -> None:
         rng, rates = self.link.random, self.world.faults.rates
         if rates.half_open and rng.random() < rates.half_open:
-            self.world.record_fault("half-open", self.link.name)
+            self.world.record_fault("half-open", self.name)
             delay = rng.uniform(0, _UNNOTICED)
         else:
             delay = rng.uniform(0, _NOTICED)
@@ -237,9 +250,9 @@ class SimConnection:
         if not self.open[node]:
             return
         self.open[node] = False
-        self.world.note("closed", f"{self.link.name} at {node.name}")
+        self.world.note("closed", f"{self.name} at {node.name}")
         node.disconnected(self)
-        if self.link.connection is self and node is self.link.dialer:
+        if self.link.connection is self and node is self.dialer:
             self.link.connection = None
             self.link.dial_soon()
         self.sever()

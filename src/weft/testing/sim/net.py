@@ -24,6 +24,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from weft.testing.sim.actions import act
+from weft.testing.sim.broker import SimBroker
 from weft.testing.sim.disk import SimDisk
 from weft.testing.sim.draw import draw_plan
 from weft.testing.sim.ledger import Ledger
@@ -44,6 +45,7 @@ __all__ = ["SimNet"]
 
 _SETTLED = 0.5  # seconds with nothing under way after which the world has come to rest
 _TO_SETTLE = 300.0  # seconds after healing until that must have come
+_TO_NOTICE = 8.0  # seconds after healing until a server of a cluster has looked at what is stored
 _MESSAGES_TO_SETTLE = 20_000
 _WATCH = 50.0  # seconds of watching the quiet: longer than the 30 after which awareness expires
 _RENEWALS = 6  # times awareness is renewed in that time, at most, with a reserve: every 15 s
@@ -77,25 +79,34 @@ class SimNet:
         self._awareness_in_quiet: Counter[str] = Counter()
 
         rng = seeded_random(plan.network_seed)
-        count = {"star": 1, "mesh": 0, "bridge": 2}[plan.topology]
+        self.broker = SimBroker(self, plan.network_seed + 1) if plan.topology == "cluster" else None
+        shared = SimDisk()
         self.servers = [
-            options.server_type(self, f"s{at}", at, rng.getrandbits(64), disk=SimDisk())
-            for at in range(count)
+            options.server_type(
+                self,
+                f"s{at}",
+                at,
+                rng.getrandbits(64),
+                disk=SimDisk() if self.broker is None else shared,
+                broker=self.broker,
+            )
+            for at in range(plan.servers)
         ]
         self.peers = [options.peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
         self.nodes: list[SimNode] = [*self.servers, *self.peers]
         self.links = [
-            SimLink(self, dialer, acceptor, rng.getrandbits(64), ordered=plan.ordered)
-            for dialer, acceptor in self._pairs()
+            SimLink(self, dialer, acceptors, rng.getrandbits(64), ordered=plan.ordered)
+            for dialer, acceptors in self._dialled()
         ]
 
-    def _pairs(self) -> list[tuple[SimNode, SimNode]]:
-        if self.plan.topology == "star":
-            return [(peer, self.servers[0]) for peer in self.peers]
-        if self.plan.topology == "mesh":
-            return [(a, b) for at, a in enumerate(self.peers) for b in self.peers[at + 1 :]]
+    def _dialled(self) -> list[tuple[SimNode, list[SimNode]]]:
+        match self.plan.topology:
+            case "star" | "cluster":
+                return [(peer, list(self.servers)) for peer in self.peers]
+            case "mesh":
+                return [(a, [b]) for at, a in enumerate(self.peers) for b in self.peers[at + 1 :]]
         return [
-            (peer, server)
+            (peer, [server])
             for peer in self.peers
             for server in self.servers
             if peer.index < self.plan.bridges or peer.index % 2 == server.index
@@ -156,6 +167,9 @@ class SimNet:
         self.note("heal", "")
         self.healed = True
         self.faults.heal()
+        if self.broker is not None:
+            self.broker.heal()
+            self.busy(self.clock.now + _TO_NOTICE)
         for server in self.servers:
             if not server.alive:
                 server.start()

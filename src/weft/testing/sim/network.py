@@ -9,6 +9,7 @@ from weft.testing.sim.world import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from weft.testing.sim.broker import SimBroker
     from weft.testing.sim.links import SimLink
     from weft.testing.sim.node import SimNode
     from weft.testing.sim.peer import SimPeer
@@ -36,6 +37,10 @@ class Network(World, Protocol):
     @property
     def links(self) -> Sequence[SimLink]:
         """Who dials whom."""
+
+    @property
+    def broker(self) -> SimBroker | None:
+        """Between the servers of a cluster."""
 
     @property
     def workload(self) -> Workload:

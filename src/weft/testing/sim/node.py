@@ -86,7 +86,7 @@ class SimNode:
         self.document = self.make_document()
         self.awareness = self.make_awareness()
         self._restore()
-        self._ends = [*self._subscribe(), self.awareness.observe(self.awareness_changed)]
+        self._ends = [*self._subscribe(), self.awareness.observe(self._awareness_changed)]
         self.schedule_wake()
 
     def crash(self) -> None:
@@ -153,7 +153,7 @@ class SimNode:
             return
         kind = describe(data)
         self.world.stats.delivered += 1
-        self.world.note("delivered", f"{kind} {self.name} {connection.link.name}")
+        self.world.note("delivered", f"{kind} {self.name} {connection.name}")
         self.perform(connection, session.receive(data, self.now))
         if kind in AWARENESS_KINDS:
             self.schedule_wake()
@@ -178,9 +178,9 @@ class SimNode:
                 case FlushLost():
                     self.flush_lost(connection, effect.tokens)
                 case Synced():
-                    self.world.note("synced", f"{self.name} {connection.link.name}")
+                    self.world.note("synced", f"{self.name} {connection.name}")
                 case AwarenessChanged():
-                    pass  # awareness has told awareness_changed
+                    pass  # awareness has told _awareness_changed
                 case Denied():
                     raise Violation("denied", f"{self.name} is denied: {effect.reason}")
 
@@ -200,7 +200,7 @@ class SimNode:
             if session is not origin:
                 self.perform(connection, session.local_update(update))
 
-    def awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
+    def _awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
         """Pass a change of awareness on to every session but its own."""
         message = Writer().uint(1).bytes(self.awareness.encode(change.ids)).finish()
         for connection, session in tuple(self.sessions.items()):
@@ -243,7 +243,11 @@ class SimNode:
         if self.world.faults.is_frozen(self.name):
             self.wake_in(0.5)
             return
+        self.tick()
+        self.schedule_wake()
+
+    def tick(self) -> None:
+        """Let time pass."""
         self.awareness.tick(self.now)
         for connection, session in tuple(self.sessions.items()):
             self.perform(connection, session.tick(self.now))
-        self.schedule_wake()

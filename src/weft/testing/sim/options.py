@@ -27,7 +27,7 @@ class SimOptions:
     """What the seed is not to decide: it draws what is ``None``.
 
     Attributes:
-        topology: ``"star"``, ``"mesh"`` or ``"bridge"``; see :class:`SimPlan`.
+        topology: ``"star"``, ``"mesh"``, ``"bridge"`` or ``"cluster"``; see :class:`SimPlan`.
         peers: How many, one at least.
         layout: Of the Stores in the document.
         edits: How many.
@@ -73,7 +73,7 @@ class SimOptions:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Have a parser read the options that a command line can say."""
     world = parser.add_argument_group("the world, where the seed is not to decide")
-    world.add_argument("--topology", choices=("star", "mesh", "bridge"))
+    world.add_argument("--topology", choices=("star", "mesh", "bridge", "cluster"))
     world.add_argument("--peers", type=int)
     world.add_argument("--edits", type=int)
     world.add_argument("--layout", choices=("tinybase", "flat"))

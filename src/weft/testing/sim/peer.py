@@ -129,7 +129,7 @@ class SimPeer(SimNode):
     def flushed(self, connection: SimConnection, token: int) -> None:
         """Note that the other end has acknowledged what was written."""
         self.world.stats.flushes += 1
-        self.world.note("flushed", f"{self.name} {connection.link.name}")
+        self.world.note("flushed", f"{self.name} {connection.name}")
         writes = self._flushing.pop((connection, token), ())
         if self.acknowledges:
             self.world.ledger.acknowledge(writes)

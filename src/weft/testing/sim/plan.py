@@ -11,7 +11,7 @@ from typing import Literal
 
 __all__ = ["Action", "ActionKind", "FaultRates", "Layout", "SimPlan", "Topology"]
 
-Topology = Literal["star", "mesh", "bridge"]
+Topology = Literal["star", "mesh", "bridge", "cluster"]
 Layout = Literal["tinybase", "flat"]
 ActionKind = Literal[
     "edit",
@@ -25,6 +25,8 @@ ActionKind = Literal[
     "crash-server",
     "jump",
     "freeze",
+    "broker-away",
+    "disk-away",
 ]
 
 
@@ -46,6 +48,9 @@ class FaultRates:
         peer_crashes: Peers that start again from their saved document, or empty, with a new client id.
         jumps: Clocks that jump ahead by up to an hour.
         freezes: Nodes that do nothing for a while, and do not know it.
+        broker_loss: Share of messages between the servers of a cluster that the broker loses.
+        broker_absences: Times at which the broker is away, for up to 20 seconds.
+        disk_absences: Times at which a server of a cluster cannot reach the storage.
     """
 
     delay: float = 0.0
@@ -61,6 +66,9 @@ class FaultRates:
     peer_crashes: int = 0
     jumps: int = 0
     freezes: int = 0
+    broker_loss: float = 0.0
+    broker_absences: int = 0
+    disk_absences: int = 0
 
     def __str__(self) -> str:
         drawn = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -93,8 +101,10 @@ class SimPlan:
     Attributes:
         seed: The seed.
         topology: ``"star"``: one server; ``"mesh"``: every peer with every other, no server; ``"bridge"``:
-            two servers, and one or two peers that are connected to both.
+            two servers, and one or two peers that are connected to both; ``"cluster"``: two or three servers
+            on one storage, with a broker, and peers that dial any of them.
         peers: 2 to 6.
+        servers: How many.
         bridges: Peers with a session to each server; 0 unless the topology is ``"bridge"``.
         ordered: Whether links keep order and lose nothing in the middle, as websockets do. Unordered ones
             drop, duplicate and reorder freely.
@@ -109,6 +119,7 @@ class SimPlan:
     seed: int
     topology: Topology
     peers: int
+    servers: int
     bridges: int
     ordered: bool
     layout: Layout
@@ -121,6 +132,8 @@ class SimPlan:
     def __str__(self) -> str:
         links = "ordered" if self.ordered else "unordered"
         bridges = f" ({self.bridges} bridging)" if self.bridges else ""
+        if self.topology == "cluster":
+            bridges = f" of {self.servers} servers"
         return (
             f"{self.topology}{bridges}, {self.peers} peers, {links} links, {self.layout} layout, "
             f"{self.derivers} deriving, {len(self.actions)} actions in {self.duration:.1f} s; "
