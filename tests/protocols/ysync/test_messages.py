@@ -35,6 +35,7 @@ from weft.protocols.ysync.messages import (
 
 if TYPE_CHECKING:
     from support.node import SyncJsPeer
+    from weft.protocols.ysync.messages import UpdateSpans
 
 UPDATE = yjs_updates()["overwritten"]
 VECTOR = b"\x02\x05\x07\x06\x08"
@@ -311,3 +312,20 @@ def test_a_large_answer_is_one_object_for_all_who_are_sent_it_until_it_is_forgot
     (again,) = cache.messages(update, 1_000_000)
     assert again == first
     assert again is not first
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 126, 127, 128, 129])
+def test_an_update_alone_is_read_alike_whatever_its_length(size: int) -> None:
+    seen: list[bytes] = []
+
+    def check(update: bytes, limits: Limits) -> UpdateSpans:
+        seen.append(update)
+        return check_update(b"\0\0", limits)
+
+    update = bytes(size)
+    frame = update_message(update)
+    (message,) = read_frame(frame, Limits(), check)
+    assert isinstance(message, Update)
+    assert (message.update, message.is_answer) == (update, False)
+    assert len(read_frame(frame + frame, Limits(), check)) == 2
+    assert seen == [update] * 3

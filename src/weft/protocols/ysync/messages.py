@@ -135,6 +135,10 @@ def read_frame(data: bytes, limits: Limits, check: Check = check_update) -> list
     """
     if len(data) > limits.max_message:
         raise MessageTooLargeError(len(data), limits.max_message)
+    size = len(data) - 3
+    if 0 <= size < len(_SMALL_HEADS) and data.startswith(_SMALL_HEADS[size]):  # as most are: an update alone
+        update = data[3:]
+        return [Update(update, check(update, limits), is_answer=False)]
     reader = Reader(data, max_string=limits.max_string)
     messages: list[Message] = []
     certain: int | None = None  # how many count even if what follows cannot be read
