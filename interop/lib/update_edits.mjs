@@ -64,7 +64,7 @@ const xmlChild = (random, depth = 0) => {
 const arrayItem = (value) => (value === undefined || typeof value === 'bigint' ? [value] : value);
 
 const nested = (random, depth = 0) => {
-  switch (random.below(depth > 1 ? 3 : 6)) {
+  switch (random.below(depth > 1 ? 3 : 7)) {
     case 0:
       return randomText(random, new Y.Text());
     case 1:
@@ -75,6 +75,11 @@ const nested = (random, depth = 0) => {
       return Y.Array.from([1, nested(random, depth + 1)]);
     case 4:
       return new Y.Map([['in', nested(random, depth + 1)], ['v', randomValue(random)]]);
+    case 5: {
+      const fragment = new Y.XmlFragment();
+      fragment.insert(0, [xmlChild(random, depth)]);
+      return fragment;
+    }
     default:
       return element(random, depth);
   }

@@ -14,6 +14,8 @@ import pytest
 from differential.updates.command import main
 from differential.updates.oracle import findings, report, shrunk
 from differential.updates.subject import weft_subject
+from weft._codecs.yjs.update import parse_update
+from weft.documents import UpdateLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +46,21 @@ def test_a_text_with_emoji_may_be_cut_anywhere(base: str, js_session: SyncJsPeer
     units = len(base.encode("utf-16-le")) // 2
     assert len(cuts) == 9 * (units - 1) * (units + 1)
     _judge(js_session, ({"seed": at, "updates": updates} for at, updates in enumerate(cuts.values())))
+
+
+def test_the_histories_go_everywhere(js_session: SyncJsPeer) -> None:
+    made = js_session("update.make", histories=[{"seed": seed} for seed in range(100)])
+    updates = [update for questions in made for update in questions["updates"]]
+    items = [item for update in updates for item in parse_update(update).items]
+    assert {item.ref for item in items} == set(range(11))
+    assert {item.type_ref for item in items if item.ref == 7} == set(range(7))
+    assert sum(b"\xef\xbf\xbd" in update for update in updates) > 100  # cut pairs
+    logs = [
+        UpdateLog.of([questions["updates"][place] for place in order["updates"][: order["at"]]])
+        for questions in made
+        for order in questions["orders"]
+    ]
+    assert sum(bool(log.missing) for log in logs) > 50
 
 
 def test_yjs_itself_answers_all_that_is_asked(js_session: SyncJsPeer) -> None:
