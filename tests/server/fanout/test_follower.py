@@ -72,6 +72,15 @@ def test_a_snapshot_is_taken_in_even_at_ones_own_number() -> None:
     assert follower.fetched([(5, b"snapshot")], 5, 0.0) == [b"snapshot"]
 
 
+def test_a_snapshot_is_taken_in_behind_a_row_that_was_kept() -> None:
+    follower = Follower(2)
+    follower.committed(5, 1, 0.0)
+    # 3 and 5 were compacted; 4 was kept, as it waits for something that is not there.
+    rest = [(4, b"4"), (5, b"snapshot")]
+    assert follower.fetched(rest, 5, 0.0) == [b"4", b"snapshot"]
+    assert not follower.has_hole
+
+
 def test_what_came_while_it_was_fetched_is_taken_in_once() -> None:
     follower = Follower(0)
     follower.hinted(3, rows(3), 1, 0.0)
@@ -134,3 +143,31 @@ def test_whatever_is_lost_late_or_twice_each_update_comes_once_and_in_order(seed
     assert others == [data for number, data in stored if number not in own], f"seed {seed}"
     assert len(set(taken)) == len(taken)
     assert not follower.has_hole
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_compactions_while_one_follows_hide_nothing(seed: int) -> None:
+    """A row is the numbers that it stands for; those that are not this process's own must all come."""
+    rng = random.Random(seed)
+    follower = Follower(0)
+    stored: dict[int, set[int]] = {}
+    own: set[int] = set()
+    taken: set[int] = set()
+
+    def take(updates: list[bytes]) -> None:
+        taken.update(int(number) for update in updates for number in update.split())
+
+    for number in range(1, rng.randrange(2, 40)):
+        stored[number] = {number}
+        if rng.random() < 0.4:
+            own.add(number)
+            take(follower.committed(number, 1, 0.0))
+        elif rng.random() < 0.5:
+            take(follower.hinted(number, [b"%d" % number], 1, 0.0))
+        if rng.random() < 0.2:
+            *others, last = [at for at in stored if rng.random() < 0.8 or len(stored[at]) > 1] or [number]
+            stored[last] = stored[last].union(*(stored.pop(at) for at in others))
+        if rng.random() < 0.2:
+            rows = [(at, b" ".join(b"%d" % one for one in row)) for at, row in sorted(stored.items())]
+            take(follower.fetched([row for row in rows if row[0] > follower.number], number, 0.0))
+            assert set(range(1, number + 1)) <= taken | own, f"seed {seed}"

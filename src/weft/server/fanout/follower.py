@@ -110,11 +110,16 @@ class Follower:
         early = self._early
         found = []
         before = self.number
+        is_compacted = False
         for number, update in rows:
-            # One's own may be left out, unless a compaction has put a snapshot in its place.
-            if number > before + 1 or (number > before and early.get(number, b"") is not None):
+            if number <= before:
+                continue
+            # One's own may be left out, unless it may be a snapshot by now. That need not follow the numbers
+            # it stands for: a row that waits for what is missing is kept when those around it are compacted.
+            is_compacted |= number > before + 1
+            if is_compacted or early.get(number, b"") is not None:
                 found.append(update)
-            before = max(before, number)
+            before = number
         if head > self.number:
             self.number = head
             for number in [number for number in early if number <= head]:

@@ -24,6 +24,7 @@ __all__ = ["act"]
 _STATUSES = ("here", "typing", "away")
 _LONGEST_CUT = 10.0  # seconds a partition lasts at most; it lasts half a second at least
 _LONGEST_ABSENCE = 20.0
+_STOPPED = 0.3  # share of ends of a server of a cluster that are not crashes
 _LONGEST_DEATH = 4.0  # seconds until what has crashed starts again
 
 
@@ -60,9 +61,8 @@ def act(net: Network, action: Action) -> None:
                 _crash(net, peer)
                 net.clock.after(rng.uniform(0, _LONGEST_DEATH), _restart_peer, net, peer, rng.random() < 0.4)
         case "crash-server":
-            if net.servers and (server := rng.choice(net.servers)).alive:
-                _crash(net, server)
-                net.clock.after(rng.uniform(0, _LONGEST_DEATH), _restart_server, net, server)
+            if net.servers and (server := rng.choice(net.servers)).accepts:
+                _end_server(net, server, rng)
         case "jump":
             node = rng.choice(net.nodes)
             if node.alive:
@@ -141,6 +141,21 @@ def _crash(net: Network, node: SimNode) -> None:
     net.record_fault("crash", node.name)
     net.stats.crashes += 1
     node.crash()
+
+
+def _end_server(net: Network, server: SimServer, rng: random.Random) -> None:
+    delay = rng.uniform(0, _LONGEST_DEATH)
+
+    def restart_later() -> None:
+        net.clock.after(delay, _restart_server, net, server)
+        net.busy(net.clock.now + delay)
+
+    if net.broker is not None and rng.random() < _STOPPED:
+        net.record_fault("stop", server.name)
+        server.stop(restart_later)
+    else:
+        _crash(net, server)
+        restart_later()
 
 
 def _restart_peer(net: Network, peer: SimPeer, empty: bool) -> None:

@@ -90,6 +90,10 @@ class SimFanout:
         )
         self.perform(self.session.opened(ROOM, number, self._server.now))
 
+    def bye(self) -> None:
+        """The process ends."""
+        self.perform([self.session.bye()])
+
     def crash(self) -> None:
         """The process is no more."""
         if self._shared is not None:

@@ -44,6 +44,10 @@ class Endpoint(Protocol):
     name: str
     alive: bool
 
+    @property
+    def accepts(self) -> bool:
+        """Whether it can be connected to."""
+
     def connected(self, connection: SimConnection) -> None:
         """Greet the other end."""
 
@@ -95,7 +99,7 @@ class SimLink:
             self.acceptor = self.random.choice(self.acceptors)
         is_held = self.world.faults.is_held
         here, there = self.dialer.name, self.acceptor.name
-        if not self.acceptor.alive or is_held(here, there) or is_held(there, here):
+        if not self.acceptor.accepts or is_held(here, there) or is_held(there, here):
             self.dial_soon()
             return
         self.world.note("connect", self.name)

@@ -77,6 +77,11 @@ class SimNode:
         """Name and number of the present life, as the ledger knows it."""
         return self.name, self.lives
 
+    @property
+    def accepts(self) -> bool:
+        """Whether it can be connected to."""
+        return self.alive
+
     def start(self) -> None:
         """Start with a new document and a new client id."""
         self.alive = True

@@ -68,7 +68,7 @@ class SimServer(SimNode):
         self.taken = self.kept = 0
         self.fanout: SimFanout | None = None
         self._broker = broker
-        self._is_starting = False
+        self._is_starting = self._is_stopping = False
         self.unsaved: list[bytes] = []
         self._is_saving = False
         self._queues: dict[SimConnection, deque[tuple[bytes, int]]] = {}
@@ -125,7 +125,7 @@ class SimServer(SimNode):
         self.world.busy(self.world.clock.now + delay)
 
     def _open(self) -> None:
-        self._is_starting = False
+        self._is_starting = self._is_stopping = False
         super().start()
         if self.fanout is not None:
             self.fanout.opened(self.loaded.head)
@@ -137,6 +137,25 @@ class SimServer(SimNode):
             self.fanout.crash()
             self.fanout = None
         super().crash()
+
+    @property
+    def accepts(self) -> bool:
+        """Whether it can be connected to."""
+        return self.alive and not self._is_stopping
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """End as a process that is told to: what was taken in is stored, then it says goodbye."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            for connection in tuple(self.sessions):
+                connection.close(self)
+        if self.unsaved or self._is_saving:
+            self.later(_FROZEN_S, self.stop, stopped)
+            return
+        if self.fanout is not None:
+            self.fanout.bye()
+        self.crash()
+        stopped()
 
     def next_due(self) -> float | None:
         """When time next matters."""
