@@ -55,6 +55,7 @@ EXTRAS = {
         "weft.server.fronts.connections",
         "weft.server.fronts.frames",
         "weft.server.fronts.handshake",
+        "weft.server.fronts.operations",
         "weft.server.fronts.websocket",
         "weft.server.fronts.websocket_link",
     ),
@@ -72,6 +73,7 @@ EXTRAS = {
     "watchfiles": ("weft.persisters.file",),
     "redis": ("weft.server.fanout.redis",),
     "nats": ("weft.server.fanout.nats",),
+    "prometheus_client": ("weft.server.metrics",),
     "pytest": ("weft.testing.persisters.", "weft.testing.storage."),
 }
 

@@ -42,6 +42,14 @@ class WeftServe:
         """The server's address without a room."""
         return f"ws://127.0.0.1:{self.port}"
 
+    def read_operations(self) -> str:
+        """The address of health, readiness and metrics, which it prints after the first lines."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if match := re.search(r"metrics are at (http://\S+)\.$", line):
+                return match[1]
+        raise AssertionError("it has none")
+
     def _read_port(self) -> int:
         assert self._process.stdout is not None
         deadline = time.monotonic() + _START_S

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from weft._support.urls import is_loopback
 from weft.protocols.automerge_repo import document_url
-from weft.server import Allow, Deny, Server, allow_all, bridge_document_id
+from weft.server import Allow, Deny, Operations, Server, allow_all, bridge_document_id
 from weft.server.fanout import broadcast_at
 from weft.server.storage import storage_at
 
@@ -35,6 +35,7 @@ async def serve(
     origins: Sequence[str] | None,
     bridge: Sequence[str],
     shared: bool,
+    metrics: tuple[str, int] | None,
     limits: Limits,
     settings: RoomSettings,
     say: Callable[[str], None],
@@ -50,6 +51,7 @@ async def serve(
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
         bridge: Rooms that are Automerge documents at the same time.
         shared: Whether other processes may read a SQLite file meanwhile.
+        metrics: Host and port for whoever operates it; ``None`` for none.
         limits: What one client may ask for.
         settings: How rooms live.
         say: Prints a line. Must not raise: whoever reads may be gone.
@@ -60,6 +62,7 @@ async def serve(
         OSError: The address cannot be listened on.
     """
     storage = storage_at(db, exclusive=not shared)
+    operations = None if metrics is None else Operations(host=metrics[0], port=metrics[1])
     anywhere = origins is not None and "*" in origins
     server = Server(
         auth=allow_all if origins is not None else _allow_pages_of_this_machine,
@@ -68,18 +71,18 @@ async def serve(
         port=port,
         origins=None if origins is None or anywhere else [None, *origins],
         broadcast=None if broker is None else broadcast_at(broker, prefix=broker_prefix),
+        operations=operations,
         limits=limits,
         settings=settings,
         bridge=bridge,
     )
     stop = asyncio.Event()
     _on_signals(stop.set)
-    try:
-        await server.start()
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    await server.start()
     try:
         _greet(server, db=storage.place, origins=origins, bridge=bridge, say=say)
+        if operations is not None:
+            say(f"Health, readiness and metrics are at {operations.url}.")
         await stop.wait()
         say("Stopping: storing what has come in.")
     finally:

@@ -88,6 +88,19 @@ def add_serve_options(parser: ArgumentParser) -> None:
         help="let other processes read the SQLite file while it is served; at most one server may serve it "
         "all the same",
     )
+    add(
+        "--metrics-port",
+        type=values.port,
+        metavar="PORT",
+        help="port for /health, /ready and, with weft[metrics], Prometheus's /metrics, 0 for a free one "
+        "(default: none)",
+    )
+    add(
+        "--metrics-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="address to listen on for those (default: %(default)s)",
+    )
     _add_limits(parser)
 
 
@@ -147,6 +160,7 @@ def serve_arguments(options: Namespace) -> dict[str, Any]:
         "origins": options.origin,
         "bridge": options.bridge,
         "shared": options.shared,
+        "metrics": None if options.metrics_port is None else (options.metrics_host, options.metrics_port),
         "limits": Limits(**{name: getattr(options, name) for name in (*_SIZES, *_COUNTS)}),
         "settings": RoomSettings(**{name: getattr(options, name) for name in _TIMES}),
     }

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         NatsBroadcast as NatsBroadcast,
         RedisBroadcast as RedisBroadcast,
     )
+    from weft.server.fronts.operations import Operations as Operations
     from weft.server.fronts.websocket import Server as Server
     from weft.server.object_versions import ObjectVersions as ObjectVersions
+    from weft.server.statistics import ServerStats as ServerStats
     from weft.server.storage import (
         MemoryRoomStorage as MemoryRoomStorage,
         PostgresRoomStorage as PostgresRoomStorage,
@@ -48,7 +50,9 @@ else:
             "auth": "Allow Auth Decision Deny Request allow_all",
             "bridge_id": "bridge_document_id",
             "fanout": "Broadcast NatsBroadcast RedisBroadcast",
+            "fronts.operations": "Operations",
             "fronts.websocket": "Server",
+            "statistics": "ServerStats",
             "storage": "MemoryRoomStorage PostgresRoomStorage RoomStorage SqliteRoomStorage",
             "versions": "Version VersionDifference VersionPlace Versions",
             "ysync.room": "Room",

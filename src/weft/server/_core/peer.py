@@ -75,6 +75,11 @@ class Peer(ABC):
         self._is_over = False
         self._is_held = False  # nothing is read of it
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that have not left to the client yet."""
+        return self.queue.size
+
     def start(self) -> None:
         """Serve the client from now on, until it leaves or is let go."""
         self._join()

@@ -12,7 +12,7 @@ from weft._support.owner import Owner
 from weft.errors import StorageError, WeftError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from weft._support.owner import Hold
     from weft.server._core.room_log import RoomLog
@@ -103,6 +103,10 @@ class RoomRegistry(Generic[R]):
     def __len__(self) -> int:
         """How many rooms are in memory, those being opened included."""
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[R]:
+        """Those that are open at this moment."""
+        return (room for name in tuple(self._entries) if (room := self.get(name)) is not None)
 
     def get(self, name: str) -> R | None:
         """A room that is open at this moment."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from weft.errors import RoomDeletedError
 from weft.server._core.confirmations import Confirmations
+from weft.server._core.counters import RoomCounters
 from weft.server._core.room_log import RoomLog
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ _log = logging.getLogger("weft.server")
 class RoomClient(Protocol):
     """A client as rooms of every kind know it; each kind asks for more."""
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that have not left to it yet."""
+
     def end(self, code: int, reason: str) -> None:
         """Let the client go with a close code and phrase."""
 
@@ -46,6 +51,7 @@ class RoomContext:
         settings: How rooms live.
         clock: Seconds, monotonic.
         tell: Passes bytes on to the same room in other processes, if there are any.
+        counters: What happens in them.
     """
 
     storage: RoomStorage
@@ -53,6 +59,7 @@ class RoomContext:
     settings: RoomSettings
     clock: Callable[[], float]
     tell: Callable[[str, bytes], None] | None = None
+    counters: RoomCounters = field(default_factory=RoomCounters)
 
 
 class BaseRoom(ABC, Generic[C]):
@@ -86,7 +93,14 @@ class BaseRoom(ABC, Generic[C]):
         self.settings = context.settings
         self.clock = context.clock
         self.clients: set[C] = set()
-        self.log = RoomLog(name, updates, storage=context.storage, compactor=compactor, failed=self.fail)
+        self.log = RoomLog(
+            name,
+            updates,
+            storage=context.storage,
+            compactor=compactor,
+            failed=self.fail,
+            counters=context.counters,
+        )
         self.confirmations = Confirmations(self.log.stored)
         self._forget = partial(failed, self)
         self._unsubscribe: list[Callable[[], None]] = []

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
+from weft.server._core.counters import RoomCounters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ class RoomLog:
         storage: Where updates go.
         compactor: Called when a compaction begins; gives what makes one update out of many.
         failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
+        counters: Of the server's rooms.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class RoomLog:
         storage: RoomStorage,
         compactor: Callable[[], Compactor],
         failed: Callable[[Exception], None],
+        counters: RoomCounters | None = None,
     ) -> None:
         self.name = name
         self.partner: RoomLog | None = None  # of the room on the other side of a bridge
@@ -57,8 +60,9 @@ class RoomLog:
         self._storage = storage
         self._compactor = compactor
         self._failed: Callable[[Exception], None] | None = failed
+        self._counters = counters or RoomCounters()
         self._durable = 0  # a ticket
-        self._unsaved = 0  # bytes
+        self.unsaved = 0  # bytes that are not durable yet
         self._saver: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._caught_up.set()
@@ -104,8 +108,11 @@ class RoomLog:
         except Exception as error:  # noqa: BLE001 - the contract forbids it; whatever it is, nothing was stored
             self._fail(error)
             return False
-        self._unsaved += len(update)
-        if self._unsaved > _MAX_UNSAVED:
+        size = len(update)
+        self._counters.updates += 1
+        self._counters.update_bytes += size
+        self.unsaved += size
+        if self.unsaved > _MAX_UNSAVED:
             self._caught_up.clear()
         if self._saver is None:
             self._saver = asyncio.get_running_loop().create_task(self._save())
@@ -147,11 +154,11 @@ class RoomLog:
     async def _save(self) -> None:
         try:
             while self._durable < self.ticket:
-                ticket, size = self.ticket, self._unsaved
+                ticket, size = self.ticket, self.unsaved
                 await self.stored(ticket)
                 self._durable = ticket
-                self._unsaved -= size
-                if self._unsaved <= _MAX_UNSAVED:
+                self.unsaved -= size
+                if self.unsaved <= _MAX_UNSAVED:
                     self._caught_up.set()
         except Exception as error:  # noqa: BLE001 - whatever a storage raises, nothing is acknowledged any more
             self._fail(error)
@@ -172,11 +179,13 @@ class RoomLog:
             left = await self._storage.compact(self.name, self._compactor())
         except StorageError as error:
             _log.error("room %.200r could not be compacted: %s", self.name, error)
+            self._counters.failed_compactions += 1
             left = None
         finally:
             self._compaction = None
         # Where nothing could be gained, wait for twice as much before the next try.
         self._snapshot_weight = weight if left is None else left
         if left is not None:
+            self._counters.compactions += 1
             self.rows += 1 - rows
             self._weight += left - weight

@@ -76,6 +76,7 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         self.document_id = name.removeprefix(storage_name(""))
         self._waiting: set[DocumentClient] = set()
         self._unsubscribe = [self.document.subscribe(self._relay_change)]
+        self._counters = context.counters
         self._others = object()  # the origin of what other processes have stored
         self._tell = None if context.tell is None else partial(context.tell, name)
 
@@ -125,6 +126,7 @@ class DocumentRoom(BaseRoom[DocumentClient]):
 
     def _relay_change(self, event: DocumentEvent) -> None:
         self._waiting.clear()
+        self._counters.relayed += len(self.clients) * len(event.changes)
         if event.origin is not self._others:
             row = b"".join(event.changes)
             self._log_rows.note(row)

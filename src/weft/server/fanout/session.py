@@ -13,9 +13,10 @@ The clock is an argument, and what is to be done is returned.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from weft._support.histogram import Histogram
 from weft.errors import RemoteProtocolError
 from weft.server.fanout.follower import HOLE_S, Follower
 from weft.server.fanout.messages import (
@@ -119,6 +120,9 @@ class ReadHeads:
 FanoutEffect: TypeAlias = Publish | TakeIn | Hear | Answer | Forget | Deleted | Fetch | ReadHeads
 
 
+_LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds
+
+
 @dataclass(slots=True)
 class FanoutStats:
     """What has happened between this process and others, counted since its start.
@@ -126,6 +130,7 @@ class FanoutStats:
     Attributes:
         hints: Hints received.
         lag_s: Seconds from commit to receipt of the last hint, by the clocks of both machines.
+        lags: The same of all hints.
         holes: Holes that did not close by themselves.
         fetched: Rows fetched from storage, as no hint had brought them.
         unreadable: Messages that could not be read.
@@ -134,6 +139,7 @@ class FanoutStats:
 
     hints: int = 0
     lag_s: float = 0.0
+    lags: Histogram = field(default_factory=lambda: Histogram(_LAGS))
     holes: int = 0
     fetched: int = 0
     unreadable: int = 0
@@ -254,6 +260,7 @@ class FanoutSession:
         if isinstance(read, Hint):
             self.stats.hints += 1
             self.stats.lag_s = max(0.0, wall_s - read.sent_ms / 1000)
+            self.stats.lags.note(self.stats.lag_s)
             if followed is not None:
                 return self._after(
                     room, followed, followed.follower.hinted(read.first, read.updates, read.count, now)

@@ -31,6 +31,8 @@ _TURN = 0.005
 _SHARE = 0.0005
 # Seconds for the end of a TLS connection.
 _TLS_CLOSE_TIMEOUT = 5.0
+_NO_CLOSE = 1006  # RFC 6455, section 7.4.1
+_MAX_CODES = 100  # that are counted each for itself
 
 
 class Connections:
@@ -44,6 +46,10 @@ class Connections:
 
     Attributes:
         served: The websockets that were let in.
+        accepted: Connections that have become websockets.
+        received: Bytes that came on them.
+        closed: How many of them are over, by the close code that was sent; 1006 where none was, and 0 for all
+            beyond the first hundred codes: clients make them up.
     """
 
     def __init__(
@@ -60,6 +66,9 @@ class Connections:
         self.open_timeout = open_timeout
         self.extensions = extensions
         self.served: set[WebsocketLink] = set()
+        self.accepted = 0
+        self.received = 0
+        self.closed: dict[int, int] = {}
         self._answer = answer
         self._open: set[Handshake | WebsocketLink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,15 +96,20 @@ class Connections:
         Raises:
             OSError: The address cannot be listened on.
         """
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Handshake(self),
-            host,
-            port,
-            backlog=_BACKLOG,
-            ssl=tls,
-            ssl_handshake_timeout=None if tls is None else self.open_timeout,
-            ssl_shutdown_timeout=None if tls is None else _TLS_CLOSE_TIMEOUT,
-        )
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: Handshake(self),
+                host,
+                port,
+                backlog=_BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else self.open_timeout,
+                ssl_shutdown_timeout=None if tls is None else _TLS_CLOSE_TIMEOUT,
+            )
+        except OSError as error:
+            told = OSError(f"cannot listen on {host}:{port}: {error.strerror or error}")
+            told.errno = error.errno
+            raise told from error
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Have something done that :meth:`all_gone` waits for. It does not raise."""
@@ -143,6 +157,7 @@ class Connections:
 
     def upgraded(self, handshake: Handshake, link: WebsocketLink) -> None:
         """A handshake has become a websocket."""
+        self.accepted += 1
         self._open.add(link)
         self.lost(handshake)
 
@@ -153,6 +168,10 @@ class Connections:
 
     def link_closed(self, link: WebsocketLink) -> None:
         """A websocket's connection is over."""
+        code = _NO_CLOSE if link.sent_close is None else link.sent_close[0]
+        if code not in self.closed and len(self.closed) >= _MAX_CODES:
+            code = 0
+        self.closed[code] = self.closed.get(code, 0) + 1
         self.served.discard(link)
         self._open.discard(link)
         self._note_gone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 from websockets.http11 import Request as HttpRequest, Response
@@ -139,6 +140,8 @@ class Handshake(asyncio.Protocol):
         """Answer the request, and be done with it."""
         response = self._protocol.reject(status, text)
         for name, value in headers.items():
+            with suppress(KeyError):
+                del response.headers[name.replace("_", "-")]
             response.headers[name.replace("_", "-")] = value
         self._answer(response)
 

@@ -28,6 +28,7 @@ from weft.server.fanout.hub import Hub
 from weft.server.fronts.connections import Connections
 from weft.server.names import read_query, read_room
 from weft.server.origins import check_origin
+from weft.server.statistics import ServerStats, collect_stats
 from weft.server.storage import RoomStorage
 from weft.server.versions import StoredVersions
 from weft.server.ysync.peer import YPeer
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from weft.server.bridge import BridgedRooms
     from weft.server.fanout import Broadcast
     from weft.server.fronts.handshake import Handshake
+    from weft.server.fronts.operations import Operations
     from weft.server.fronts.websocket_link import WebsocketLink
     from weft.server.versions import VersionPlace
 
@@ -52,9 +54,6 @@ __all__ = ["Server"]
 
 _log = logging.getLogger("weft.server")
 
-# Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
-# for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
-_BACKLOG = 2048
 # Seconds for the handshake beside the auth hook, and for what is left to do of a connection that was cut off.
 _OPEN_TIMEOUT = 10.0
 _CUT_OFF_TIMEOUT = 1.0
@@ -93,6 +92,7 @@ class Server(EditableRooms):
         bridge: Names of rooms that are Automerge documents at the same time, with the ids that
             :func:`weft.server.bridge_document_id` gives: their tables, in TinyBase's layout under its default
             name, are the same on both sides. The hook is asked about a room by its name on either side.
+        operations: Health, readiness and metrics on a port of their own. The server opens and closes it.
         clock: Seconds, monotonic, for the sessions' timers.
 
     Raises:
@@ -117,6 +117,7 @@ class Server(EditableRooms):
         broadcast: Broadcast | None = None,
         versions: VersionPlace | None = None,
         bridge: Sequence[str] = (),
+        operations: Operations | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(origins, str) or isinstance(bridge, str):
@@ -149,6 +150,8 @@ class Server(EditableRooms):
             if self.documents is not None:
                 self._bridged = BridgedRooms(bridge, rooms=self.rooms, documents=self.documents.rooms)
                 self.documents.bridge(self._bridged.room_of, self._bridged.use_document)
+        self._counters = context.counters
+        self._operations = operations
         self._port = port
         self._auth = auth
         self._auth_timeout = auth_timeout
@@ -211,8 +214,12 @@ class Server(EditableRooms):
             if self._hub is not None:
                 await self._hub.open()
             await self._connections.listen(self.host, self._port, tls=self._ssl)
+            if self._operations is not None:
+                await self._operations.open(self)
         except BaseException:
             hold.drop()
+            self._connections.stop_listening()
+            await self._connections.cut_off(_CUT_OFF_TIMEOUT)
             if self._hub is not None:
                 await self._hub.close()
             await self._storage.close()
@@ -237,6 +244,25 @@ class Server(EditableRooms):
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await asyncio.shield(self._closing)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes nobody any more."""
+        return self._closing is not None
+
+    async def probe(self) -> None:
+        """Make sure that storage can be written, by a small write of no consequence.
+
+        Raises:
+            StorageError: It cannot.
+        """
+        await self._storage.probe()
+
+    def stats(self) -> ServerStats:
+        """What the server is doing, and has done since its start."""
+        return collect_stats(
+            self._connections, self.rooms, self.documents, self._storage, self._hub, self._counters
+        )
 
     async def serve_forever(self) -> None:
         """Wait until the server is closed by someone."""
@@ -287,6 +313,9 @@ class Server(EditableRooms):
                 await self._storage.close()
         except TimeoutError:
             raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
+        finally:
+            if self._operations is not None:
+                await self._operations.close()
         _log.info("closed")
 
     def _answer(self, handshake: Handshake, request: HttpRequest) -> None:

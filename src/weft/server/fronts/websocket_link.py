@@ -57,11 +57,13 @@ class LinkOwner(Protocol):
         buffer: Where what comes is read into; used within one call.
         wheel: Their deadlines.
         max_message: Bytes in a message that is received.
+        received: Bytes that have come, of all.
     """
 
     buffer: memoryview
     wheel: TimerWheel
     max_message: int
+    received: int
 
     def turn_end(self) -> float:
         """Until when, on ``time.monotonic``, messages may be worked on in this turn of the event loop."""
@@ -194,6 +196,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         """Something has come."""
         if self._is_finishing:
             return
+        self._owner.received += nbytes
         self._reader.feed(self._owner.buffer[:nbytes])
         if not self._stops:
             self._work()

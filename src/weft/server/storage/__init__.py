@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         is_shared as is_shared,
         storage_at as storage_at,
     )
+    from weft.server.storage.commit_stats import CommitStats as CommitStats
     from weft.server.storage.contract import (
         DELETED as DELETED,
         CommitListener as CommitListener,
@@ -31,6 +32,7 @@ else:
         __name__,
         {
             "address": "check_address is_shared storage_at",
+            "commit_stats": "CommitStats",
             "contract": "DELETED CommitListener RoomInfo RoomStorage StoredRoom",
             "memory": "MemoryRoomStorage",
             "postgres": "PostgresRoomStorage",

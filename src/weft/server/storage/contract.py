@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from weft.documents import Compactor
+    from weft.server.storage.commit_stats import CommitStats
 
 __all__ = ["DELETED", "CommitListener", "RoomInfo", "RoomStorage", "StoredRoom"]
 
@@ -97,6 +98,11 @@ class RoomStorage(ABC):
     """
 
     place: str = "memory"
+
+    @property
+    def commit_stats(self) -> CommitStats | None:
+        """What has been committed, if the storage counts that."""
+        return None
 
     async def init(self) -> None:
         """Make what the place needs, such as tables, where opening does not do it. Harmless when it is there.
@@ -255,6 +261,16 @@ class RoomStorage(ABC):
         Raises:
             StorageError: The place cannot be read.
         """
+
+    async def probe(self) -> None:
+        """Make sure that what is appended now could be made durable, by a small write of no consequence.
+
+        Without one of its own a storage is asked whether it can be read.
+
+        Raises:
+            StorageError: It could not.
+        """
+        await self.heads(())
 
     @abstractmethod
     async def close(self) -> None:

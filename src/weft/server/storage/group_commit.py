@@ -6,12 +6,14 @@ It knows nothing of the place: how a batch is written is told it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from weft._aio.tasks import end_tasks
 from weft.errors import RoomDeletedError, StorageError
+from weft.server.storage.commit_stats import CommitStats
 from weft.server.storage.commits import CommitListeners
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class GroupCommit:
     def __init__(self, write: Callable[[Batch], Awaitable[Mapping[str, int]]], place: str) -> None:
         self.ticket = 0  # of the last append
         self.listeners = CommitListeners()
+        self.stats = CommitStats()
         self._write = write
         self._place = place
         self._queue: list[tuple[str, bytes]] = []  # appended, not yet durable
@@ -120,7 +123,9 @@ class GroupCommit:
                 rooms: dict[str, list[bytes]] = {}
                 for room, update in self._queue[: self._batch_size]:
                     rooms.setdefault(room, []).append(update)
+                began = time.monotonic()
                 numbers = await self._write(rooms)
+                self._count(time.monotonic() - began)
                 if len(numbers) < len(rooms):
                     self._refuse(numbers)
                 del self._queue[: self._batch_size]
@@ -130,12 +135,19 @@ class GroupCommit:
                     self.listeners.tell(room, number, rooms[room])
                 self._wake(None)
         except StorageError as error:
+            self.stats.failures += 1
             self._wake(error)
         except BaseException as error:
             self._wake(StorageError(f"{self._place}: {error!r}"))  # nobody is left waiting for ever
             raise
         finally:
             self._writing = None
+
+    def _count(self, seconds: float) -> None:
+        stats = self.stats
+        stats.seconds.note(seconds)
+        stats.updates += self._batch_size
+        stats.size += sum(len(update) for _, update in self._queue[: self._batch_size])
 
     def _refuse(self, written: Mapping[str, int]) -> None:
         for at, (room, _) in enumerate(self._queue[: self._batch_size], self._durable + 1):

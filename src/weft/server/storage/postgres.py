@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from weft.documents import Compactor
+    from weft.server.storage.commit_stats import CommitStats
     from weft.server.storage.contract import CommitListener, StoredRoom
     from weft.server.storage.group_commit import Batch
 
@@ -213,6 +214,19 @@ class PostgresRoomStorage(RoomStorage):
         page = (after, prefix, end_of_prefix(prefix), limit)
         rows = await self._again(lambda connection: connection.fetch(sql.ROOMS, *page))
         return [RoomInfo(*row) for row in rows]
+
+    @property
+    def commit_stats(self) -> CommitStats:
+        """What has been committed."""
+        return self._commits.stats
+
+    async def probe(self) -> None:
+        """Write the one row that is there for it.
+
+        Raises:
+            StorageError: The server cannot be reached, or does not write.
+        """
+        await self._once(lambda connection: connection.execute(sql.PROBE))
 
     async def close(self) -> None:
         """Write what is queued and disconnect. A second call does nothing.

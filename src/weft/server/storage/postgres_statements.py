@@ -30,6 +30,7 @@ __all__ = [
     "NEW_WRITER",
     "NEXT_EPOCH",
     "OLD_WRITERS",
+    "PROBE",
     "ROOMS",
     "SINCE",
     "TABLES",
@@ -68,6 +69,11 @@ FORMAT_OF_TABLES = "SELECT obj_description(to_regclass('weft_rooms'), 'pg_class'
 
 OLD_WRITERS = "DELETE FROM weft_writers WHERE seen < now() - interval '30 days'"
 NEW_WRITER = "INSERT INTO weft_writers VALUES ($1, 1, 0, '{}', now())"
+# A writer of nobody's: what is written where a server is asked whether it can write.
+PROBE = """
+INSERT INTO weft_writers VALUES ('00000000-0000-0000-0000-000000000000', 0, 0, '{}', now())
+ON CONFLICT (id) DO UPDATE SET seen = now()
+"""
 END_WRITER = "DELETE FROM weft_writers WHERE id = $1"
 # Waits for the statement of a lost connection, if one is under way.
 NEXT_EPOCH = """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from weft.documents import Compactor
+    from weft.server.storage.commit_stats import CommitStats
     from weft.server.storage.contract import CommitListener, RoomInfo, StoredRoom
     from weft.server.storage.group_commit import Batch
 
@@ -181,6 +182,19 @@ class SqliteRoomStorage(RoomStorage):
         """A page of the rooms there are."""
         await self._commits.flush()
         return await self._run(self._rooms.rooms, prefix, after, limit)
+
+    @property
+    def commit_stats(self) -> CommitStats:
+        """What has been committed."""
+        return self._commits.stats
+
+    async def probe(self) -> None:
+        """Commit a transaction that changes nothing, synced as every other.
+
+        Raises:
+            StorageError: It could not be written, or the file is not the one at its path any more.
+        """
+        await self._run(self._rooms.probe)
 
     async def close(self) -> None:
         """Write what is queued and close the file. A second call does nothing.

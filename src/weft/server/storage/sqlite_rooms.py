@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weft.errors import RoomDeletedError, StorageError
 from weft.server.storage.contract import DELETED, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
-from weft.server.storage.sqlite_schema import name_checksum, row_checksum
+from weft.server.storage.sqlite_schema import FORMAT, name_checksum, row_checksum
 
 if TYPE_CHECKING:
     import sqlite3
@@ -197,6 +197,13 @@ class SqliteRooms:
                 {"after": after, "prefix": prefix, "end": end_of_prefix(prefix), "limit": limit},
             ).fetchall()
         return [RoomInfo(*row) for row in rows]
+
+    def probe(self) -> None:
+        """Write what is there already."""
+        self._file.verify_if_lost()
+        with self._file.transaction() as db:
+            db.execute(f"PRAGMA user_version = {FORMAT}")
+        self._file.verify()
 
     def _find(self, db: sqlite3.Connection, name: str) -> _Room | None:
         row: Any = db.execute(

@@ -80,6 +80,7 @@ class Room(BaseRoom[YClient]):
             update_messages=self._messages_of,
             awareness_message=self.awareness_message,
             state_vector=self.document.state_vector,
+            counters=context.counters,
         )
         self._unsubscribe = [self.awareness.observe(self._relay_awareness)]
         self._shared: SharedAwareness | None = None

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from weft.server._core.batch import Batch
+from weft.server._core.counters import RoomCounters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -53,10 +54,11 @@ class Turn:
         update_messages: Makes messages of the updates of a turn.
         awareness_message: Makes the message with the states of some clients.
         state_vector: What the document has.
+        counters: Of the server's rooms.
     """
 
     __slots__ = (
-        "_awareness_message", "_clients", "_ids", "_is_scheduled", "_not_before", "_speakers",
+        "_awareness_message", "_clients", "_counters", "_ids", "_is_scheduled", "_not_before", "_speakers",
         "_state_vector", "_update_messages", "_updates", "_writers",
     )  # fmt: skip
 
@@ -67,7 +69,9 @@ class Turn:
         update_messages: Callable[[Sequence[bytes]], Sequence[bytes]],
         awareness_message: Callable[[Iterable[int]], bytes],
         state_vector: Callable[[], bytes],
+        counters: RoomCounters | None = None,
     ) -> None:
+        self._counters = counters or RoomCounters()
         self._clients = clients
         self._update_messages = update_messages
         self._awareness_message = awareness_message
@@ -116,10 +120,12 @@ class Turn:
         writer = writers[0] if len(writers) == 1 else self
         speaker = speakers[0] if len(speakers) == 1 else self
         full: list[TurnClient] = []
+        told_clients = 0
         for client in tuple(self._clients):
             origin = client.session
             is_full = False
             if told is not None and origin is not writer:
+                told_clients += 1
                 if both is not None and states is not None and origin is not speaker:
                     is_full = client.relay_both(told, states, both)
                 else:
@@ -128,6 +134,9 @@ class Turn:
                 is_full = client.relay_awareness(states)
             if is_full:
                 full.append(client)
+        if told is not None:
+            self._counters.relayed += told_clients * len(updates)
+            self._counters.relayed_bytes += told_clients * told.size
         if full:
             state_vector = self._state_vector()
             for client in full:

@@ -54,6 +54,16 @@ class StorageSuite(StorageHooks):
             for name in names:
                 assert (await storage.load(name)).rows == [name.encode()]
 
+    async def test_a_probe_leaves_everything_as_it_is(self) -> None:
+        async with self.make() as storage:
+            await storage.probe()
+            assert await storage.rooms() == []
+            await storage.stored(storage.append("room", b"x"))
+            for _ in range(3):
+                await storage.probe()
+            stored = await storage.load("room")
+            assert (stored.rows, stored.head) == ([b"x"], 1)
+
     async def test_tickets_grow(self) -> None:
         async with self.make() as storage:
             tickets = [storage.append(room, b"x") for room in "abcab"]
