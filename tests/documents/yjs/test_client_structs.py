@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 from support.fuzzing import fuzz_seed
 from support.ywriter import item, section, update
 from weft._codecs.yjs.structs import read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+
+if TYPE_CHECKING:
+    import pytest
 
 SHAPES = [
     (b"\x00\x03", 3),
@@ -14,6 +18,7 @@ SHAPES = [
     (item(8, b"\x01\x7e"), 1),
     (item(8, b"\x02\x7e\x7e"), 2),
     (item(7, b"\x01"), 1),
+    (item(4, b"\x90\x4e" + "é".encode() * 5_000), 5_000),
 ]
 
 
@@ -25,7 +30,9 @@ def test_every_clock_is_found_however_the_structs_came() -> None:
         wanted: list[tuple[int, int, int]] = []
         clock = at = 0
         for _ in range(12):
-            shapes = [SHAPES[5 if plain else rng.randrange(6)] for _ in range(rng.choice([1, 3, 90, 300]))]
+            kinds = [5] if plain else [0, 1, 2, 3, 4, 5]
+            kinds = kinds * 20 + [6] * (not plain)  # the large one rarely
+            shapes = [SHAPES[rng.choice(kinds)] for _ in range(rng.choice([1, 3, 90, 300]))]
             (run,), _ = read_update(update(section(1, clock, *(struct for struct, _ in shapes))))
             assert Part(run).advance(clients, marks) is None
             for struct, length in shapes:
@@ -38,9 +45,25 @@ def test_every_clock_is_found_however_the_structs_came() -> None:
                 found = rng.randrange(clock)
                 assert own.find(found) == wanted[found]
         assert [own.find(found) for found in range(clock)] == wanted
+
         types = {first for _, place, first in wanted if own.data[place] == 7}
         empty = {found for found in range(clock) if own.data[wanted[found][1]] in {0, 1}}
         assert {found for found in range(clock) if own.can_be_parent(found)} == types | empty
+
+
+def test_what_is_behind_a_large_struct_is_found_without_another_look_at_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clients: dict[int, ClientStructs] = {}
+    large = item(4, b"\x90\x4e" + "é".encode() * 5_000)
+    (run,), _ = read_update(update(section(1, 0, *[SHAPES[5][0]] * 3, large, *[SHAPES[4][0]] * 3, large)))
+    Part(run).advance(clients, {})
+    before = [clients[1].find(clock) for clock in range(10_009)]
+    with monkeypatch.context() as patch:
+        patch.setattr("weft._codecs.yjs.stored.utf16_length", None)
+        assert [clients[1].find(clock) for clock in range(10_009)] == before
+    clients[1].go_back(Mark(5_003, 4, before[5_003][1], 3))
+    assert [clients[1].find(clock) for clock in range(5_003)] == before[:5_003]
 
 
 def test_going_back_leaves_what_was_before() -> None:

@@ -20,6 +20,7 @@ __all__ = ["ClientStructs", "Mark", "Part"]
 
 _NONE, _ZERO = array("I"), array("Q", [0])  # never changed
 _EMPTY = frozenset({0, 1})  # GC and deleted content: a type may have been there
+_LARGE = 1024  # bytes of a struct that nobody should have to pass to get at one behind it
 
 
 class Mark(NamedTuple):
@@ -44,15 +45,16 @@ class ClientStructs:
         types: Clocks of those that are types, in order.
     """
 
-    __slots__ = ("_clocks", "_places", "clock", "data", "structs", "types")
+    __slots__ = ("_clocks", "_ordinals", "_places", "clock", "data", "structs", "types")
 
     def __init__(self) -> None:
         self.clock = 0
         self.structs = 0
         self.data = bytearray()
         self.types = _NONE
-        # Of every 64th struct the first clock and the place in ``data``, as far as anybody has asked for.
-        self._clocks, self._places = _ZERO, _ZERO
+        # Of a struct after every 64, and of each large one and the one behind it: the first clock, the place
+        # in ``data``, and how many are before it. As far as anybody has asked for.
+        self._clocks, self._places, self._ordinals = _ZERO, _ZERO, _ZERO
 
     def mark(self) -> Mark:
         """Where the structs end now."""
@@ -63,38 +65,49 @@ class ClientStructs:
         self.clock, self.structs = mark.clock, mark.structs
         del self.data[mark.size :]
         self.types = self.types[: mark.types]
-        kept = mark.structs // BATCH + 1
+        kept = bisect_right(self._ordinals, mark.structs)
         self._clocks, self._places = self._clocks[:kept], self._places[:kept]
+        self._ordinals = self._ordinals[:kept]
 
     def find(self, clock: int) -> tuple[int, int, int]:
         """Find the struct that holds a clock: how many are before it, its place, and its first clock."""
         if clock >= self._clocks[-1]:
             self._index(clock)
         block = bisect_right(self._clocks, clock) - 1
-        ordinal, at, first = find_struct(self.data, self._places[block], BATCH, self._clocks[block], clock)
-        return block * BATCH + ordinal, at, first
+        before, at, first = self._ordinals[block], self._places[block], self._clocks[block]
+        if block + 1 < len(self._ordinals) and self._ordinals[block + 1] == before + 1:
+            return before, at, first
+        ordinal, at, first = find_struct(self.data, at, BATCH, first, clock)
+        return before + ordinal, at, first
 
     def _index(self, wanted: int) -> None:
         """Note the places of structs up to a clock."""
         data, match_batch = self.data, patterns().linked.match
-        clock, at = self._clocks[-1], self._places[-1]
-        clocks, places = array("I"), array("Q")
-        for _ in range(len(self._clocks), self.structs // BATCH + 1):
-            if clock > wanted:
-                break
+        clock, at, ordinal = self._clocks[-1], self._places[-1], self._ordinals[-1]
+        if self._clocks is _ZERO:
+            self._clocks, self._places, self._ordinals = array("I", [0]), array("Q", [0]), array("I", [0])
+        while clock <= wanted:
             batch = match_batch(data, at)
             if batch is not None:
                 at = batch.end()
                 clock += BATCH
+                ordinal += BATCH
                 del batch  # it would keep the bytearray from growing
             else:
-                for length, stop in struct_ends(data, at, BATCH):
+                last = min(self._ordinals[-1] + BATCH, self.structs)
+                for length, stop in struct_ends(data, at, last - ordinal):
+                    if stop - at > _LARGE:
+                        if ordinal > self._ordinals[-1]:
+                            break
+                        last = ordinal + 1
                     clock += length
                     at = stop
-            clocks.append(clock)
-            places.append(at)
-        if clocks:
-            self._clocks, self._places = array("I", self._clocks) + clocks, array("Q", self._places) + places
+                    ordinal += 1
+                    if ordinal == last:
+                        break
+            self._clocks.append(clock)
+            self._places.append(at)
+            self._ordinals.append(ordinal)
 
     def add_types(self, clocks: Sequence[int]) -> None:
         """Note types among structs that have been put behind the others."""

@@ -204,7 +204,7 @@ class UpdateLog:
                 complete += self._run([entry], waiting, marks, refused if stored else None)
             if waiting:
                 self._hold(pending, waiting, unbounded=stored)
-        except RemoteProtocolError:
+        except BaseException:  # want of memory too: what is here and not stored would be lost in silence
             self._undo(marks)
             raise
         updates: tuple[bytes, ...] = ()
