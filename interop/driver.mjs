@@ -7,6 +7,7 @@
 import readline from 'node:readline';
 import {codecCommands} from './lib/codecs.mjs';
 import {documentCommands} from './lib/documents.mjs';
+import {liveCommands} from './lib/live_clients.mjs';
 import {dropAllPeers} from './lib/peers.mjs';
 import {socketCommands} from './lib/sockets.mjs';
 import {storeCommands} from './lib/stores.mjs';
@@ -19,6 +20,7 @@ process.setMaxListeners(0);
 const commands = {
   ...codecCommands,
   ...documentCommands,
+  ...liveCommands,
   ...storeCommands,
   ...socketCommands,
   ...updateCommands,

@@ -77,7 +77,7 @@ def test_the_table_names_modules_without_a_test_of_their_own_and_suites_that_are
 
 def test_every_test_stands_at_the_path_of_a_package() -> None:
     # Suites with a subject of their own, which no single package has.
-    across = {"crash", "differential", "fuzz", "interop", "stateful", "support", "typing"}
+    across = {"abuse", "crash", "differential", "fuzz", "interop", "stateful", "support", "typing"}
     packages = {path.parent.relative_to(SRC).as_posix() for path in SRC.rglob("__init__.py")}
     stray = {
         path.relative_to(TESTS).as_posix()

@@ -1,5 +1,6 @@
 // The oracle of tests/differential/updates: histories made, and answers about them judged, many in one message.
 import * as Y from 'yjs';
+import {CUTS} from './update_cuts.mjs';
 import {docOf, givenHistory, makeHistory, wrongInYjs} from './update_history.mjs';
 import {judge, yjsAnswers} from './update_judge.mjs';
 import {readVector} from './update_reading.mjs';
@@ -7,19 +8,6 @@ import {readVector} from './update_reading.mjs';
 const asked = new Map();
 
 const made = (wanted) => (wanted.updates === undefined ? makeHistory(wanted) : givenHistory(wanted));
-
-// What two peers make of a text with emoji that is cut at one index, in each way in which it can be.
-const CUTS = {
-  insert: (text, at) => text.insert(at, 'x'),
-  pair: (text, at) => text.insert(at, '😀'),
-  embed: (text, at) => text.insertEmbed(at, {image: 1}),
-  before: (text, at) => text.delete(at - 1, 1),
-  after: (text, at) => text.delete(at, 1),
-  both: (text, at) => text.delete(at - 1, 2),
-  rest: (text, at) => text.delete(at, text.length - at),
-  format: (text, at) => text.format(at, text.length - at, {bold: true}),
-  half: (text, at) => text.doc.transact(() => (text.delete(at, 1), text.insert(at, '\udfe2'))),
-};
 
 const cutHistory = (base, at, cut, again) => {
   const updates = [];

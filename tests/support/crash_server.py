@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,16 @@ def acknowledge_too_early() -> None:
     GroupCommit._start_writing = start_writing  # type: ignore[method-assign]
 
 
-TWISTS: dict[str, Callable[[], None]] = {"compacting": compact_all_the_time, "lying": acknowledge_too_early}
+def limit_memory() -> None:
+    """512 MiB of what may be written to: threads and malloc reserve much more address space than they use."""
+    resource.setrlimit(resource.RLIMIT_DATA, (512 * 1024 * 1024, 512 * 1024 * 1024))
+
+
+TWISTS: dict[str, Callable[[], None]] = {
+    "compacting": compact_all_the_time,
+    "limited": limit_memory,
+    "lying": acknowledge_too_early,
+}
 
 if __name__ == "__main__":
     TWISTS[sys.argv[1]]()

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketClient"]
 
-_PATIENCE = 20.0
-
 
 class SocketClient(ABC):
     """One client. Use as ``async with``; everything it receives it also keeps.
@@ -27,7 +25,10 @@ class SocketClient(ABC):
         frames: Every frame received, oldest first.
         close_code: Of the connection's end; ``None`` before it.
         close_reason: Likewise.
+        patience: Seconds that a wait may take.
     """
+
+    patience = 20.0
 
     def __init__(self, target: str, options: dict[str, Any]) -> None:
         self.frames: list[bytes] = []
@@ -63,7 +64,7 @@ class SocketClient(ABC):
         Raises:
             ConnectionError: The connection ended first.
         """
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(self.patience):
             while not condition():
                 self.expect_open()
                 self._news.clear()
@@ -80,7 +81,7 @@ class SocketClient(ABC):
 
     async def wait_closed(self) -> int:
         """Wait for the end of the connection; its close code."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(self.patience):
             await asyncio.shield(self._reader)
         assert self.close_code is not None
         return self.close_code

@@ -1,0 +1,67 @@
+"""Updates that once stopped or spoiled a server, sent to a real one that has 512 MiB, beside honest clients.
+
+The room that is abused can be read and written all the while, afterwards, and after a restart; nobody in
+another room notices.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.abused import abused, honest_pair
+from support.attacks import KEPT, REFUSED
+from support.logclient import LogClient, read_room
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weft.documents import UpdateLog
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def same(log: UpdateLog, other: UpdateLog) -> bool:
+    return log.state() == other.state() and log.deletes() == other.deletes()
+
+
+@pytest.mark.parametrize("name", sorted(KEPT))
+async def test_what_is_taken_in_harms_nobody(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "weft.sqlite3"
+    with abused(path) as server:
+        async with honest_pair(server.url), LogClient(server.url, "room", client_id=2**31) as beside:
+            await beside.synced()
+            await beside.write("before")
+            async with LogClient(server.url, "room") as attacker:
+                await attacker.send_all(KEPT[name]())
+                await beside.write("meanwhile")
+                await attacker.flush()
+            await beside.write("afterwards")
+            await beside.flush()
+        there = await read_room(server.url, "room")
+        assert there.state()[2**31] == 3
+        assert same(there, beside.log)
+        server.kill()
+    with abused(path) as server:
+        assert same(await read_room(server.url, "room"), there)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+async def test_what_is_refused_costs_its_sender_the_connection_and_nobody_else(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "weft.sqlite3"
+    with abused(path) as server:
+        async with honest_pair(server.url), LogClient(server.url, "room", client_id=2**31) as beside:
+            await beside.synced()
+            for _ in range(3):
+                async with LogClient(server.url, "room") as attacker:
+                    await attacker.send_all(REFUSED[name]())
+                    assert await attacker.wait_closed() == 1007
+            await beside.write("afterwards")
+            await beside.flush()
+        there = await read_room(server.url, "room")
+        assert there.state()[2**31] == 1
+    with abused(path) as server:
+        assert same(await read_room(server.url, "room"), there)
