@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from weft.protocols.ysync.session import SyncDocument
     from weft.testing.sim.links import SimConnection
 
-__all__ = ["CANARIES", "Canary", "EventServer", "KillsProcess"]
+__all__ = ["CANARIES", "AcknowledgesEarly", "Canary", "EventServer", "KillsProcess"]
 
 ANY_WORLD = SimOptions()
 NESTED = SimOptions(layout="tinybase")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from support.canaries import Canary
+from support.canaries import AcknowledgesEarly, Canary
 from weft.documents.yjs import compact_updates
 from weft.server.fanout.messages import Hint, read_message
 from weft.server.fanout.session import FanoutEffect, FanoutSession
@@ -70,6 +70,18 @@ class NumbersBySequence(SimServer):
             self.fanout.committed(number, [update])
 
 
+class GivesUpCommits(SimServer):
+    """Drops what it could not commit, as the storage was away."""
+
+    def save(self) -> None:
+        assert self.fanout is not None
+        if self.fanout.is_cut_off:
+            updates, self.unsaved = self.unsaved, []
+            self.saved(0, updates)
+        else:
+            super().save()
+
+
 class SnapshotsAtTheFirst(SimServer):
     """Puts a snapshot in the place of the first row that it stands for."""
 
@@ -120,13 +132,15 @@ def _with_session(session: type[FanoutSession]) -> dict[str, Any]:
     return {"server_type": Server}
 
 
-def _canary(fault: dict[str, Any], seeds: int, world: SimOptions = CLUSTER) -> Canary:
-    return Canary(fault=fault, breaks=LOST, world=world, seeds=seeds)
+def _canary(fault: dict[str, Any], seeds: int, world: SimOptions = CLUSTER, first: int = 0) -> Canary:
+    return Canary(fault=fault, breaks=LOST, world=world, seeds=seeds, first=first)
 
 
 CLUSTER_CANARIES = {
     "a hint before the commit": _canary({"server_type": PublishesBeforeCommit}, 100, SLOW),
     "numbers by a sequence": _canary({"server_type": NumbersBySequence}, 100, SLOW),
+    "an acknowledgement before the commit": _canary({"server_type": AcknowledgesEarly}, 100, SLOW, first=20),
+    "a commit that is given up": _canary({"server_type": GivesUpCommits}, 100),
     "a snapshot at the first number": _canary({"server_type": SnapshotsAtTheFirst}, 100),
     "no look at the heads": _canary(_with_session(NoHeads), 100),
     "a hole taken for read": _canary(_with_session(HoleForRead), 100),
