@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycrdt import Map
 
-from support.bridged import DOCUMENT, KINDS, ROOM, Tables
+from support.bridged import DOCUMENT, KINDS, ROOM, AutomergePeer, Tables, YjsPeer, sides
 from support.repoclient import RepoClient
 from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient
 from weft.documents.automerge.binding import ROOT, ScalarType
-from weft.documents.yjs.document import YDocument, create_doc
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS
-from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
+from weft.mirrors import AutomergeMirror
 from weft.server import MemoryRoomStorage, RoomSettings, SqliteRoomStorage, bridge_document_id
 from weft.server._core.room import RoomContext
 from weft.server.auth import Allow, Request
@@ -40,70 +39,11 @@ Content = tuple[Any, Any]
 # Without sockets: a server's rooms, and peers that are offline when they are not being synced
 
 
-class Peer:
-    """A Store in a document of its own."""
-
-    def __init__(self) -> None:
-        self.errors: list[Exception] = []
-        self.store = Store()
-
-    @property
-    def content(self) -> Content:
-        return self.store.get_content()
-
-
-class YjsPeer(Peer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.doc = create_doc()
-        self.hub = YDocument.of(self.doc)
-        self.mirror = YjsMirror(self.store, self.doc, on_error=self.errors.append).start()
-
-    def sync(self, bridge: Bridge) -> None:
-        hub = bridge.room.document
-        hub.apply(self.doc.get_update(hub.state_vector()), origin=self)
-        self.hub.apply(hub.diff(self.hub.state_vector()), origin=bridge)
-
-
-class AutomergePeer(Peer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.document = AutomergeDocument()
-        self.mirror = AutomergeMirror(self.store, self.document, on_error=self.errors.append).start()
-
-    def sync(self, bridge: Bridge) -> None:
-        sync_documents(self.document, bridge.document.document)
-
-
-def sync_documents(one: AutomergeDocument, two: AutomergeDocument) -> None:
-    ends = [(one, one.new_sync_state(), two), (two, two.new_sync_state(), one)]
-    states = {id(document): state for document, state, _ in ends}
-    silent = 0
-    while silent < 2:
-        for document, state, other in ends:
-            message = document.generate_sync_message(state)
-            silent = silent + 1 if message is None else 0
-            if message is not None:
-                other.receive_sync_message(states[id(other)], message, origin=document)
-
-
 def open_bridge(storage: RoomStorage, yjs: list[bytes], automerge: list[bytes]) -> Bridge:
     context = RoomContext(storage=storage, limits=DEFAULT_LIMITS, settings=RoomSettings(), clock=lambda: 0.0)
     room = Room(ROOM, yjs, lambda _: None, context)
     document = DocumentRoom(storage_name(DOCUMENT), automerge, lambda _: None, context)
     return Bridge(room, document)
-
-
-def sides(bridge: Bridge) -> tuple[Content, Content]:
-    """What fresh readers of either side see."""
-    yjs, automerge = Store(), Store()
-    doc = create_doc()
-    YDocument.of(doc).apply(bridge.room.document.diff(b"\0"), origin=None)
-    with (
-        YjsMirror(yjs, doc),
-        AutomergeMirror(automerge, AutomergeDocument(bridge.document.document.save())),
-    ):
-        return yjs.get_content(), automerge.get_content()
 
 
 @dataclass

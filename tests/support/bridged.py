@@ -1,19 +1,24 @@
-"""Clients of either kind in a room that is bridged."""
+"""Clients of either kind in a room that is bridged: of a real server, and offline when not being synced."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from support.live import until
-from weft.documents.yjs.document import create_doc
+from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
 from weft.protocols.automerge_repo import document_url
 from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
 from weft.server import bridge_document_id
 from weft.store import Store
 
-__all__ = ["DOCUMENT", "KINDS", "ROOM", "Tables"]
+if TYPE_CHECKING:
+    from weft.server.bridge import Bridge
+
+Content = tuple[Any, Any]
+
+__all__ = ["DOCUMENT", "KINDS", "ROOM", "AutomergePeer", "Tables", "YjsPeer", "sides", "sync_documents"]
 
 ROOM = "farm"
 DOCUMENT = bridge_document_id(ROOM)
@@ -63,3 +68,62 @@ class Tables:
         await self.provider.__aexit__(*error)
         self._mirror.stop()
         assert self._errors == []
+
+
+class Peer:
+    """A Store in a document of its own."""
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+        self.store = Store()
+
+    @property
+    def content(self) -> Content:
+        return self.store.get_content()
+
+
+class YjsPeer(Peer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.doc = create_doc()
+        self.hub = YDocument.of(self.doc)
+        self.mirror = YjsMirror(self.store, self.doc, on_error=self.errors.append).start()
+
+    def sync(self, bridge: Bridge) -> None:
+        hub = bridge.room.document
+        hub.apply(self.doc.get_update(hub.state_vector()), origin=self)
+        self.hub.apply(hub.diff(self.hub.state_vector()), origin=bridge)
+
+
+class AutomergePeer(Peer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.document = AutomergeDocument()
+        self.mirror = AutomergeMirror(self.store, self.document, on_error=self.errors.append).start()
+
+    def sync(self, bridge: Bridge) -> None:
+        sync_documents(self.document, bridge.document.document)
+
+
+def sync_documents(one: AutomergeDocument, two: AutomergeDocument) -> None:
+    ends = [(one, one.new_sync_state(), two), (two, two.new_sync_state(), one)]
+    states = {id(document): state for document, state, _ in ends}
+    silent = 0
+    while silent < 2:
+        for document, state, other in ends:
+            message = document.generate_sync_message(state)
+            silent = silent + 1 if message is None else 0
+            if message is not None:
+                other.receive_sync_message(states[id(other)], message, origin=document)
+
+
+def sides(bridge: Bridge) -> tuple[Content, Content]:
+    """What fresh readers of either side see."""
+    yjs, automerge = Store(), Store()
+    doc = create_doc()
+    YDocument.of(doc).apply(bridge.room.document.diff(b"\0"), origin=None)
+    with (
+        YjsMirror(yjs, doc),
+        AutomergeMirror(automerge, AutomergeDocument(bridge.document.document.save())),
+    ):
+        return yjs.get_content(), automerge.get_content()

@@ -47,6 +47,7 @@ _log = logging.getLogger("weft.mirrors")
 Report: TypeAlias = "Callable[[Exception], None]"
 Values = dict[str, Stored | Undefined]
 Tables = dict[str, dict[str, Values]]
+Judge: TypeAlias = "Callable[[Mapping[str, Mapping[str, Mapping[str, object]]], Mapping[str, object]], bool]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Mirror(Uncopied, ABC):
         self._to_reread = Paths()
         self._ends: list[Callable[[], object]] = []
         self._hold: Hold | None = None
+        self._judge: Judge | None = None
 
     # -- what users call ---------------------------------------------------------------------------------
 
@@ -197,11 +199,38 @@ class Mirror(Uncopied, ABC):
         if not self._owed or self._replica.is_busy or self._blocked() or self._is_closed:
             return  # what an open transaction has written may yet be rolled back
         owed, self._owed = self._owed, Paths()
+        changes = self._current(owed)
+        if self._judge is not None and not self._judge(changes.tables, changes.values):
+            return
         try:
-            self._write(self._current(owed), compare=True)
+            self._write(changes, compare=True)
         except Exception as error:  # noqa: BLE001 - reported, and the debt is kept
             self._owed.update(owed)
             self._report(error)
+
+    # -- what a bridge of two documents calls ------------------------------------------------------------
+
+    def judged_by(self, judge: Judge) -> None:
+        """Ask a function about what the Store has and the document is to be given.
+
+        Args:
+            judge: Called with cells and values, ``UNDEFINED`` where they are gone; returns whether to write
+                them. What it refuses is not owed: it comes another way, or is given to :meth:`write_again`.
+        """
+        self._judge = judge
+
+    def read_places(self, paths: Paths) -> tuple[RawTables, RawValues]:
+        """What the document holds at these places; ``UNDEFINED`` where it holds nothing."""
+        return self._read(paths)
+
+    def take_over(self, paths: Paths) -> None:
+        """Have the Store take over what the document holds at these places."""
+        self._receive(*self._read(paths))
+
+    def write_again(self, paths: Paths) -> None:
+        """Write what the Store holds at these places, where the document holds something else."""
+        self._owed.update(paths)
+        self._write_owed()
 
     def __repr__(self) -> str:
         state = "running" if self.running else "never started" if self.expects_start else "stopped"
@@ -241,6 +270,8 @@ class Mirror(Uncopied, ABC):
             )
         tables, values = self._replica.changes()
         if not tables and not values:
+            return
+        if self._judge is not None and not self._judge(tables, values):
             return
         changes = DocumentWrite(tables, values, *self._replica.removed())
         if not self._blocked():
@@ -390,7 +421,7 @@ class Mirror(Uncopied, ABC):
         """What the document holds at these paths."""
 
 
-def is_equal(raw: object, cell: Stored | Undefined) -> bool:
+def is_equal(raw: object, cell: object) -> bool:
     """Whether the document's raw value is this cell: it has one kind of number, Python two and ``bool``."""
     if isinstance(raw, bool) or isinstance(cell, bool):
         return raw is cell

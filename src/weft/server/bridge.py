@@ -4,12 +4,17 @@ One Store stands between them, mirrored into both, so a change on one side is on
 message is read. Each side has its own log, and neither confirms a change before both have it. After a crash
 in between, or when one side was changed while there was no bridge, opening the room merges: what only one
 side has the other gets, and where a cell differs Automerge's is taken.
+
+Of several processes each brings to the other side what its own clients write, and only that. What another
+process has stored is taken in on either side as it is, and at the same time: see :mod:`weft.server.intake`,
+and :mod:`weft.server.settlement` for what is left to be done then.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -17,10 +22,12 @@ from weft.mirrors.automerge import AutomergeMirror, genesis
 from weft.mirrors.yjs import YjsMirror
 from weft.server.automerge_repo.room import storage_name
 from weft.server.bridge_id import bridge_document_id
+from weft.server.intake import Intake
+from weft.server.settlement import Settlement
 from weft.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from weft.server._core.registry import RoomRegistry
     from weft.server.automerge_repo.room import DocumentRoom
@@ -39,21 +46,42 @@ class Bridge:
     Args:
         room: The Yjs room, loaded.
         document: The Automerge document, loaded.
+        catch_up: As for :class:`~weft.server.intake.Intake`; ``None`` where no other process has them.
+
+    Attributes:
+        intake: What other processes have stored, on its way to both sides; ``None`` where there are none.
+        settlement: What those leave to be compared, likewise.
     """
 
-    def __init__(self, room: Room, document: DocumentRoom) -> None:
+    def __init__(
+        self,
+        room: Room,
+        document: DocumentRoom,
+        catch_up: Callable[[Collection[str]], Awaitable[Mapping[str, int]]] | None = None,
+    ) -> None:
         self.room = room
         self.document = document
         store = Store()
         self._is_closed = False
+        self._is_settled = False
         self._stack = ExitStack()
         local = self._stack.enter_context(room.edit())
-        self._mirrors = (
-            YjsMirror(store, local.document, _ROOT, on_error=self._report),
-            AutomergeMirror(store, document.document, _ROOT, on_error=self._report),
-        )
-        room.bind(document, self.close)
-        document.bind(room, self.close)
+        yjs = YjsMirror(store, local.document, _ROOT, on_error=self._report)
+        automerge = AutomergeMirror(store, document.document, _ROOT, on_error=self._report)
+        self._mirrors = (yjs, automerge)
+        self.intake: Intake | None = None
+        self.settlement: Settlement | None = None
+        if catch_up is None:
+            room.bind(document, self.close)
+            document.bind(room, self.close)
+        else:
+            settlement = self.settlement = Settlement(yjs, automerge)
+            sides = {room.name: self._hear_yjs, document.name: self._hear_automerge}
+            intake = self.intake = Intake(sides, catch_up)
+            self._stack.callback(settlement.close)
+            self._stack.callback(intake.close)
+            room.bind(document, self.close, partial(intake.add, room.name))
+            document.bind(room, self.close, partial(intake.add, document.name))
         self._stack.callback(local.document.subscribe(self._note_tickets))
         try:
             if not document.document.heads:  # to whoever opens it first it is there, and not unavailable
@@ -63,6 +91,23 @@ class Bridge:
         except BaseException:
             self.close()
             raise
+        if self.settlement is not None:
+            self.settlement.started()
+
+    async def catch_up(self) -> None:
+        """Have both sides take in what other processes have stored, and at first settle what differs.
+
+        A client may come from another process, and bring edits that it has seen there on one side alone.
+
+        Raises:
+            StorageError: Storage cannot be read. The next call tries again.
+        """
+        if self.intake is None or self.settlement is None:
+            return
+        await self.intake.take_in()
+        if not self._is_settled:
+            self._is_settled = True
+            self.settlement.settle()
 
     def close(self) -> None:
         """Let the two sides go their own ways; nobody is in them. A second call does nothing."""
@@ -74,6 +119,14 @@ class Bridge:
         self._stack.close()
         self.room.unbind()
         self.document.unbind()
+
+    def _hear_yjs(self, updates: Sequence[bytes]) -> None:
+        with nullcontext() if self.settlement is None else self.settlement.hearing_yjs():
+            self.room.take_in_now(updates)
+
+    def _hear_automerge(self, updates: Sequence[bytes]) -> None:
+        with nullcontext() if self.settlement is None else self.settlement.hearing_automerge():
+            self.document.take_in_now(updates)
 
     def _note_tickets(self, _update: bytes, _origin: object | None) -> None:
         """Have the document's clients wait for what has just been handed to storage on the other side."""
@@ -91,14 +144,21 @@ class BridgedRooms:
         names: Their names.
         rooms: The server's Yjs rooms.
         documents: The server's Automerge documents.
+        catch_up: As for :class:`Bridge`.
     """
 
     def __init__(
-        self, names: Iterable[str], *, rooms: RoomRegistry[Room], documents: RoomRegistry[DocumentRoom]
+        self,
+        names: Iterable[str],
+        *,
+        rooms: RoomRegistry[Room],
+        documents: RoomRegistry[DocumentRoom],
+        catch_up: Callable[[Collection[str]], Awaitable[Mapping[str, int]]] | None = None,
     ) -> None:
         self._names = {bridge_document_id(name): name for name in names}
         self._rooms = rooms
         self._documents = documents
+        self._catch_up = catch_up
         self._open: WeakValueDictionary[str, Bridge] = WeakValueDictionary()  # the rooms hold them
 
     def __contains__(self, room: str) -> bool:
@@ -123,7 +183,8 @@ class BridgedRooms:
             if bridge is None or bridge.room is not room or bridge.document is not document:
                 if bridge is not None:
                     bridge.close()
-                bridge = self._open[name] = Bridge(room, document)
+                bridge = self._open[name] = Bridge(room, document, self._catch_up)
+            await bridge.catch_up()
             yield bridge
 
     @asynccontextmanager

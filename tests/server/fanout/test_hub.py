@@ -87,7 +87,8 @@ class Room:
         self.is_deleted = False
         self.is_busy = False
 
-    def take_in(self, updates: Sequence[bytes]) -> None:
+    def take_in(self, updates: Sequence[bytes], numbers: Sequence[int]) -> None:
+        assert len(updates) == len(numbers)
         if b"bad" in updates:
             raise RemoteProtocolError("bad")
         if self.is_busy:

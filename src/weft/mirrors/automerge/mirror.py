@@ -21,7 +21,7 @@ from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.errors import MirrorError
@@ -85,6 +85,17 @@ class AutomergeMirror(Mirror):
     def document(self) -> AutomergeDocument:
         """The mirrored document."""
         return self._document
+
+    def lost_at(self, places: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[object]]:
+        """What was written at the same time as that which the document holds, and has lost.
+
+        It takes as long as to read the whole document.
+
+        Args:
+            places: Table, row and cell id, or a value id.
+        """
+        paths = {(VALUES if len(place) == 1 else TABLES, *place): place for place in places}
+        return {paths[path]: found for path, found in self._index.lost(paths).items()}
 
     def start(self) -> Self:
         """Make both sides equal and keep them so: see the base class.

@@ -107,7 +107,7 @@ class CellWriter:
             key = encode_key(cell_id)
             found = None if fresh else index.look(container, key)
             if found is not None:
-                if cell is not UNDEFINED and is_equal(index.value(found), cell):  # type: ignore[arg-type]
+                if cell is not UNDEFINED and is_equal(index.value(found), cell):
                     continue
                 if found[0] == ObjType.Text:
                     index.drop([op_id(found[1])])

@@ -105,6 +105,7 @@ class BaseRoom(ABC, Generic[C]):
         self._forget = partial(failed, self)
         self._unsubscribe: list[Callable[[], None]] = []
         self._partner: BaseRoom[Any] | None = None
+        self._intake: Callable[[Sequence[bytes], Sequence[int]], None] | None = None
         self._has_failed = False
 
     def tick(self, now: float) -> None:
@@ -114,28 +115,47 @@ class BaseRoom(ABC, Generic[C]):
         """Take over what storage keeps with the room."""
         del settings
 
-    def bind(self, partner: BaseRoom[Any], unbind: Callable[[], None]) -> None:
+    def bind(
+        self,
+        partner: BaseRoom[Any],
+        unbind: Callable[[], None],
+        intake: Callable[[Sequence[bytes], Sequence[int]], None] | None = None,
+    ) -> None:
         """Confirm nothing that the partner has not stored, and fail when it fails.
 
         Args:
             partner: The room on the other side of a bridge.
             unbind: Called when this room is closed, before it lets go of the document.
+            intake: Called for :meth:`take_in`, and calls :meth:`take_in_now` when it is time.
         """
         self._partner = partner
+        self._intake = intake
         self.log.partner = partner.log
         self._unsubscribe.insert(0, unbind)
 
     def unbind(self) -> None:
         """Be a room of its own again."""
         self._partner = None
+        self._intake = None
         self.log.partner = None
 
     def deleted(self) -> None:
         """The room was deleted from storage: let everybody go."""
         self.fail(RoomDeletedError(self.name))
 
+    def take_in(self, updates: Sequence[bytes], numbers: Sequence[int]) -> None:
+        """What other processes have stored, in order, and its numbers; a bridge may let it wait a moment.
+
+        Raises:
+            RemoteProtocolError: As for :meth:`take_in_now`.
+        """
+        if self._intake is None:
+            self.take_in_now(updates)
+        else:
+            self._intake(updates, numbers)
+
     @abstractmethod
-    def take_in(self, updates: Sequence[bytes]) -> None:
+    def take_in_now(self, updates: Sequence[bytes]) -> None:
         """Take in what other processes have stored, in order, and tell this process's clients of it.
 
         Raises:

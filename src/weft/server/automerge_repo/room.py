@@ -104,7 +104,7 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         if self._tell is not None:
             self._tell(write_message(message, sender=message.sender, target=None))
 
-    def take_in(self, updates: Sequence[bytes]) -> None:
+    def take_in_now(self, updates: Sequence[bytes]) -> None:
         """Take in what other processes have stored, in order, and tell this process's clients of it."""
         for row in updates:
             self.log.note(row)

@@ -28,12 +28,17 @@ class Follower:
 
     Args:
         number: What storage had when the room was loaded: everything up to it has been taken in.
+
+    Attributes:
+        number: Up to where everything has been taken in.
+        taken: The numbers of the updates that the last call returned.
     """
 
-    __slots__ = ("_early", "_early_bytes", "_head", "_hole_since", "number")
+    __slots__ = ("_early", "_early_bytes", "_head", "_hole_since", "number", "taken")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.taken: Sequence[int] = ()
         self._head = number  # the highest number heard of
         self._early: dict[int, bytes | None] = {}  # beyond a hole; None for this process's own
         self._early_bytes = 0
@@ -81,6 +86,7 @@ class Follower:
         """
         if first == self.number + 1 and not self._early and len(updates) == count:
             self.number = first + count - 1  # nearly always
+            self.taken = range(first, first + count)
             if self.number >= self._head:
                 self._head = self.number
                 self._hole_since = None
@@ -109,6 +115,7 @@ class Follower:
         """
         early = self._early
         found = []
+        numbers = []
         before = self.number
         is_compacted = False
         for number, update in rows:
@@ -119,13 +126,16 @@ class Follower:
             is_compacted |= number > before + 1
             if is_compacted or early.get(number, b"") is not None:
                 found.append(update)
+                numbers.append(number)
             before = number
         if head > self.number:
             self.number = head
             for number in [number for number in early if number <= head]:
                 self._early_bytes -= len(early.pop(number) or b"")
         self._hole_since = None
-        return found + self._advance(head, now)
+        found += self._advance(head, now)
+        self.taken = [*numbers, *self.taken]
+        return found
 
     def _note(self, number: int, update: bytes) -> None:
         early = self._early
@@ -139,12 +149,15 @@ class Follower:
     def _advance(self, head: int, now: float) -> list[bytes]:
         early = self._early
         ready = []
+        taken = []
         while (number := self.number + 1) in early:
             update = early.pop(number)
             if update is not None:
                 self._early_bytes -= len(update)
                 ready.append(update)
+                taken.append(number)
             self.number = number
+        self.taken = taken
         self._head = max(self._head, head, self.number)
         if self._head == self.number:
             self._hole_since = None

@@ -13,7 +13,8 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from weft._aio.tasks import end_tasks
-from weft.errors import RemoteProtocolError
+from weft.errors import RemoteProtocolError, StorageError
+from weft.server.fanout.follower import HOLE_S
 from weft.server.fanout.messages import SENDER_BYTES
 from weft.server.fanout.session import (
     PROCESSES,
@@ -40,6 +41,8 @@ __all__ = ["FanoutStats", "Hub", "SharedRoom"]
 
 _log = logging.getLogger("weft.server")
 
+_CATCH_UP_S = 10.0
+
 
 class SharedRoom(Protocol):
     """An open room, as the hub knows it."""
@@ -48,7 +51,7 @@ class SharedRoom(Protocol):
     def name(self) -> str:
         """The room's name in storage."""
 
-    def take_in(self, updates: Sequence[bytes]) -> None:
+    def take_in(self, updates: Sequence[bytes], numbers: Sequence[int], /) -> None:
         """Take in what other processes have stored, in order, and tell this process's clients of it."""
 
     def hear(self, sender: bytes, data: bytes) -> None:
@@ -108,7 +111,8 @@ class Hub:
         self._broadcast = broadcast
         self._storage = storage
         self._rooms: dict[str, SharedRoom] = {}
-        self._owed: dict[str, Sequence[bytes]] = {}  # what rooms could not take in; they are given it again
+        # What rooms could not take in, with the numbers; they are given it again.
+        self._owed: dict[str, tuple[Sequence[bytes], Sequence[int]]] = {}
         self._fetches: dict[str, asyncio.Task[None]] = {}
         self._reading_heads: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -169,6 +173,25 @@ class Hub:
         """Pass on what is not kept to whoever has the room open elsewhere."""
         self._perform([self._session.tell(name, data)])
 
+    async def catch_up(self, names: Collection[str]) -> Mapping[str, int]:
+        """Wait until rooms have been given all that storage has of them at one moment.
+
+        Returns:
+            The numbers of the last of it.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        heads = await self._storage.heads(names)
+        try:
+            async with asyncio.timeout(_CATCH_UP_S):
+                while not self._session.has_taken_in(heads):
+                    self._perform(self._session.heard(heads, _now()))
+                    await asyncio.sleep(HOLE_S)
+        except TimeoutError:
+            raise StorageError("what other processes have stored cannot be read") from None
+        return heads
+
     # What the broadcast tells
 
     def received(self, channel: str, message: bytes) -> None:
@@ -193,7 +216,7 @@ class Hub:
                 case Publish():
                     self._broadcast.publish(effect.channel, effect.message)
                 case TakeIn() if (room := self._rooms.get(effect.room)) is not None:
-                    self._give(room, effect.updates)
+                    self._give(room, effect.updates, effect.numbers)
                 case Hear() if (room := self._rooms.get(effect.room)) is not None:
                     self._call(room, room.hear, effect.sender, effect.data)
                 case Answer() if (room := self._rooms.get(effect.room)) is not None:
@@ -250,17 +273,19 @@ class Hub:
             self._note_storage(error)
         self._perform(self._session.heads_read(heads, _now()))
         for name in tuple(self._owed):
-            self._give(self._rooms[name], ())
+            self._give(self._rooms[name], (), ())
 
-    def _give(self, room: SharedRoom, updates: Sequence[bytes]) -> None:
-        owed = self._owed.pop(room.name, ())
+    def _give(self, room: SharedRoom, updates: Sequence[bytes], numbers: Sequence[int]) -> None:
+        owed = self._owed.pop(room.name, None)
+        if owed is not None:
+            updates, numbers = [*owed[0], *updates], [*owed[1], *numbers]
         try:
-            room.take_in([*owed, *updates])
+            room.take_in(updates, numbers)
         except RemoteProtocolError as error:
             _log.error("room %.200r: rows of another process are left out: %s", room.name, error)
         except Exception:  # noqa: BLE001 - one room's fault is not the others', and may pass
-            self._owed[room.name] = [*owed, *updates]
-            if not owed:
+            self._owed[room.name] = updates, numbers
+            if owed is None:
                 _log.exception(
                     "room %.200r: what another process has stored cannot be taken in now, and is tried again "
                     "each second",

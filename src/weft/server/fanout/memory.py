@@ -20,10 +20,12 @@ class MemoryBroker:
 
     Attributes:
         lose: Asked about each message, channel and bytes, whether it is lost on the way to one receiver.
+        delay: Asked how many seconds a message takes to one receiver; without it the next turn brings all.
     """
 
     def __init__(self) -> None:
         self.lose: Callable[[str, bytes], bool] = lambda _channel, _message: False
+        self.delay: Callable[[], float] | None = None
         self._members: list[MemoryBroadcast] = []
         self._is_up = True
 
@@ -53,11 +55,15 @@ class MemoryBroker:
         self._members.remove(member)
 
     def send(self, channel: str, message: bytes) -> None:
-        """Bring a message to whoever has subscribed, at the loop's next turn."""
+        """Bring a message to whoever has subscribed, at the loop's next turn or when it has been delayed."""
         loop = asyncio.get_running_loop()
         for member in self._members:
-            if not self.lose(channel, message):
+            if self.lose(channel, message):
+                continue
+            if self.delay is None:
                 loop.call_soon(member.deliver, channel, message)
+            else:
+                loop.call_later(self.delay(), member.deliver, channel, message)
 
 
 class MemoryBroadcast(Broadcast):

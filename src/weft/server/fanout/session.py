@@ -66,10 +66,11 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class TakeIn:
-    """Have a room take in what other processes have stored, in order."""
+    """Have a room take in what other processes have stored, in order, with its numbers."""
 
     room: str
     updates: Sequence[bytes]
+    numbers: Sequence[int] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +299,12 @@ class FanoutSession:
     def heads_read(self, heads: Mapping[str, int] | None, now: float) -> list[FanoutEffect]:
         """What :class:`ReadHeads` asked for: below zero for what was deleted; ``None``: it cannot be read."""
         self._is_reading_heads = False
+        return self.heard(heads or {}, now)
+
+    def heard(self, heads: Mapping[str, int], now: float) -> list[FanoutEffect]:
+        """These are, or were a moment ago, the numbers of the last updates of rooms."""
         effects: list[FanoutEffect] = []
-        for room, head in (heads or {}).items():
+        for room, head in heads.items():
             followed = self._rooms.get(room)
             if followed is None:
                 continue
@@ -309,6 +314,11 @@ class FanoutSession:
                 followed.follower.heard(head, now)
                 self._after(room, followed, [])
         return effects
+
+    def has_taken_in(self, heads: Mapping[str, int]) -> bool:
+        """Whether everything up to these numbers was taken in, of the rooms that are followed."""
+        followed = ((self._rooms.get(room), head) for room, head in heads.items())
+        return all(room is None or room.follower.number >= head for room, head in followed)
 
     # Time
 
@@ -350,7 +360,7 @@ class FanoutSession:
             self._holes[room] = followed
         elif self._holes:
             self._holes.pop(room, None)
-        return [TakeIn(room, updates)] if updates else []
+        return [TakeIn(room, updates, followed.follower.taken)] if updates else []
 
 
 def _due(followed: _Followed) -> float:

@@ -148,7 +148,12 @@ class Server(EditableRooms):
             from weft.server.bridge import BridgedRooms  # noqa: PLC0415 - an extra
 
             if self.documents is not None:
-                self._bridged = BridgedRooms(bridge, rooms=self.rooms, documents=self.documents.rooms)
+                self._bridged = BridgedRooms(
+                    bridge,
+                    rooms=self.rooms,
+                    documents=self.documents.rooms,
+                    catch_up=None if self._hub is None else self._hub.catch_up,
+                )
                 self.documents.bridge(self._bridged.room_of, self._bridged.use_document)
         self._counters = context.counters
         self._operations = operations

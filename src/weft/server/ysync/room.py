@@ -145,7 +145,7 @@ class Room(BaseRoom[YClient]):
 
     # What happens in the document
 
-    def take_in(self, updates: Sequence[bytes]) -> None:
+    def take_in_now(self, updates: Sequence[bytes]) -> None:
         """Take in what other processes have stored, in order, and tell this process's clients of it."""
         for update in updates:
             self.log.note(update)

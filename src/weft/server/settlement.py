@@ -1,0 +1,165 @@
+"""What remains to be done on a bridge when other processes write to the room as well.
+
+A process translates what its own clients write, and only that: the translation is stored with the write, in
+one transaction, and reaches the other processes by the log of the other side. What they have stored is taken
+in on either side as it is. If everybody translated everything, an edit would be made once a process, and two
+that do not know of each other could answer each other for ever where Yjs and Automerge let different ones of
+concurrent writes win.
+
+Two clients may do that: write one cell at once, in different processes. So the cells that came from elsewhere
+are noted, and compared half a second later. Where they differ:
+
+* Yjs's is taken if Automerge has it too, as a write that has lost to one that knew nothing of it.
+* Otherwise Automerge's is taken, as when a bridge is opened.
+* What only one side has the other gets. A deletion of which only one side has heard is undone by it.
+
+This comes to an end: when nobody writes any more, and everybody has taken in what there is, whoever compares
+has the same two documents, and so decides the same; all who do it at once write the same. What was decided
+earlier, in ignorance of something, is taken in by the others as any write is, and compared again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from weft.mirrors.mirror import is_equal
+from weft.store.replica import Paths
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from weft.mirrors.automerge import AutomergeMirror
+    from weft.mirrors.mirror import Mirror
+
+__all__ = ["Settlement"]
+
+_log = logging.getLogger("weft.server")
+
+_CALM_S = 0.5
+
+Place: TypeAlias = tuple[str, ...]
+"""Table, row and cell id; or a value id."""
+
+Values: TypeAlias = "Mapping[str, object]"
+Tables: TypeAlias = "Mapping[str, Mapping[str, Values]]"
+
+
+class Settlement:
+    """Compares on both sides of a bridge what other processes have written.
+
+    Args:
+        yjs: The mirror of the one side, not started.
+        automerge: The mirror of the other side.
+    """
+
+    def __init__(self, yjs: Mirror, automerge: AutomergeMirror) -> None:
+        self._yjs = yjs
+        self._automerge = automerge
+        self._noted: dict[Place, None] = {}
+        self._mute: Collection[Mirror] = (yjs, automerge)  # which are not to write now what the Store has got
+        self._is_bringing = False  # something from one side to the other
+        self._timer: asyncio.TimerHandle | None = None
+        for mirror in (yjs, automerge):
+            mirror.judged_by(partial(self._judge, mirror))
+
+    def started(self) -> None:
+        """Both mirrors have started; what differed then is noted."""
+        self._mute = ()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to be compared."""
+        return not self._noted
+
+    def close(self) -> None:
+        """Compare nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def hearing_yjs(self) -> AbstractContextManager[None]:
+        """While the Yjs side takes in what other processes have stored."""
+        return self._muting(self._automerge)
+
+    def hearing_automerge(self) -> AbstractContextManager[None]:
+        """While the Automerge side takes in what other processes have stored."""
+        return self._muting(self._yjs)
+
+    @contextmanager
+    def _muting(self, mirror: Mirror) -> Iterator[None]:
+        self._mute = (mirror,)
+        try:
+            yield
+        finally:
+            self._mute = ()
+        if self._noted and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_CALM_S, self.settle)
+
+    def _judge(self, mirror: Mirror, tables: Tables, values: Values) -> bool:
+        if mirror not in self._mute:
+            return True
+        if not self._is_bringing:
+            self._noted.update((place, None) for place, _ in _places(tables, values))
+        return False
+
+    def settle(self) -> None:
+        """Compare now what has been noted."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        noted, self._noted = self._noted, {}
+        self._compare(noted)
+
+    def _compare(self, places: Collection[Place]) -> None:
+        theirs, ours = _read(self._automerge, places), _read(self._yjs, places)
+        differing = [place for place in places if not is_equal(ours[place], theirs[place])]
+        lacking = {place for place in differing if theirs[place] is UNDEFINED}
+        if len(lacking) < len(differing):
+            for place, others in self._automerge.lost_at(differing).items():
+                if any(is_equal(ours[place], other) for other in others):
+                    lacking.add(place)
+        self._bring(lacking, self._yjs, self._automerge)
+        self._bring([at for at in differing if at not in lacking], self._automerge, self._yjs)
+
+    def _bring(self, places: Collection[Place], source: Mirror, target: Mirror) -> None:
+        if not places:
+            return
+        self._is_bringing, self._mute = True, (self._yjs, self._automerge)
+        try:
+            source.take_over(_paths(places))
+            self._mute = ()
+            # What no Store can hold stays where it is.
+            store = source.store
+            held = [at for at in places if (store.has_cell if len(at) == 3 else store.has_value)(*at)]
+            target.write_again(_paths(held))
+        finally:
+            self._is_bringing, self._mute = False, ()
+
+
+def _places(tables: Tables, values: Values) -> Iterator[tuple[Place, object]]:
+    for table_id, rows in tables.items():
+        for row_id, cells in rows.items():
+            for cell_id, cell in cells.items():
+                yield (table_id, row_id, cell_id), cell
+    for value_id, value in values.items():
+        yield (value_id,), value
+
+
+def _paths(places: Iterable[Place]) -> Paths:
+    paths = Paths()
+    for place in places:
+        if len(place) == 3:
+            paths.add({place[0]: {place[1]: place[2:]}})
+        else:
+            paths.add({}, place)
+    return paths
+
+
+def _read(mirror: Mirror, places: Iterable[Place]) -> dict[Place, object]:
+    """What a document holds at these places."""
+    return dict(_places(*mirror.read_places(_paths(places))))

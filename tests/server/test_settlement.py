@@ -1,0 +1,204 @@
+"""A bridged room in several processes: everybody equal in the end, quiet then, and no edit lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.bridged import DOCUMENT, ROOM, AutomergePeer, YjsPeer, sides
+from weft.limits import DEFAULT_LIMITS
+from weft.server import MemoryRoomStorage, RoomSettings
+from weft.server._core.registry import RoomRegistry
+from weft.server._core.room import RoomContext
+from weft.server.automerge_repo.room import DocumentRoom, storage_name
+from weft.server.bridge import Bridge, BridgedRooms
+from weft.server.fanout import MemoryBroadcast, MemoryBroker
+from weft.server.fanout.hub import Hub
+from weft.server.ysync.room import Room
+
+if TYPE_CHECKING:
+    from weft.store import Store
+
+NAMES = (ROOM, storage_name(DOCUMENT))
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for by the clock comes twenty times as often."""
+    monkeypatch.setattr("weft.server.settlement._CALM_S", 0.025)
+    monkeypatch.setattr("weft.server.fanout.session.HEADS_S", 0.05)
+
+
+class Process:
+    """What one server has of it: the bridged room, held open."""
+
+    def __init__(self, place: MemoryRoomStorage, broker: MemoryBroker) -> None:
+        storage = MemoryRoomStorage(place)
+        self.hub = Hub(MemoryBroadcast(broker), storage)
+        settings = RoomSettings(unload_delay=0.0)
+        context = RoomContext(
+            storage=storage,
+            limits=DEFAULT_LIMITS,
+            settings=settings,
+            clock=asyncio.get_running_loop().time,
+            tell=self.hub.tell,
+        )
+        rooms: RoomRegistry[Room] = RoomRegistry(
+            storage,
+            make=partial(Room, context=context),
+            settings=settings,
+            clock=context.clock,
+            followers=self.hub,
+        )
+        documents: RoomRegistry[DocumentRoom] = RoomRegistry(
+            storage,
+            make=partial(DocumentRoom, context=context),
+            settings=settings,
+            clock=context.clock,
+            followers=self.hub,
+        )
+        self._registries = (rooms, documents)
+        self._bridged = BridgedRooms([ROOM], rooms=rooms, documents=documents, catch_up=self.hub.catch_up)
+        self._stack = AsyncExitStack()
+        self.bridge: Bridge
+
+    async def start(self) -> None:
+        await self.hub.open()
+        self.bridge = await self._stack.enter_async_context(self._bridged.use(ROOM))
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+        for registry in self._registries:
+            await registry.close()
+        await self.hub.close()
+
+    @property
+    def is_settled(self) -> bool:
+        intake, settlement = self.bridge.intake, self.bridge.settlement
+        assert intake is not None
+        assert settlement is not None
+        return intake.is_empty and settlement.is_settled
+
+
+class World:
+    """One random run: edits on both sides, in any process, and a broker that loses what it likes."""
+
+    def __init__(self, seed: int, processes: int) -> None:
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.place = MemoryRoomStorage()
+        self.broker = MemoryBroker()
+        self.loss = self.seconds = 0.0
+        self.broker.lose = lambda _channel, _message: self.rng.random() < self.loss
+        self.broker.delay = lambda: self.rng.random() * self.seconds
+        self.processes = [Process(self.place, self.broker) for _ in range(processes)]
+        self.peers: list[tuple[YjsPeer | AutomergePeer, Process]] = []
+        self.kept: dict[tuple[str, str], int] = {}
+        self.baton = 0
+
+    async def run(self, rounds: int) -> None:
+        rng = self.rng
+        for process in self.processes:
+            await process.start()
+        self.peers = [(kind(), process) for process in self.processes for kind in (YjsPeer, AutomergePeer)]
+        for number in range(rounds):
+            self.loss = rng.choice([0.0, 0.0, 0.3, 1.0])
+            self.seconds = rng.choice([0.0, 0.002, 0.01])
+            for _ in range(rng.randint(1, 3)):
+                peer, process = rng.choice(self.peers)
+                if rng.random() < 0.7:
+                    peer.sync(process.bridge)
+                self.edit(peer.store, number)
+                self.pass_on(peer.store)
+                if rng.random() < 0.8:
+                    peer.sync(process.bridge)
+            if rng.random() < 0.1:
+                at = rng.randrange(len(self.peers))
+                self.peers[at] = (self.peers[at][0], rng.choice(self.processes))
+                await self.peers[at][1].bridge.catch_up()  # as when a client joins
+            if rng.random() < 0.05:
+                await self.restart(rng.choice(self.processes))
+            await asyncio.sleep(rng.choice([0.0, 0.0, 0.001, 0.01]))
+        self.loss = 0.0
+        await self.end()
+        for process in self.processes:
+            await process.stop()
+
+    def edit(self, store: Store, number: int) -> None:
+        rng = self.rng
+        row, cell = f"r{rng.randrange(3)}", f"c{rng.randrange(2)}"
+        match rng.randrange(9):
+            case 0 | 1:
+                self.kept[row, f"k{len(self.kept)}"] = number
+                store.set_cell("kept", row, f"k{len(self.kept) - 1}", number)
+            case 2 | 3:
+                value = rng.choice([number, number / 4, f"text {number}", True, None, [1, {"a": "é😀"}]])
+                store.set_cell("churned", row, cell, value)
+            case 4:
+                store.set_value(cell, number)
+            case 5:
+                store.del_cell("churned", row, cell)
+            case 6:
+                store.del_row("churned", row)
+            case 7:
+                store.set_row("churned", row, {cell: number, "new": True})
+            case 8:
+                store.del_value(cell)
+
+    def pass_on(self, store: Store) -> None:
+        """Overwrite what somebody has written, having seen it: this one wins, wherever it is written."""
+        if store.get_value("baton", default=0) == self.baton:
+            self.baton += 1
+            store.set_value("baton", self.baton)
+
+    async def restart(self, process: Process) -> None:
+        await process.stop()
+        again = Process(self.place, self.broker)
+        self.processes[self.processes.index(process)] = again
+        self.peers = [(peer, again if where is process else where) for peer, where in self.peers]
+        await again.start()
+
+    def is_equal(self) -> bool:
+        for peer, process in self.peers:
+            peer.sync(process.bridge)
+        contents = [peer.content for peer, _ in self.peers]
+        contents += [side for process in self.processes for side in sides(process.bridge)]
+        return all(content == contents[0] for content in contents)
+
+    async def is_quiet(self) -> bool:
+        """Whether everybody has all that is stored, and nobody has anything left to do."""
+        heads = await self.place.heads(NAMES)
+        for process in self.processes:
+            await process.hub.catch_up(NAMES)
+        return (
+            all(process.is_settled for process in self.processes)
+            and self.is_equal()
+            and await self.place.heads(NAMES) == heads
+        )
+
+    async def end(self) -> None:
+        try:
+            async with asyncio.timeout(20):
+                while not await self.is_quiet():  # noqa: ASYNC110 - the code under test sets no event
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            found = [sides(process.bridge) for process in self.processes]
+            contents = [peer.content for peer, _ in self.peers]
+            raise AssertionError(f"seed {self.seed}: {found}, {contents}") from None
+        store = self.peers[0][0].store
+        lost = {at for at, value in self.kept.items() if store.get_cell("kept", *at) != value}
+        assert not lost, f"seed {self.seed}"
+        assert store.get_value("baton") == self.baton, f"seed {self.seed}"
+        assert all(peer.errors == [] for peer, _ in self.peers), f"seed {self.seed}"
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("first", [0, 10])
+async def test_processes_agree_and_lose_nothing(processes: int, first: int) -> None:
+    """The seeds are the test's parameter and the five after it."""
+    await asyncio.gather(*(World(seed, processes).run(40) for seed in range(first, first + 6)))
