@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.binding import CoreTransaction
 
 __all__ = [
-    "ACTOR", "JS_ACTOR", "JS_COUNTER", "JS_FIRST", "OTHER", "base", "chunk", "deflated",
+    "ACTOR", "BACKWARDS", "JS_ACTOR", "JS_COUNTER", "JS_FIRST", "OTHER", "base", "chunk", "deflated",
     "honest_changes", "numbered_wrongly", "refit",
 ]  # fmt: skip
 
@@ -37,6 +37,27 @@ JS_COUNTER = bytes.fromhex(
     "017f007f06"
 )
 JS_ACTOR = b"\xaa" * 16
+
+# Three changes of one actor, of which the third is numbered as if the second were not there. The binding
+# takes in all of them, and then can neither give its changes nor load what it saves.
+BACKWARDS = (
+    bytes.fromhex(
+        "856f4a83cbf97b6b01a70100100101010101010101010101010101010101010000000a0104020f1108130c15253404420c56"
+        "0d5710700200010f00000102017e0204030505087f05020e0009040000027f0000087e0009030100017e740f780874696e79"
+        "62617365017401760470657473046669646f01610162017300057f016c000208050102050002017f0405017f02020105007d"
+        "1485010005167d00141601000000000000f83f68656c6c6f04781000"
+    ),
+    bytes.fromhex(
+        "856f4a830dd4a7ca015f01cbf97b6bb06f8c0bd4894007c5da7029482c19e2014bb4ee0dfb509f972f450b10010101010101"
+        "0101010101010101010102120000000a01020202150334014202560257017002710273027f007f057f0161017f017f14037f"
+        "017f007f06"
+    ),
+    bytes.fromhex(
+        "856f4a83ae649bae015f01cbf97b6bb06f8c0bd4894007c5da7029482c19e2014bb4ee0dfb509f972f450b10010101010101"
+        "0101010101010101010103110000000a01020202150334014202560257017002710273027f007f057f0161017f017f14037f"
+        "017f007f06"
+    ),
+)
 
 
 def chunk(kind: int, content: bytes) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from support.amdocs import content, log_of, put
-from support.automerge_chunks import ACTOR, OTHER, chunk, honest_changes, numbered_wrongly
+from support.automerge_chunks import ACTOR, BACKWARDS, OTHER, chunk, honest_changes, numbered_wrongly
 from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
 from weft._codecs.automerge.leb128 import write_int, write_uint
 from weft._codecs.automerge.sync_message import make_sync_message
 from weft.documents.automerge.binding import SyncState, decode_message, new_core
 from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
+from weft.documents.automerge.sync_state import PeerSyncState
 from weft.errors import RemoteProtocolError
 
 
@@ -86,3 +87,53 @@ def test_numbers_and_times_as_peers_have_them_are_taken() -> None:
     put(document, "a", 1)
     other.apply_changes([document.save()])
     assert (other.heads, content(other)) == (document.heads, {"a": 1, "k0": 0})
+
+
+@pytest.mark.parametrize(
+    ("known", "brought"),
+    [
+        ((0, 1), (2,)),
+        ((0,), (1, 2)),
+        ((), (0, 1, 2)),
+        ((0,), (2,)),  # a number is left out
+        ((), (2, 1, 0)),
+    ],
+)
+def test_operations_grow_along_an_actor(
+    known: tuple[int, ...], brought: tuple[int, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = AutomergeDocument.from_rows([BACKWARDS[at] for at in known])
+    events: list[DocumentEvent] = []
+    document.subscribe(events.append)
+    before = document.heads
+    message = make_sync_message((), [BACKWARDS[at] for at in brought])
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError, match=r"of its actor|actor's last"):
+            document.receive_sync_message(document.new_sync_state(), message)
+        with pytest.raises(RemoteProtocolError, match=r"of its actor|actor's last"):
+            document.apply_changes([BACKWARDS[at] for at in brought])
+    assert (document.heads, events) == (before, [])
+    assert capfd.readouterr().err == ""  # the binding, which would panic, has not seen it
+    AutomergeDocument(document.save())
+
+
+def test_one_that_waited_and_is_numbered_backwards_is_refused_when_what_it_waits_for_comes() -> None:
+    document, late = AutomergeDocument(), PeerSyncState()
+    first, second, third = BACKWARDS
+    document.receive_sync_message(late, make_sync_message((), [third]))
+    document.receive_sync_message(document.new_sync_state(), make_sync_message((), [first, second]))
+    before = document.heads
+    with pytest.raises(RemoteProtocolError, match="actor's last"):
+        document.receive_sync_message(late, make_sync_message(()))
+    assert document.heads == before != ()
+
+
+def test_two_changes_of_one_number_are_not_both_taken_in() -> None:
+    one = AutomergeDocument(actor=ACTOR)
+    other = AutomergeDocument(actor=ACTOR)
+    put(one, "a", 1)
+    put(other, "b", 2)
+    before = one.heads
+    with pytest.raises(RemoteProtocolError, match="number 1 of its actor, of which 1 are here"):
+        one.apply_changes(other.changes_since(()))
+    assert one.heads == before

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.asyncio.client import connect
 
+from support.automerge_chunks import BACKWARDS
 from support.repoclient import RepoClient, numbered_id, put, read
 from support.repodocuments import (
     PETS,
@@ -19,6 +20,8 @@ from support.repodocuments import (
     syncs,
 )
 from support.servers import FaultyStorage, eventually, serving
+from weft._codecs.automerge.chunks import change_hash
+from weft._codecs.automerge.sync_message import make_sync_message
 from weft.limits import Limits
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo.cbor import decode, encode
@@ -26,6 +29,10 @@ from weft.server._core.send_queue import AcknowledgedQueue
 from weft.server.automerge_repo import peer as peer_module
 from weft.server.automerge_repo.room import storage_name
 from weft.server.storage import MemoryRoomStorage
+from weft.server.storage.sqlite import SqliteRoomStorage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def mutated(frame: bytes, seed: int) -> bytes:
@@ -210,3 +217,50 @@ async def test_what_changes_while_a_client_is_at_work_is_told_together(
         assert len(syncs(busy)) < before + 20
         if patience > 1:
             assert len(syncs(busy)) == before + 2
+
+
+def _bringing(*changes: bytes) -> bytes:
+    fields = {"type": "sync", "senderId": "c", "documentId": PETS, "data": make_sync_message((), changes)}
+    return encode(fields)
+
+
+async def test_changes_numbered_backwards_end_their_sender_and_spoil_nothing(tmp_path: Path) -> None:
+    storage = SqliteRoomStorage(tmp_path / "rooms.sqlite3")
+    join = encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["1"]})
+    for run in range(2):  # and once more after a restart
+        async with serving(storage=storage) as server, RepoClient(server.url, PETS) as honest:
+            await honest.put(PETS, **{f"a{run}": 1})
+            await honest.flush(PETS)
+            for messages in ([BACKWARDS[:2], BACKWARDS[2:]], [BACKWARDS]):
+                async with connect(server.url) as bad:
+                    await bad.send(join)
+                    for changes in messages:
+                        await bad.recv()  # what is said before a document is opened is not all read
+                        await bad.send(_bringing(*changes))
+                    await bad.wait_closed()
+                    assert bad.close_code == 1007
+                    assert "actor's last one" in (bad.close_reason or "")
+            async with RepoClient(server.url, PETS) as newcomer:
+                document = await newcomer.synced(PETS)
+                assert set(document.heads) == {*honest.documents[PETS].heads, change_hash(BACKWARDS[1])}
+            await honest.flush(PETS)
+
+
+async def test_a_document_stored_with_such_changes_opens_without_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = MemoryRoomStorage()
+    for change in BACKWARDS:  # as an earlier version stored them
+        storage.append(storage_name(PETS), change)
+    for run in range(2):
+        caplog.clear()
+        async with (
+            serving(storage=storage) as server,
+            RepoClient(server.url, PETS) as one,
+            RepoClient(server.url, PETS) as other,
+        ):
+            await one.put(PETS, **{f"a{run}": 1})
+            await one.flush(PETS)
+            await other.wait(lambda: other.documents[PETS].heads == one.documents[PETS].heads)
+            assert change_hash(BACKWARDS[1]) in map(change_hash, one.documents[PETS].changes_since(()))
+        assert sum("left out" in record.message for record in caplog.records) == 1

@@ -55,6 +55,8 @@ class Decoded(NamedTuple):
         actor: Who made it.
         seq: The number, from 1, of the change among the actor's.
         deps: Hashes of the changes it follows on.
+        start_op: The number of its first operation.
+        max_op: That of its last; one less than ``start_op`` where it has none.
         ops: Its operations. Where several in a row work on elements of the same list or text, only the first
             is there: they all say that the object has changed.
     """
@@ -62,6 +64,8 @@ class Decoded(NamedTuple):
     actor: bytes
     seq: int
     deps: tuple[bytes, ...]
+    start_op: int
+    max_op: int
     ops: list[Op]
 
 
@@ -110,7 +114,8 @@ def _decode_body(data: bytes, at: int) -> Decoded:
         at += size
     if at > end:
         raise RemoteProtocolError("a column of an Automerge change is longer than the change")
-    return Decoded(actor, seq, deps, _ops(columns, [actor, *others], start_op))
+    ops, total = _ops(columns, [actor, *others], start_op)
+    return Decoded(actor, seq, deps, start_op, start_op + total - 1, ops)
 
 
 def check_time(time: int) -> None:
@@ -119,7 +124,7 @@ def check_time(time: int) -> None:
         raise RemoteProtocolError("the time of an Automerge change is not one")
 
 
-def _ops(columns: dict[int, bytes], actors: list[bytes], start_op: int) -> list[Op]:
+def _ops(columns: dict[int, bytes], actors: list[bytes], start_op: int) -> tuple[list[Op], int]:
     column = columns.get
     actions = read_column(column(Spec.ACTION, b""), read_uint)
     total = len(actions)
@@ -163,4 +168,4 @@ def _ops(columns: dict[int, bytes], actors: list[bytes], start_op: int) -> list[
             element_of = None
         known = tuple(preds[used - count : used])
         ops.append(Op((author, start_op + at), obj, key, action, known))
-    return ops
+    return ops, total

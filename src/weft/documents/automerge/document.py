@@ -31,6 +31,7 @@ from weft.documents.automerge.binding import (
 from weft.documents.automerge.events import DocumentEvent, EventQueue, Heads
 from weft.documents.automerge.history import ChangeNumbers
 from weft.documents.automerge.restore_point import RestorePoint
+from weft.documents.automerge.rows import load_rows, sort_out
 from weft.documents.automerge.sync_state import PeerSyncState
 from weft.documents.owned import Owned
 from weft.errors import DataError, LocalProtocolError, MessageTooLargeError, MirrorError, RemoteProtocolError
@@ -66,7 +67,7 @@ class AutomergeDocument(Owned):
 
     __slots__ = (
         "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_numbers",
-        "_restore_point",
+        "_restore_point", "left_out",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +86,7 @@ class AutomergeDocument(Owned):
                 self._core.set_actor(self._actor)
         else:
             self._core = new_core(self._actor)
+        self.left_out: list[bytes] = []  # changes of its rows with which it could not be read again
         self._numbers = ChangeNumbers()
         self._restore_point = RestorePoint(self._core)
         self._events = EventQueue()
@@ -98,7 +100,8 @@ class AutomergeDocument(Owned):
 
         Args:
             rows: Each one or several chunks: saved documents, changes as :class:`DocumentEvent` has them. A
-                change that waits for others is kept until they come.
+                change that waits for others is kept until they come. One whose operations are numbered
+                wrongly is left out, with what follows on it, and reported (``left_out``).
             actor: As for the class.
             limits: As for the class.
 
@@ -106,20 +109,15 @@ class AutomergeDocument(Owned):
             RemoteProtocolError: A row is neither.
         """
         document = cls(actor=actor, limits=limits)
-        changes = []
-        for chunk in [chunk for row in rows for chunk in split_chunks(row)]:
-            if chunk.kind != DOCUMENT:
-                changes.append(chunk.data)
-                continue
-            with contained("load the document"):
-                if document._core.get_heads():
-                    document._core.merge(load_core(chunk.data))
-                else:
-                    document._core = load_to_write(chunk.data)
-                    document._core.set_actor(document._actor)
+        core, changes = load_rows(rows)
+        if core is not None:
+            document._core = core
+            core.set_actor(document._actor)
         document._restore_point = RestorePoint(document._core)
         if changes:
-            document.apply_changes(changes)
+            decoded, document.left_out = sort_out(changes, document._core, document._numbers)
+            data = make_sync_message((), changes.values())
+            document._apply(SyncState(), parse_sync_message(data), data, None, decoded)
         return document
 
     # -- looking ---------------------------------------------------------------------------------------------
@@ -351,6 +349,10 @@ class AutomergeDocument(Owned):
                 heads += check_document(chunk)
             else:
                 decoded[chunk.hash] = decode_change(chunk.data)
+        if message.chunks:
+            self._numbers.learn(self._core)
+            for fault in self._numbers.faults(decoded).values():
+                raise RemoteProtocolError(fault)
         return self._apply(state, message, data, origin, decoded, heads, holds=holds)
 
     def _apply(
@@ -376,7 +378,7 @@ class AutomergeDocument(Owned):
                 changes = self._core.get_changes(before)
                 self._numbers.check(self._core, changes, before)
                 received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
-                waiting = self._numbers.waiting(self._core, changes, received)
+                waiting = self._numbers.waiting(changes, received)
                 if not before:
                     self._load_anew(message.chunks)
         except RemoteProtocolError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.chunks import MAX_COUNTER
@@ -11,6 +12,7 @@ from weft.errors import RemoteProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from weft._codecs.automerge.change import Decoded
     from weft.documents.automerge.binding import CoreChange, CoreDocument
 
 __all__ = ["ChangeNumbers", "sized_changes"]
@@ -27,35 +29,93 @@ def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
 
 
 class ChangeNumbers:
-    """The last operation of each change that came since; once an older one is asked for, of all."""
+    """The last operation of each change that came since, and of each actor; once asked for more, of all."""
 
-    __slots__ = ("_max_ops",)
+    __slots__ = ("_is_whole", "_last", "_max_ops")
 
     def __init__(self) -> None:
         self._max_ops: dict[bytes, int] = {}
+        self._last: dict[bytes, tuple[int, int]] = {}  # number and end of each actor's last change
+        self._is_whole = False
 
     def add(self, change: CoreChange) -> bytes:
         """Note a change; gives its hash."""
         name = change.hash
         self._max_ops[name] = change.max_op
+        self._last[change.actor_id] = change.seq, change.max_op
         return name
 
     def has(self, heads: Iterable[bytes]) -> bool:
         """Whether all these changes have been noted; others may be there all the same."""
         return all(head in self._max_ops for head in heads)
 
+    def learn(self, core: CoreDocument) -> None:
+        """Note every change of a document, once; what comes after is added.
+
+        Raises:
+            RemoteProtocolError: The binding cannot tell.
+        """
+        if not self._is_whole:
+            with contained("read the changes"):
+                for change in core.get_changes([]):
+                    self.add(change)
+            self._is_whole = True
+
     def next_op(self, core: CoreDocument, heads: Sequence[bytes]) -> int:
         """Number of the first operation of a change that follows on these."""
         if not self.has(heads):
-            self._learn(core)
+            self.learn(core)
         return 1 + max([self._max_ops[head] for head in heads], default=0)
+
+    def faults(self, received: Mapping[bytes, Decoded]) -> dict[bytes, str]:
+        """Which changes the document must not be given, and why, in the order in which they would be applied.
+
+        The binding takes in operations that are numbered as if their change did not follow on its
+        dependencies or its actor's last one; then it can neither read the changes nor load what it saves.
+        Changes that wait for others are looked at when these come.
+
+        Args:
+            received: By hash, in the order in which they came. What is known of the document is all there is.
+
+        Returns:
+            The reasons; of what follows on such a change that it does.
+        """
+        new = {name: change for name, change in received.items() if name not in self._max_ops}
+        followers: dict[bytes, list[bytes]] = {}
+        lacking: dict[bytes, int] = {}
+        ready: deque[bytes] = deque()
+        for name, change in new.items():
+            missing = [dep for dep in set(change.deps) if dep not in self._max_ops]
+            for dep in missing:
+                followers.setdefault(dep, []).append(name)
+            lacking[name] = len(missing)
+            if not missing:
+                ready.append(name)
+        found: dict[bytes, str] = {}
+        ends: dict[bytes, int] = {}
+        last: dict[bytes, tuple[int, int]] = {}
+        while ready:
+            name = ready.popleft()
+            change = new[name]
+            if not found.keys().isdisjoint(change.deps):
+                found[name] = "a change follows on one that is refused"
+            elif fault := self._fault(change, change.actor, ends, last):
+                found[name] = fault
+            else:
+                ends[name] = change.max_op
+                last[change.actor] = change.seq, change.max_op
+            for follower in followers.get(name, ()):
+                lacking[follower] -= 1
+                if not lacking[follower]:
+                    ready.append(follower)
+        return found
 
     def check(self, core: CoreDocument, changes: Sequence[CoreChange], before: Iterable[bytes]) -> None:
         """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.
 
         The binding keeps operations, not changes, and rebuilds these when asked. One that was not written the
         way the binding writes it comes back with another hash, and then loading ends in "mismatching heads".
-        So does a change whose operations are numbered as if it did not follow on its dependencies.
+        So does a change that waited, or came in a saved document, whose operations are numbered wrongly.
 
         Args:
             core: The document, which has the changes.
@@ -65,46 +125,53 @@ class ChangeNumbers:
         Raises:
             RemoteProtocolError: One of the changes is such a one.
         """
-        max_ops: dict[bytes, int] = {}
+        ends: dict[bytes, int] = {}
+        last: dict[bytes, tuple[int, int]] = {}
         after = core.get_heads()
         named = set(after)
         for change in changes:
-            deps = change.deps
-            named.update(deps)
-            if not all(dep in max_ops or dep in self._max_ops for dep in deps):
-                self._learn(core)
-            floor = max([max_ops.get(dep) or self._max_ops.get(dep, 0) for dep in deps], default=0)
-            if change.start_op <= floor:
-                raise RemoteProtocolError("a change is numbered as if it did not follow on its dependencies")
-            if change.max_op > MAX_COUNTER:
-                raise RemoteProtocolError("the operations of a change are numbered too high")
-            max_ops[change.hash] = change.max_op
-        if not named.issuperset(max_ops) or not max_ops.keys() >= set(after).difference(before):
+            named.update(change.deps)
+            if fault := self._fault(change, change.actor_id, ends, last):
+                raise RemoteProtocolError(fault)
+            ends[change.hash] = change.max_op
+            last[change.actor_id] = change.seq, change.max_op
+        if not named.issuperset(ends) or not ends.keys() >= set(after).difference(before):
             raise RemoteProtocolError("a change is not written the way Automerge writes it")
 
     def waiting(
-        self, core: CoreDocument, changes: Iterable[CoreChange], received: Mapping[bytes, Sequence[bytes]]
+        self, changes: Iterable[CoreChange], received: Mapping[bytes, Sequence[bytes]]
     ) -> frozenset[bytes]:
         """Which of the changes that were received wait for others that have not come.
 
         Args:
-            core: The document, which was given them.
-            changes: What is new in it.
+            changes: What is new in the document, which was given them.
             received: Hashes of what was received, each with what it follows on; nothing where that came too.
 
         Raises:
             RemoteProtocolError: The binding has passed over one that waits for none.
         """
-        new = {change.hash for change in changes}
-        late = {name for name in received if name not in new and name not in self._max_ops}
-        if not late:
-            return frozenset()
-        known = {change.hash: change.max_op for change in core.get_changes([])}
-        late -= known.keys()
-        if any(known.keys() >= set(received[name]) for name in late):
-            raise RemoteProtocolError("the binding passes over a change")
-        self._max_ops = known  # so that what is known and comes again is not looked for again
+        late = {name for name in received if name not in self._max_ops}
+        late.difference_update([change.hash for change in changes])
+        if late:
+            new = {change.hash for change in changes}
+            if any(all(dep in new or dep in self._max_ops for dep in received[name]) for name in late):
+                raise RemoteProtocolError("the binding passes over a change")
         return frozenset(late)
 
-    def _learn(self, core: CoreDocument) -> None:
-        self._max_ops = {known.hash: known.max_op for known in core.get_changes([])}
+    def _fault(
+        self,
+        change: Decoded | CoreChange,
+        actor: bytes,
+        ends: Mapping[bytes, int],
+        last: Mapping[bytes, tuple[int, int]],
+    ) -> str | None:
+        """What is wrong with a change's numbers, behind all that is noted and what is given beside."""
+        seq, end = last.get(actor) or self._last.get(actor, (0, 0))
+        if change.seq != seq + 1:
+            return f"a change is number {change.seq} of its actor, of which {seq} are here"
+        if change.start_op <= end:
+            return "a change is numbered as if it did not follow on its actor's last one"
+        for dep in change.deps:
+            if change.start_op <= (ends.get(dep) or self._max_ops.get(dep, 0)):
+                return "a change is numbered as if it did not follow on its dependencies"
+        return "the operations of a change are numbered too high" if change.max_op > MAX_COUNTER else None

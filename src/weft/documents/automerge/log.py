@@ -62,7 +62,8 @@ class LogRows:
 
     def __init__(self, document: AutomergeDocument, rows: Iterable[bytes]) -> None:
         self._document = document
-        self._is_whole = not document.apply_changes(())  # what waits for others is in no saved document
+        # What waits for others is in no saved document, nor what was left out of this one.
+        self._is_whole = not (document.left_out or document.apply_changes(()))
         self._rows = {_digest(row) for row in rows}
 
     def note(self, row: bytes) -> None:
