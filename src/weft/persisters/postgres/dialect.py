@@ -46,7 +46,8 @@ _SCHEMA = """
     ORDER BY a.attnum
 """
 
-# Foreign keys have triggers too. Our own trigger, which changes nothing, is none of those asked for.
+# Foreign keys have triggers too. Our own trigger, which changes nothing, is none of those asked for. Of the
+# bits of tgtype (pg_trigger.h) 1 is FOR EACH ROW, 2 BEFORE and 64 INSTEAD OF: those can keep a row out.
 _RELATIONS = """
     SELECT c.relname, k.oid::text, p.relname, k.confdeltype::text, a.attname, b.attname, k.condeferrable
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
@@ -57,7 +58,8 @@ _RELATIONS = """
     WHERE k.contype = 'f' AND k.conparentid = 0 AND p.relnamespace = c.relnamespace
     AND (c.relname = ANY($1::text[]) OR p.relname = ANY($1::text[]))
     UNION ALL
-    SELECT c.relname, NULL, NULL, NULL, NULL, NULL, FALSE
+    SELECT c.relname, NULL, NULL, NULL, NULL, NULL, EXISTS(SELECT 1 FROM pg_trigger t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0)
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce($3::text, current_schema()::text)
     WHERE c.relname = ANY($1::text[])

@@ -84,6 +84,7 @@ class TableInfo:
         schema: The schema that the program names, if it does.
         related: Whether it may have triggers or foreign keys, or be referred to by them.
         has_triggers: Whether others' triggers may change what is written; known where it is to be written.
+        keeps_out: Whether one of them may keep a row out without an error.
     """
 
     name: str
@@ -95,6 +96,7 @@ class TableInfo:
     defaults: set[str] = field(default_factory=set)
     collated: set[str] = field(default_factory=set)
     has_triggers: bool = False
+    keeps_out: bool = False
     schema: str = ""
     related: bool = False
 
@@ -183,7 +185,8 @@ class Dialect(ABC):
         """Query what writing to tables of a schema sets off.
 
         Of ``(table, key, parent, on delete, column, parent column, deferrable)`` for each column of each
-        foreign key that is enforced, of and to these tables; without a key, for a table with triggers.
+        foreign key that is enforced, of and to these tables; without a key, for a table with triggers, where
+        the last tells whether one may keep a row out without an error.
         """
 
     defer: Statement

@@ -48,7 +48,7 @@ def read_back(
             continue
         folded_id = writer.dialect.fold(work.save.row_id_column_name)
         changed = bool(info.has_triggers or info.computed or info.defaults - {folded_id})
-        checked = info.has_triggers and work.save.condition in {None, "true"}
+        checked = info.keeps_out and work.save.condition in {None, "true"}
         if not checked and (load is None or not changed):
             continue
         # A trigger can keep a row from being deleted, too.

@@ -297,7 +297,7 @@ def _save(dialect: Dialect, config: TablesConfig, works: Works, checked: bool) -
 
 def _write(writer: TableWriter, config: TablesConfig, works: Sequence[TableWork]) -> Plan[Read]:
     """Write all of it; what a trigger does not let in is left out, with all that it did instead."""
-    if not any(info.has_triggers for info in writer.schema.values()):
+    if not any(info.keeps_out for info in writer.schema.values()):
         yield from write_tables(writer, works)
         return (yield from read_back(writer, config, works))[0]
     while True:

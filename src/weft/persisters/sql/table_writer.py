@@ -88,6 +88,7 @@ class TableWriter:
             child, child_sql = named(table)
             if key is None:
                 self.schema[child].has_triggers = True
+                self.schema[child].keeps_out = bool(deferrable)
                 continue
             acts = str(on_delete).upper() in _ACTIONS
             known = keys.setdefault(

@@ -126,7 +126,7 @@ class SqliteDialect(Dialect):
             f" FROM {place} s,pragma_foreign_key_list(s.name{of}) f"
             " WHERE (SELECT foreign_keys FROM pragma_foreign_keys) AND s.type='table'"
             f' AND (lower(s.name) IN ({marks}) OR lower(f."table") IN ({marks}))'
-            f" UNION ALL SELECT tbl_name,NULL,NULL,NULL,NULL,NULL,0 FROM {place}"
+            f" UNION ALL SELECT tbl_name,NULL,NULL,NULL,NULL,NULL,1 FROM {place}"
             f" WHERE type='trigger' AND lower(tbl_name) IN ({marks})",
             [*tables, *tables, *tables],
         )
