@@ -256,6 +256,19 @@ async def test_who_opens_a_room_hears_what_clients_elsewhere_say() -> None:
         assert (two.hub.sender, b"Bob") in first.heard
 
 
+async def test_a_room_that_cannot_say_what_its_clients_say_stops_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with processes(2) as (_, _, (one, two)):
+        first = await one.open("farm")
+        first.own_words = None  # type: ignore[method-assign, assignment]
+        second = await two.open("farm")
+        await until(lambda: "room 'farm'" in caplog.text)
+        one.storage.commit("farm", b"1", tell=False)
+        two.storage.commit("farm", b"2", tell=False)
+        await until(lambda: set(first.updates) == set(second.updates) == {b"1", b"2"})
+
+
 async def test_after_the_broker_was_away_everybody_is_heard_again() -> None:
     async with processes(2) as (broker, _, (one, two)):
         first, second = await one.open("farm"), await two.open("farm")

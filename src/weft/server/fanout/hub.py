@@ -106,7 +106,7 @@ class Hub:
 
     def __init__(self, broadcast: Broadcast, storage: SharedStorage) -> None:
         self.sender = secrets.token_bytes(SENDER_BYTES)
-        self._session = FanoutSession(self.sender, max_message=broadcast.max_message, now=float("-inf"))
+        self._session = FanoutSession(self.sender, max_message=broadcast.max_message, now=0.0)
         self.stats = self._session.stats
         self._broadcast = broadcast
         self._storage = storage
@@ -116,6 +116,7 @@ class Hub:
         self._fetches: dict[str, asyncio.Task[None]] = {}
         self._reading_heads: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._storage_is_away = False
         self._end_commits: Callable[[], None] | None = None
 
@@ -220,9 +221,7 @@ class Hub:
                 case Hear() if (room := self._rooms.get(effect.room)) is not None:
                     self._call(room, room.hear, effect.sender, effect.data)
                 case Answer() if (room := self._rooms.get(effect.room)) is not None:
-                    words = room.own_words()
-                    if words is not None:
-                        self.tell(effect.room, words)
+                    self._call(room, self._answer, room)
                 case Forget():
                     for room in tuple(self._rooms.values()):
                         self._call(room, room.forget, effect.sender)
@@ -243,9 +242,10 @@ class Hub:
         if self._end_commits is None:
             return
         due = self._session.next_tick()
-        if self._timer is None or due < self._timer.when():
+        if self._timer is None or due < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
+            self._timer_at = due
             self._timer = asyncio.get_running_loop().call_at(due, self._tick)
 
     def _tick(self) -> None:
@@ -258,9 +258,11 @@ class Hub:
         except Exception as error:  # noqa: BLE001 - whatever a storage raises, it is asked again
             self._note_storage(error)
             self._session.fetch_failed(name, _now())
+            del self._fetches[name]
             self._arm()
             return
         self._note_storage(None)
+        del self._fetches[name]
         rows = zip(found.numbers, found.rows, strict=True)
         self._perform(self._session.fetched(name, rows, found.head, _now()))
 
@@ -274,6 +276,11 @@ class Hub:
         self._perform(self._session.heads_read(heads, _now()))
         for name in tuple(self._owed):
             self._give(self._rooms[name], (), ())
+
+    def _answer(self, room: SharedRoom) -> None:
+        words = room.own_words()
+        if words is not None:
+            self.tell(room.name, words)
 
     def _give(self, room: SharedRoom, updates: Sequence[bytes], numbers: Sequence[int]) -> None:
         owed = self._owed.pop(room.name, None)
