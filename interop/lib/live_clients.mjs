@@ -95,6 +95,17 @@ export const liveCommands = {
     }
     return cutsOf(base).length;
   },
+  // What the binding for Python makes something else of, and what it cannot read at all.
+  'live.values': ({name}) => {
+    const {doc} = getPeer(name);
+    const values = {big: 2n ** 62n, zero: -0, none: undefined, order: {b: 1, a: [12n, -0]}, sub: new Y.Doc({guid: 'é😀'})};
+    doc.transact(() => Object.entries(values).forEach(([key, value]) => doc.getMap('m').set(key, value)));
+    doc.getText('t').insert(0, 'a😀b', {bold: true});
+    doc.getText('t').insertEmbed(2, {image: -0.5});
+    doc.getXmlFragment('x').insert(0, [new Y.XmlElement('p'), new Y.XmlText('é😀')]);
+  },
+  'live.hook': ({name}) => getPeer(name).doc.getXmlFragment('x').insert(0, [new Y.XmlHook('hook')]),
+  'live.unhook': ({name}) => getPeer(name).doc.getXmlFragment('x').delete(0, 1),
   'live.wait': ({room, timeout}) => {
     const found = rooms.get(room);
     const states = () => [...found.peers].map(({name, provider, doc}) => `${name} ${provider.synced} ${stateOf(doc)}`);

@@ -21,7 +21,8 @@
     ├── ProtocolError                      a wire protocol was violated
     │   ├── LocalProtocolError (RuntimeError)   by the caller: illegal call in this state
     │   └── RemoteProtocolError            by the peer: bytes that are not a message, or break a limit
-    │       └── MessageTooLargeError       a message larger than may be received
+    │       ├── MessageTooLargeError       a message larger than may be received
+    │       └── UnreadableContentError     content that is right, and that the binding here cannot read
     ├── ProviderError (ConnectionError)    a provider cannot do what was asked
     │   ├── ConnectError                   the server could not be reached, or refused the handshake
     │   ├── ConnectionClosedError          the connection ended, with a close code
@@ -62,6 +63,7 @@ __all__ = [
     "RoomDeletedError",
     "StorageError",
     "SyncTimeoutError",
+    "UnreadableContentError",
     "WeftError",
     "WrongProcessError",
     "WrongTaskError",
@@ -293,6 +295,24 @@ class MessageTooLargeError(RemoteProtocolError):
 
     def __str__(self) -> str:
         return f"message of {self.size} bytes; {self.limit} are allowed (max_message)"
+
+
+class UnreadableContentError(RemoteProtocolError):
+    """A peer wrote what is right, and what the binding at this end would misread. Nothing was applied.
+
+    A server's room keeps it and gives it to those who can read it. A document of the binding can go on with
+    the others when its writer has deleted it and the room has been compacted.
+
+    Attributes:
+        content: What it is.
+    """
+
+    def __init__(self, content: str) -> None:
+        super().__init__(content)
+        self.content = content
+
+    def __str__(self) -> str:
+        return f"not a usable update: {self.content}, which Yjs reads and pycrdt would misread"
 
 
 class ProviderError(WeftError, ConnectionError):

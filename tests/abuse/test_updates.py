@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.abused import abused, honest_pair
-from support.attacks import KEPT, REFUSED
+from support.attacks import KEPT, REFUSED, far_too_many_clients
 from support.logclient import LogClient, read_room
 
 if TYPE_CHECKING:
@@ -63,5 +63,25 @@ async def test_what_is_refused_costs_its_sender_the_connection_and_nobody_else(
             await beside.flush()
         there = await read_room(server.url, "room")
         assert there.state()[2**31] == 1
+    with abused(path) as server:
+        assert same(await read_room(server.url, "room"), there)
+
+
+async def test_what_memory_does_not_suffice_for_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "weft.sqlite3"
+    with abused(path) as server:
+        async with honest_pair(server.url), LogClient(server.url, "room", client_id=2**31) as beside:
+            await beside.synced()
+            await beside.write("before")
+            for _ in range(2):
+                async with LogClient(server.url, "room") as attacker:
+                    await attacker.send_all(far_too_many_clients())
+                    assert await attacker.wait_closed() == 1011
+            await beside.write("afterwards")
+            await beside.flush()
+        there = await read_room(server.url, "room")
+        assert there.state() == {2**31: 2}
+        assert "MemoryError" in server.log
+        server.kill()
     with abused(path) as server:
         assert same(await read_room(server.url, "room"), there)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Updates: TypeAlias = Callable[[], Iterator[bytes]]
 
-__all__ = ["KEPT", "REFUSED"]
+__all__ = ["KEPT", "REFUSED", "far_too_many_clients"]
 
 _MAP = b"\x01"
 _HAS_ORIGIN = 0x80
@@ -63,6 +63,12 @@ def many_clients() -> Iterator[bytes]:
     """An update of 100,000 clients."""
     structs = item(8, b"\x01" + ANY_NULL)
     yield update(*(section(1_000_000 - client, 0, structs) for client in range(100_000)))
+
+
+def far_too_many_clients() -> Iterator[bytes]:
+    """1,300,000 clients in an update of 16 MB, which a gigabyte does not suffice for."""
+    structs = item(8, b"\x01" + ANY_NULL)
+    yield update(*(section(2_000_000 - client, 0, structs) for client in range(1_300_000)))
 
 
 def released_for_ever() -> Iterator[bytes]:

@@ -32,12 +32,13 @@ from weft._codecs.yjs.skip import (
     uint_bytes,
     utf16_length,
 )
+from weft.errors import RemoteProtocolError, UnreadableContentError
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from weft._codecs.yjs.state import State
 
-__all__ = ["MAX_CLOCK", "Span", "Spans", "check_update"]
+__all__ = ["MAX_CLOCK", "LongRunsError", "Span", "Spans", "check_update"]
 
 # yrs keeps clocks and lengths in 32 bits, where more wraps; no honest client has written two billion times.
 MAX_CLOCK = 2**31 - 1
@@ -49,10 +50,16 @@ _MAX_MERGING = 256 * 1024 * 1024
 _VALUE_BYTES = 48
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80  # flags in the info byte of a struct
-_GC, _DELETED, _, _BINARY, _STRING, _, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)  # and its content ref
+_GC, _DELETED, _JSON, _BINARY, _STRING, _, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(
+    11
+)  # and its content ref
 _IS_ITEM = bytes(info & 0x1F in CONTENTS for info in range(256))  # by info byte
 _MERGED = frozenset({_STRING, _ANY})
 _XML_ELEMENT, _XML_HOOK, _LAST_TYPE = 3, 5, 6
+
+
+class LongRunsError(RemoteProtocolError):
+    """Joining what the update has not joined would cost the binding too much memory."""
 
 
 class Span(NamedTuple):
@@ -72,11 +79,13 @@ class Spans(dict[int, Span]):
     """For each client with structs in an update, which of its clocks they are.
 
     Attributes:
-        deletes_at: Where in the update the structs end and the delete set begins.
+        data: The update.
+        deletes_at: Where in it the structs end and the delete set begins.
     """
 
-    __slots__ = ("deletes_at",)
+    __slots__ = ("data", "deletes_at")
 
+    data: bytes
     deletes_at: int
 
     def ends(self) -> State:
@@ -97,7 +106,8 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
         Which clocks of which clients the structs in the update are.
 
     Raises:
-        RemoteProtocolError: It is malformed, or breaks a limit. For no bytes is anything else raised.
+        RemoteProtocolError: It is malformed, or breaks a limit; ``UnreadableContentError`` where only the
+            binding would misread it. For no bytes is anything else raised.
     """
     try:
         spans = _check_structs(data, limits)
@@ -180,6 +190,8 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
                 if clock > MAX_CLOCK:
                     refuse("clock out of range", at)
                 continue
+            elif info & 0x1F == _JSON:  # of which yrs reads one value too many
+                raise UnreadableContentError("JSON content of an old version of Yjs")
             else:
                 refuse(f"unknown struct {info:#04x}", at)
             ref = info & 0x1F
@@ -196,8 +208,9 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
                 weight = size
             elif ref == _TYPE:
                 kind, at = data[at], at + 1  # yrs reads a byte here and Yjs a varuint: the same below 128
-                if kind > _LAST_TYPE or kind == _XML_HOOK:
-                    # A hook has a name that yrs does not read: it would read what follows from there.
+                if kind == _XML_HOOK:  # has a name, and yrs would read on from there
+                    raise UnreadableContentError("an XML hook")
+                if kind > _LAST_TYPE:
                     refuse(f"unknown type {kind}", at)
                 if kind == _XML_ELEMENT:
                     at = skip_string(data, at, max_string)
@@ -222,14 +235,14 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
         if clock > MAX_CLOCK:
             refuse("clock out of range", at)
         if merging > _MAX_MERGING:
-            refuse(f"runs that take {merging} bytes to merge", at)
+            raise LongRunsError(f"not a usable update: runs that take {merging} bytes to merge at byte {at}")
         if known > start:
             spans[client] = Span(hole if hole < known else needs, known)
         elif clock > start:
             holes.add(client)
         else:
             refuse("section without structs", at)  # yrs panics if it knows the client
-    spans.deletes_at = at
+    spans.data, spans.deletes_at = data, at
     return spans
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pycrdt import Doc, get_update
 
-from weft._codecs.yjs.guard import Spans, check_update
+from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.update import cut_at_holes
 from weft._support.arguments import wrong_kind
@@ -41,6 +41,7 @@ from weft.errors import DocumentClosedError, MirrorError, WrongProcessError, Wro
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from weft._codecs.yjs.guard import Spans
     from weft._support.owner import Hold
 
 __all__ = ["YDocument", "create_doc"]
@@ -153,7 +154,7 @@ class YDocument(Owned):
         Raises:
             RemoteProtocolError: It is malformed, breaks a limit, or would harm the binding.
         """
-        return check_update(update, limits)
+        return check_joined(update, limits)
 
     def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
         """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
@@ -179,11 +180,13 @@ class YDocument(Owned):
         """
         if get_ident() != self._owner.thread:
             self._owner.check()
-        held = _Held(update, check_update(update) if spans is None else spans, origin)
+        if spans is None:
+            spans = check_joined(update)
+        held = _Held(spans.data, spans, origin)
         news, complete = self._integrate(held)
         if complete:
             self._advance(held.spans)
-        elif all(other.update != update for other in self._held):
+        elif all(other.update != held.update for other in self._held):
             self._hold(held)
             news = True
         if news:

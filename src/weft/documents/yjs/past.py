@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pycrdt import Array, Map, Text, UndoManager, XmlFragment
 
-from weft._codecs.yjs.guard import check_update
+from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.update import parse_update
 from weft.documents.yjs.binding import create_doc, guarded
 from weft.errors import StorageError
@@ -149,9 +149,9 @@ def _copy(value: Any) -> Any:
 
 
 def _apply(doc: Doc[Any], update: bytes) -> None:
-    check_update(update, _STORED)
+    spans = check_joined(update, _STORED)
     with guarded():
-        doc.apply_update(update)
+        doc.apply_update(spans.data)
 
 
 def _kinds(update: bytes) -> dict[str, Any]:
