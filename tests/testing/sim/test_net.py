@@ -18,8 +18,8 @@ from weft.testing.sim.runner import run_seeds
 if TYPE_CHECKING:
     from weft.testing.sim import Network
 
-SEEDS = 400
-CLUSTER_SEEDS = 100
+SEEDS = 375
+CLUSTER_SEEDS = 75
 CHUNK = 25
 CLUSTER = SimOptions(topology="cluster")
 FAILED_ONCE = [
