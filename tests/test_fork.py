@@ -141,7 +141,7 @@ def test_a_document_that_nobody_listens_to_says_so_too() -> None:
 
 async def test_a_provider_and_a_server_say_so(tmp_path: Path) -> None:
     storage = SqliteRoomStorage(tmp_path / "rooms.db")
-    async with serving(storage=storage) as server, server.rooms.use("room") as room:
+    async with serving(storage=storage) as server, server.open("room") as store:
         doc = create_doc()
         async with YWebsocketProvider(doc, server.url, "room") as provider:
             await provider.wait_synced()
@@ -151,7 +151,7 @@ async def test_a_provider_and_a_server_say_so(tmp_path: Path) -> None:
             for call in (server.close, server.serve_forever, storage.close, server.rooms.close):
                 assert FORKED in in_child(in_own_loop(call))
             assert FORKED in in_child(in_own_loop(lambda: server.rooms.use("room").__aenter__()))
-            assert FORKED in in_child(lambda: room.document.apply(b"\0\0", origin=None))
+            assert FORKED in in_child(lambda: store.set_cell("t", "r", "c", 1))
             await provider.flush()
 
 

@@ -19,7 +19,6 @@ Where it differs, on purpose:
 from __future__ import annotations
 
 from _thread import get_ident
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +29,7 @@ from weft._support.uncopied import Uncopied
 from weft.jsoncodec import dumps, loads
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.awareness.change import AwarenessChange
+from weft.protocols.awareness.known import RENEWAL_S, Known, is_free
 from weft.protocols.awareness.message import AwarenessEntry, State, read_entries
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPIRY_S", "RENEWAL_S", "Awareness"]
 
-RENEWAL_S = 15.0  # y-protocols: half of outdatedTimeout
 EXPIRY_S = 30.0  # y-protocols: outdatedTimeout
 # The clock of somebody who left is known this long, so that a late message does not bring the state back.
 _MEMORY_S = 30.0
@@ -47,15 +46,6 @@ _MAX_CLOCK = 2**32 - 1  # of a client not known: at one change a millisecond, 49
 _MAX_CLOCK_STEP = 2**20  # beyond what is known; a clock near the end could not be followed by an honest one
 
 Observer: TypeAlias = "Callable[[AwarenessChange, object | None], None]"
-
-
-@dataclass(slots=True)
-class _Known:
-    state: State
-    text: str  # as received, or as written once for all who get it
-    clock: int
-    at: float
-    origin: object | None
 
 
 class Awareness(Uncopied):
@@ -77,7 +67,7 @@ class Awareness(Uncopied):
         self.relays: set[object] = set()
         self._limits = limits
         self._owner = Owner("the awareness")
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, Known] = {}
         self._states: dict[int, State] = {}
         self._left: dict[int, tuple[int, float]] = {}  # clock and time, in the order of leaving
         self._clock = 0  # one's own; peers take a first state from 1 on
@@ -127,7 +117,7 @@ class Awareness(Uncopied):
             raise ValueError(f"an awareness state of {size} bytes of JSON; {most} are allowed")
         before = self._known.get(self.client_id)
         self._clock += 1
-        self._keep(self.client_id, _Known(loads(text), text, self._clock, now, None))
+        self._keep(self.client_id, Known(loads(text), text, self._clock, now, None))
         own = (self.client_id,)
         if before is None:
             self._notify(AwarenessChange(added=own), None)
@@ -254,7 +244,7 @@ class Awareness(Uncopied):
                     exclusive
                     and known.origin is not origin
                     and known.origin not in self.relays
-                    and not _is_free(known, entry, now)
+                    and not is_free(known, entry, now)
                 ):
                     self.ignored += 1
                     continue
@@ -271,7 +261,7 @@ class Awareness(Uncopied):
                     added[client_id] = None
             elif client_id not in added:
                 updated[client_id] = updated.get(client_id, False) or entry.text != known.text
-            self._keep(client_id, _Known(entry.state, entry.text, entry.clock, now, origin))
+            self._keep(client_id, Known(entry.state, entry.text, entry.clock, now, origin))
         change = AwarenessChange(
             tuple(added),
             tuple(updated),
@@ -392,7 +382,7 @@ class Awareness(Uncopied):
         others = len(self._known) - (self.client_id in self._known)
         return others >= self._limits.max_awareness_states
 
-    def _keep(self, client_id: int, known: _Known) -> None:
+    def _keep(self, client_id: int, known: Known) -> None:
         self._known[client_id] = known
         self._states[client_id] = known.state
         self._left.pop(client_id, None)
@@ -449,12 +439,3 @@ class Awareness(Uncopied):
         else:
             self._clock += 1
             self._notify(AwarenessChange(removed=(self.client_id,)), None)
-
-
-def _is_free(known: _Known, entry: AwarenessEntry, now: float) -> bool:
-    """Whether a connection may speak for a client that another one has spoken for.
-
-    It is that other one's cursor. But a client that reconnects is here before its old connection is seen to
-    be dead: it gets its id back when the renewal fails to come.
-    """
-    return known.origin is None or (entry.state is not None and now - known.at > RENEWAL_S + 1)
