@@ -11,6 +11,7 @@ SRC = TESTS.parent / "src" / "weft"
 # only, and what is itself a suite.
 COVERED = {
     "__main__.py": "cli/test_main.py",
+    "cli/db_options.py": "cli/test_db.py",
     "cli/demo_peers.py": "cli/test_demo.py",
     "documents/compaction.py": "documents/yjs/test_compact_log.py",
     "limits.py": "fuzz/test_binding.py",
@@ -27,9 +28,11 @@ COVERED = {
     "server/storage/commit_stats.py": "server/storage/test_group_commit.py",
     "server/storage/commits.py": "server/storage/test_group_commit.py",
     "server/storage/contract.py": "server/storage/test_memory.py",
+    "server/storage/postgres_reader.py": "cli/test_db_check.py",
     "server/storage/postgres_rooms.py": "server/storage/test_postgres.py",
     "server/storage/postgres_statements.py": "server/storage/test_postgres.py",
     "server/storage/postgres_writer.py": "server/storage/test_postgres.py",
+    "server/storage/reading.py": "cli/test_db_check.py",
     "server/storage/replacement.py": "server/storage/test_memory.py",
     "server/storage/sqlite_rooms.py": "server/storage/test_sqlite.py",
     "store/_parts/gate.py": "store/test_middleware.py",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
-from weft.cli import values
+from weft.cli.db_options import add_db_commands
 from weft.cli.serve_options import add_serve_options, check_serve_options, serve_arguments
 from weft.errors import WeftError
 
@@ -76,9 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "db":
             import asyncio
 
-            from weft.cli.db import init
+            from weft.cli.db import run
 
-            asyncio.run(init(options.address, say=_say))
+            return _DONE if asyncio.run(run(options, say=_say)) else _FAILED
         else:
             from weft.cli.demo import demo
 
@@ -160,24 +160,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     db = commands.add_parser(
         "db",
-        help="prepare the database of a server",
+        help="see to the database of a server: check, list, copy, delete, compact",
         description="What is done to the database of a server from outside.",
         allow_abbrev=False,
     )
-    db_commands = db.add_subparsers(dest="db_command", required=True, metavar="command", parser_class=_Parser)
-    init = db_commands.add_parser(
-        "init",
-        help="make the tables, if they are not there",
-        description="Make what a storage needs before a server opens it: the tables of PostgreSQL, if they "
-        "are not there. What is there is left alone.",
-        allow_abbrev=False,
-    )
-    init.add_argument(
-        "address",
-        type=values.database,
-        metavar="ADDRESS",
-        help="a SQLite file, memory:, or postgresql://USER@HOST/DATABASE",
-    )
-    for command in (serve, demo, init):
+    add_db_commands(db)
+    for command in (serve, demo):
         command.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
     return parser

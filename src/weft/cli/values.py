@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from argparse import ArgumentTypeError
 
-__all__ = ["broker", "count", "database", "origin", "port", "room", "seconds", "shown_size", "size"]
+__all__ = [
+    "broker",
+    "count",
+    "database",
+    "lasting_database",
+    "origin",
+    "port",
+    "room",
+    "seconds",
+    "shown_size",
+    "size",
+]
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _TIMES = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -75,6 +86,13 @@ def database(text: str) -> str:
         return check_address(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
+
+
+def lasting_database(text: str) -> str:
+    """Where rooms are kept for others than the process that serves them."""
+    if text == "memory:":
+        raise ArgumentTypeError("memory: is its server's alone")
+    return database(text)
 
 
 def broker(text: str) -> str:

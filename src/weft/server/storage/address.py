@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from weft.server import storage
 
 if TYPE_CHECKING:
-    from weft.server.storage.contract import RoomStorage
+    from contextlib import AbstractAsyncContextManager
 
-__all__ = ["check_address", "is_shared", "storage_at"]
+    from weft.server.storage.contract import RoomStorage
+    from weft.server.storage.reading import RoomReader
+
+__all__ = ["check_address", "is_shared", "reading", "storage_at"]
 
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -49,3 +52,23 @@ def storage_at(address: str, *, exclusive: bool = True) -> RoomStorage:
     if is_shared(address):
         return storage.PostgresRoomStorage(address)
     return storage.SqliteRoomStorage(address, exclusive=exclusive)
+
+
+def reading(address: str) -> AbstractAsyncContextManager[RoomReader]:
+    """What is stored at an address as of one moment, whether or not a server has it open.
+
+    Args:
+        address: As for :func:`storage_at`; not ``memory:``.
+
+    Raises:
+        ValueError: It is a URL of something else, or memory.
+        ImportError: A package is missing for it.
+    """
+    check_address(address)
+    if address == "memory:":
+        raise ValueError("memory: is its server's alone")
+    if is_shared(address):
+        return storage.PostgresRoomStorage(address).reading()
+    from weft.server.storage.sqlite_reader import read_sqlite  # noqa: PLC0415 - and sqlite3 with it
+
+    return read_sqlite(address)

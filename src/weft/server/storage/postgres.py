@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,10 +22,11 @@ from weft.server.storage import postgres_rooms, postgres_statements as sql
 from weft.server.storage.contract import DELETED, RoomInfo, RoomStorage
 from weft.server.storage.group_commit import GroupCommit
 from weft.server.storage.listing import end_of_prefix
+from weft.server.storage.postgres_reader import PostgresReader
 from weft.server.storage.postgres_writer import PostgresWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
     from weft.documents import Compactor
     from weft.server.storage.commit_stats import CommitStats
@@ -245,6 +247,22 @@ class PostgresRoomStorage(RoomStorage):
             finally:
                 await _close(self._writer)
                 await _close(pool)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[PostgresReader]:
+        """All rooms as of one moment, on a connection of its own; the storage need not be open.
+
+        Raises:
+            StorageError: The server cannot be reached, or the tables are not there.
+        """
+        connection = await self._mapped(self._connect())
+        try:
+            if not await self._check_format(connection):
+                raise StorageError(self._tables_are_missing)
+            await self._mapped(connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            yield PostgresReader(connection, self._mapped)
+        finally:
+            await _close(connection)
 
     # Writing
 
