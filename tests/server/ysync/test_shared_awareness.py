@@ -16,7 +16,15 @@ class Process:
         self.now = 0.0
         self.awareness = Awareness(1)
         self.told: list[bytes] = []
-        self.shared = SharedAwareness(self.awareness, clock=lambda: self.now, tell=self.told.append)
+        self.changed: list[int] = []
+        self.awareness.observe(lambda change, _: self.changed.extend(change.ids))
+        self.seen: list[bytes] = []  # by the clients here
+        self.shared = SharedAwareness(
+            self.awareness, clock=lambda: self.now, tell=self.told.append, flush=self.flush
+        )
+
+    def flush(self) -> None:
+        self.seen.append(self.awareness.encode(self.changed))
 
     def client_says(self, client_id: int, name: str, *, session: object, clock: int = 1) -> None:
         self.awareness.apply(said(client_id, name, clock), now=self.now, origin=session, exclusive=True)
@@ -65,9 +73,13 @@ async def test_the_clients_of_a_process_that_is_gone_are_gone() -> None:
     process = Process()
     process.shared.hear(A, said(7, "Ada"))
     process.shared.hear(B, said(8, "Bob"))
+    client = Process()
+    client.shared.hear(A, process.awareness.encode())
     process.shared.forget(A)
     process.shared.forget(A)
     assert process.names == {8: "Bob"}
+    client.shared.hear(A, process.seen[0])  # as it was told at once
+    assert client.names == {8: "Bob"}
     process.shared.hear(A, said(7, "Ada"))  # it was silent only; its word counts afresh
     assert process.names == {7: "Ada", 8: "Bob"}
     await asyncio.sleep(0)

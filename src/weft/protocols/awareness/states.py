@@ -300,9 +300,13 @@ class Awareness(Uncopied):
             ids.remove(self.client_id)
         change = self.remove(ids, now=now, origin=origin)
         if forget:
-            for client_id in ids:
-                self._left.pop(client_id, None)
+            self.forget(ids)
         return change
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Forget the clocks of clients that have left; that they have can be told nobody any more."""
+        for client_id in ids:
+            self._left.pop(client_id, None)
 
     def ids_here(self) -> list[int]:
         """Of whom somebody other than a relay has spoken: one's own, and those of connections."""

@@ -86,7 +86,10 @@ class Room(BaseRoom[YClient]):
         self._shared: SharedAwareness | None = None
         if context.tell is not None:
             self._shared = SharedAwareness(
-                self.awareness, clock=context.clock, tell=partial(context.tell, name)
+                self.awareness,
+                clock=context.clock,
+                tell=partial(context.tell, name),
+                flush=self._turn.flush,
             )
             self._unsubscribe.append(self._shared.close)
 

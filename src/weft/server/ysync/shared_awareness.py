@@ -20,6 +20,7 @@ class SharedAwareness:
         awareness: The room's.
         clock: Seconds, monotonic.
         tell: Passes bytes on to the other processes.
+        flush: Tells the clients of this one now what has changed; nothing where they are told at once.
         soon: Has something done at the end of the turn; the event loop's ``call_soon`` without it.
     """
 
@@ -29,11 +30,13 @@ class SharedAwareness:
         *,
         clock: Callable[[], float],
         tell: Callable[[bytes], None],
+        flush: Callable[[], None] | None = None,
         soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._awareness = awareness
         self._clock = clock
         self._tell = tell
+        self._flush = flush
         self._soon = soon
         self._processes: dict[bytes, object] = {}  # the origin of what each says
         self._changed: dict[int, None] = {}  # whose states are to be told at the end of the turn
@@ -64,7 +67,10 @@ class SharedAwareness:
         """Another process is gone: so are the clients known by it."""
         origin = self._processes.pop(sender, None)
         if origin is not None:
-            self._awareness.release(origin, now=self._clock(), forget=True)
+            change = self._awareness.release(origin, now=self._clock(), forget=False)
+            if self._flush is not None:
+                self._flush()  # before the clocks are forgotten, with which it is told
+            self._awareness.forget(change.ids)
             self._awareness.relays.discard(origin)
 
     def _note(self, change: AwarenessChange, origin: object | None) -> None:
