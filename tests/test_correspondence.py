@@ -21,6 +21,7 @@ COVERED = {
     "persisters/sql/dialect.py": "persisters/sqlite/test_dialect.py",
     "protocols/automerge_repo/effects.py": "protocols/automerge_repo/test_session.py",
     "protocols/awareness/change.py": "protocols/awareness/test_states.py",
+    "protocols/awareness/known.py": "protocols/awareness/test_states.py",
     "protocols/effects.py": "protocols/ysync/test_session.py",
     "server/_core/counters.py": "server/test_statistics.py",
     "server/_core/link.py": "server/fronts/test_websocket_link.py",

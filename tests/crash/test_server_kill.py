@@ -8,81 +8,24 @@ import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycrdt import Doc, Map
 
 from support.ledger import Ledger
-from support.repoclient import RepoClient, numbered_id, read
 from support.serving import WeftServe
+from support.writers import join
 from support.yclient import YClient
-from weft.protocols.automerge_repo import Synced, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 SEED = 20260
 KILLS = 20
 WRITERS = 4
 KINDS = ["yjs", "automerge"]
 CRASH_SERVER = Path(__file__).parents[1] / "support" / "crash_server.py"
-
-
-class Writer(Protocol):
-    """A client in a room, as the rounds below need it."""
-
-    async def begin(self) -> None: ...
-    async def put(self, **cells: int) -> None: ...
-    async def settle(self) -> None: ...
-    def content(self) -> dict[str, Any]: ...
-
-
-class YjsWriter:
-    def __init__(self, client: YClient) -> None:
-        self._client = client
-
-    async def begin(self) -> None:
-        await self._client.synced()
-
-    async def put(self, **cells: int) -> None:
-        await self._client.set(**cells)
-
-    async def settle(self) -> None:
-        await self._client.flush()
-
-    def content(self) -> dict[str, Any]:
-        return self._client.content
-
-
-class AutomergeWriter:
-    def __init__(self, client: RepoClient, document_id: str) -> None:
-        self._client = client
-        self._id = document_id
-
-    async def begin(self) -> None:
-        answers = (Synced(self._id), Unavailable(self._id))
-        await self._client.wait(lambda: any(effect in answers for effect in self._client.effects))
-
-    async def put(self, **cells: int) -> None:
-        await self._client.put(self._id, **cells)
-
-    async def settle(self) -> None:
-        await self._client.flush(self._id)
-
-    def content(self) -> dict[str, Any]:
-        return read(self._client.documents[self._id])
-
-
-@contextlib.asynccontextmanager
-async def join(kind: str, url: str, room: str) -> AsyncIterator[Writer]:
-    if kind == "yjs":
-        async with YClient(url, room) as client:
-            yield YjsWriter(client)
-    else:
-        document_id = numbered_id(ord(room))
-        async with RepoClient(url, document_id) as repo:
-            yield AutomergeWriter(repo, document_id)
 
 
 async def write(kind: str, url: str, room: str, name: str, rng: random.Random, ledger: Ledger) -> None:

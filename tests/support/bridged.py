@@ -61,7 +61,11 @@ class Tables:
 
     async def __aenter__(self) -> Self:
         await self.provider.__aenter__()
-        await self.provider.wait_synced(timeout=20)
+        try:
+            await self.provider.wait_synced(timeout=20)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, None)
+            raise
         return self
 
     async def __aexit__(self, *error: Any) -> None:
