@@ -50,7 +50,7 @@ async def test_what_a_block_wrote_and_saw_outlives_a_kill_right_after_it(
         with EditingServer(path, port) as server:
             port = int(server.url.rpartition(":")[2])
             names = ["one", "two"]
-            ours = [[f"python {turn}", f"r{row}", "n", row] for row in range(ROWS)]
+            ours: list[list[Any]] = [[f"python {turn}", f"r{row}", "n", row] for row in range(ROWS)]
             theirs = [[f"js {turn}", name, "text", "é😀"] for name in names]
             editing = asyncio.create_task(server.edit(ROOMS[kind], ours, theirs))
             for table, row, cell, value in ours:

@@ -66,7 +66,7 @@ async def _edit(server: Server, room: str, cells: list[list[Any]], until: list[l
         for cell in cells:
             store.set_cell(*cell)
         async with asyncio.timeout(20):
-            while any(store.get_cell(*ids, default=None) != value for *ids, value in until):
+            while any(store.get_cell(*ids) != value for *ids, value in until):
                 changed.clear()
                 await changed.wait()
         tables: dict[str, Any] = store.get_tables()
