@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pycrdt import Doc, get_update
 
 from weft._codecs.yjs.guard import check_update
-from weft._codecs.yjs.state import decode_state_vector
+from weft._codecs.yjs.state import decode_state_vector, missing
 from weft.documents.yjs.document import create_doc
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.yjs import YjsMirror
@@ -122,6 +122,9 @@ class _EventDocument:
 
     def state(self) -> dict[int, int]:
         return decode_state_vector(self.state_vector())
+
+    def lacking(self, wanted: dict[int, int]) -> dict[int, int]:
+        return missing(self.state(), wanted)
 
     def diff(self, state_vector: bytes) -> bytes:
         return self.doc.get_update(state_vector)

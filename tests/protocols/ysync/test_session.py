@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from support.yends import End, Node, Wire, sent
-from support.ywriter import item, key_item, run, section, update
+from support.ywriter import item, key_item, section, update
 from weft._codecs.yjs.lib0 import Writer
+from weft.documents.yjs.log_document import LogDocument
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import Limits
 from weft.protocols.awareness import RENEWAL_S, AwarenessChange
@@ -30,6 +31,9 @@ from weft.protocols.ysync.messages import (
     step2_message,
     update_message,
 )
+
+if TYPE_CHECKING:
+    from weft._codecs.yjs.state import State
 
 STEP1, STEP2, UPDATE, AWARENESS = b"\x00\x00", b"\x00\x01", b"\x00\x02", b"\x01"
 
@@ -189,7 +193,6 @@ def test_without_awareness_its_messages_are_ignored() -> None:
         b"\xff" * 20,
         update_message(b"\x01"),
         update_message(b"\x01\x01\x05\x00\x08\x01\x01r\x01" + b"u\x01" * 13_000 + b"\x7e\x00"),
-        update_message(run(30_000, b"\x01\x7e")),
         step1_message(b"\x05"),
         awareness_message(b"\x01\x05"),
         awareness_message(b"\x02\x07\x05\x02{}\x08\x05\x01{"),
@@ -672,3 +675,32 @@ def test_a_document_on_two_servers_carries_everything_from_one_to_the_other(seed
     assert traffic == 0
     assert all(node.content == middle.content for node in everybody)
     assert not any(node.hub.is_waiting for node in everybody)
+
+
+def test_a_flood_of_gaps_is_asked_about_once_and_costs_each_update_the_same() -> None:
+    """Looking through all clients, and all that waits, for each update that waits takes quadratic time."""
+
+    class Log(LogDocument):
+        looked_at = 0
+
+        def state(self) -> State:
+            raise AssertionError("all clients were looked through")
+
+        def lacking(self, wanted: State) -> State:
+            self.looked_at += len(wanted)
+            return super().lacking(wanted)
+
+    document = Log(taken_in=lambda *_: None)
+    session = YSyncSession(document, role="server")
+    session.connected(0.0)
+    count = 5_000
+    asked = 0
+    for client in range(1, count):
+        struct = Writer().byte(0x88).uint(client + 1).uint(0).raw(b"\x01\x7e").finish()
+        asked += len(session.receive(update_message(update(section(client, 0, struct))), 0.0))
+    assert asked == 1
+    assert document.looked_at < 6 * count
+    # What has come is a gap no more, and the next one is news.
+    last = update(section(count, 0, key_item("k")))
+    session.receive(update_message(last), 0.0)
+    assert not document.is_waiting

@@ -355,6 +355,10 @@ class YDocument(Owned):
         """The same, decoded: for each client, up to which clock its structs are known."""
         return decode_state_vector(self.state_vector())
 
+    def lacking(self, wanted: State) -> State:
+        """What the document lacks of a state."""
+        return missing(self.state(), wanted)
+
     def diff(self, state_vector: bytes) -> bytes:
         """The update that brings a peer with that state vector up to date.
 

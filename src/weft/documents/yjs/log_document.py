@@ -105,6 +105,10 @@ class LogDocument:
         """For each client, up to which clock its structs are known."""
         return self.log.state()
 
+    def lacking(self, wanted: State) -> State:
+        """What the document lacks of a state."""
+        return self.log.lacking(wanted)
+
     def state_vector(self) -> bytes:
         """The same as a Yjs state vector."""
         return self.log.state_vector()

@@ -386,6 +386,10 @@ class UpdateLog:
         """For each client the clock up to which its structs are in the log."""
         return {client: own.clock for client, own in self._clients.items()}
 
+    def lacking(self, wanted: State) -> State:
+        """What the log lacks of another state; takes time by the size of that one alone."""
+        return {client: clock for client, clock in wanted.items() if clock > self._clock(client)}
+
     def state_vector(self) -> bytes:
         """The same as a Yjs state vector."""
         out = Writer().uint(len(self._clients))

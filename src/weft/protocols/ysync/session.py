@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from weft._codecs.yjs.state import EMPTY_UPDATE, missing
+from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.effects import Denied, Flushed, FlushLost, Send
@@ -51,6 +51,8 @@ KEEP_ALIVE_S = 20.0  # y-websocket clients give up after 30 seconds of silence
 _RETRY_S = 0.5  # first pause after an answer that did not close a gap; doubled each time
 _RETRIES = 10  # about eight minutes in all; then it is for the next update or connection to bring it
 
+_FEW_WAITING = 1_000
+
 # What a SyncStep1 was sent for: the handshake, a gap, or the flush with that token.
 _HANDSHAKE, _GAP = -1, -2
 
@@ -81,6 +83,9 @@ class SyncDocument(Protocol):
 
     def state(self) -> State:
         """For each client, up to which clock its structs are known."""
+
+    def lacking(self, wanted: State, /) -> State:
+        """What the document lacks of a state."""
 
     def state_vector(self) -> bytes:
         """The same as a Yjs state vector."""
@@ -141,7 +146,8 @@ class YSyncSession:
         self._told_read_only = False
         # While received updates wait for missing structs: whose, up to which clock, and how often it was
         # asked in vain.
-        self._waiting: dict[int, int] | None = None
+        self._waiting: dict[int, int] = {}
+        self._most_waiting = _FEW_WAITING  # at which it is looked through for what is there by now
         self._retries = 0
         self._retry_at: float | None = None
         self._silent_since = 0.0
@@ -321,7 +327,7 @@ class YSyncSession:
 
     def _refuse_update(self, message: Update, effects: list[Effect]) -> None:
         """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does."""
-        if not self._told_read_only and missing(self.document.state(), message.spans.ends()):
+        if not self._told_read_only and self.document.lacking(message.spans.ends()):
             self._told_read_only = True
             effects.append(Send(denied_message("read-only")))
 
@@ -344,21 +350,25 @@ class YSyncSession:
 
     def _note_gap(self, message: Update, effects: list[Effect]) -> None:
         """Ask for what is missing: at once if that is news, otherwise as the pauses between tries allow."""
-        state = self.document.state()
-        lacking = missing(state, message.spans.ends())
-        known = self._waiting
-        if known:
-            # What another connection has brought meanwhile is a gap no more, and the next one is news.
-            known = missing(state, known) or None
-        is_news = known is None or not lacking.keys() <= known.keys()
-        self._waiting = {**(known or {}), **lacking}
+        document, waiting = self.document, self._waiting
+        lacking = document.lacking(message.spans.ends())
+        known = {client: waiting[client] for client in lacking if client in waiting}
+        # What another connection has brought meanwhile is a gap no more, and the next one is news.
+        is_news = len(document.lacking(known)) < len(lacking)
+        if not lacking:  # a deletion waits: somebody asks for what it deletes, or nobody does
+            is_news = self._retry_at is None
+        waiting.update(lacking)
+        if len(waiting) > self._most_waiting:
+            self._waiting = document.lacking(waiting)
+            self._most_waiting = max(2 * len(self._waiting), _FEW_WAITING)
         if is_news and _GAP not in self._questions:
             self._retries = 0
             self._retry_at = None
             effects.append(self._ask(_GAP))
 
     def _close_gap(self) -> None:
-        self._waiting = self._retry_at = None
+        self._waiting = {}
+        self._retry_at = None
         self._retries = 0
 
     def _decode_awareness(self, message: Message) -> list[AwarenessEntry]:
