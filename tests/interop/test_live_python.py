@@ -31,9 +31,10 @@ async def test_a_python_client_goes_on_with_its_tables_and_changes_nothing_else(
             await python.provider.wait_synced(timeout=20)
             await js_peer("live.values", name="a")
             await js_peer("live.cut", name="a", step="write", base=BASE)
+            await js_peer("doc.edit", name="a", edits=[["set", ["m", "written"], 1]])
+            await js_peer("doc.wait", name="b", path=["m", "written"], equals=1)
             python.store.set_cell("pets", "fido", "species", "dog")
             await js_peer("live.cut", name="b", step="cut", base=BASE)
-            await js_peer("live.cut", name="a", step="meanwhile", base=BASE)
             await js_peer("live.cut", name="b", step="after", base=BASE)
             await js_peer(
                 "doc.wait", name="b", path=["tinybase", "t", "pets", "fido", "species"], equals="dog"
