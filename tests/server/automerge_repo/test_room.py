@@ -19,7 +19,7 @@ from support.repodocuments import (
     syncs,
 )
 from support.servers import FaultyStorage, eventually, serving
-from weft.errors import StorageError
+from weft.errors import RemoteProtocolError, StorageError
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo import Unavailable
 from weft.protocols.automerge_repo.cbor import decode, encode
@@ -61,6 +61,30 @@ async def test_a_long_log_is_compacted_and_means_the_same(
         rows = (await storage.load(storage_name(PETS))).rows
         assert len(rows) == 1
         assert AutomergeDocument.from_rows(rows).heads == heads
+
+
+async def test_rows_that_are_not_in_the_document_stay_beside_its_compaction() -> None:
+    """Of other processes: what waits for a change that is missing, and what could not be taken in."""
+    name = storage_name(PETS)
+    storage, document = MemoryRoomStorage(), AutomergeDocument()
+    rows = []
+    for number in range(6):
+        before = document.heads
+        put(document, a=number)
+        rows.append(b"".join(document.changes_since(before)))
+    for row in rows[:3]:
+        storage.append(name, row)
+    async with serving(storage=storage) as server, documents_of(server).use(PETS) as room:
+        late = [rows[4], rows[5] + b"x"]
+        for row in late:
+            storage.append(name, row)
+        room.take_in_now(late[:1])
+        with pytest.raises(RemoteProtocolError):
+            room.take_in_now(late[1:])
+        await storage.compact(name, room._log_rows.compactor())
+        left = (await storage.load(name)).rows
+        assert left[-2:] == late
+        assert len(left) == 3
 
 
 async def test_an_unknown_document_is_unavailable_and_comes_when_somebody_brings_it() -> None:

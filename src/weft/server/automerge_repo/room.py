@@ -108,9 +108,11 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         """Take in what other processes have stored, in order, and tell this process's clients of it."""
         for row in updates:
             self.log.note(row)
-            self._log_rows.note(row)
         chunks = [chunk.data for row in updates for chunk in split_chunks(row)]
-        self.document.apply_changes(chunks, origin=self._others)
+        is_waiting = self.document.apply_changes(chunks, origin=self._others)
+        if not is_waiting:  # else a saved document may lack some of it, and must not take the rows' place
+            for row in updates:
+                self._log_rows.note(row)
 
     def hear(self, sender: bytes, data: bytes) -> None:
         """Pass on what a client of another process said to those of this one."""
