@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -202,3 +204,20 @@ async def test_who_is_cut_off_while_its_room_is_loaded_leaves_nothing_behind(
         if not is_sudden:
             assert len((await storage.load("room")).rows) == 40
     assert not caplog.records
+
+
+async def test_whose_connection_is_lost_while_its_room_is_loaded_is_in_no_room() -> None:
+    storage = FaultyStorage()
+    storage.loading.clear()
+    async with serving(storage=storage) as server:
+        client = await YClient(server.url, "room").__aenter__()
+        await eventually(lambda: storage.loads == {"room": 1})
+        linger = struct.pack("ii", 1, 0)  # a reset, and no word that it is over
+        client.socket.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, linger
+        )
+        client.cut()
+        await eventually(lambda: server.connections == 0)
+        storage.loading.set()
+        await client.wait_closed()
+        await eventually(lambda: len(server.rooms) == 0)

@@ -210,6 +210,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         if self._state == _CLOSED:
             return
         self._state = _CLOSED
+        self._has_ended = True  # whoever is attached only now is told so
         self._rest = None
         if self._receiver is not None:
             self._read_rest()
