@@ -8,7 +8,7 @@ import pytest
 
 from support.servers import FaultyStorage, eventually
 from weft.documents.compaction import Compacted
-from weft.errors import StorageError
+from weft.errors import RoomDeletedError, StorageError
 from weft.server._core.room_log import RoomLog
 from weft.server.storage import MemoryRoomStorage
 
@@ -62,3 +62,35 @@ async def test_a_closed_log_blames_nobody() -> None:
     log.close()
     assert not log.append(b"a")
     assert failures == []
+
+
+async def test_a_compactor_that_fails_is_told_and_not_tried_again_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = 0
+
+    def broken(updates: Sequence[bytes]) -> Compacted:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise SystemExit  # nothing else would end it
+        raise IndexError("of a list")
+
+    storage = MemoryRoomStorage()
+    log = RoomLog("room", [], storage=storage, compactor=lambda: broken, failed=lambda error: None)
+    for _ in range(100):
+        log.append(b"x")
+    await log.settle()
+    assert calls == 1
+    assert "room 'room' could not be compacted" in caplog.text
+    assert len((await storage.load("room")).rows) == 100
+
+
+async def test_what_storage_did_not_take_in_is_never_stored() -> None:
+    storage = MemoryRoomStorage()
+    log = RoomLog("room", [], storage=storage, compactor=lambda: join, failed=lambda error: None)
+    log.append(b"a")
+    await storage.delete("room")
+    assert not log.append(b"b")
+    with pytest.raises(RoomDeletedError):
+        await log.stored(log.ticket)

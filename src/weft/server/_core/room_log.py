@@ -60,6 +60,7 @@ class RoomLog:
         self._storage = storage
         self._compactor = compactor
         self._failed: Callable[[Exception], None] | None = failed
+        self._refusal: StorageError | None = None  # why storage has not taken in an update
         self._counters = counters or RoomCounters()
         self._durable = 0  # a ticket
         self.unsaved = 0  # bytes that are not durable yet
@@ -88,8 +89,10 @@ class RoomLog:
         """Wait until everything up to the ticket is durable.
 
         Raises:
-            StorageError: It could not be made so.
+            StorageError: It could not be made so, or an update was not even taken in, and has no ticket.
         """
+        if self._refusal is not None:
+            raise self._refusal
         if ticket > self._durable:
             if self.own_ticket < ticket:  # the partner's; storage may have refused what is this room's
                 await self._storage.stored(self.own_ticket)
@@ -106,6 +109,7 @@ class RoomLog:
         try:
             self.own_ticket = self._storage.append(self.name, update)
         except Exception as error:  # noqa: BLE001 - the contract forbids it; whatever it is, nothing was stored
+            self._refusal = error if isinstance(error, StorageError) else StorageError(repr(error))
             self._fail(error)
             return False
         size = len(update)
@@ -177,8 +181,9 @@ class RoomLog:
         rows, weight = self.rows, self._weight
         try:
             left = await self._storage.compact(self.name, self._compactor())
-        except StorageError as error:
-            _log.error("room %.200r could not be compacted: %s", self.name, error)
+        except Exception as error:  # noqa: BLE001 - a log that cannot be compacted is a log all the same
+            unexpected = None if isinstance(error, StorageError) else error
+            _log.error("room %.200r could not be compacted: %r", self.name, error, exc_info=unexpected)
             self._counters.failed_compactions += 1
             left = None
         finally:
