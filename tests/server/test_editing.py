@@ -11,8 +11,10 @@ from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient, update_frame
 from support.ywriter import section, update
 from weft import Store, YjsMirror, YWebsocketProvider, create_doc
+from weft._codecs.yjs.merge import state_vector_of
+from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.yjs.log_document import LogDocument
-from weft.errors import DocumentClosedError, RemoteProtocolError, StorageError
+from weft.errors import DocumentClosedError, RemoteProtocolError, RoomDeletedError, StorageError
 from weft.protocols.automerge_repo import document_url, encode_document_id
 from weft.server import bridge_document_id
 from weft.server.storage import MemoryRoomStorage
@@ -158,9 +160,56 @@ async def test_what_waits_is_followed_when_it_has_come() -> None:
         await one.synced()
         first = one.write(a=1)
         second = one.write(b=2)
+        room = server.rooms.get("farm")
+        assert room is not None
         await one.send(update_frame(second))
-        await one.flush()
+        await eventually(lambda: room.document.is_waiting)  # until the client has been asked for the first
         assert doc.get("m", type=Map).to_py() in (None, {})
         await one.send(update_frame(first))
         await one.flush()
         assert doc.get("m", type=Map).to_py() == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("name", ["farm", URL])
+async def test_what_was_written_to_a_deleted_room_is_told_at_the_end(name: str) -> None:
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server:
+
+        async def write() -> None:
+            async with server.open(name) as store:
+                await storage.delete(name if name == "farm" else f"\x1f{name}")
+                store.set_cell("pets", "fido", "species", "dog")
+
+        with pytest.raises(RoomDeletedError):
+            await write()
+
+
+async def test_what_the_log_does_not_take_of_a_document_is_told_at_the_end() -> None:
+    async with serving() as server:
+
+        async def write() -> None:
+            async with server.open_document("farm") as doc:
+                value: object = 1
+                for _ in range(100):
+                    value = [value]
+                doc.get("m", type=Map)["deep"] = value
+
+        with pytest.raises(RemoteProtocolError):
+            await write()
+
+
+async def test_an_open_transaction_does_not_put_what_others_write_into_its_own_row() -> None:
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "farm") as client:
+        await client.synced()
+        async with server.open_document("farm") as doc:
+            root = doc.get("m", type=Map)
+            async with doc.new_transaction():
+                root["mine"] = 1
+                await client.set(theirs=2)
+                await client.flush()
+                root["also"] = 3
+            await client.wait_for(mine=1, theirs=2, also=3)
+            await eventually(lambda: root.to_py() == {"mine": 1, "theirs": 2, "also": 3})
+            _, own = (await storage.load("farm")).rows
+            assert decode_state_vector(state_vector_of(own)).keys() == {doc.client_id}

@@ -104,7 +104,8 @@ class EditableRooms(ABC):
         Raises:
             StorageError: At the beginning: the room cannot be loaded. At the end: what was written could not
                 be stored.
-            RemoteProtocolError: The binding cannot be given what the room has.
+            RemoteProtocolError: At the beginning: the binding cannot be given what the room has. At the end:
+                the room does not take what was written, such as a list nested too deep.
             ValueError: It is an Automerge document's URL, and not a right one, or those are not served.
         """
         if name.startswith("automerge:"):
@@ -132,6 +133,8 @@ async def _open_document(held: AbstractAsyncContextManager[Room]) -> AsyncIterat
     async with held as room:
         with room.edit() as local:
             yield local.doc
+        if local.refusal is not None:
+            raise local.refusal
         await room.log.stored(room.log.ticket)
 
 

@@ -16,6 +16,9 @@ __all__ = ["STORED", "EditedRoom", "LocalDocument"]
 
 _log = logging.getLogger("weft.server")
 
+# Seconds after which it is looked again whether a transaction that stays open is over.
+_PAUSE = 0.02
+
 STORED = Limits(max_string=2**53)
 """For what a room has: it was within the limits when it came, and may have been joined since."""
 
@@ -41,12 +44,18 @@ class LocalDocument:
         room: The room.
         whole: Everything it has.
 
+    Attributes:
+        refusal: Why the room has not taken in what was written, if so.
+
     Raises:
         RemoteProtocolError: The binding cannot be given what the room has.
     """
 
     def __init__(self, room: EditedRoom, *, whole: bytes) -> None:
         self.users = 0
+        self.refusal: Exception | None = None
+        self._late: list[bytes] = []  # what has come while a transaction was open
+        self._timer: asyncio.TimerHandle | None = None  # until that is over
         self.doc = create_doc()  # held: the YDocument's reference is weak
         self.document = YDocument.of(self.doc)
         self._room = room
@@ -54,21 +63,33 @@ class LocalDocument:
         self._unsubscribe = self.document.subscribe(self._written)
 
     def feed(self, updates: Iterable[bytes]) -> None:
-        """Take in what has come to the room from elsewhere. Never fails."""
-        try:
-            for update in updates:
-                self._apply(update)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's alone
-            self._fail(error)
+        """Take in what has come to the room from elsewhere, when no transaction is open. Never fails.
 
-    def feed_soon(self, updates: tuple[bytes, ...]) -> None:
-        """The same at the loop's next turn, when the document is no longer being written."""
-        asyncio.get_running_loop().call_soon(self.feed, updates)
+        In one it would be told to the room as written here, in the binding's own encoding.
+        """
+        self._late += updates
+        if self._timer is None:
+            self._feed_late(0.0)
 
     def close(self, reason: str, *, what: str | None = None) -> None:
         """End it: a write from now on raises ``DocumentClosedError``, as it would be kept by nobody."""
         self._unsubscribe()
+        self._late.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         self.document.close(what or f"the document of room {self._room.name!r:.200}", reason)
+
+    def _feed_late(self, pause: float) -> None:
+        if self.document.in_transaction:
+            self._timer = asyncio.get_running_loop().call_later(pause, self._feed_late, _PAUSE)
+            return
+        self._timer = None
+        late, self._late = self._late, []
+        try:
+            for update in late:
+                self._apply(update)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's alone
+            self._fail(error)
 
     def _apply(self, update: bytes) -> None:
         self.document.apply(update, origin=self, spans=self.document.check(update, STORED))
@@ -78,6 +99,7 @@ class LocalDocument:
             try:
                 self._room.write(update, self)
             except Exception as error:  # noqa: BLE001 - the writer's commit is over: it must not be told here
+                self.refusal = error
                 self._fail(error)
 
     def _fail(self, error: Exception) -> None:

@@ -191,12 +191,9 @@ class Room(BaseRoom[YClient]):
         for each in news:  # what others had sent, and waited for this, is news to this writer too
             self._turn.add_update(each, origin if each is update else None)
         local = self._local
-        if local is None:
-            return
-        if origin is not local:
+        # What is written in the document may bring what others' updates waited for.
+        if local is not None and (origin is not local or news != (update,)):
             local.feed(news)
-        elif news != (update,):  # it has brought what others' updates waited for
-            local.feed_soon(news)
 
     def _end_document(self, what: str, reason: str) -> None:
         local, self._local = self._local, None
