@@ -300,3 +300,21 @@ async def test_a_closed_queue_takes_nothing_and_sends_nothing() -> None:
     assert bench.link.messages == [b"x"]
     assert bench.queue.size == 0
     assert bench.failure is None
+
+
+async def test_a_link_that_is_broken_ends_its_own_client_and_the_others_are_told() -> None:
+    class BrokenLink(MemoryLink):
+        def write(self, batch: Batch) -> bool:
+            raise RuntimeError("the handler is closed")  # as uvloop says, before it says that it is
+
+    broken, well = Bench(), Bench()
+    confirmations = Confirmations(well.disk.stored)
+    for bench in (broken, well):
+        link = bench.link if bench is well else BrokenLink()
+        bench.queue = AcknowledgedQueue(
+            link, bench, max_bytes=1000, confirmations=confirmations, stall_timeout=60.0
+        )
+        bench.put_answer(b"answer", 1)
+    well.disk.reach(1)
+    await well.sent(b"answer")
+    assert isinstance(broken.failure, RuntimeError)

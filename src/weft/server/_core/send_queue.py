@@ -185,8 +185,11 @@ class AcknowledgedQueue:
         if self._is_closed:
             return
         if error is None:
-            self.pump()
-        else:
+            try:
+                self.pump()
+            except Exception as failure:  # noqa: BLE001 - of this link; others wait to be told, too
+                error = failure
+        if error is not None:
             self._owner.fail(error)
 
     def _next_chunk(self, queue: deque[Batch | _Answer]) -> Batch:

@@ -96,7 +96,10 @@ class YPeer(Peer):
 
     def tick(self, now: float) -> None:
         """Let time pass for the session."""
-        self._perform(self.session.tick(now))
+        try:
+            self._perform(self.session.tick(now))
+        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection
+            self.fail(error)
 
     def refill(self) -> None:
         """The queue is empty: put in what was held back while it was full."""
