@@ -13,6 +13,7 @@ from support.postgres_suite import run
 from support.storage_suite import CompactionSuite
 from weft.errors import StorageError
 from weft.server.storage import PostgresRoomStorage
+from weft.server.storage.contract import DELETED
 from weft.testing.persisters import until
 from weft.testing.storage import SharedStorageSuite, StorageKillSuite, join_updates
 from weft.testing.storage.hooks import read_updates, write_updates
@@ -396,3 +397,21 @@ async def test_an_address_that_cannot_be_read_is_an_error_that_quotes_nothing_of
     with pytest.raises(StorageError, match="percent-encoded") as raised:
         await PostgresRoomStorage("postgresql://weft:se/cret@host:port/db").open()
     assert "cret" not in str(raised.value)
+
+
+async def test_a_room_that_is_new_while_it_is_asked_for_was_not_deleted(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PostgresRoomStorage(dsn) as storage:
+        again = storage._again
+
+        async def slowly(work: Callable[..., Any]) -> Any:
+            found = await again(work)
+            await storage.stored(storage.append("room", b"first"))
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "_again", slowly)
+            assert await storage.heads(["room"]) == {}
+        await storage.delete("room")
+        assert await storage.heads(["room"]) == {"room": DELETED}

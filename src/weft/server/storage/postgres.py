@@ -51,6 +51,8 @@ _ERRORS = (
 _PASSING = ("08", "40", "57P", "53300", "25006")
 # Reading is bound by the server, not by the number of connections.
 _READERS = 4
+# Compactions hold a connection for as long as they compute: some are left for who waits for a room.
+_COMPACTIONS = 2
 # Seconds to connect, and for a statement: a server that vanished without a word is not waited for for ever.
 _OPTIONS = {"timeout": CONNECT_SECONDS, "command_timeout": 60.0}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -79,6 +81,7 @@ class PostgresRoomStorage(RoomStorage):
         self._commits = GroupCommit(self._write, self.place)
         self._writer = PostgresWriter(self._connect)
         self._ids = self._writer.ids
+        self._compactions = asyncio.Semaphore(_COMPACTIONS)
 
     async def init(self) -> None:
         """Make the tables, if they are not there.
@@ -136,16 +139,18 @@ class PostgresRoomStorage(RoomStorage):
             StorageError: As for :meth:`load`.
         """
         await self._commits.flush()
+        held = self._ids.get(room)  # before it is read: the first update may be committed meanwhile
         room_id, stored = await self._again(lambda connection: postgres_rooms.read(connection, room, number))
-        if self._ids.get(room, room_id) != room_id:
+        if held not in {None, room_id}:
             raise RoomDeletedError(room)
         return stored
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
         """The numbers of the last updates."""
+        held = {name: self._ids[name] for name in rooms if name in self._ids}  # before, as above
         rows = await self._again(lambda connection: connection.fetch(sql.HEADS, list(rooms)))
-        heads = {name: DELETED for name in rooms if name in self._ids}
-        heads |= {name: head for name, room_id, head in rows if self._ids.get(name, room_id) == room_id}
+        heads = dict.fromkeys(held, DELETED)
+        heads |= {name: head for name, room_id, head in rows if held.get(name, room_id) == room_id}
         return heads
 
     def append(self, room: str, update: bytes) -> int:
@@ -179,7 +184,8 @@ class PostgresRoomStorage(RoomStorage):
             StorageError: A row is corrupt or is not an update, or the server cannot be reached.
         """
         await self._commits.flush()
-        return await self._once(lambda connection: postgres_rooms.compact(connection, room, compactor))
+        async with self._compactions:
+            return await self._once(lambda connection: postgres_rooms.compact(connection, room, compactor))
 
     async def delete(self, room: str) -> None:
         """Delete a room, in one transaction."""
