@@ -44,6 +44,16 @@ class TestNatsBroadcast(BroadcastSuite):
             member.publish("farm", b"back")
             await until(lambda: heard.on("farm") == [b"back"])
 
+    async def test_what_the_server_does_not_carry_is_dropped_and_nothing_else(self) -> None:
+        heard = Heard()
+        async with self.make() as member:
+            await member.open(heard)
+            await member.subscribe("farm")
+            member.publish("farm", bytes(2 * 1024 * 1024))
+            member.publish("farm", b"small")
+            await until(lambda: heard.on("farm") == [b"small"])
+            assert heard.connections == 1
+
 
 def test_what_is_no_address_is_told_at_once() -> None:
     with pytest.raises(ValueError, match="address begins with nats://"):

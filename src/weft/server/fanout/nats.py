@@ -104,7 +104,9 @@ class _Connection:
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         for channel, message in messages:
-            await self._client.publish(self._subject(channel), message)
+            # What the server does not carry would end the connection, and be said again on the next one.
+            if len(message) <= self._client.max_payload:
+                await self._client.publish(self._subject(channel), message)
 
     async def run(self) -> None:
         await asyncio.shield(self._ended)

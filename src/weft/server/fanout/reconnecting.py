@@ -220,11 +220,10 @@ class ReconnectingBroadcast(Broadcast):
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await connection.unsubscribe((full,))
+                if full in self._channels and self._connection is connection:  # wanted again meanwhile
+                    await connection.subscribe((full,))
         except Exception as error:  # noqa: BLE001 - a driver's
             self._give_up(connection, f"unsubscribing failed: {error!r}")
-            return
-        if full in self._channels and self._connection is connection:  # wanted again meanwhile
-            await connection.subscribe((full,))
 
     def _give_up(self, connection: BrokerConnection, reason: str) -> None:
         """Have a connection that misbehaves replaced: its beat stops coming back."""
