@@ -19,6 +19,7 @@ from weft.server.storage import MemoryRoomStorage
 if TYPE_CHECKING:
     import pytest
 
+    from weft.documents.compaction import Compactor
     from weft.server.ysync.room import Room
 
 
@@ -181,3 +182,22 @@ async def test_a_forgotten_room_is_garbage() -> None:
         gc.collect()
         assert ghost() is None
         assert document() is None
+
+
+async def test_the_end_of_a_server_does_not_wait_for_many_compactions() -> None:
+    class Slow(FaultyStorage):
+        async def compact(self, room: str, compactor: Compactor) -> int | None:
+            server.rooms._compact_until = 0.0  # as if it had taken so long
+            return await super().compact(room, compactor)
+
+    storage = Slow()
+    settings = RoomSettings(unload_delay=60.0)
+    async with serving(storage=storage, settings=settings) as server:
+        for name in "abc":
+            async with YClient(server.url, name) as client:
+                for number in range(100):
+                    await client.set(key=number)
+                await client.flush()
+    assert storage.compactions == 1
+    for name in "abc":
+        assert len((await storage.load(name)).rows) == 100

@@ -98,8 +98,8 @@ class Room:
     def hear(self, sender: bytes, data: bytes) -> None:
         self.heard.append((sender, data))
 
-    def own_words(self) -> bytes | None:
-        return self.words
+    def own_words(self) -> Sequence[bytes]:
+        return () if self.words is None else (self.words,)
 
     def forget(self, sender: bytes) -> None:
         self.forgotten.append(sender)

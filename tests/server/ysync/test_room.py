@@ -17,6 +17,7 @@ from weft._codecs.yjs.merge import merge_updates
 from weft.documents.yjs.document import create_doc
 from weft.errors import StorageError
 from weft.server._core.settings import RoomSettings
+from weft.server.fanout import MemoryBroadcast, MemoryBroker
 from weft.server.storage import MemoryRoomStorage
 from weft.server.storage.sqlite import SqliteRoomStorage
 
@@ -354,3 +355,22 @@ async def test_a_compaction_that_fails_is_told_and_harms_nothing(caplog: pytest.
         assert "no space for a snapshot" in caplog.text
         async with YClient(server.url, "room") as client:
             await client.wait_for(key=99)
+
+
+async def test_what_another_process_has_a_room_keep_is_kept_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft.server._core.room_log._IDLE_ROWS", 5)
+    broker, storage = MemoryBroker(), MemoryRoomStorage()
+    async with (
+        serving(storage=storage, broadcast=MemoryBroadcast(broker)) as one,
+        serving(storage=MemoryRoomStorage(storage), broadcast=MemoryBroadcast(broker)) as two,
+    ):
+        async with YClient(two.url, "room") as client:
+            await client.set(key="replaced later")
+            await client.flush()
+            await one.configure("room", gc=False)
+            for number in range(20):
+                await client.set(key=number)
+            await client.flush()
+        await eventually(lambda: len(two.rooms) == 0)
+        (row,) = (await storage.load("room")).rows
+        assert b"replaced later" in row

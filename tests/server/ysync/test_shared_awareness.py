@@ -57,16 +57,29 @@ async def test_what_clients_here_say_is_passed_on_once_a_turn() -> None:
 
 async def test_only_ones_own_clients_are_answered_with() -> None:
     process = Process()
-    assert process.shared.own_words() is None
+    assert not process.shared.own_words()
     process.shared.hear(A, said(7, "Ada"))
-    assert process.shared.own_words() is None
+    assert not process.shared.own_words()
     process.client_says(8, "Bob", session=object())
     other = Process()
-    words = process.shared.own_words()
-    assert words is not None
+    (words,) = process.shared.own_words()
     other.shared.hear(B, words)
     assert other.names == {8: "Bob"}
     await asyncio.sleep(0)
+
+
+async def test_no_message_is_larger_than_a_broker_carries() -> None:
+    process, other = Process(), Process()
+    for client_id in range(100, 400):
+        process.client_says(client_id, "x" * 4000, session=object())
+    words = process.shared.own_words()
+    await asyncio.sleep(0)
+    for messages in (words, process.told):
+        assert max(map(len, messages)) < 256 * 1024
+        for message in messages:
+            other.shared.hear(A, message)
+        assert len(other.names) == 300
+        other = Process()
 
 
 async def test_the_clients_of_a_process_that_is_gone_are_gone() -> None:

@@ -23,6 +23,8 @@ __all__ = ["AnyRoom", "RoomRegistry"]
 
 _log = logging.getLogger("weft.server")
 
+# Seconds in which logs are still compacted when a server ends; a thousand of them would keep it for minutes.
+_LAST_COMPACTIONS = 2.0
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -97,6 +99,8 @@ class RoomRegistry(Generic[R]):
         self._followers = followers
         self._entries: dict[str, _Entry[R]] = {}
         self._ticker: asyncio.Task[None] | None = None
+        self._last_compaction = asyncio.Lock()
+        self._compact_until = 0.0  # on the loop's clock, when everything closes
         self._owner = Owner("the server")
         self._hold: Hold | None = None
 
@@ -156,6 +160,7 @@ class RoomRegistry(Generic[R]):
             WrongThreadError: As for :meth:`use`.
         """
         self._owner.check()
+        self._compact_until = asyncio.get_running_loop().time() + _LAST_COMPACTIONS
         if self._ticker is not None:
             self._ticker.cancel()
         for name, entry in tuple(self._entries.items()):
@@ -224,7 +229,10 @@ class RoomRegistry(Generic[R]):
     async def _unload(self, name: str, entry: _Entry[R], *, force: bool = False) -> None:
         try:
             room = await entry.opening
-            await room.log.settle()
+            await room.log.settle(compact=not force)
+            if force:  # all are stored; now one after the other, as long as there is time
+                async with self._last_compaction:
+                    await room.log.settle(compact=asyncio.get_running_loop().time() < self._compact_until)
         except Exception as error:  # noqa: BLE001 - told to whoever waited for the room, too
             # Storage keeps what it has taken in and tries again before it loads the room for the next client.
             _log.error("room %.200r is forgotten before it could be stored: %s", name, error)

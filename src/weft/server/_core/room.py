@@ -26,6 +26,8 @@ __all__ = ["BaseRoom", "RoomClient", "RoomContext"]
 
 _log = logging.getLogger("weft.server")
 
+_BEYOND = 2**62  # a number that no update has
+
 
 class RoomClient(Protocol):
     """A client as rooms of every kind know it; each kind asks for more."""
@@ -100,7 +102,9 @@ class BaseRoom(ABC, Generic[C]):
             compactor=compactor,
             failed=self.fail,
             counters=context.counters,
+            prepare=None if context.tell is None else self._read_settings,
         )
+        self._storage = context.storage
         self.confirmations = Confirmations(self.log.stored)
         self._forget = partial(failed, self)
         self._unsubscribe: list[Callable[[], None]] = []
@@ -114,6 +118,10 @@ class BaseRoom(ABC, Generic[C]):
     def take_settings(self, settings: Mapping[str, Any]) -> None:
         """Take over what storage keeps with the room."""
         del settings
+
+    async def _read_settings(self) -> None:
+        """Take over what another process has had storage keep with the room."""
+        self.take_settings((await self._storage.since(self.name, _BEYOND)).settings)
 
     def bind(
         self,
@@ -170,9 +178,9 @@ class BaseRoom(ABC, Generic[C]):
             RemoteProtocolError: It is nothing that a room of this kind says.
         """
 
-    def own_words(self) -> bytes | None:
-        """What the clients of this process say of themselves, to be passed on; ``None`` for nothing."""
-        return None
+    def own_words(self) -> Sequence[bytes]:
+        """What the clients of this process say of themselves, to be passed on."""
+        return ()
 
     def forget(self, sender: bytes) -> None:
         """Another process is gone, and with it the clients known by it."""

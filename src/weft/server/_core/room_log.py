@@ -13,7 +13,7 @@ from weft.errors import StorageError
 from weft.server._core.counters import RoomCounters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from weft.documents import Compactor
     from weft.server.storage import RoomStorage
@@ -41,6 +41,7 @@ class RoomLog:
         compactor: Called when a compaction begins; gives what makes one update out of many.
         failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
         counters: Of the server's rooms.
+        prepare: Awaited before the compactor is asked for, if given.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RoomLog:
         compactor: Callable[[], Compactor],
         failed: Callable[[Exception], None],
         counters: RoomCounters | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self.partner: RoomLog | None = None  # of the room on the other side of a bridge
@@ -59,6 +61,7 @@ class RoomLog:
         self.rows = len(rows)  # that storage holds of this room
         self._storage = storage
         self._compactor = compactor
+        self._prepare = prepare
         self._failed: Callable[[Exception], None] | None = failed
         self._refusal: StorageError | None = None  # why storage has not taken in an update
         self._counters = counters or RoomCounters()
@@ -130,15 +133,18 @@ class RoomLog:
         if self.rows >= _LIVE_ROWS and self._is_heavy and self._compaction is None:
             self._start_compaction()
 
-    async def settle(self) -> None:
-        """Wait until everything is stored and no compaction is under way; compact if it is worth it.
+    async def settle(self, *, compact: bool = True) -> None:
+        """Wait until everything is stored and no compaction is under way.
+
+        Args:
+            compact: Whether to compact if it is worth it.
 
         Raises:
             StorageError: An update could not be stored.
         """
         while True:
             await self.stored(self.ticket)
-            if self._compaction is None and self.rows >= _IDLE_ROWS and self._is_heavy:
+            if compact and self._compaction is None and self.rows >= _IDLE_ROWS and self._is_heavy:
                 self._start_compaction()
             under_way = {task for task in (self._saver, self._compaction) if task is not None}
             if not under_way:
@@ -180,6 +186,8 @@ class RoomLog:
     async def _compact(self) -> None:
         rows, weight = self.rows, self._weight
         try:
+            if self._prepare is not None:
+                await self._prepare()
             left = await self._storage.compact(self.name, self._compactor())
         except Exception as error:  # noqa: BLE001 - a log that cannot be compacted is a log all the same
             unexpected = None if isinstance(error, StorageError) else error

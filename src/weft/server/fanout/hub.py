@@ -57,8 +57,8 @@ class SharedRoom(Protocol):
     def hear(self, sender: bytes, data: bytes) -> None:
         """Hear what another process passes on."""
 
-    def own_words(self) -> bytes | None:
-        """What the clients of this process say of themselves, to be passed on; ``None`` for nothing."""
+    def own_words(self) -> Sequence[bytes]:
+        """What the clients of this process say of themselves, to be passed on."""
 
     def forget(self, sender: bytes) -> None:
         """Another process is gone, and with it the clients known by it."""
@@ -278,8 +278,7 @@ class Hub:
             self._give(self._rooms[name], (), ())
 
     def _answer(self, room: SharedRoom) -> None:
-        words = room.own_words()
-        if words is not None:
+        for words in room.own_words():
             self.tell(room.name, words)
 
     def _give(self, room: SharedRoom, updates: Sequence[bytes], numbers: Sequence[int]) -> None:

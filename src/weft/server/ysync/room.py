@@ -68,7 +68,6 @@ class Room(BaseRoom[YClient]):
             name, updates, failed, context, compactor=lambda: partial(compact_updates, gc=self.gc)
         )
         self.gc = True  # whether compaction gives up what was deleted
-        self._storage = context.storage
         self.document = LogDocument(
             updates, taken_in=self._taken_in, limits=context.limits, name=f"room {name!r:.200}"
         )
@@ -163,9 +162,9 @@ class Room(BaseRoom[YClient]):
         if self._shared is not None:
             self._shared.hear(sender, data)
 
-    def own_words(self) -> bytes | None:
+    def own_words(self) -> Sequence[bytes]:
         """The awareness states of this process's clients."""
-        return None if self._shared is None else self._shared.own_words()
+        return () if self._shared is None else self._shared.own_words()
 
     def forget(self, sender: bytes) -> None:
         """Another process is gone, and with it the clients known by it."""

@@ -6,11 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from weft.protocols.awareness import Awareness, AwarenessChange
 
 __all__ = ["SharedAwareness"]
+
+_AT_ONCE = 32  # states in one message: 128 KiB at most with the default limits, and a broker's may be 1 MiB
 
 
 class SharedAwareness:
@@ -58,10 +60,9 @@ class SharedAwareness:
             self._awareness.relays.add(origin)
         self._awareness.apply(data, now=self._clock(), origin=origin)
 
-    def own_words(self) -> bytes | None:
+    def own_words(self) -> Sequence[bytes]:
         """The states of this process's clients."""
-        ids = self._awareness.ids_here()
-        return self._awareness.encode(ids) if ids else None
+        return self._encode(self._awareness.ids_here())
 
     def forget(self, sender: bytes) -> None:
         """Another process is gone: so are the clients known by it."""
@@ -89,4 +90,8 @@ class SharedAwareness:
 
     def _pass_on(self) -> None:
         changed, self._changed = self._changed, {}
-        self._tell(self._awareness.encode(changed))
+        for words in self._encode(tuple(changed)):
+            self._tell(words)
+
+    def _encode(self, ids: Sequence[int]) -> list[bytes]:
+        return [self._awareness.encode(ids[at : at + _AT_ONCE]) for at in range(0, len(ids), _AT_ONCE)]

@@ -130,8 +130,7 @@ class SimFanout:
                 case Hear() if shared is not None:
                     shared.hear(effect.sender, effect.data)
                 case Answer() if shared is not None:
-                    words = shared.own_words()
-                    if words is not None:
+                    for words in shared.own_words():
                         self._publish(self.session.tell(ROOM, words))
                 case Forget() if shared is not None:
                     server.world.note("forget", f"{server.name} {effect.sender.hex()}")
