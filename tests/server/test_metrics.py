@@ -48,9 +48,10 @@ async def test_a_server_s_numbers_follow_what_happens(tmp_path: Path) -> None:
         assert found["weft_unsaved_bytes"] == found["weft_queued_bytes"] == 0
         assert found["weft_update_bytes_total"] == found["weft_storage_update_bytes_total"] > 0
         assert found["weft_received_bytes_total"] > found["weft_update_bytes_total"]
-        assert found["weft_event_loop_lag_seconds_count"] > 0
         assert "weft_hints_total" not in found
         while (await metrics(url)).get("weft_connections_closed_total,code=1000") != 2:
+            pass
+        while not (await metrics(url))["weft_event_loop_lag_seconds_count"]:  # it is looked at now and then
             pass
 
 

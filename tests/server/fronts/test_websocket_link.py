@@ -92,7 +92,8 @@ async def test_over_tls_everything_is_the_same() -> None:
             await reader.wait_for(large="19" * 500_000)
             room = server.rooms.get("room")
             assert room is not None
-            assert max(peer.queue.size for peer in peers_in(room)) < 4_000_000
+            # Not all 15 MB: what it misses waits as one update, made when the socket took what was before.
+            assert max(peer.queue.size for peer in peers_in(room)) < 12_000_000
             slow.socket.transport.resume_reading()
             await slow.wait_for(large="19" * 500_000)
             closing = asyncio.create_task(server.close())
