@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from weft.documents.automerge.binding import CoreTransaction
 
 __all__ = [
-    "ACTOR", "BACKWARDS", "JS_ACTOR", "JS_COUNTER", "JS_FIRST", "OTHER", "base", "chunk", "deflated",
-    "honest_changes", "numbered_wrongly", "refit",
+    "ACTOR", "BACKWARDS", "JS_ACTOR", "JS_COUNTER", "JS_FIRST", "OTHER", "base", "cbor_flood", "chunk",
+    "deflated", "honest_changes", "numbered_wrongly", "refit",
 ]  # fmt: skip
 
 ACTOR, OTHER = b"\x01" * 16, b"\x02" * 16
@@ -58,6 +58,12 @@ BACKWARDS = (
         "017f007f06"
     ),
 )
+
+
+def cbor_flood(kind: str, items: int) -> bytes:
+    """A message of automerge-repo's with a list of nulls: as many items as bytes."""
+    texts = [bytes([0x60 + len(text)]) + text.encode() for text in ("type", kind, "x")]
+    return b"\xa2" + b"".join(texts) + b"\x9a" + items.to_bytes(4) + b"\xf6" * items
 
 
 def chunk(kind: int, content: bytes) -> bytes:

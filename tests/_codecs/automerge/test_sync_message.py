@@ -95,3 +95,12 @@ def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
     except RemoteProtocolError:
         return
     assert data[:1] in {b"\x42", b"\x43"}
+
+
+@pytest.mark.parametrize("piece", [b"", b"\x85\x6f\x4a\x83"])
+def test_many_pieces_with_nothing_in_them_are_refused_before_they_are_walked(piece: bytes) -> None:
+    pieces = bytes([len(piece)]) + piece
+    with pytest.raises(RemoteProtocolError, match="more strings"):
+        parse_sync_message(b"\x42\0\0\0" + write_uint(1_000_000) + pieces * 1_000_000)
+    with pytest.raises(RemoteProtocolError, match="too short"):
+        parse_sync_message(b"\x42\0\0\0\x02" + pieces * 2 + bytes(30))

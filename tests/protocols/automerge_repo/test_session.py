@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -334,6 +334,36 @@ def test_bad_messages_are_refused_and_change_nothing(message: bytes, reason: str
     with pytest.raises(RemoteProtocolError, match=reason):
         server.receive(message)
     assert document.save() == before
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_what_is_said_before_the_handshake_is_bounded(role: Literal["client", "server"]) -> None:
+    session = RepoSession(role=role, peer_id="here", session_id="x")
+    session.connected()
+    fields = {"senderId": "c", "supportedProtocolVersions": ["1"], "selectedProtocolVersion": "1"}
+    greeting = _message(
+        type="join" if role == "server" else "peer", **fields, peerMetadata={"x": bytes(70_000)}
+    )
+    with pytest.raises(RemoteProtocolError, match="before the handshake"):
+        session.receive(greeting)
+    session.disconnected()
+    session.connected()
+    joined = Joined("c", {"x": bytes(60_000)})
+    greeting = _message(
+        type="join" if role == "server" else "peer", **fields, peerMetadata={"x": bytes(60_000)}
+    )
+    assert joined in session.receive(greeting)
+
+
+def test_a_server_that_never_comes_to_the_handshake_is_left() -> None:
+    client = RepoSession(role="client", peer_id="here", session_id="x")
+    for _ in range(2):
+        client.connected()
+        for _ in range(16):
+            assert client.receive(_message(type="of a later version", senderId="s")) == []
+        with pytest.raises(RemoteProtocolError, match="before the handshake"):
+            client.receive(_message(type="of a later version", senderId="s"))
+        client.disconnected()
 
 
 def test_messages_of_later_versions_are_left_alone() -> None:

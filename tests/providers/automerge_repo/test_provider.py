@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.automerge_chunks import cbor_flood
 from support.live import until
 from support.provided import AutomergePeer
 from support.reposerver import RepoServer, cells, id_of, put
@@ -54,6 +55,18 @@ async def test_documents_share_a_connection_and_each_has_its_own_waits(repos: Se
         await peer.provider.flush()
         assert repos.server.room("second").content() == {"x": "1", "z": "3", "w": "4"}
         assert len(repos.requests) == 2
+
+
+@pytest.mark.parametrize("kind", ["peer", "sync", "of a later version"])
+async def test_a_message_that_would_hold_up_all_costs_the_connection(repos: Serving, kind: str) -> None:
+    async with AutomergePeer(repos, "first") as peer:
+        await peer.provider.wait_synced()
+        repos.server.visits[0].queue.put_nowait(cbor_flood(kind, 3_000_000))
+        await peer.until_status("disconnected")
+        assert "too many items" in str(peer.errors[-1])
+        await peer.provider.wait_synced()
+        peer.write("y", "2")
+        await peer.provider.flush()
 
 
 async def test_a_removed_document_is_left_alone_and_who_waits_for_it_is_told(repos: Serving) -> None:

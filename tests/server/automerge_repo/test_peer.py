@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.asyncio.client import connect
 
-from support.automerge_chunks import BACKWARDS
+from support.automerge_chunks import BACKWARDS, cbor_flood
 from support.repoclient import RepoClient, numbered_id, put, read
 from support.repodocuments import (
     PETS,
@@ -217,6 +217,23 @@ async def test_what_changes_while_a_client_is_at_work_is_told_together(
         assert len(syncs(busy)) < before + 20
         if patience > 1:
             assert len(syncs(busy)) == before + 2
+
+
+async def test_a_flood_of_items_is_refused_before_and_after_the_handshake() -> None:
+    join = encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["1"]})
+    async with serving() as server, RepoClient(server.url, PETS) as honest:
+        for messages, reason in (
+            ([cbor_flood("join", 0xF29DA0)], "before the handshake"),
+            ([cbor_flood("join", 60_000)], "too many items"),
+            ([join, cbor_flood("sync", 0xF29DA0)], "too many items"),
+        ):
+            async with connect(server.url) as bad:
+                for message in messages:
+                    await bad.send(message)
+                await bad.wait_closed()
+                assert (bad.close_code, reason in (bad.close_reason or "")) == (1007, True)
+        await honest.put(PETS, a=1)
+        await honest.flush(PETS)
 
 
 def _bringing(*changes: bytes) -> bytes:

@@ -22,6 +22,7 @@ __all__ = [
     "MAX_COUNTER",
     "MAX_INFLATED",
     "MAX_OPS",
+    "MIN_CHUNK",
     "Chunk",
     "change_hash",
     "deflate_change",
@@ -39,6 +40,7 @@ MAX_OPS = 1 << 21
 MAX_COUNTER = 1 << 31
 # Bytes that one chunk may inflate to: the binding has no bound of its own, and deflate packs 1,000 to 1.
 MAX_INFLATED = 1 << 27
+MIN_CHUNK = 10  # bytes of a header: magic, checksum, type and a length
 
 
 class Chunk(NamedTuple):

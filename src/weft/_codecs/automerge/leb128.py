@@ -66,14 +66,23 @@ def read_bytes(data: bytes, at: int, end: int) -> tuple[bytes, int]:
     return data[at : at + length], at + length
 
 
-def read_list(data: bytes, at: int, end: int) -> tuple[list[bytes], int]:
-    """Read several times bytes, with their number before them; gives them and where they end."""
+def read_list(data: bytes, at: int, end: int, *, least: int = 0) -> tuple[list[bytes], int]:
+    """Read several times bytes, with their number before them; gives them and where they end.
+
+    Args:
+        data: All that they are in.
+        at: Where their number is.
+        end: Where the data end.
+        least: How many bytes each has at least.
+    """
     count, at = read_uint(data, at, end)
-    if count > end - at:
+    if count * (1 + least) > end - at:
         raise RemoteProtocolError("Automerge data names more strings than it holds")
     found = []
     for _ in range(count):
         one, at = read_bytes(data, at, end)
+        if len(one) < least:
+            raise RemoteProtocolError("a string in Automerge data is too short")
         found.append(one)
     return found, at
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from weft._codecs.automerge.chunks import Chunk, split_chunks
+from weft._codecs.automerge.chunks import MIN_CHUNK, Chunk, split_chunks
 from weft._codecs.automerge.leb128 import read_bytes, read_hashes, read_list, read_uint, write_uint
 from weft.errors import RemoteProtocolError
 
@@ -58,7 +58,7 @@ def parse_sync_message(data: bytes) -> SyncMessage:
         _, at = read_hashes(data, at, end)
         bloom, at = read_bytes(data, at, end)
         _check_filter(bloom)
-    pieces, _ = read_list(data, at, end)
+    pieces, _ = read_list(data, at, end, least=MIN_CHUNK)
     return SyncMessage(heads, needs, [chunk for piece in pieces for chunk in split_chunks(piece)])
 
 

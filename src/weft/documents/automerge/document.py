@@ -166,11 +166,12 @@ class AutomergeDocument(Owned):
         Raises:
             LocalProtocolError: A transaction is open.
         """
-        wanted = set(heads)
-        own = self.heads
+        wanted, own = set(heads), self.heads
         if wanted.issubset(own):
             return True
         self._expect_idle("asked for its changes")
+        if self._numbers.is_whole:
+            return self._numbers.has(wanted)
         # The binding cannot be asked for a change; but it says what it needs of a peer with these heads.
         state = SyncState()
         for announced in (own, sorted(wanted)):
@@ -309,9 +310,8 @@ class AutomergeDocument(Owned):
             origin: Who sent it; handed to the subscribers.
 
         Returns:
-            The sender's heads, as the message announces them, sorted.
-
-        Changes that wait for others are kept in the peer's state until these come.
+            The sender's heads, as the message announces them, sorted. Changes that wait for others are kept
+            in the peer's state until these come.
 
         Raises:
             RemoteProtocolError: It is no sync message, a change of the peer that waited is refused, or too

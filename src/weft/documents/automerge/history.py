@@ -31,12 +31,12 @@ def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
 class ChangeNumbers:
     """The last operation of each change that came since, and of each actor; once asked for more, of all."""
 
-    __slots__ = ("_is_whole", "_last", "_max_ops")
+    __slots__ = ("_last", "_max_ops", "is_whole")
 
     def __init__(self) -> None:
         self._max_ops: dict[bytes, int] = {}
         self._last: dict[bytes, tuple[int, int]] = {}  # number and end of each actor's last change
-        self._is_whole = False
+        self.is_whole = False  # whether it is of all
 
     def add(self, change: CoreChange) -> bytes:
         """Note a change; gives its hash."""
@@ -55,11 +55,11 @@ class ChangeNumbers:
         Raises:
             RemoteProtocolError: The binding cannot tell.
         """
-        if not self._is_whole:
+        if not self.is_whole:
             with contained("read the changes"):
                 for change in core.get_changes([]):
                     self.add(change)
-            self._is_whole = True
+            self.is_whole = True
 
     def next_op(self, core: CoreDocument, heads: Sequence[bytes]) -> int:
         """Number of the first operation of a change that follows on these."""

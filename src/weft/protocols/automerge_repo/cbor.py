@@ -2,7 +2,8 @@
 
 Format: RFC 8949, of which cbor-x (its JavaScript end) writes plain items of definite length. What it never
 writes is refused before the decoder sees it: tags, items of indefinite length, keys that are no text or stand
-twice, bytes behind the item.
+twice, bytes behind the item. Each item is Python's work, so there is a budget of them, and a container takes
+its share by what its head says, before it is walked.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import cbor2
 
 from weft.errors import RemoteProtocolError
 
-__all__ = ["decode", "encode"]
+__all__ = ["MAX_ITEMS", "decode", "encode"]
 
+# Items of a message, with the keys of its maps: about 10 ms. JavaScript's have a dozen, and one for each peer
+# that somebody wants to hear of.
+MAX_ITEMS = 10_000
 _MAX_DEPTH = 32
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
 _FALSE, _UNDEFINED, _HALF, _DOUBLE = 20, 23, 25, 27  # of major type 7
@@ -30,13 +34,17 @@ def encode(value: object) -> bytes:
         raise TypeError(f"CBOR cannot carry it: {error}") from error
 
 
-def decode(data: bytes) -> object:
+def decode(data: bytes, *, max_items: int = MAX_ITEMS) -> object:
     """Decode one item that fills the data. JavaScript's ``undefined`` becomes ``None``.
 
+    Args:
+        data: The item.
+        max_items: How many may be in it, itself and the keys of maps among them.
+
     Raises:
-        RemoteProtocolError: It is anything else.
+        RemoteProtocolError: It is anything else, or has more.
     """
-    _check(data)
+    _check(data, max_items - 1)
     try:
         return _plain(cbor2.loads(data))
     except (cbor2.CBORDecodeError, UnicodeDecodeError, ValueError) as error:
@@ -53,7 +61,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _check(data: bytes) -> None:
+def _check(data: bytes, budget: int) -> None:
     end = len(data)
     at = 0
     # For each open container: items left, and the keys of a map so far (every other item is one).
@@ -87,6 +95,9 @@ def _check(data: bytes) -> None:
             count = value * 2 if major == _MAP else value
             if count > end - at:
                 raise RemoteProtocolError("a CBOR container is larger than the message")
+            budget -= count
+            if budget < 0:
+                raise RemoteProtocolError("a CBOR message has too many items")
             if len(stack) > _MAX_DEPTH:
                 raise RemoteProtocolError("a CBOR item is nested too deeply")
         elif major == _TAG:

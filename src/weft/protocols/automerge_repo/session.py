@@ -61,6 +61,10 @@ __all__ = ["ANSWER_S", "RepoSession"]
 ANSWER_S = 0.05
 _FRAMING = 2_048  # bytes at most around a sync message: the names of two peers and a document
 _MAX_SPEAKERS = 1_000  # sessions of ephemeral messages that are remembered
+# Bytes of a message, and messages, before the other end has said who it is. JavaScript's have 200 bytes, and
+# what its user tells of itself.
+_MAX_GREETING = 64 * 1024
+_MAX_GREETINGS = 16
 
 
 class RepoSession:
@@ -100,6 +104,7 @@ class RepoSession:
         self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
         self._defers = defers
         self._connected = False
+        self._greetings = 0  # messages before the handshake was over
         self._documents: dict[str, DocumentSync] = {}
         self._waiting: dict[str, Sync] = {}  # said of documents that are not there yet
         self._removed: set[str] = set()  # documents that were spoken of on this connection, and removed
@@ -131,6 +136,7 @@ class RepoSession:
         """The connection is over. Documents stay added, for the next one."""
         self._connected = False
         self.other = None
+        self._greetings = 0
         self._waiting.clear()
         self._removed.clear()
         lost = tuple(token for sync in self._documents.values() for token in sync.flushes)
@@ -154,9 +160,12 @@ class RepoSession:
         """
         if not self._connected:
             raise LocalProtocolError("the session is not connected")
-        message = read_message(data)
         if self.other is None:
-            return self._greet(message)
+            self._greetings += 1
+            if len(data) > _MAX_GREETING or self._greetings > _MAX_GREETINGS:
+                raise RemoteProtocolError("too much is said before the handshake")
+            return self._greet(read_message(data))
+        message = read_message(data)
         match message:
             case Sync():
                 return self._take_sync(message)
