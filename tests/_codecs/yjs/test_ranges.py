@@ -21,6 +21,7 @@ def test_ranges_are_the_clocks_that_were_added(step: int) -> None:
     for _ in range(300):
         added = [(rng.randrange(2_000), rng.randrange(1, 9)) for _ in range(step)]
         new = {clock + at for clock, length in added for at in range(length)} - clocks
+        assert ranges.covers(of(*added)) is not bool(new)
         assert ranges.update(of(*added)) == bool(new)
         clocks |= new
         assert {clock for start, end in ranges for clock in range(start, end)} == clocks

@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from pycrdt import Doc, Text
+from pycrdt import Doc, Map, Text
 
 from support.fuzzing import cases, fuzz_seed
 from support.yhistories import content, fed, history
@@ -214,6 +214,22 @@ def test_a_stored_update_is_taken_as_it_was_when_it_had_to_wait() -> None:
     logs = [UpdateLog.of(order) for order in permutations(rows)]
     assert {log.diff() for log in logs} == {update(section(3, 0, B), section(2, 0, B), section(1, 0, A))}
     assert UpdateLog().add(rows[0], stored=True).refused == ()
+
+
+def test_it_tells_whether_a_deletion_is_news() -> None:
+    doc: Doc[Any] = Doc(client_id=1)
+    root = doc.get("root", type=Map)
+    root["a"], root["b"] = 1, 2
+    log = UpdateLog.of([doc.get_update()])
+    assert not log.deletes_more(log.check(doc.get_update()))
+    first = doc.get_state()
+    del root["a"]
+    assert log.deletes_more(log.check(doc.get_update(first)))
+    second = doc.get_state()
+    root["b"] = 3  # with a struct
+    assert log.deletes_more(log.check(doc.get_update(second)))
+    log.add(doc.get_update())
+    assert not any(log.deletes_more(log.check(doc.get_update(state))) for state in (b"\0", first, second))
 
 
 def test_what_waits_is_bounded() -> None:

@@ -477,6 +477,47 @@ def test_a_read_only_session_applies_nothing_and_says_so_once() -> None:
     assert wire.client.said() == [Synced(), Denied("read-only")]
 
 
+@pytest.mark.parametrize("overwrites", [False, True])
+def test_a_deletion_is_a_write_too(overwrites: bool) -> None:
+    client, server = Node(), Node()
+    server.map["a"] = 1
+    wire = Wire(client, server, read_only=True)
+    wire.run()
+    assert wire.client.said() == [Synced()]
+    server.heard.clear()
+    if overwrites:
+        client.map["a"] = 2
+    else:
+        del client.map["a"]
+    wire.run()
+    assert wire.client.said() == [Denied("read-only")]
+    assert (server.content, server.heard) == ({"a": 1}, [])
+
+
+def test_what_yjs_deletes_by_itself_is_nobody_s_write() -> None:
+    """Of two concurrent writes to a key one is deleted at each reader, which names it when it is asked."""
+    told: list[object] = []
+    log = LogDocument(taken_in=lambda *news: told.append(news))
+    for client_id in (1, 2):
+        writer = Node(client_id)
+        writer.map["a"] = client_id
+        log.apply(writer.doc.get_update(), origin=None)
+    told.clear()
+    reader, session = Node(), YSyncSession(log, role="server", read_only=True)
+    reader.hub.apply(log.diff(b"\0"), origin=None)
+    session.connected(0.0)
+    everything = reader.doc.get_update()
+    for message in (step2_message(reader.doc.get_update(log.state_vector())), update_message(everything)):
+        assert denied_message("read-only") not in sent(session.receive(message, 0.0))
+    with reader.doc.transaction():
+        before = reader.doc.get_state()
+        del reader.map["a"]
+    assert session.receive(update_message(reader.doc.get_update(before)), 0.0) == [
+        Send(denied_message("read-only"))
+    ]
+    assert told == []
+
+
 def test_a_read_only_session_takes_part_in_awareness() -> None:
     client, server = Node(), Node()
     wire = Wire(client, server, read_only=True)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pycrdt import Map
 from websockets.asyncio.client import connect
 
@@ -14,15 +15,15 @@ from support.servers import eventually, peers_in, serving
 from support.storage_suite import write_updates
 from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, update_frame
 from weft.documents.yjs.document import create_doc
+from weft.errors import ProviderError
 from weft.limits import Limits
+from weft.providers import YWebsocketProvider
 from weft.server._core.send_queue import AcknowledgedQueue
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Request
 from weft.server.storage import MemoryRoomStorage
 
 if TYPE_CHECKING:
-    import pytest
-
     from weft.server._core.batch import Batch
 
 
@@ -116,6 +117,32 @@ async def test_a_read_only_client_reads_and_changes_nothing() -> None:
         await writer.flush()
         assert writer.content == {"x": 1}
         assert await storage.load("room") == stored
+
+
+async def test_a_read_only_client_that_deletes_is_told() -> None:
+    storage = MemoryRoomStorage()
+    async with (
+        serving(auth=lambda request: Allow(read_only="guest" in request.query), storage=storage) as server,
+        YClient(server.url, "room") as writer,
+    ):
+        await writer.set(x=1, y=2)
+        await writer.flush()
+        stored = await storage.load("room")
+        doc = create_doc()
+        errors: list[Exception] = []
+        async with YWebsocketProvider(
+            doc, server.url, "room", params={"guest": "1"}, on_error=errors.append
+        ) as provider:
+            await provider.wait_synced()
+            await provider.flush()  # there was nothing to refuse
+            del doc.get("m", type=Map)["x"]
+            with pytest.raises(ProviderError, match="read-only"):
+                await provider.flush()
+        await writer.set(y=3)
+        await writer.flush()
+        assert writer.content == {"x": 1, "y": 3}
+        rows = (await storage.load("room")).rows
+        assert rows[:-1] == stored.rows
 
 
 class FastClock:

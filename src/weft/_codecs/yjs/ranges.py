@@ -16,7 +16,7 @@ from weft._codecs.yjs.lib0 import Writer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Ranges", "encode_deletes", "is_ordered"]
+__all__ = ["Ranges", "encode_deletes", "is_covered", "is_ordered"]
 
 _FEW = 64  # ranges that are put in one by one; more are merged in one pass
 
@@ -62,6 +62,15 @@ class Ranges:
 
     def __contains__(self, clock: int) -> bool:
         return bool(bisect_right(self._edges, clock) & 1)
+
+    def covers(self, other: Ranges) -> bool:
+        """Whether all of other ranges is within these."""
+        edges = self._edges
+        for start, end in other:
+            at = bisect_right(edges, start)
+            if not at & 1 or edges[at] < end:
+                return False
+        return True
 
     def pieces(self, start: int, end: int) -> list[tuple[int, int, bool]]:
         """Cut a range where what is in here begins or ends: first clock, end, and whether it is in here."""
@@ -115,6 +124,11 @@ def _join(pairs: Iterable[tuple[int, int]]) -> array[int]:
             continue
         last = end
     return edges
+
+
+def is_covered(deletes: Mapping[int, Ranges], known: Mapping[int, Ranges]) -> bool:
+    """Whether all that is deleted of each client is known to be."""
+    return all(client in known and known[client].covers(ranges) for client, ranges in deletes.items())
 
 
 def encode_deletes(deletes: Mapping[int, Ranges]) -> bytes:

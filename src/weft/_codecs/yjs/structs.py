@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weft._codecs.yjs.guard import MAX_CLOCK
 from weft._codecs.yjs.patterns import BATCH, log_patterns
-from weft._codecs.yjs.ranges import Ranges, is_ordered
+from weft._codecs.yjs.ranges import Ranges, is_covered, is_ordered
 from weft._codecs.yjs.skip import (
     check_json_depth,
     refuse,
@@ -30,7 +30,7 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from weft._codecs.yjs.update import ItemId
 
-__all__ = ["Need", "Run", "read_update"]
+__all__ = ["Need", "Run", "deletes_more", "read_update"]
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
 _GC, _DELETED, _JSON, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
@@ -138,6 +138,11 @@ def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run]
     if at != len(data):
         refuse("unexpected bytes" if at < len(data) else "unexpected end", min(at, len(data)))
     return runs, deletes
+
+
+def deletes_more(update: bytes, known: bytes) -> bool:
+    """Whether an update deletes anything that another does not. Takes time linear in both."""
+    return not is_covered(read_update(update)[1], read_update(known)[1])
 
 
 def _read_runs(data: bytes, limits: Limits) -> tuple[list[Run], int]:

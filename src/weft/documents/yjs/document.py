@@ -24,6 +24,7 @@ from pycrdt import Doc, get_update
 
 from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
+from weft._codecs.yjs.structs import deletes_more
 from weft._codecs.yjs.update import cut_at_holes
 from weft._support.arguments import wrong_kind
 from weft._support.callbacks import subscribe, weakly
@@ -155,6 +156,10 @@ class YDocument(Owned):
             RemoteProtocolError: It is malformed, breaks a limit, or would harm the binding.
         """
         return check_joined(update, limits)
+
+    def deletes_more(self, spans: Spans) -> bool:
+        """Whether an update deletes anything that is not deleted here. Takes time linear in the document."""
+        return deletes_more(spans.data, self.diff(self.state_vector()))
 
     def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
         """Take in one received update, let the mirrors write what they owe, and tell the subscribers.

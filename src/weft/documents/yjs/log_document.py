@@ -64,6 +64,10 @@ class LogDocument:
         """
         return self.log.check(update, limits)
 
+    def deletes_more(self, spans: CheckedUpdate) -> bool:
+        """Whether an update deletes anything of which it is not known that it is deleted."""
+        return self.log.deletes_more(spans)
+
     def apply(self, update: bytes, *, origin: object, spans: CheckedUpdate | None = None) -> bool:
         """Take in a received update.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from weft._codecs.yjs.compact import StoredClient
 from weft._codecs.yjs.lib0 import Writer
-from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.ranges import Ranges, encode_deletes, is_covered
 from weft._codecs.yjs.skip import uint_bytes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector
@@ -169,6 +169,17 @@ class UpdateLog:
             return CheckedUpdate(update, small, [], {})
         runs, deletes = read_update(update, limits)
         return CheckedUpdate(update, None, runs, deletes)
+
+    def deletes_more(self, update: CheckedUpdate) -> bool:
+        """Whether an update deletes anything of which the log does not know that it is deleted."""
+        small = update.small
+        if small is not None and small.deleted is not None:
+            client, first, length = small.deleted
+            deletes = {client: Ranges()}
+            deletes[client].add(first, first + length)
+        else:
+            deletes = update.deletes
+        return not is_covered(deletes, self._deletes)
 
     def add(self, update: bytes | CheckedUpdate, *, stored: bool = False) -> Added:
         """Take in an update.

@@ -78,6 +78,9 @@ class SyncDocument(Protocol):
     def check(self, update: bytes, limits: Limits, /) -> UpdateSpans:
         """Look at an update before it is applied; raise ``RemoteProtocolError`` if it must not be."""
 
+    def deletes_more(self, spans: Any, /) -> bool:
+        """Whether an update for which ``check`` gave this deletes what is not known to be deleted."""
+
     def apply(self, update: bytes, *, origin: object, spans: Any = None) -> bool:
         """Take in an update, with what ``check`` gave for it; whether something waits for what is missing."""
 
@@ -326,8 +329,20 @@ class YSyncSession:
             self._take_answer(effects, now)
 
     def _refuse_update(self, message: Update, effects: list[Effect]) -> None:
-        """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does."""
-        if not self._told_read_only and self.document.lacking(message.spans.ends()):
+        """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does.
+
+        Deletions are somebody's doing where they come alone and unasked. An answer, or what a client has read
+        from its own storage, names all that is deleted there; of two concurrent writes to a key Yjs deletes
+        one by itself, at each client, and nobody tells a log of that.
+        """
+        if self._told_read_only:
+            return
+        ends = message.spans.ends()
+        if (
+            self.document.lacking(ends)
+            if ends
+            else not message.is_answer and self.document.deletes_more(message.spans)
+        ):
             self._told_read_only = True
             effects.append(Send(denied_message("read-only")))
 
