@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from support.amdocs import numbered_document
+from weft._codecs.automerge.sync_message import make_sync_message
 from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import Limits
@@ -29,6 +30,7 @@ from weft.protocols.automerge_repo import (
     Synced,
     Unavailable,
     Wanted,
+    WriteDenied,
     encode_document_id,
 )
 from weft.protocols.automerge_repo.cbor import decode, encode
@@ -249,11 +251,37 @@ def test_a_reader_is_told_and_not_heard() -> None:
     assert ours.heads == theirs.heads
     put(ours, "mine", 1)
     wire.pump(wire.client.changed(PETS), [])
-    assert Denied(f"document {PETS} may not be written") in wire.at_server
+    denied = WriteDenied(PETS, f"document {PETS} may not be written")
+    assert (wire.at_server.count(denied), wire.at_client.count(denied)) == (1, 1)
+    put(ours, "mine", 2)
+    wire.pump(wire.client.changed(PETS), [])
+    assert (wire.at_server.count(denied), wire.at_client.count(denied)) == (1, 1)  # once
     assert theirs.core.keys(ROOT) == ["a"]
     put(theirs, "a", 2)
     wire.pump([], wire.server.changed(PETS))
     assert ours.includes(theirs.heads)
+
+
+def test_a_reader_that_brings_what_is_known_writes_nothing_and_one_that_deletes_does() -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    server = RepoSession(role="server", peer_id="server", session_id="x")
+    server.add(PETS, document, read_only=True)
+    server.connected()
+    server.receive(_message(type="join", senderId="c", supportedProtocolVersions=["1"]))
+
+    def brought(changes: list[bytes]) -> bool:
+        data = make_sync_message(document.heads, changes)
+        effects = server.receive(_message(type="sync", senderId="c", documentId=PETS, data=data))
+        return any(isinstance(effect, WriteDenied) for effect in effects)
+
+    assert not brought(document.changes_since(()))
+    reader = AutomergeDocument(document.save())
+    with reader.transaction() as transaction:
+        transaction.delete(ROOT, "a")
+    heads = document.heads
+    assert brought(reader.changes_since(heads))
+    assert document.heads == heads
 
 
 def test_ephemeral_messages_arrive_once_and_are_relayed_unchanged() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Synced as Synced,
         Unavailable as Unavailable,
         Wanted as Wanted,
+        WriteDenied as WriteDenied,
     )
     from weft.protocols.automerge_repo.ids import (
         decode_document_id as decode_document_id,
@@ -39,7 +40,9 @@ else:
         __name__,
         {
             "cbor": "decode encode",
-            "effects": "Due Effect Ephemeral Joined PeerLeft Refused Requested Synced Unavailable Wanted",
+            "effects": (
+                "Due Effect Ephemeral Joined PeerLeft Refused Requested Synced Unavailable Wanted WriteDenied"
+            ),
             "ids": "decode_document_id document_url encode_document_id parse_document_url",
             "messages": "EphemeralMessage",
             "session": "ANSWER_S RepoSession",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weft._codecs.automerge.chunks import change_hash
+from weft._codecs.automerge.chunks import DOCUMENT, change_hash
+from weft._codecs.automerge.sync_message import parse_sync_message
 from weft.documents.automerge.history import sized_changes
 from weft.protocols.effects import Flushed
 
@@ -38,6 +39,12 @@ class DocumentSync:
             RemoteProtocolError: The binding cannot tell.
         """
         return sized_changes(self.document.core)
+
+    def brings_news(self, data: bytes) -> bool:
+        """Whether a sync message brings changes, deletions like any, that are not here."""
+        chunks = parse_sync_message(data).chunks
+        is_whole = any(chunk.kind == DOCUMENT for chunk in chunks)
+        return is_whole or not self.document.includes([chunk.hash for chunk in chunks])
 
     def covered(self) -> list[Flushed]:
         """The flushes that are done: the other end announced heads that build upon what was there then."""

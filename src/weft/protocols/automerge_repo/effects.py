@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Due", "Effect", "Ephemeral", "Joined", "PeerLeft", "Refused", "Requested", "Synced", "Unavailable",
-    "Wanted",
+    "Wanted", "WriteDenied",
 ]  # fmt: skip
 
 
@@ -50,6 +50,14 @@ class Refused:
     """The other end has as many documents as it may; it spoke of one more and was told ``unavailable``."""
 
     document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDenied:
+    """The other end takes no changes of a document; told once for each document and connection."""
+
+    document_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +115,5 @@ Effect: TypeAlias = (
     | Ephemeral
     | PeerLeft
     | Denied
+    | WriteDenied
 )

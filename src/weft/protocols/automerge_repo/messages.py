@@ -51,9 +51,10 @@ class PeerMessage:
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
-    """Why the server closes the connection."""
+    """Why the server closes the connection, or takes no changes of a document: JavaScript's only logs it."""
 
     reason: str
+    document_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def read_message(data: bytes) -> Message:
             )
         case "error":
             reason = fields.get("message")
-            return ErrorMessage(reason if isinstance(reason, str) else "no reason given")
+            document_id = _document(fields) if "documentId" in fields else None
+            return ErrorMessage(reason if isinstance(reason, str) else "no reason given", document_id)
         case "sync" | "request":
             return Sync(
                 _text(fields, "senderId"), _document(fields), _data(fields), is_request=kind == "request"
@@ -179,6 +181,8 @@ def write_message(message: Message, *, sender: str, target: str | None) -> bytes
             fields["peerMetadata"] = message.metadata
         case ErrorMessage():
             fields |= {"type": "error", "message": message.reason}
+            if message.document_id is not None:
+                fields["documentId"] = message.document_id
         case Sync():
             kind = "request" if message.is_request else "sync"
             fields |= {"type": kind, "documentId": message.document_id, "data": message.data}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from weft._codecs.automerge.cut import cut_sync_message
-from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
+from weft._codecs.automerge.sync_message import make_sync_message
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo.document_sync import DocumentSync
@@ -29,6 +29,7 @@ from weft.protocols.automerge_repo.effects import (
     Synced,
     Unavailable,
     Wanted,
+    WriteDenied,
 )
 from weft.protocols.automerge_repo.ids import (
     decode_document_id,
@@ -173,8 +174,10 @@ class RepoSession:
                 return [Unavailable(message.document_id)] if message.document_id in self._documents else []
             case EphemeralMessage():
                 return self._take_ephemeral(message)
-            case ErrorMessage():
+            case ErrorMessage(document_id=None):
                 return [Denied(message.reason)]
+            case ErrorMessage(reason, str(document_id)):
+                return [WriteDenied(document_id, reason)] if document_id in self._documents else []
             case Leave():
                 return [PeerLeft()]
             case IgnoredMessage():
@@ -366,10 +369,11 @@ class RepoSession:
         sync.answered = True
         document = sync.document
         effects: list[Effect] = []
-        if sync.read_only and parse_sync_message(message.data).chunks:
+        if sync.read_only and sync.brings_news(message.data):
             if not sync.refused:
                 sync.refused = True
-                effects.append(Denied(f"document {document_id} may not be written"))
+                reason = f"document {document_id} may not be written"
+                effects += [self._send(ErrorMessage(reason, document_id)), WriteDenied(document_id, reason)]
             return effects
         before = document.heads
         heads = sync.peer_heads = document.receive_sync_message(sync.state, message.data, origin=self)

@@ -31,6 +31,7 @@ from weft.protocols.automerge_repo import (
     Send,
     Synced,
     Unavailable,
+    WriteDenied,
 )
 from weft.providers._core.confirmations import Confirmations, denial
 from weft.providers._core.parts import send_less
@@ -324,8 +325,9 @@ class RepoAdapter:
                 queue.put(effect.data)
             else:
                 self._perform([effect])
-        if self._denied is not None:
-            shared.confirmations.refuse(self._denied)
+        denied = self._denied or shared.denied
+        if denied is not None:
+            shared.confirmations.refuse(denied)
 
     def _send_unconfirmed(self, shared: SharedDocument) -> None:
         """Leave nothing to be asked for that was written and is not confirmed."""
@@ -358,6 +360,10 @@ class RepoAdapter:
                     self.tracker.report(self._denied)
                     for shared in self.shares.values():
                         shared.confirmations.refuse(self._denied)
+                case WriteDenied() if shared := self.shares.get(effect.document_id):
+                    shared.denied = denial(effect.reason)
+                    self.tracker.report(shared.denied)
+                    shared.confirmations.refuse(shared.denied)
                 case FlushLost():
                     for token in effect.tokens:
                         self._asked.pop(token, None)

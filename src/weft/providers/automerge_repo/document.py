@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.documents.automerge import AutomergeDocument, DocumentEvent
+    from weft.errors import ProviderError
     from weft.protocols.automerge_repo import EphemeralMessage
     from weft.providers._core.confirmations import Confirmations
     from weft.providers.automerge_repo.presence import Presence
@@ -34,6 +35,7 @@ class SharedDocument:
         confirmations: Who waits for it.
         synced: What the server had has been received on the present connection.
         unavailable: The server said on this connection that nobody has it, and has not brought it since.
+        denied: What the server said on this connection of changes that it does not take.
         told_at: When the server was last told of changes.
         listeners: Who hears what others broadcast.
         presence: Who else has it open, if that is asked for.
@@ -45,6 +47,7 @@ class SharedDocument:
     confirmations: Confirmations
     synced: bool = False
     unavailable: bool = False
+    denied: ProviderError | None = None
     told_at: float = -inf
     listeners: list[EphemeralListener] = field(default_factory=list)
     presence: Presence | None = None
@@ -71,6 +74,7 @@ class SharedDocument:
         """What was known is of a connection that is over."""
         self.confirmations.void_questions()
         self.synced = self.unavailable = False
+        self.denied = None
         if self.presence is not None:
             self.presence.disconnected()
 

@@ -18,6 +18,7 @@ from weft.protocols.automerge_repo import (
     Requested,
     Send,
     Wanted,
+    WriteDenied,
 )
 from weft.server._core.batch import Batch
 from weft.server._core.peer import Peer
@@ -226,6 +227,8 @@ class RepoPeer(Peer):
                         self._greeting.cancel()
                 case Refused():
                     self._note_refused(effect.document_id)
+                case WriteDenied():
+                    _log.info("%s: %.200s", self.name, effect.reason)
                 case Denied():
                     self._deny(effect.reason, effects)
 
