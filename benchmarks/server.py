@@ -16,12 +16,14 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._measure import EFFORT, report
 from benchmarks._node import INTEROP, install
 from benchmarks._server_cases import CASES, Case
 from benchmarks._server_peers import PEERS, WEFT, present, raise_open_files
+from benchmarks._server_processes import PROCESS_CASES, process_lines
 
 if TYPE_CHECKING:
     from benchmarks._server_peers import Contender
@@ -42,9 +44,10 @@ def lines() -> list[Line]:
     files = raise_open_files()
     contenders = [WEFT, *(peer for peer in PEERS if _is_here(peer))]
     end = time.monotonic() + _ENOUGH_S
-    if not any(EFFORT.only in case.name for case in CASES):
-        report(f"no case has {EFFORT.only!r} in its name: " + "; ".join(case.name for case in CASES))
-    found: list[Line] = []
+    names = [case.name for case in (*PROCESS_CASES, *CASES)]
+    if not any(EFFORT.only in name for name in names):
+        report(f"no case has {EFFORT.only!r} in its name: " + "; ".join(names))
+    found = process_lines(partial(_run, files=files))
     for case in CASES:
         if EFFORT.only not in case.name or (EFFORT.quick and not case.quick):
             continue

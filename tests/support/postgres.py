@@ -60,9 +60,13 @@ def _is_running(pid: int) -> bool:
 
 
 class PostgresServer:
-    """``with PostgresServer() as server: server.dsn``; the data goes when it stops."""
+    """``with PostgresServer() as server: server.dsn``; the data goes when it stops.
 
-    def __init__(self) -> None:
+    It syncs nothing to the disk unless told to: what it has survives its own end, not the machine's.
+    """
+
+    def __init__(self, *, fsync: bool = False) -> None:
+        self._fsync = "on" if fsync else "off"
         binaries = _binaries()
         assert binaries is not None
         self._binaries = binaries
@@ -98,7 +102,7 @@ class PostgresServer:
             [
                 self._binaries / "postgres",
                 *("-D", self._folder / "data", "-p", str(self.port), "-k", self._folder),
-                *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
+                *("-c", "listen_addresses=127.0.0.1", "-c", f"fsync={self._fsync}"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
