@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import zlib
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.databases import AUTOMERGE, AUTOMERGE_URL, Database, new_postgres, new_sqlite
+from support.ports import free_port
+from support.serving import WeftServe
 from support.storage_suite import read, write_updates
+from support.yclient import YClient
 from weft.documents.yjs.document import create_doc
 from weft.server.storage import storage_at
 
@@ -88,6 +92,22 @@ async def test_an_import_adds_and_takes_nothing(place: Database, tmp_path: Path)
     assert place.db("import", file).stdout == "room farm: 2 rows added, 0 were there\n"
     content = read((await place.rows())["farm"])
     assert content == {"k0": 0, "k1": 1, "mine-0": 0, "mine-1": 1, "mine-2": 2}
+
+
+async def test_servers_with_a_broker_see_what_is_imported(
+    place: Database, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    await place.fill(farm=2)
+    file = str(tmp_path / "rooms.jsonl")
+    place.db("export", file)
+    other = await new_postgres(postgres)
+    # One that is away, even: what was stored is found in the database.
+    with WeftServe(other.address, "--broker", f"redis://127.0.0.1:{free_port()}") as server:
+        async with YClient(server.url, "farm") as client:
+            await client.set(x=1)
+            await client.flush()
+            assert (await asyncio.to_thread(other.db, "import", file)).returncode == 0
+            await client.wait_for(k0=0, k1=1, x=1)
 
 
 async def test_a_room_that_was_deleted_stays_so(place: Database, tmp_path: Path) -> None:

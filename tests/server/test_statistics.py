@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from support.servers import eventually, serving
+import asyncio
+
+from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient
 
 
@@ -25,6 +27,23 @@ async def test_what_clients_do_is_counted() -> None:
         await eventually(lambda: server.stats().connections == 0)
         await eventually(lambda: sum(server.stats().closed.values()) == 2)
         assert set(server.stats().closed) == {1000}
+
+
+async def test_what_waits_is_counted() -> None:
+    storage = FaultyStorage()
+    async with serving(storage=storage) as server, YClient(server.url, "a") as ada:
+        await ada.synced()
+        storage.writing.clear()
+        update = await ada.set(x=1)
+        flushing = asyncio.create_task(ada.flush())  # the answer waits for storage
+        await eventually(lambda: server.stats().queued)
+        stats = server.stats()
+        assert stats.unsaved == len(update)
+        assert stats.queued == stats.longest_queue > 0
+        storage.writing.set()
+        await flushing
+        await eventually(lambda: server.stats().unsaved == 0)
+        assert server.stats().queued == 0
 
 
 async def test_the_codes_that_clients_make_up_do_not_pile_up() -> None:

@@ -9,6 +9,7 @@ import pytest
 from support.servers import FaultyStorage, eventually
 from weft.documents.compaction import Compacted
 from weft.errors import RoomDeletedError, StorageError
+from weft.server._core.counters import RoomCounters
 from weft.server._core.room_log import RoomLog
 from weft.server.storage import MemoryRoomStorage
 
@@ -34,12 +35,17 @@ async def test_what_is_appended_is_stored_in_order_and_counted() -> None:
 
 async def test_the_room_says_how_its_rows_are_compacted() -> None:
     storage = MemoryRoomStorage()
-    log = RoomLog("room", [], storage=storage, compactor=lambda: join, failed=lambda error: None)
+    counters = RoomCounters()
+    log = RoomLog(
+        "room", [], storage=storage, compactor=lambda: join, failed=lambda error: None, counters=counters
+    )
     for _ in range(100):
         log.append(b"x")
     await log.settle()
     assert (await storage.load("room")).rows == [b"x" * 100]
     assert log.rows == 1
+    assert counters == RoomCounters(updates=100, update_bytes=100, compactions=1)
+    assert log.unsaved == 0
 
 
 async def test_a_storage_that_fails_is_told_once_and_takes_nothing_more() -> None:

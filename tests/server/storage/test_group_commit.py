@@ -120,3 +120,18 @@ async def test_flushing_is_no_ones_complaint_about_a_deleted_room(place: Place, 
 async def test_a_ticket_nobody_gave_out_is_refused(commits: GroupCommit) -> None:
     with pytest.raises(ValueError, match="never given out"):
         await commits.stored(1)
+
+
+async def test_what_was_committed_is_counted(place: Place, commits: GroupCommit) -> None:
+    commits.append("a", b"12")
+    commits.append("b", b"345")
+    await commits.flush()
+    place.fails = StorageError("full")
+    commits.append("a", b"6")
+    with pytest.raises(StorageError):
+        await commits.flush()
+    stats = commits.stats
+    assert (sum(stats.seconds.counts), stats.updates, stats.size, stats.failures) == (1, 2, 5, 1)
+    place.fails = None
+    await commits.flush()
+    assert (sum(stats.seconds.counts), stats.updates, stats.size) == (2, 3, 6)
