@@ -14,6 +14,8 @@ from support.mirrors import HIGH, KINDS, LOW, Kind, Peer, deliver, exchange, mak
 from weft import AutomergeDocument, Store, create_doc
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.errors import MirrorError
+from weft.store.replica import Paths
+from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -493,3 +495,42 @@ def test_a_root_that_turns_out_to_be_another_applications_is_not_written(kind: K
     peer.store.set_cell("pets", "fido", "species", "dog")
     assert _state(kind, peer.doc) == before
     assert "another application's" in str(peer.errors[-1])
+
+
+# -- for a bridge of two documents -------------------------------------------------------------------------
+
+
+def test_what_a_judge_refuses_is_not_written_and_not_owed(kind: Kind) -> None:
+    peer = make_peer(kind)
+    asked: list[object] = []
+    allowed = False
+
+    def judge(tables: object, values: object) -> bool:
+        asked.append((tables, values))
+        return allowed
+
+    peer.mirror.judged_by(judge)
+    peer.store.set_cell("t", "r", "c", 1)
+    peer.mirror.flush()
+    assert peer.project() == ({}, {})
+    allowed = True
+    peer.store.set_value("v", 2)
+    assert peer.project() == ({}, {"v": 2})
+    assert asked == [({"t": {"r": {"c": 1}}}, {}), ({}, {"v": 2})]
+
+
+def test_places_are_read_taken_over_and_written_again(kind: Kind) -> None:
+    peer = make_peer(kind)
+    peer.store.set_content(({"t": {"r": {"c": 1, "d": 2}}}, {"v": 3}))
+    peer.mirror.judged_by(lambda _tables, _values: False)
+    peer.store.set_content(({"t": {"r": {"c": 10, "d": 20}}}, {"v": 30}))
+    peer.mirror.judged_by(lambda _tables, _values: True)
+    paths = Paths()
+    paths.add({"t": {"r": ["c", "missing"]}}, ["v"])
+    assert peer.mirror.read_places(paths) == ({"t": {"r": {"c": 1, "missing": UNDEFINED}}}, {"v": 3})
+    one = Paths()
+    one.add({"t": {"r": ["c"]}})
+    peer.mirror.take_over(one)
+    assert peer.content == ({"t": {"r": {"c": 1, "d": 20}}}, {"v": 30})
+    peer.mirror.write_again(paths)
+    assert peer.project() == ({"t": {"r": {"c": 1, "d": 2}}}, {"v": 30})

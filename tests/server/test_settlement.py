@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.bridged import DOCUMENT, ROOM, AutomergePeer, YjsPeer, sides
+from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS
 from weft.server import MemoryRoomStorage, RoomSettings
 from weft.server._core.registry import RoomRegistry
@@ -20,6 +21,7 @@ from weft.server.bridge import Bridge, BridgedRooms
 from weft.server.fanout import MemoryBroadcast, MemoryBroker
 from weft.server.fanout.hub import Hub
 from weft.server.ysync.room import Room
+from weft.testing.broadcast import until
 
 if TYPE_CHECKING:
     from weft.store import Store
@@ -63,13 +65,13 @@ class Process:
             followers=self.hub,
         )
         self._registries = (rooms, documents)
-        self._bridged = BridgedRooms([ROOM], rooms=rooms, documents=documents, catch_up=self.hub.catch_up)
+        self.bridged = BridgedRooms([ROOM], rooms=rooms, documents=documents, catch_up=self.hub.catch_up)
         self._stack = AsyncExitStack()
         self.bridge: Bridge
 
     async def start(self) -> None:
         await self.hub.open()
-        self.bridge = await self._stack.enter_async_context(self._bridged.use(ROOM))
+        self.bridge = await self._stack.enter_async_context(self.bridged.use(ROOM))
 
     async def stop(self) -> None:
         await self._stack.aclose()
@@ -202,3 +204,24 @@ class World:
 async def test_processes_agree_and_lose_nothing(processes: int, first: int) -> None:
     """The seeds are the test's parameter and the five after it."""
     await asyncio.gather(*(World(seed, processes).run(40) for seed in range(first, first + 6)))
+
+
+async def test_a_room_that_is_deleted_is_so_on_both_sides_in_every_process() -> None:
+    place, broker = MemoryRoomStorage(), MemoryBroker()
+    made = [Process(place, broker) for _ in range(2)]
+    for process in made:
+        await process.start()
+    peer = YjsPeer()
+    peer.store.set_value("x", 1)
+    peer.sync(made[0].bridge)
+    await until(lambda: sides(made[1].bridge) == (({}, {"x": 1}), ({}, {"x": 1})))
+    ended: list[str] = []
+    for process in made:
+        process.bridge.document.document.on_close(lambda what, _: ended.append(what))
+    await place.delete(ROOM)
+    await until(lambda: len(ended) == 2)
+    for process in made:
+        with pytest.raises(StorageError, match="deleted"):
+            async with process.bridged.use(ROOM):
+                pass
+        await process.stop()

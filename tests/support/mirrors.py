@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from support import amdocs, ydocs
 from weft import Store
@@ -11,23 +11,15 @@ from weft.documents.yjs.document import YDocument
 from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.yjs import YjsMirror, create_doc
 
+if TYPE_CHECKING:
+    from weft.mirrors.mirror import Mirror
+
 __all__ = ["HIGH", "KINDS", "LOW", "Kind", "Peer", "deliver", "exchange", "lookup", "make_peer"]
 
 Kind = Literal["tinybase", "flat", "automerge"]
 KINDS: tuple[Kind, ...] = ("tinybase", "flat", "automerge")
 
 LOW, HIGH = 300_000_001, 300_000_003  # of two concurrent writes, that of the higher one wins
-
-
-class AnyMirror(Protocol):
-    """What both mirrors offer."""
-
-    def start(self) -> object: ...
-    def stop(self) -> None: ...
-    def close(self) -> None: ...
-    def flush(self) -> None: ...
-    @property
-    def running(self) -> bool: ...
 
 
 class Peer:
@@ -38,7 +30,7 @@ class Peer:
         self.doc = doc
         self.errors: list[Exception] = []
         self.store = Store() if store is None else store
-        self.mirror: AnyMirror
+        self.mirror: Mirror
         if kind == "automerge":
             self.mirror = AutomergeMirror(self.store, doc, on_error=self.errors.append)
         else:

@@ -332,3 +332,16 @@ async def test_with_any_losses_everybody_ends_equal(seed: int) -> None:
             wanted = [update for update in place.rooms["farm"] if update not in own[at]]
             await until(lambda room=room, wanted=wanted: set(wanted) <= set(room.updates))  # type: ignore[misc]
             assert [update for update in room.updates if update not in own[at]] == wanted, f"seed {seed}"
+
+
+async def test_who_catches_up_has_been_given_all_there_was_at_one_moment() -> None:
+    async with processes(2) as (broker, place, (one, two)):
+        rooms = [await two.open(name) for name in ("farm", "barn")]
+        broker.lose = lambda _channel, _message: True
+        one.storage.commit("farm", b"1", b"2")
+        one.storage.commit("barn", b"3")
+        assert await two.hub.catch_up(["farm", "barn", "nothing yet"]) == {"farm": 2, "barn": 1}
+        assert [room.updates for room in rooms] == [[b"1", b"2"], [b"3"]]
+        place.is_away = True
+        with pytest.raises(StorageError, match="away"):
+            await two.hub.catch_up(["farm"])
