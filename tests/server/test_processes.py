@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.brokers import NatsServer, RedisServer, broker_missing
-from support.cluster import Cluster, Load, Watchers
+from support.cluster import Cluster, Load, Watchers, eventually
 from support.postgres_suite import run
 from support.repoclient import RepoClient, numbered_id
 from support.yclient import YClient, awareness_frame
@@ -126,6 +126,26 @@ async def test_a_process_is_cut_off_and_found_again(dsn: str, what: str, how: st
         getattr(way, how)()
         await load.goes_on(30)
         way.heal()
+        await load.goes_on()
+        await load.stop()
+        await watchers.agree()
+
+
+@pytest.mark.long
+async def test_a_broker_that_says_nothing_is_noticed_and_costs_nothing(dsn: str) -> None:
+    """Its connections stand, and nothing comes."""
+    async with (
+        broker_of("redis") as broker,
+        Cluster(dsn, broker.url, 2) as cluster,
+        Load(cluster, SEED) as load,
+        Watchers(load) as watchers,
+    ):
+        await watchers.watch(*cluster.processes)
+        broker.freeze()
+        for process in cluster.processes:
+            await eventually(lambda process=process: "no connection to Redis" in process.log)  # type: ignore[misc]
+        await load.goes_on()
+        broker.thaw()
         await load.goes_on()
         await load.stop()
         await watchers.agree()
