@@ -38,7 +38,6 @@ COVERED = {
     "server/storage/sqlite_rooms.py": "server/storage/test_sqlite.py",
     "store/_parts/gate.py": "store/test_middleware.py",
     "store/_parts/signatures.py": "typing/test_typing.py",
-    "server/fanout/broadcast.py": "server/fanout/test_memory.py",
     "server/fanout/reconnecting.py": "server/fanout/test_redis.py",
     "server/ysync/local_document.py": "server/test_editing.py",
     "server/version_content.py": "server/test_versions.py",

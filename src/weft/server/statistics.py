@@ -81,5 +81,5 @@ def collect_stats(
         unsaved=sum(room.log.unsaved for room in open_rooms),
         commits=storage.commit_stats,
         fanout=None if hub is None else hub.stats,
-        is_broker_connected=None if hub is None else hub.is_connected,
+        is_broker_connected=hub.is_connected if hub is not None and hub.has_broker else None,
     )

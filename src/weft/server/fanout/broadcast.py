@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Broadcast", "BroadcastListener"]
+__all__ = ["Broadcast", "BroadcastListener", "NoBroadcast"]
 
 
 class BroadcastListener(Protocol):
@@ -95,3 +95,24 @@ class Broadcast(ABC):
     async def __aenter__(self) -> Self:
         """Be closed at the end of the block; who opens it names the listener."""
         return self
+
+
+class NoBroadcast(Broadcast):
+    """None at all: processes find in storage, within a second, what others have stored there."""
+
+    is_connected = False
+
+    async def open(self, listener: BroadcastListener) -> None:
+        """Do nothing."""
+
+    def publish(self, channel: str, message: bytes) -> None:
+        """Drop the message."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Do nothing."""
+
+    def unsubscribe(self, channel: str) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from weft._aio.tasks import end_tasks
 from weft.errors import RemoteProtocolError, StorageError
+from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.follower import HOLE_S
 from weft.server.fanout.messages import SENDER_BYTES
 from weft.server.fanout.session import (
@@ -119,6 +120,11 @@ class Hub:
         self._timer_at = 0.0
         self._storage_is_away = False
         self._end_commits: Callable[[], None] | None = None
+
+    @property
+    def has_broker(self) -> bool:
+        """Whether there is a broker at all, connected or not."""
+        return not isinstance(self._broadcast, NoBroadcast)
 
     @property
     def is_connected(self) -> bool:

@@ -24,6 +24,7 @@ from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
 from weft.server.auth import Allow, Auth, Deny, Request, decide
 from weft.server.editing import EditableRooms
+from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.hub import Hub
 from weft.server.fronts.connections import Connections
 from weft.server.names import read_query, read_room
@@ -73,7 +74,8 @@ class Server(EditableRooms):
     Args:
         auth: Decides on each connection, and on each document of an automerge-repo client, before anything of
             it is opened or sent; ``allow_all`` for a server that everybody who can reach it may use.
-        storage: Where rooms are kept. The server opens and closes it.
+        storage: Where rooms are kept. The server opens and closes it. Without it, they see in a storage that
+            several may share what the others have stored a second later, and nothing of awareness.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         origins: Values of the ``Origin`` header to accept, compared as they are; with ``None`` among them,
@@ -131,6 +133,8 @@ class Server(EditableRooms):
                 check_origin(origin)
         self.host = host
         self.version_place = StoredVersions(storage) if versions is None else versions
+        if broadcast is None and storage.is_shared:
+            broadcast = NoBroadcast()
         self._hub = None if broadcast is None else Hub(broadcast, storage)
         context = RoomContext(
             storage=storage,

@@ -95,9 +95,12 @@ class RoomStorage(ABC):
 
     Attributes:
         place: Which place it is, without secrets, for whoever reads a message.
+        is_shared: Whether several processes may have the place open at a time. A server of such a place looks
+            each second what others have stored there.
     """
 
     place: str = "memory"
+    is_shared: bool = False
 
     @property
     def commit_stats(self) -> CommitStats | None:

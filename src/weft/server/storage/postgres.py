@@ -71,6 +71,8 @@ class PostgresRoomStorage(RoomStorage):
             that was appended is given up then either.
     """
 
+    is_shared = True
+
     def __init__(self, dsn: str, *, patience: float = 5.0) -> None:
         if not isinstance(dsn, str):
             raise wrong_kind('a DSN, such as "postgresql://user@host/database",', dsn)
