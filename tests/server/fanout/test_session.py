@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from weft.server.fanout.messages import Hint, Told, beat_message, bye_message, hint_message, read_message
+from weft.server.fanout.messages import (
+    Hint,
+    Question,
+    Told,
+    beat_message,
+    bye_message,
+    hint_message,
+    read_message,
+)
 from weft.server.fanout.session import (
     BEAT_S,
     HEADS_S,
@@ -136,6 +144,13 @@ def test_who_is_silent_or_says_goodbye_is_forgotten() -> None:
     assert of(Forget, made.tick(1.0 + SILENT_S)) == []
     assert of(Forget, made.tick(2.5 + SILENT_S)) == [Forget(TWO)]
     assert made.stats.processes == 0
+    made.opened("farm", 0, 18.0)
+    # It was held up only: its clients are asked for, once.
+    (asked,) = made.received(PROCESSES, beat_message(TWO), 19.0, wall_s=0.0)
+    assert isinstance(asked, Publish)
+    assert isinstance(read_message(asked.message), Question)
+    assert asked.channel == FARM
+    assert made.received(PROCESSES, beat_message(TWO), 19.5, wall_s=0.0) == []
     assert made.received(PROCESSES, bye_message(TWO), 20.0, wall_s=0.0) == [Forget(TWO)]
 
 

@@ -49,6 +49,7 @@ HEADS_S = 1.0
 PROCESSES = "processes"
 """The channel of all."""
 _ROOM = "room:"
+_MAX_SILENT = 1000
 
 
 def room_channel(room: str) -> str:
@@ -177,6 +178,7 @@ class FanoutSession:
         self._opening: dict[str, int] = {}  # subscribed to and not yet loaded; the highest number heard of
         self._holes: dict[str, _Followed] = {}  # and nobody fetches
         self._heard_of: dict[bytes, float] = {}  # other processes, and when they were last heard of
+        self._silent: dict[bytes, None] = {}  # those that count as gone, the latest of them
         self._is_reading_heads = False
         self._watch_at = self._beat_at = now
 
@@ -250,6 +252,10 @@ class FanoutSession:
             if self.stats.unreadable == 1:  # once is news
                 _log.warning("from another server process: %s", error)
             return []
+        if read.sender in self._silent:  # it was held up: ask what its clients say, which was forgotten here
+            del self._silent[read.sender]
+            asked = [Publish(room_channel(room), question_message(self.sender)) for room in self._rooms]
+            return [*asked, *self.received(channel, message, now, wall_s=wall_s)]
         self._heard_of[read.sender] = now
         if isinstance(read, Bye):
             del self._heard_of[read.sender]
@@ -344,6 +350,9 @@ class FanoutSession:
         for sender, heard in tuple(self._heard_of.items()):
             if now - heard > SILENT_S:
                 del self._heard_of[sender]
+                self._silent[sender] = None
+                if len(self._silent) > _MAX_SILENT:
+                    del self._silent[next(iter(self._silent))]
                 effects.append(Forget(sender))
         self.stats.processes = len(self._heard_of)
         return effects + self._look()
