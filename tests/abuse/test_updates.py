@@ -73,10 +73,9 @@ async def test_what_memory_does_not_suffice_for_changes_nothing(tmp_path: Path) 
         async with honest_pair(server.url), LogClient(server.url, "room", client_id=2**31) as beside:
             await beside.synced()
             await beside.write("before")
-            for _ in range(2):
-                async with LogClient(server.url, "room") as attacker:
-                    await attacker.send_all(far_too_many_clients())
-                    assert await attacker.wait_closed() == 1011
+            async with LogClient(server.url, "room") as attacker:
+                await attacker.send_all(far_too_many_clients())
+                assert await attacker.wait_closed() == 1011
             await beside.write("afterwards")
             await beside.flush()
         there = await read_room(server.url, "room")

@@ -114,8 +114,8 @@ def backwards() -> Iterator[bytes]:
 
 
 def gaps_across_clients() -> Iterator[bytes]:
-    """5,000 clients of which each waits for the next, and the last one closes all gaps."""
-    count = 5_000
+    """20,000 clients of which each waits for the next, and the last one closes all gaps."""
+    count = 20_000
     for client in range(1, count):
         yield update(section(client, 0, _after(client + 1, 0)))
     yield update(section(count, 0, item(8, b"\x01" + ANY_NULL)))
