@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycrdt import Map
+from websockets.asyncio.client import connect
 
 from support.bridged import DOCUMENT, KINDS, ROOM, AutomergePeer, Tables, YjsPeer, sides
 from support.repoclient import RepoClient
 from support.servers import FaultyStorage, eventually, serving
-from support.yclient import YClient
+from support.yclient import YClient, update_frame
+from support.ywriter import section, update
 from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from weft.server.storage import RoomStorage
 
 Content = tuple[Any, Any]
+
+XML_HOOK = update(
+    section(9, 0, b"\x07\x01\x01x\x05\x04hook")
+)  # Yjs reads it, and the binding would misread it
 
 
 # Without sockets: a server's rooms, and peers that are offline when they are not being synced
@@ -320,3 +326,24 @@ async def test_the_hook_is_asked_about_the_room_on_either_side() -> None:
 def test_one_name_is_no_list_of_names() -> None:
     with pytest.raises(TypeError, match="lists of strings"):
         serving(bridge=ROOM)
+
+
+async def test_what_the_binding_must_not_be_given_sets_the_two_sides_apart_and_both_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage, bridge=[ROOM]) as server:
+        async with RepoClient(server.url, DOCUMENT) as repo, YClient(server.url, ROOM) as client:
+            await client.synced()
+            await client.send(update_frame(XML_HOOK))  # nor can this client read it: it must not ask
+            await eventually(lambda: "cannot follow it and is closed" in caplog.text)
+            await repo.put(DOCUMENT, a=1)
+            await repo.flush(DOCUMENT)
+            heads = repo.documents[DOCUMENT].heads
+            await client.set(b=2)
+            await eventually(lambda: storage.kept[ROOM].head == 2)
+        await eventually(lambda: len(server.rooms) == 0)
+        async with RepoClient(server.url, DOCUMENT) as repo, connect(f"{server.url}/{ROOM}") as reader:
+            await eventually(lambda: DOCUMENT in repo.documents and repo.documents[DOCUMENT].heads == heads)
+            await reader.recv()
+        assert caplog.text.count("is not kept equal with its Automerge") == 1

@@ -3,7 +3,8 @@
 One Store stands between them, mirrored into both, so a change on one side is on the other before the next
 message is read. Each side has its own log, and neither confirms a change before both have it. After a crash
 in between, or when one side was changed while there was no bridge, opening the room merges: what only one
-side has the other gets, and where a cell differs Automerge's is taken.
+side has the other gets, and where a cell differs Automerge's is taken. Where the Yjs binding cannot be given
+what the room has, the two sides go on apart, until they are opened without it.
 
 Of several processes each brings to the other side what its own clients write, and only that. What another
 process has stored is taken in on either side as it is, and at the same time: see :mod:`weft.server.intake`,
@@ -18,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from weft.errors import RemoteProtocolError
 from weft.mirrors.automerge import AutomergeMirror, genesis
 from weft.mirrors.yjs import YjsMirror
 from weft.server.automerge_repo.room import storage_name
@@ -65,12 +67,24 @@ class Bridge:
         self._is_closed = False
         self._is_settled = False
         self._stack = ExitStack()
-        local = self._stack.enter_context(room.edit())
+        self._mirrors: tuple[YjsMirror, AutomergeMirror] | None = None
+        self.intake: Intake | None = None
+        self.settlement: Settlement | None = None
+        try:
+            local = self._stack.enter_context(room.edit())
+        except RemoteProtocolError as error:
+            self._is_closed = True
+            _log.error(
+                "room %.200r cannot be read by the Yjs binding, and is not kept equal with its Automerge "
+                "document as long as it is open: %s",
+                room.name,
+                error,
+            )
+            return
+        self._stack.callback(local.document.on_close(lambda *_: self.close()))
         yjs = YjsMirror(store, local.document, _ROOT, on_error=self._report)
         automerge = AutomergeMirror(store, document.document, _ROOT, on_error=self._report)
         self._mirrors = (yjs, automerge)
-        self.intake: Intake | None = None
-        self.settlement: Settlement | None = None
         if catch_up is None:
             room.bind(document, self.close)
             document.bind(room, self.close)
@@ -102,7 +116,7 @@ class Bridge:
         Raises:
             StorageError: Storage cannot be read. The next call tries again.
         """
-        if self.intake is None or self.settlement is None:
+        if self._is_closed or self.intake is None or self.settlement is None:
             return
         await self.intake.take_in()
         if not self._is_settled:
@@ -114,7 +128,7 @@ class Bridge:
         if self._is_closed:
             return
         self._is_closed = True
-        for mirror in self._mirrors:
+        for mirror in self._mirrors or ():
             mirror.stop()
         self._stack.close()
         self.room.unbind()
@@ -171,7 +185,7 @@ class BridgedRooms:
 
     @asynccontextmanager
     async def use(self, name: str) -> AsyncIterator[Bridge]:
-        """Hold both sides of a room open, equal and following each other.
+        """Hold both sides of a room open, equal and following each other if they can be.
 
         Raises:
             StorageError: One side could not be loaded. The next request tries again.

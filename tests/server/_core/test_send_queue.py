@@ -305,7 +305,7 @@ async def test_a_closed_queue_takes_nothing_and_sends_nothing() -> None:
 async def test_a_link_that_is_broken_ends_its_own_client_and_the_others_are_told() -> None:
     class BrokenLink(MemoryLink):
         def write(self, batch: Batch) -> bool:
-            raise RuntimeError("the handler is closed")  # as uvloop says, before it says that it is
+            raise RuntimeError("the handler is closed")  # such as uvloop raises of a transport
 
     broken, well = Bench(), Bench()
     confirmations = Confirmations(well.disk.stored)

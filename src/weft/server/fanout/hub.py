@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from weft._aio.tasks import end_tasks
-from weft.errors import RemoteProtocolError, StorageError
+from weft.errors import RemoteProtocolError, RoomDeletedError, StorageError
 from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.follower import HOLE_S
 from weft.server.fanout.messages import SENDER_BYTES
@@ -262,7 +262,8 @@ class Hub:
         try:
             found = await self._storage.since(name, number)
         except Exception as error:  # noqa: BLE001 - whatever a storage raises, it is asked again
-            self._note_storage(error)
+            if not isinstance(error, RoomDeletedError):  # of which the next look at the heads tells
+                self._note_storage(error)
             self._session.fetch_failed(name, _now())
             del self._fetches[name]
             self._arm()
