@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_LIMITS", "Limits"]
+__all__ = ["DEFAULT_LIMITS", "DEFAULT_SERVER_LIMITS", "Limits", "ServerLimits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,4 +53,28 @@ class Limits:
         return min(self.max_sent, self.max_message)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """Bounds of a server and of every connection to it, whoever it lets in.
+
+    No honest client meets them; each says what would.
+
+    Attributes:
+        join_timeout: Seconds from the connect until a client is let in, whatever it sends: a y-websocket
+            client by the hook, which may take longer only where ``auth_timeout`` says so; an automerge-repo
+            client by its ``join``, which it sends at once. A bad radio link takes two or three.
+        max_early_bytes: Bytes that an automerge-repo client may send before its ``join`` has come, which has
+            some 150; and that of a client are kept while it is decided on and its room is loaded.
+        max_early_messages: Messages and other frames likewise.
+        message_timeout: Seconds that one message may take from its first byte to its last; up to 20 more pass
+            until that is seen. 16 MiB in 120 seconds are 1.2 Mbit/s.
+    """
+
+    join_timeout: float = 10.0
+    max_early_bytes: int = 64 * 1024
+    max_early_messages: int = 16
+    message_timeout: float = 120.0
+
+
 DEFAULT_LIMITS = Limits()
+DEFAULT_SERVER_LIMITS = ServerLimits()

@@ -15,7 +15,7 @@ from support.postgres_suite import run
 from support.serving import WeftServe
 from support.yclient import YClient
 from weft.cli.serve_options import add_serve_options, serve_arguments
-from weft.limits import DEFAULT_LIMITS, Limits
+from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
 from weft.server import RoomSettings
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ def read(*arguments: str) -> dict[str, object]:
 
 def test_without_options_the_limits_are_the_library_s() -> None:
     assert read()["limits"] == DEFAULT_LIMITS
+    assert read()["server_limits"] == DEFAULT_SERVER_LIMITS
     assert read()["settings"] == RoomSettings()
 
 
 def test_every_limit_has_an_option() -> None:
     given = [word for each in fields(Limits) for word in (f"--{each.name.replace('_', '-')}", "7")]
     assert read(*given)["limits"] == Limits(**{each.name: 7 for each in fields(Limits)})
+    given = [word for each in fields(ServerLimits) for word in (f"--{each.name.replace('_', '-')}", "7")]
+    assert read(*given)["server_limits"] == ServerLimits(**{each.name: 7 for each in fields(ServerLimits)})
     assert read("--unload-delay", "2m", "--stall-timeout", "500ms")["settings"] == RoomSettings(
         unload_delay=120.0, stall_timeout=0.5
     )

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from weft._support.urls import is_loopback
 from weft.protocols.automerge_repo import document_url
-from weft.server import Allow, Deny, Operations, Server, allow_all, bridge_document_id
+from weft.server import Operations, Server, allow_all, bridge_document_id
 from weft.server.fanout import broadcast_at
 from weft.server.storage import storage_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from weft.limits import Limits
-    from weft.server import Decision, Request, RoomSettings
+    from weft.limits import Limits, ServerLimits
+    from weft.server import RoomSettings
 
 __all__ = ["serve"]
 
@@ -37,6 +38,7 @@ async def serve(
     shared: bool,
     metrics: tuple[str, int] | None,
     limits: Limits,
+    server_limits: ServerLimits,
     settings: RoomSettings,
     say: Callable[[str], None],
 ) -> None:
@@ -53,6 +55,7 @@ async def serve(
         shared: Whether other processes may read a SQLite file meanwhile.
         metrics: Host and port for whoever operates it; ``None`` for none.
         limits: What one client may ask for.
+        server_limits: What all of them may cost.
         settings: How rooms live.
         say: Prints a line. Must not raise: whoever reads may be gone.
 
@@ -63,16 +66,16 @@ async def serve(
     """
     storage = storage_at(db, exclusive=not shared)
     operations = None if metrics is None else Operations(host=metrics[0], port=metrics[1])
-    anywhere = origins is not None and "*" in origins
     server = Server(
-        auth=allow_all if origins is not None else _allow_pages_of_this_machine,
+        auth=allow_all,
         storage=storage,
         host=host,
         port=port,
-        origins=None if origins is None or anywhere else [None, *origins],
+        origins=_is_of_this_machine if origins is None else None if "*" in origins else [None, *origins],
         broadcast=None if broker is None else broadcast_at(broker, prefix=broker_prefix),
         operations=operations,
         limits=limits,
+        server_limits=server_limits,
         settings=settings,
         bridge=bridge,
     )
@@ -110,12 +113,15 @@ def _greet(
         say(f"Room {room} is {document_url(bridge_document_id(room))} as well.")
 
 
-def _allow_pages_of_this_machine(request: Request) -> Decision:
+def _is_of_this_machine(origin: str | None) -> bool:
     """Any page of the web can open a socket to the machine of whoever reads it; only local ones may."""
-    if request.origin is None or is_loopback(urlsplit(request.origin).hostname or ""):
-        return Allow()
-    _log.warning("a page of %.200r wanted to connect; allow it with --origin", request.origin)
-    return Deny("origin not allowed")
+    if origin is None:
+        return True
+    with suppress(ValueError):  # of what is no URL
+        if is_loopback(urlsplit(origin).hostname or ""):
+            return True
+    _log.warning("a page of %.200r wanted to connect; allow it with --origin", origin)
+    return False
 
 
 def _on_signals(callback: Callable[[], None]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from weft.cli import values
-from weft.limits import DEFAULT_LIMITS, Limits
+from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -26,6 +27,17 @@ _COUNTS = {
     "max_awareness_states": "awareness states in one room",
     "max_awareness_states_per_session": "awareness states that one connection may speak for",
     "max_documents": "documents on one automerge-repo connection",
+}
+# Those of weft.limits.ServerLimits.
+_SERVER_SIZES = {
+    "max_early_bytes": "an automerge-repo client may send before its join message",
+}
+_SERVER_COUNTS = {
+    "max_early_messages": "messages and other frames of an automerge-repo client before its join message",
+}
+_SERVER_TIMES = {
+    "join_timeout": "a connection may take until its client is let in",
+    "message_timeout": "one message may take to come",
 }
 _TIMES = {
     "unload_delay": (10.0, "a room that nobody is in stays in memory"),
@@ -109,8 +121,8 @@ def _add_limits(parser: ArgumentParser) -> None:
         "limits",
         "Sizes are in bytes or with K, M or G behind, times in seconds or with ms, s, m or h behind.",
     )
-    for name, meaning in _SIZES.items():
-        default = getattr(DEFAULT_LIMITS, name)
+    for name, meaning in (_SIZES | _SERVER_SIZES).items():
+        default = _default(name)
         group.add_argument(
             _option(name),
             type=values.size,
@@ -118,15 +130,16 @@ def _add_limits(parser: ArgumentParser) -> None:
             metavar="SIZE",
             help=f"most that {meaning} (default: {values.shown_size(default)})",
         )
-    for name, meaning in _COUNTS.items():
+    for name, meaning in (_COUNTS | _SERVER_COUNTS).items():
         group.add_argument(
             _option(name),
             type=values.count,
-            default=getattr(DEFAULT_LIMITS, name),
+            default=_default(name),
             metavar="NUMBER",
             help=f"most {meaning} (default: %(default)s)",
         )
-    for name, (seconds, meaning) in _TIMES.items():
+    times = _TIMES | {name: (_default(name), meaning) for name, meaning in _SERVER_TIMES.items()}
+    for name, (seconds, meaning) in times.items():
         group.add_argument(
             _option(name),
             type=values.seconds,
@@ -162,8 +175,15 @@ def serve_arguments(options: Namespace) -> dict[str, Any]:
         "shared": options.shared,
         "metrics": None if options.metrics_port is None else (options.metrics_host, options.metrics_port),
         "limits": Limits(**{name: getattr(options, name) for name in (*_SIZES, *_COUNTS)}),
+        "server_limits": ServerLimits(
+            **{each.name: getattr(options, each.name) for each in fields(ServerLimits)}
+        ),
         "settings": RoomSettings(**{name: getattr(options, name) for name in _TIMES}),
     }
+
+
+def _default(name: str) -> Any:
+    return getattr(DEFAULT_LIMITS if hasattr(DEFAULT_LIMITS, name) else DEFAULT_SERVER_LIMITS, name)
 
 
 def _option(name: str) -> str:

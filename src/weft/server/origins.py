@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-__all__ = ["check_origin"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["check_origin", "origin_check"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -41,3 +45,21 @@ def check_origin(text: str) -> str:
     if text != origin:
         raise ValueError(f"{text!r} is not a web origin: browsers send {origin}, without path and user")
     return text
+
+
+def origin_check(
+    origins: Sequence[str | None] | Callable[[str | None], bool] | None,
+) -> Callable[[str | None], bool]:
+    """What decides on the ``Origin`` header of a request; without a list or a function all may connect.
+
+    Raises:
+        ValueError: One in the list is none that a browser sends.
+    """
+    if origins is None:
+        return lambda _: True
+    if callable(origins):
+        return origins
+    for origin in origins:
+        if origin is not None:
+            check_origin(origin)
+    return frozenset(origins).__contains__

@@ -59,6 +59,9 @@ class MemoryLink(Link):
         self.unread = max(0, self.unread - self.trickle)
         return self.unread
 
+    def admit(self) -> None:
+        pass
+
     def pause_reading(self) -> None:
         pass
 

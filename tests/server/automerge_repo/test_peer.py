@@ -22,7 +22,7 @@ from support.repodocuments import (
 from support.servers import FaultyStorage, eventually, serving
 from weft._codecs.automerge.chunks import change_hash
 from weft._codecs.automerge.sync_message import make_sync_message
-from weft.limits import Limits
+from weft.limits import Limits, ServerLimits
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo.cbor import decode, encode
 from weft.server._core.send_queue import AcknowledgedQueue
@@ -114,9 +114,9 @@ async def test_a_client_of_another_version_is_told_so() -> None:
         assert client.close_code == 1002
 
 
-async def test_a_client_that_does_not_introduce_itself_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_module, "_JOIN_TIMEOUT", 0.0)
-    async with serving() as server, connect(server.url) as client:
+async def test_a_client_that_does_not_introduce_itself_is_let_go() -> None:
+    limits = ServerLimits(join_timeout=0.3)
+    async with serving(server_limits=limits) as server, connect(server.url) as client:
         await client.wait_closed()
         assert (client.close_code, client.close_reason) == (1002, "no join message came")
 
@@ -145,10 +145,11 @@ async def test_a_document_too_many_is_unavailable_and_the_others_go_on(
 
 async def test_what_is_said_of_documents_being_opened_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_module, "_MAX_OPENINGS", 4)
+    few = ServerLimits(max_early_messages=4)
     storage = FaultyStorage()
     storage.loading.clear()
     ids = [numbered_id(number) for number in range(1, 21)]
-    async with serving(storage=storage) as server, RepoClient(server.url, *ids) as client:
+    async with serving(storage=storage, server_limits=few) as server, RepoClient(server.url, *ids) as client:
         await eventually(lambda: len(storage.loads) == 4)
         async with RepoClient(server.url) as other:
             await other.wait(lambda: other.session.other is not None)
@@ -222,16 +223,16 @@ async def test_what_changes_while_a_client_is_at_work_is_told_together(
 async def test_a_flood_of_items_is_refused_before_and_after_the_handshake() -> None:
     join = encode({"type": "join", "senderId": "c", "supportedProtocolVersions": ["1"]})
     async with serving() as server, RepoClient(server.url, PETS) as honest:
-        for messages, reason in (
-            ([cbor_flood("join", 0xF29DA0)], "before the handshake"),
-            ([cbor_flood("join", 60_000)], "too many items"),
-            ([join, cbor_flood("sync", 0xF29DA0)], "too many items"),
+        for messages, code, reason in (
+            ([cbor_flood("join", 100_000)], 1008, "too much before the join message"),
+            ([cbor_flood("join", 60_000)], 1007, "too many items"),
+            ([join, cbor_flood("sync", 0xF29DA0)], 1007, "too many items"),
         ):
             async with connect(server.url) as bad:
                 for message in messages:
                     await bad.send(message)
                 await bad.wait_closed()
-                assert (bad.close_code, reason in (bad.close_reason or "")) == (1007, True)
+                assert (bad.close_code, reason in (bad.close_reason or "")) == (code, True)
         await honest.put(PETS, a=1)
         await honest.flush(PETS)
 

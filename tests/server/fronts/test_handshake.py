@@ -9,6 +9,7 @@ import pytest
 
 from support.servers import eventually, serving
 from support.yclient import step1_frame
+from weft.limits import ServerLimits
 from weft.server.fronts.frames import control_frame
 
 REQUEST = (
@@ -71,9 +72,8 @@ async def test_what_is_no_request_gets_no_answer() -> None:
         await writer.wait_closed()
 
 
-async def test_who_says_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weft.server.fronts.websocket._OPEN_TIMEOUT", 0.0)
-    async with serving(auth_timeout=0.01) as server:
+async def test_who_says_nothing_is_cut_off() -> None:
+    async with serving(auth_timeout=0.01, server_limits=ServerLimits(join_timeout=0.01)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /")
         assert await reader.read() == b""

@@ -36,6 +36,9 @@ class Link(Protocol):
     def attach(self, receiver: Receiver) -> None:
         """Say who is told from now on. What has come meanwhile is told in the next turn."""
 
+    def admit(self) -> None:
+        """The client has said who it is, and may send what anybody may from now on."""
+
     def write(self, batch: Batch) -> bool:
         """Hand messages to the socket. Does nothing once the connection is closing.
 

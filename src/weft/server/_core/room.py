@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from weft.errors import RoomDeletedError
+from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server._core.confirmations import Confirmations
 from weft.server._core.counters import RoomCounters
 from weft.server._core.room_log import RoomLog
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from weft.documents import Compactor
-    from weft.limits import Limits
+    from weft.limits import Limits, ServerLimits
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
 
@@ -53,6 +54,7 @@ class RoomContext:
         settings: How rooms live.
         clock: Seconds, monotonic.
         tell: Passes bytes on to the same room in other processes, if there are any.
+        server_limits: Bounds of every client.
         counters: What happens in them.
     """
 
@@ -61,6 +63,7 @@ class RoomContext:
     settings: RoomSettings
     clock: Callable[[], float]
     tell: Callable[[str, bytes], None] | None = None
+    server_limits: ServerLimits = DEFAULT_SERVER_LIMITS
     counters: RoomCounters = field(default_factory=RoomCounters)
 
 

@@ -51,6 +51,7 @@ class Documents:
         )
         self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
         self.limits = context.limits
+        self.server_limits = context.server_limits
         self.settings = context.settings
         self.confirmations = Confirmations(context.storage.stored)
         self._room_of: Callable[[str], str | None] = lambda _: None

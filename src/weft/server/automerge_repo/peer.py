@@ -38,8 +38,6 @@ __all__ = ["RepoPeer"]
 
 _log = logging.getLogger("weft.server")
 
-# Seconds a client has to introduce itself: until then nobody has decided on it.
-_JOIN_TIMEOUT = 10.0
 # Documents of one client that are being opened at a time. What it says of them waits in memory.
 _MAX_OPENINGS = 32
 _TRY_AGAIN_LATER = 1013
@@ -77,7 +75,9 @@ class RepoPeer(Peer):
         )
         self._documents = documents
         self._request = request
-        self._max_backlog = documents.limits.max_outbound
+        # Until the hook has let it have something, little is read of it beside what the hook is asked about.
+        self._max_backlog = documents.server_limits.max_early_bytes
+        self._max_openings = documents.server_limits.max_early_messages
         self._stack = AsyncExitStack()  # holds the rooms open
         self._rooms: dict[str, DocumentRoom] = {}
         self._openings: set[asyncio.Task[None]] = set()
@@ -89,7 +89,6 @@ class RepoPeer(Peer):
         self._sending: asyncio.Handle | None = None
         self._sending_later: asyncio.TimerHandle | None = None
         self._has_refused = False
-        self._greeting: asyncio.TimerHandle | None = None
         self._catching_up: asyncio.Task[None] | None = None  # while storage has too much to do
 
     @property
@@ -129,8 +128,7 @@ class RepoPeer(Peer):
     # What a peer does
 
     def _join(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._greeting = loop.call_later(_JOIN_TIMEOUT, self.end, _PROTOCOL_ERROR, "no join message came")
+        """Nobody hears of it yet."""
 
     def _connected(self) -> None:
         self._perform(self.session.connected())
@@ -149,7 +147,7 @@ class RepoPeer(Peer):
             self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
         return (
             self._catching_up is not None
-            or len(self._openings) >= _MAX_OPENINGS
+            or len(self._openings) >= self._max_openings
             or self._backlog > self._max_backlog
         )
 
@@ -164,8 +162,6 @@ class RepoPeer(Peer):
         self._send_changes()
 
     def _leave(self) -> None:
-        if self._greeting is not None:
-            self._greeting.cancel()
         for sending in (self._sending, self._sending_later):
             if sending is not None:
                 sending.cancel()
@@ -223,8 +219,7 @@ class RepoPeer(Peer):
                 case Ephemeral():
                     self._rooms[effect.message.document_id].relay(effect.message)
                 case Joined():
-                    if self._greeting is not None:
-                        self._greeting.cancel()
+                    self._link.admit()
                 case Refused():
                     self._note_refused(effect.document_id)
                 case WriteDenied():
@@ -258,6 +253,7 @@ class RepoPeer(Peer):
                 else:
                     self.unavailable(document_id)
                 return
+            self._max_backlog, self._max_openings = self._documents.limits.max_outbound, _MAX_OPENINGS
             room = await self._stack.enter_async_context(self._documents.use(document_id))
             self._rooms[document_id] = room
             room.clients.add(self)

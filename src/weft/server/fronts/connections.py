@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server.fronts.handshake import Handshake
 from weft.server.fronts.timer_wheel import TimerWheel
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from websockets.extensions import ServerExtensionFactory
     from websockets.http11 import Request as HttpRequest
 
+    from weft.limits import ServerLimits
     from weft.server.fronts.websocket_link import LinkOwner, WebsocketLink
 
 __all__ = ["Connections"]
@@ -43,6 +45,7 @@ class Connections:
         extensions: What websockets may agree on.
         max_message: Bytes in a message that is received.
         open_timeout: Seconds that a handshake may take.
+        limits: Other bounds of each connection.
 
     Attributes:
         served: The websockets that were let in.
@@ -59,11 +62,13 @@ class Connections:
         extensions: Sequence[ServerExtensionFactory] | None,
         max_message: int,
         open_timeout: float,
+        limits: ServerLimits = DEFAULT_SERVER_LIMITS,
     ) -> None:
         self.buffer = memoryview(bytearray(_READ))
         self.wheel = TimerWheel()
         self.max_message = max_message
         self.open_timeout = open_timeout
+        self.limits = limits
         self.extensions = extensions
         self.served: set[WebsocketLink] = set()
         self.accepted = 0

@@ -68,12 +68,15 @@ class FrameReader:
     Args:
         max_message: Bytes in a message; a larger one is an error as soon as its header is there.
         extensions: What was agreed on.
+
+    Attributes:
+        max_message: Likewise; may be changed at any time.
     """
 
-    __slots__ = ("_data", "_extensions", "_kind", "_max", "_parts", "_position", "_size")
+    __slots__ = ("_data", "_extensions", "_kind", "_parts", "_position", "_size", "max_message")
 
     def __init__(self, *, max_message: int, extensions: Sequence[Extension] = ()) -> None:
-        self._max = max_message
+        self.max_message = max_message
         self._extensions = extensions
         self._data: bytes | bytearray = b""
         self._position = 0  # of the first byte that has not been read
@@ -85,6 +88,16 @@ class FrameReader:
     def waiting(self) -> int:
         """Bytes that have come and were not read."""
         return len(self._data) - self._position
+
+    @property
+    def held(self) -> int:
+        """Bytes that have come of messages that are not whole."""
+        return len(self._data) - self._position + self._size
+
+    @property
+    def is_within_message(self) -> bool:
+        """Whether a message has begun and is not there as a whole, once :meth:`read` has said so."""
+        return self._parts is not None or self._position < len(self._data)
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take in bytes."""
@@ -133,8 +146,8 @@ class FrameReader:
             if len(data) < start:
                 return None
             length = int.from_bytes(data[position + 2 : position + 2 + width], "big")
-        if length > self._max - self._size and not head & 0x08:
-            error = PayloadTooBig(length, self._max - self._size)
+        if length > self.max_message - self._size and not head & 0x08:
+            error = PayloadTooBig(length, self.max_message - self._size)
             if self._parts is not None:
                 error.set_current_size(self._size)
             raise FrameError(1009, str(error))
@@ -192,7 +205,7 @@ class FrameReader:
         frame = Frame(Opcode(head & 0x0F), payload, bool(head & _FIN), *reserved)
         try:
             for extension in reversed(self._extensions):
-                frame = extension.decode(frame, max_size=self._max - self._size)
+                frame = extension.decode(frame, max_size=self.max_message - self._size)
             frame.check()
         except PayloadTooBig as error:
             error.set_current_size(self._size)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from websockets.extensions import ServerExtensionFactory
 
+    from weft.limits import ServerLimits
     from weft.server.fronts.timer_wheel import TimerWheel
     from weft.server.fronts.websocket_link import LinkOwner
 
@@ -36,11 +37,13 @@ class HandshakeOwner(Protocol):
     Attributes:
         wheel: Their deadlines.
         open_timeout: Seconds that one may take.
+        limits: Bounds of each connection.
         extensions: What may be agreed on.
     """
 
     wheel: TimerWheel
     open_timeout: float
+    limits: ServerLimits
     extensions: Sequence[ServerExtensionFactory] | None
 
     @property
@@ -72,8 +75,8 @@ class Handshake(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_early", "_is_answered", "_is_lost", "_owner", "_protocol", "_tail", "has_asked", "slot",
-        "transport",
+        "_connected_at", "_early", "_is_answered", "_is_lost", "_owner", "_protocol", "_tail", "has_asked",
+        "slot", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -88,6 +91,12 @@ class Handshake(asyncio.Protocol):
         self._is_answered = False
         self._is_lost = False
 
+    @property
+    def remote(self) -> str:
+        """Address and port of the client, or of a proxy."""
+        name = self.transport.get_extra_info("peername")
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) and len(name) >= 2 else str(name)
+
     def abort(self) -> None:
         """Cut the connection off."""
         self.transport.abort()
@@ -95,6 +104,7 @@ class Handshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
         self.transport = cast("asyncio.Transport", transport)  # of whatever loop
+        self._connected_at = asyncio.get_running_loop().time()
         self._owner.wheel.set(self, self._owner.open_timeout)
         self._owner.opened(self)
 
@@ -145,17 +155,26 @@ class Handshake(asyncio.Protocol):
             response.headers[name.replace("_", "-")] = value
         self._answer(response)
 
-    def accept(self, request: HttpRequest) -> WebsocketLink | None:
+    def accept(self, request: HttpRequest, *, is_admitted: bool = True) -> WebsocketLink | None:
         """Make it a websocket; if it is no request for one, say so.
 
         What came behind the request is read when somebody is attached to the link.
+
+        Args:
+            request: What was asked.
+            is_admitted: Whether it is known who the client is; otherwise it has to say so in time.
         """
         response = self._protocol.accept(request)
         self._answer(response)
         if response.status_code != 101 or self._is_lost:
             return None
         self._owner.wheel.discard(self)
-        link = WebsocketLink(self.transport, self._owner.links, extensions=self._protocol.extensions)
+        link = WebsocketLink(
+            self.transport,
+            self._owner.links,
+            extensions=self._protocol.extensions,
+            admit_by=None if is_admitted else self._connected_at + self._owner.limits.join_timeout,
+        )
         link.feed(self._early)
         self._owner.upgraded(self, link)
         return link

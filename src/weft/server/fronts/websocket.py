@@ -18,7 +18,7 @@ from websockets.extensions.permessage_deflate import enable_server_permessage_de
 from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
 from weft.errors import StorageError
-from weft.limits import DEFAULT_LIMITS, Limits
+from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
 from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
@@ -28,7 +28,7 @@ from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.hub import Hub
 from weft.server.fronts.connections import Connections
 from weft.server.names import read_query, read_room
-from weft.server.origins import check_origin
+from weft.server.origins import origin_check
 from weft.server.statistics import ServerStats, collect_stats
 from weft.server.storage import RoomStorage
 from weft.server.versions import StoredVersions
@@ -55,8 +55,7 @@ __all__ = ["Server"]
 
 _log = logging.getLogger("weft.server")
 
-# Seconds for the handshake beside the auth hook, and for what is left to do of a connection that was cut off.
-_OPEN_TIMEOUT = 10.0
+# Seconds for what is left to do of a connection that was cut off.
 _CUT_OFF_TIMEOUT = 1.0
 _TOO_LARGE = 1009  # RFC 6455, section 7.4.1
 _SERVICE_RESTART = 1012  # its registry: clients should come back
@@ -80,13 +79,16 @@ class Server(EditableRooms):
         port: Port to listen on; 0 takes a free one.
         origins: Values of the ``Origin`` header to accept, compared as they are; with ``None`` among them,
             also connections without the header (anything that is not a browser). Others get 403 before the
-            upgrade. ``origins=None`` checks nothing, which is right only where no cookie authenticates.
+            upgrade. ``origins=None`` checks nothing, which is right only where no cookie authenticates. A
+            function of the header decides likewise.
         limits: Bounds of a connection that ``auth`` gives none of its own.
+        server_limits: Bounds of the server and of every connection.
         settings: How rooms live.
         ssl: TLS context.
         compression: Whether to offer permessage-deflate. Off by default: it costs memory and time on every
             connection, and most messages are too small to gain.
-        auth_timeout: Seconds the hook has.
+        auth_timeout: Seconds the hook has. Where they are more than ``ServerLimits.join_timeout``, so has a
+            connection until it is let in.
         shutdown_timeout: Seconds :meth:`close` gives the clients, and then storage.
         broadcast: The way to other processes that serve the same storage, such as ``RedisBroadcast(url)``.
             The server opens and closes it.
@@ -109,8 +111,9 @@ class Server(EditableRooms):
         storage: RoomStorage,
         host: str = "127.0.0.1",
         port: int = 1234,
-        origins: Sequence[str | None] | None = None,
+        origins: Sequence[str | None] | Callable[[str | None], bool] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        server_limits: ServerLimits = DEFAULT_SERVER_LIMITS,
         settings: RoomSettings = RoomSettings(),  # noqa: B008 - frozen
         ssl: ssl.SSLContext | None = None,
         compression: bool = False,
@@ -128,9 +131,6 @@ class Server(EditableRooms):
             raise wrong_kind("a function for auth, such as allow_all,", auth)
         if not isinstance(storage, RoomStorage):
             raise wrong_kind("a storage, such as SqliteRoomStorage(path),", storage)
-        for origin in origins or ():
-            if origin is not None:
-                check_origin(origin)
         self.host = host
         self.version_place = StoredVersions(storage) if versions is None else versions
         if broadcast is None and storage.is_shared:
@@ -142,6 +142,7 @@ class Server(EditableRooms):
             settings=settings,
             clock=clock,
             tell=None if self._hub is None else self._hub.tell,
+            server_limits=server_limits,
         )
         self.rooms: RoomRegistry[Room] = RoomRegistry(
             storage, make=partial(Room, context=context), settings=settings, clock=clock, followers=self._hub
@@ -165,7 +166,7 @@ class Server(EditableRooms):
         self._auth = auth
         self._auth_timeout = auth_timeout
         self._storage = storage
-        self._origins = None if origins is None else frozenset(origins)
+        self._is_origin_allowed = origin_check(origins)
         self._limits = limits
         self._ssl = ssl
         self._shutdown_timeout = shutdown_timeout
@@ -174,7 +175,8 @@ class Server(EditableRooms):
             self._answer,
             extensions=enable_server_permessage_deflate(None) if compression else None,
             max_message=limits.max_message,
-            open_timeout=_OPEN_TIMEOUT + auth_timeout,
+            open_timeout=max(server_limits.join_timeout, auth_timeout),
+            limits=server_limits,
         )
         self._is_started = False
         self._closed = asyncio.Event()  # nobody is connected, and nobody can connect
@@ -335,7 +337,7 @@ class Server(EditableRooms):
             handshake.respond(http.HTTPStatus.OK, "okay", Cache_Control="no-store")
             return
         origin = headers.get("origin")
-        if self._origins is not None and origin not in self._origins:
+        if not self._is_origin_allowed(origin):
             _log.info("refused a connection of origin %.200r", origin)
             handshake.respond(http.HTTPStatus.FORBIDDEN, "origin not allowed\n")
             return
@@ -357,7 +359,7 @@ class Server(EditableRooms):
             query=query,
             headers=headers,
             origin=origin,
-            remote=_address(handshake.transport.get_extra_info("peername")),
+            remote=handshake.remote,
             protocol="automerge" if is_repo else "yjs",
         )
         self._connections.spawn(self._admit(handshake, request, asked))
@@ -367,7 +369,7 @@ class Server(EditableRooms):
         decision = None
         if asked.protocol == "yjs":
             decision = await decide(self._auth, asked, seconds=self._auth_timeout)
-        link = handshake.accept(request)
+        link = handshake.accept(request, is_admitted=decision is not None)
         if link is None:
             return
         if isinstance(decision, Deny):
@@ -443,7 +445,3 @@ def _report_too_large(link: WebsocketLink, remote: str, room: str) -> None:
     if link.sent_close is not None and link.sent_close[0] == _TOO_LARGE:
         text = "%s, room %.200r: let go, as what it sent is larger than max_message (1009 %s)"
         _log.error(text, remote, room, link.sent_close[1])
-
-
-def _address(remote: object) -> str:
-    return f"{remote[0]}:{remote[1]}" if isinstance(remote, tuple) and len(remote) >= 2 else str(remote)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from websockets.extensions import Extension
 
+    from weft.limits import ServerLimits
     from weft.server._core.batch import Batch
     from weft.server._core.link import Receiver
     from weft.server.fronts.timer_wheel import TimerWheel
@@ -36,15 +37,14 @@ __all__ = ["LinkOwner", "WebsocketLink"]
 
 # Bytes handed to a transport at a time: what a socket does not take of them is copied for each connection.
 _CHUNK = 64 * 1024
-# Bytes and messages that may come before there is somebody to receive them.
-_MAX_EARLY = 64 * 1024
-_MAX_EARLY_MESSAGES = 16
 # Websocket pings find peers that are gone without a word, in seconds; RFC 6455 section 5.5.2.
 _PING_INTERVAL = 20.0
 _PING_TIMEOUT = 20.0
 # Seconds that a client has to answer a close frame, or to take what is on its way before the end.
 _CLOSE_TIMEOUT = 5.0
 
+_POLICY, _TOO_LARGE = 1008, 1009  # RFC 6455, section 7.4.1
+_TOO_MUCH = "too much before the join message"
 _OPEN, _CLOSING, _CLOSED = range(3)
 # Who has reading paused: the receiver, the budget of a turn, or that there is no receiver yet.
 _HELD, _OVER_BUDGET, _EARLY = 1, 2, 4
@@ -57,12 +57,14 @@ class LinkOwner(Protocol):
         buffer: Where what comes is read into; used within one call.
         wheel: Their deadlines.
         max_message: Bytes in a message that is received.
+        limits: Other bounds of each.
         received: Bytes that have come, of all.
     """
 
     buffer: memoryview
     wheel: TimerWheel
     max_message: int
+    limits: ServerLimits
     received: int
 
     def turn_end(self) -> float:
@@ -79,6 +81,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
         transport: The connection after its handshake; this becomes its protocol.
         owner: What it shares with others.
         extensions: What was agreed on. Without any, what goes to many is encoded once for all.
+        admit_by: When, on the event loop's clock, the client has to be admitted at the latest. Until then it
+            may send little. ``None`` for one that is.
 
     Attributes:
         is_clear: Whether the socket has taken everything that was written.
@@ -86,13 +90,18 @@ class WebsocketLink(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_early", "_extensions", "_has_ended", "_has_pinged", "_is_finishing", "_is_paused", "_owner",
-        "_pong", "_reader", "_receiver", "_rest", "_state", "_stops", "_transport", "is_clear",
-        "sent_close", "slot",
+        "_admit_by", "_early", "_early_bytes", "_early_messages", "_extensions", "_has_ended", "_has_pinged",
+        "_is_finishing", "_is_paused", "_owner", "_pong", "_reader", "_receiver", "_rest", "_state", "_stops",
+        "_transport", "_within_since", "is_clear", "sent_close", "slot",
     )  # fmt: skip
 
     def __init__(
-        self, transport: asyncio.Transport, owner: LinkOwner, *, extensions: Sequence[Extension] = ()
+        self,
+        transport: asyncio.Transport,
+        owner: LinkOwner,
+        *,
+        extensions: Sequence[Extension] = (),
+        admit_by: float | None = None,
     ) -> None:
         self.slot = 0
         self.sent_close: tuple[int, str] | None = None
@@ -100,7 +109,11 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._owner = owner
         self._extensions = extensions
         self._early: list[bytes] | None = None  # messages for which there is no receiver yet
-        self._reader = FrameReader(max_message=owner.max_message, extensions=extensions)
+        self._admit_by = admit_by
+        self._early_messages = self._early_bytes = 0  # that came before it was admitted
+        max_message = owner.max_message if admit_by is None else owner.limits.max_early_bytes
+        self._reader = FrameReader(max_message=max_message, extensions=extensions)
+        self._within_since = 0.0  # when the message began of which only a part is here; 0 if there is none
         self._receiver: Receiver | None = None
         self._state = _OPEN
         self._stops = 0  # why reading is paused
@@ -115,7 +128,10 @@ class WebsocketLink(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
         transport.resume_reading()
-        owner.wheel.set(self, _PING_INTERVAL)
+        if admit_by is None:
+            self._watch(_PING_INTERVAL)
+        else:
+            owner.wheel.set(self, admit_by - _now())
 
     # As the core sees it
 
@@ -124,6 +140,14 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._receiver = receiver
         self._stop(_EARLY)
         asyncio.get_running_loop().call_soon(self._begin, receiver)
+
+    def admit(self) -> None:
+        """The client has said who it is, and may send what anybody may from now on."""
+        if self._admit_by is not None:
+            self._admit_by = None
+            self._reader.max_message = self._owner.max_message
+            if self._state == _OPEN:
+                self._watch(_PING_INTERVAL)
 
     def feed(self, data: bytes) -> None:
         """Take in what came together with the handshake."""
@@ -173,10 +197,16 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def deadline(self) -> None:
-        """Ping the client, or cut it off if it did not answer."""
+        """Ping the client, or let it go if it did not answer, nor come to the end of something."""
         if self._state == _CLOSING:
             self._transport.abort()
         elif self._state == _OPEN:
+            if self._admit_by is not None:
+                self.close(1002, "no join message came")
+                return
+            if self._is_within_too_long():
+                self.close(_POLICY, "a message took too long to come")
+                return
             if self._has_pinged and not self._stops:
                 self.close(1011, "keepalive ping timeout")
                 return
@@ -184,7 +214,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
             if self.is_clear and not self._has_pinged:
                 self._has_pinged = True
                 self._send(control_frame(PING, b"weft"))
-            self._owner.wheel.set(self, _PING_TIMEOUT if self._has_pinged else _PING_INTERVAL)
+            self._watch(_PING_TIMEOUT if self._has_pinged else _PING_INTERVAL)
 
     # As the transport sees it
 
@@ -248,6 +278,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._stops &= ~why
             if not self._stops:
                 self._transport.resume_reading()
+                if self._within_since:  # it was not the client who took that long
+                    self._within_since = _now()
         if not self._stops and self._reader.waiting:
             self._stop(_OVER_BUDGET)
             asyncio.get_running_loop().call_soon(self._work_on)
@@ -267,10 +299,14 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     def _read_messages(self, until: float) -> bool:
         """Take in what has come; whether there is more that has to wait for the next turn."""
-        read = self._reader.read
+        read, is_more = self._reader.read, False
         try:
             while not self._stops and not self._is_finishing and (message := read()) is not None:
                 kind, payload = message
+                if self._admit_by is not None:
+                    self._count_early(payload)
+                if kind < CLOSE:
+                    self._within_since = 0.0
                 if kind == BINARY:
                     if self._receiver is not None:
                         self._receiver.receive(payload)
@@ -279,18 +315,40 @@ class WebsocketLink(asyncio.BufferedProtocol):
                 elif kind != TEXT:  # text is ignored, as y-websocket's own server does
                     self._take_control(kind, payload)
                 if time.monotonic() > until:
-                    return not self._stops
+                    is_more = not self._stops
+                    break
         except FrameError as error:
+            if self._admit_by is not None and error.code == _TOO_LARGE:
+                error = FrameError(_POLICY, _TOO_MUCH)
             self.close(error.code, error.reason)
             self._end()
             self._finish()
-        return False
+        if not self._within_since and self._reader.is_within_message:
+            self._within_since = _now()
+        return is_more
+
+    def _count_early(self, payload: bytes) -> None:
+        """The client has said something before it has said who it is."""
+        limits = self._owner.limits
+        self._early_messages += 1
+        self._early_bytes += len(payload)
+        if self._early_messages > limits.max_early_messages or self._early_bytes > limits.max_early_bytes:
+            raise FrameError(_POLICY, _TOO_MUCH)
+
+    def _watch(self, seconds: float) -> None:
+        """Look after so long how the client does."""
+        self._owner.wheel.set(self, min(seconds, self._owner.limits.message_timeout))
+
+    def _is_within_too_long(self) -> bool:
+        since = self._within_since
+        return since > 0 and not self._stops and _now() - since >= self._owner.limits.message_timeout
 
     def _keep(self, message: bytes) -> None:
         """There is nobody yet to receive it."""
         early = self._early = self._early or []
         early.append(message)
-        if len(early) >= _MAX_EARLY_MESSAGES or sum(map(len, early)) > _MAX_EARLY:
+        limits = self._owner.limits
+        if len(early) >= limits.max_early_messages or sum(map(len, early)) > limits.max_early_bytes:
             self._stop(_EARLY)
 
     def _take_control(self, kind: int, payload: bytes) -> None:
@@ -300,9 +358,9 @@ class WebsocketLink(asyncio.BufferedProtocol):
             else:
                 self._pong = control_frame(PONG, payload)  # the last one is to be answered
         elif kind == PONG:
-            self._has_pinged = False
-            if self._state == _OPEN:
-                self._owner.wheel.set(self, _PING_INTERVAL)
+            if self._has_pinged and self._state == _OPEN:  # one that nobody asked for puts nothing off
+                self._has_pinged = False
+                self._watch(_PING_INTERVAL)
         elif kind == CLOSE:
             code, reason = read_close(payload)
             if self._state == _OPEN:  # the frame itself is the answer
@@ -386,3 +444,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._transport.write_eof()
         else:
             self._transport.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
