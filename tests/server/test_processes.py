@@ -111,7 +111,7 @@ async def test_postgresql_ends_and_is_started_again(postgres: PostgresServer, ds
         await watchers.agree()
 
 
-@pytest.mark.parametrize("how", ["cut", "freeze"])
+@pytest.mark.parametrize("how", [pytest.param("cut", marks=pytest.mark.long), "freeze"])
 @pytest.mark.parametrize("what", ["database", "hints"])
 async def test_a_process_is_cut_off_and_found_again(dsn: str, what: str, how: str) -> None:
     async with (

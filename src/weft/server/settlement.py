@@ -98,7 +98,7 @@ class Settlement:
         finally:
             self._mute = ()
         if self._noted and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_CALM_S, self.settle)
+            self._timer = asyncio.get_running_loop().call_later(_CALM_S, self._settle_noted)
 
     def _judge(self, mirror: Mirror, tables: Tables, values: Values) -> bool:
         if mirror not in self._mute:
@@ -106,6 +106,12 @@ class Settlement:
         if not self._is_bringing:
             self._noted.update((place, None) for place, _ in _places(tables, values))
         return False
+
+    def _settle_noted(self) -> None:
+        try:
+            self.settle()
+        except Exception:  # noqa: BLE001 - of a side that is closed; a bridge that is opened anew begins afresh
+            _log.exception("the sides of a bridge could not be compared")
 
     def settle(self) -> None:
         """Compare now what has been noted."""
