@@ -6,6 +6,7 @@ import pytest
 from pycrdt import Doc, Map
 
 from support.ywriter import ANY_NULL, key_item, section, update
+from weft.documents import UpdateLog, compact_updates
 from weft.documents.yjs.log_document import LogDocument
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -103,3 +104,29 @@ def test_what_was_stored_and_is_refused_is_said_and_left_out(caplog: pytest.LogC
     assert document.state() == {1: 2}
     assert caplog.text.count("room 'farm'") == 1
     assert "is no type" in caplog.text
+
+
+def test_it_holds_a_compacted_log_in_the_place_of_what_that_stands_for() -> None:
+    doc: Doc[Any] = Doc(client_id=7)
+    updates: list[bytes] = []
+    doc.observe(lambda event: updates.append(bytes(event.update)))
+    root = doc.get("m", type=Map)
+    for number in range(200):
+        root["k"] = f"value {number}" * 10
+    compacted = compact_updates(updates[:150])
+    assert compacted is not None
+    room = Room(updates)
+    # Something waits meanwhile, and must go on doing so.
+    assert room.document.apply(update(section(9, 1, key_item("b"))), origin=None) is True
+    before = len(room.document.diff(b"\0")), room.document.state()
+    room.document.shrink(UpdateLog.of([compacted.snapshot]))
+    assert len(room.document.diff(b"\0")) < before[0] / 2
+    assert room.document.state() == before[1]
+    assert room.document.is_waiting
+    root["k"] = "last"
+    room.document.apply(updates[-1], origin=None)
+    room.document.apply(update(section(9, 0, key_item("a"))), origin=None)
+    reader: Doc[Any] = Doc()
+    reader.apply_update(room.document.diff(b"\0"))
+    assert reader.get("m", type=Map).to_py() == {"k": "last"}
+    assert room.document.state() == {7: 201, 9: 2}

@@ -374,3 +374,20 @@ async def test_what_another_process_has_a_room_keep_is_kept_by_all(monkeypatch: 
         await eventually(lambda: len(two.rooms) == 0)
         (row,) = (await storage.load("room")).rows
         assert b"replaced later" in row
+
+
+async def test_what_was_overwritten_leaves_memory_too_while_clients_are_there(tmp_path: Path) -> None:
+    storage = SqliteRoomStorage(tmp_path / "rooms.db")
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        await client.synced()
+        room = server.rooms.get("room")
+        assert room is not None
+        for number in range(1_500):
+            await client.set(**{f"k{number % 3}": f"{number} " + "x" * 200})
+        await client.flush()
+        await eventually(lambda: len(room.document.diff(b"\0")) < 150_000)
+        await client.set(last=1)
+        await client.flush()
+        async with YClient(server.url, "room") as late:
+            await late.synced()
+            assert late.content == client.content

@@ -105,6 +105,18 @@ class LogDocument:
             news += added.updates
         return news
 
+    def shrink(self, log: UpdateLog) -> None:
+        """Hold a compacted log in the place of what it stands for; what came later stays as it was sent.
+
+        Args:
+            log: Of what ``compact_updates`` has made of updates of this document.
+        """
+        log.add(self.log.diff(log.state_vector()), stored=True)
+        for update in self.log.held():
+            log.add(update, stored=True)
+        if log.state() == self.log.state() and log.deletes() == self.log.deletes():
+            self.log = log
+
     def state(self) -> State:
         """For each client, up to which clock its structs are known."""
         return self.log.state()

@@ -106,6 +106,7 @@ class BaseRoom(ABC, Generic[C]):
             failed=self.fail,
             counters=context.counters,
             prepare=None if context.tell is None else self._read_settings,
+            compacted=self._take_compacted,
         )
         self._storage = context.storage
         self.confirmations = Confirmations(self.log.stored)
@@ -214,6 +215,9 @@ class BaseRoom(ABC, Generic[C]):
             self._partner.log.close()
             self._partner.fail(error)
         self._close_document("storage failed, and what is written is kept by nobody")
+
+    def _take_compacted(self) -> None:
+        """Hold less in memory, as storage does now."""
 
     def _close_document(self, reason: str) -> None:
         self._end_document(

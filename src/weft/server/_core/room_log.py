@@ -42,6 +42,7 @@ class RoomLog:
         failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
         counters: Of the server's rooms.
         prepare: Awaited before the compactor is asked for, if given.
+        compacted: Called after what the compactor gave has taken its place in storage, if given.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class RoomLog:
         failed: Callable[[Exception], None],
         counters: RoomCounters | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        compacted: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.partner: RoomLog | None = None  # of the room on the other side of a bridge
@@ -62,6 +64,7 @@ class RoomLog:
         self._storage = storage
         self._compactor = compactor
         self._prepare = prepare
+        self._compacted = compacted
         self._failed: Callable[[Exception], None] | None = failed
         self._refusal: StorageError | None = None  # why storage has not taken in an update
         self._counters = counters or RoomCounters()
@@ -199,6 +202,8 @@ class RoomLog:
         # Where nothing could be gained, wait for twice as much before the next try.
         self._snapshot_weight = weight if left is None else left
         if left is not None:
+            if self._compacted is not None:
+                self._compacted()
             self._counters.compactions += 1
             self.rows += 1 - rows
             self._weight += left - weight

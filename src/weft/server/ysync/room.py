@@ -12,6 +12,7 @@ from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.documents.yjs.compact_log import compact_updates
 from weft.documents.yjs.log_document import LogDocument
+from weft.documents.yjs.update_log import UpdateLog
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
@@ -22,6 +23,7 @@ from weft.server.ysync.turn import Turn, TurnClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from weft.documents import Compacted
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
 
@@ -64,9 +66,8 @@ class Room(BaseRoom[YClient]):
         failed: Callable[[Room], None],
         context: RoomContext,
     ) -> None:
-        super().__init__(
-            name, updates, failed, context, compactor=lambda: partial(compact_updates, gc=self.gc)
-        )
+        super().__init__(name, updates, failed, context, compactor=lambda: self._compact)
+        self._compacted: UpdateLog | None = None  # of what is about to take its place in storage
         self.gc = True  # whether compaction gives up what was deleted
         self.document = LogDocument(
             updates, taken_in=self._taken_in, limits=context.limits, name=f"room {name!r:.200}"
@@ -193,6 +194,17 @@ class Room(BaseRoom[YClient]):
         # What is written in the document may bring what others' updates waited for.
         if local is not None and (origin is not local or news != (update,)):
             local.feed(news)
+
+    def _compact(self, updates: Sequence[bytes]) -> Compacted | None:
+        """Make one update out of many, and a log of it for the room itself; in a thread."""
+        found = compact_updates(updates, gc=self.gc)
+        self._compacted = None if found is None else UpdateLog.of([found.snapshot], limits=self.limits)
+        return found
+
+    def _take_compacted(self) -> None:
+        log, self._compacted = self._compacted, None
+        if log is not None:
+            self.document.shrink(log)
 
     def _end_document(self, what: str, reason: str) -> None:
         local, self._local = self._local, None
