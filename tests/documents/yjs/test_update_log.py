@@ -89,14 +89,14 @@ def test_an_empty_log_has_nothing() -> None:
     log = UpdateLog()
     assert log.diff() == log.diff(b"\0") == EMPTY_UPDATE
     assert (log.state(), log.state_vector(), log.missing) == ({}, b"\0", {})
-    assert log.add(EMPTY_UPDATE) == ((), False, False, ())
+    assert log.add(EMPTY_UPDATE)[:4] == ((), False, False, ())
 
 
 def test_what_does_not_follow_on_is_held_and_given_out_later() -> None:
     log = UpdateLog()
     late, deletion = update(section(1, 1, B)), update(deletes=b"\1\1\1\1\1")
-    assert log.add(late) == ((), True, True, ())
-    assert log.add(late) == ((), True, False, ())
+    assert log.add(late)[:4] == ((), True, True, ())
+    assert log.add(late)[:4] == ((), True, False, ())
     assert log.add(deletion).held
     assert log.missing == {1: 2}
     assert log.diff() == EMPTY_UPDATE
@@ -109,7 +109,7 @@ def test_what_does_not_follow_on_is_held_and_given_out_later() -> None:
 def test_of_an_update_with_a_hole_only_what_is_before_it_is_given_out() -> None:
     log = UpdateLog()
     holed = update(section(2, 0, A), section(1, 0, A, b"\x0a\x01", B), deletes=b"\1\2\1\0\1")
-    assert log.add(holed) == ((update(section(2, 0, A), section(1, 0, A)),), True, True, ())
+    assert log.add(holed)[:4] == ((update(section(2, 0, A), section(1, 0, A)),), True, True, ())
     assert log.missing == {1: 2}
     filling = update(section(1, 1, A))
     assert log.add(filling).updates == (filling, update(section(1, 2, B), deletes=b"\1\2\1\0\1"))
@@ -153,7 +153,7 @@ def test_what_another_struct_under_a_known_id_needs_is_needed() -> None:
     log.add(update(section(1, 0, A)))
     # Yjs would wait for 2:5 at the first struct, and the second needs it as well.
     forged = update(section(1, 0, after(2, 5), after(2, 5)))
-    assert log.add(forged) == ((), True, True, ())
+    assert log.add(forged)[:4] == ((), True, True, ())
     assert log.missing == {2: 6}
     assert log.state() == {1: 1}
 

@@ -446,3 +446,21 @@ def test_the_helpers_of_this_file_read_what_the_protocol_writes() -> None:
     assert entries(awareness_message(payload)) == [(9, 2, "{}")]
     assert update_of(update_message(b"abc")) == update_of(step2_message(b"abc")) == b"abc"
     assert step1_state(step1_message(b"abc")) == b"abc"
+
+
+async def test_what_waits_and_is_refused_later_ends_the_connection_of_who_brought_it() -> None:
+    child, text = bytes.fromhex("0101030108000300017d0500"), bytes.fromhex("0101030004010161017800")
+    async with by_hand() as hand:
+        await hand.shake_hands()
+        await hand.say(update_message(child))
+        await hand.expect("step1")
+        hand.hub.apply(text, origin="another provider")
+        await hand.expect("update")
+        with pytest.raises(ConnectionClosedError) as caught:
+            await hand.next()
+        assert caught.value.code == 1007
+        await until(lambda: bool(hand.errors), hand.provider.add_status_listener, "the error")
+        assert isinstance(hand.errors[0], RemoteProtocolError)
+        assert "parent 3:0 is no type" in str(hand.errors[0])
+        await hand.come_again()
+        await hand.shake_hands()  # nothing of it is left

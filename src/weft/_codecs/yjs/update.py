@@ -7,18 +7,15 @@ An update is a list of structs for each client, in the order of their clocks, an
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from weft._codecs.yjs.guard import MAX_CLOCK
-from weft._codecs.yjs.lib0 import MAX_UINT, Reader, Writer
+from weft._codecs.yjs.lib0 import MAX_UINT, Reader
 from weft._codecs.yjs.state import DeleteSet, read_delete_set
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["AnyValue", "Item", "ItemId", "ParsedUpdate", "cut_at_holes", "parse_update"]
+__all__ = ["AnyValue", "Item", "ItemId", "ParsedUpdate", "parse_update"]
 
 AnyValue: TypeAlias = "str | int | float | bool | bytes | list[AnyValue] | dict[str, AnyValue] | None"
 ItemId: TypeAlias = tuple[int, int]
@@ -93,40 +90,6 @@ def parse_update(data: bytes) -> ParsedUpdate:
     deletes = read_delete_set(reader)
     reader.expect_end()
     return ParsedUpdate(items, deletes)
-
-
-def cut_at_holes(data: bytes, known: Mapping[int, int]) -> bytes | None:
-    """Keep of an update the structs that come before its holes (Skips) and follow on from what is known.
-
-    The state of a JavaScript document that itself waits for something is such an update.
-
-    Args:
-        data: Yjs v1 update that :func:`check_update` has passed.
-        known: For each client the clock up to which its structs are known.
-
-    Returns:
-        An update whose structs are copied byte for byte, without a delete set; ``None`` where the update does
-        not even begin with what is known.
-    """
-    reader = Reader(data)
-    sections = Writer()
-    kept_sections = 0
-    for _ in range(reader.uint()):
-        count, client, clock = reader.uint(), reader.uint(), reader.uint()
-        if clock > known.get(client, 0):
-            return None
-        start, kept, whole = clock, [], True
-        for _ in range(count):
-            begin = reader.position
-            item = _read_struct(reader, client, clock)
-            clock += item.length
-            whole = whole and (item.ref != _SKIP or clock <= known.get(client, 0))
-            if whole:
-                kept.append(data[begin : reader.position])
-        if kept:
-            kept_sections += 1
-            sections.uint(len(kept)).uint(client).uint(start).raw(b"".join(kept))
-    return Writer().uint(kept_sections).raw(sections.finish()).uint(0).finish()
 
 
 def _refuse(reason: str, reader: Reader) -> NoReturn:

@@ -9,6 +9,8 @@ tell them enough:
   lets the mirrors write what they owe right after a received update has been applied.
 * It does not ask for what it lacks when updates arrive out of order, and a gap that is closed later can spoil
   the document; ``apply`` holds back what does not follow on, and says when there is a gap.
+* Updates can make it run for ever, or end the process. So what comes from elsewhere goes through a log of
+  updates first: the binding gets only what follows on, and refers to what it may refer to.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ import warnings
 import weakref
 from _thread import get_ident
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pycrdt import Doc, get_update
 
+from weft._codecs.yjs.crowding import check_crowding
 from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.structs import deletes_more
-from weft._codecs.yjs.update import cut_at_holes
 from weft._support.arguments import wrong_kind
 from weft._support.callbacks import subscribe, weakly
 from weft.documents.owned import Owned
@@ -38,23 +40,30 @@ from weft.documents.yjs.binding import (
     observe_transactions,
     raise_after_commit,
 )
-from weft.errors import DocumentClosedError, MirrorError, WrongProcessError, WrongThreadError
+from weft.documents.yjs.gate import STORED, Gate
+from weft.errors import (
+    DocumentClosedError,
+    MirrorError,
+    RemoteProtocolError,
+    WrongProcessError,
+    WrongThreadError,
+)
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from weft._codecs.yjs.guard import Spans
     from weft._support.owner import Hold
+    from weft.documents.yjs.gate import Passed
+    from weft.documents.yjs.update_log import CheckedUpdate
 
 __all__ = ["YDocument", "create_doc"]
 
 _log = logging.getLogger("weft.documents")
 
-# Updates held back for a gap: a resync brings them again, so a bound loses nothing but its time.
-_MAX_HELD = 256
-_MAX_HELD_BYTES = 16 * 1024 * 1024
-_SMALL = 4096  # bytes; up to here the binding's own look at an update is cheaper than one at its spans
+_EMPTY_STATE = b"\0"
+_SEVERAL = object()  # the origin of what several brought: nobody's own, so that all hear of it
 
 Subscriber = Callable[[bytes, object | None], None]
+Blamed = Callable[[object, RemoteProtocolError], None]
 Committed = Callable[[RawTransactionEvent, bytes | None], None]
 
 
@@ -66,14 +75,6 @@ class Attached(Protocol):
 
     def reread(self) -> None:
         """Take over what was written in the document without the mirror's hearing of it."""
-
-
-class _Held(NamedTuple):
-    """A received update, part of which waits for what is missing."""
-
-    update: bytes
-    spans: Spans
-    origin: object
 
 
 class YDocument(Owned):
@@ -88,12 +89,11 @@ class YDocument(Owned):
     __slots__ = (
         "__weakref__",
         "_applying",
+        "_blamed",
         "_changed",
-        "_clocks",
         "_committing",
         "_doc",
-        "_grown",
-        "_held",
+        "_gate",
         "_mirrors",
         "_subscribers",
         "_unheard",
@@ -104,17 +104,15 @@ class YDocument(Owned):
         super().__init__()
         self._doc = weakref.ref(doc)
         self._subscribers: list[Subscriber] = []
+        self._blamed: list[Blamed] = []
         self._mirrors: list[tuple[weakref.ref[Attached], Committed, Hold]] = []
         self._unheard: list[bytes] = []  # local updates from other threads, told to nobody so far
         # The received bytes while they are being applied: their own event must not be heard as a local one,
         # and a mirror may look into them for what the event has lost already.
         self._applying: bytes | None = None
         self._changed = False
-        self._grown = False  # since what is held back was last tried
         self._committing = False
-        # For each client, up to where its structs are known; may lag behind the document, never ahead of it.
-        self._clocks: State = {}
-        self._held: list[_Held] = []
+        self._gate = Gate(is_behind=doc.get_state() != _EMPTY_STATE)
         # Never called, but held: with the function the observation would end.
         self._unobserve = observe_transactions(doc, weakly(self._committed))
 
@@ -149,24 +147,30 @@ class YDocument(Owned):
             raise MirrorError("the document is gone: keep a reference to the pycrdt.Doc while it is in use")
         return doc
 
-    def check(self, update: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
+    def check(self, update: bytes, limits: Limits = DEFAULT_LIMITS) -> CheckedUpdate:
         """Look at an update before it is applied: the binding must not be given every one.
 
         Raises:
             RemoteProtocolError: It is malformed, breaks a limit, or would harm the binding.
         """
-        return check_joined(update, limits)
+        joined = check_joined(update, limits).data
+        checked = self._gate.log.check(joined, limits if joined is update else STORED)
+        check_crowding(checked.runs)
+        return checked
 
-    def deletes_more(self, spans: Spans) -> bool:
+    def deletes_more(self, spans: CheckedUpdate) -> bool:
         """Whether an update deletes anything that is not deleted here. Takes time linear in the document."""
-        return deletes_more(spans.data, self.diff(self.state_vector()))
+        return deletes_more(spans.update, self.diff(self.state_vector()))
 
-    def apply(self, update: bytes, *, origin: object, spans: Spans | None = None) -> bool:
+    def apply(self, update: bytes, *, origin: object, spans: CheckedUpdate | None = None) -> bool:
         """Take in one received update, let the mirrors write what they owe, and tell the subscribers.
 
-        An update that does not follow on from what is known is held back: given it, yrs 0.28 integrates
+        What does not follow on from what is known is held back, told to nobody: given it, yrs 0.28 integrates
         across the gap, and closing that leaves the document with a length below zero in its encoding, which
         no peer can read. An update that brings nothing is told to nobody, lest it go round in circles.
+
+        What was held back and cannot be taken in when its gap closes is dropped; whoever brought it hears of
+        it by :meth:`on_blamed`.
 
         Args:
             update: Yjs v1 update.
@@ -178,105 +182,68 @@ class YDocument(Owned):
             from the state vector at once.
 
         Raises:
-            RemoteProtocolError: The bytes are not an update, or the binding refused them. Nothing was
-                applied, nobody was told.
+            RemoteProtocolError: The bytes are not an update, refer to what they must not, or the binding
+                refused them. Nothing was applied, nobody was told.
             WrongThreadError: The document belongs to another thread. Nothing was applied.
             DocumentClosedError: The document was closed, by a room that was unloaded. Nothing was applied.
         """
         if get_ident() != self._owner.thread:
             self._owner.check()
         if spans is None:
-            spans = check_joined(update)
-        held = _Held(spans.data, spans, origin)
-        news, complete = self._integrate(held)
-        if complete:
-            self._advance(held.spans)
-        elif all(other.update != held.update for other in self._held):
-            self._hold(held)
-            news = True
-        if news:
-            self._tell(update, origin)
+            spans = self.check(update)
+        passed = self._gate.read_local(self)  # first what was written here: it may be referred to
+        received = self._gate.add(spans, origin, self)
+        if passed:
+            self._take_in(passed)
+        self._take_in(received, update=spans.update)
         self._flush()
-        return bool(self._held)
+        return self._gate.is_waiting
 
-    def _integrate(self, held: _Held) -> tuple[bool, bool]:
-        """Give the binding what it can use of an update: whether anything changed, and whether it was all.
+    def _take_in(self, passed: Passed, *, update: bytes | None = None) -> None:
+        """Give the binding what has passed the gate, and tell of it.
 
-        Deletions come last and only when the structs are complete: the delete set of an answer names all that
-        its sender has deleted, so also a container that lost against one which has not come yet, and
-        without that one the loss would look like a deletion.
+        Args:
+            passed: What has.
+            update: The one that is being received: if the binding refuses it, that is raised.
         """
-        update, spans, _ = held
+        for origin, error in passed.refused:
+            self._blame(origin, error)
+        for part in passed.updates:
+            try:
+                is_news = self._integrate(part)
+            except RemoteProtocolError as error:
+                self._gate.mistrust()
+                if part is update:
+                    raise
+                for origin in passed.origins:
+                    self._blame(origin, error)
+            except BaseException:
+                self._gate.mistrust()
+                raise
+            else:
+                if is_news:
+                    self._tell(part, passed.origins[0] if len(passed.origins) == 1 else _SEVERAL)
+
+    def _integrate(self, update: bytes) -> bool:
+        """Give the binding an update all of which follows on; whether anything changed."""
         before = self._applying, self._changed
         self._applying, self._changed = update, False
-        complete = False
-        doc = self.doc
         try:
             with guarded():
-                if not self._follows_on(spans):
-                    part = cut_at_holes(update, self._clocks)
-                    if part is not None:
-                        doc.apply_update(part)
-                elif update[-1] == 0:  # an empty delete set
-                    doc.apply_update(update)
-                    complete = not self._waits(update, spans)
-                else:
-                    with doc.transaction():
-                        doc.apply_update(update[: spans.deletes_at] + b"\0")
-                        complete = not self._waits(update, spans)
-                        if complete:
-                            doc.apply_update(update)
+                self.doc.apply_update(update)
         except ExceptionGroup:
             # pycrdt raises what observers of the user's own raised, after the commit: the update stands.
             _log.exception("an observer of the document failed; the update it was called for stands")
-            return True, complete or not self._waits(update, spans)
+            return True
         else:
-            return self._changed, complete
+            return self._changed
         finally:
             self._applying, self._changed = before
 
-    def _follows_on(self, spans: Spans) -> bool:
-        """Whether no struct of the update follows a missing one of the same client."""
-        return self._knows({client: span.needs for client, span in spans.items()})
-
-    def _knows(self, needed: State) -> bool:
-        """Whether for each client all structs before a clock are known."""
-        clocks = self._clocks.get
-        for client, clock in needed.items():
-            if clock > clocks(client, 0):
-                break
-        else:
-            return True
-        # What was written locally, or applied to the ``Doc`` itself, is known to the document alone.
-        self._clocks = self.state()
-        return not missing(self._clocks, needed)
-
-    def _advance(self, spans: Spans) -> None:
-        clocks = self._clocks
-        for client, span in spans.items():
-            if span.end > clocks.get(client, 0):
-                clocks[client] = span.end
-
-    def _hold(self, held: _Held) -> None:
-        self._held.append(held)
-        while len(self._held) > 1 and (
-            len(self._held) > _MAX_HELD or sum(len(other.update) for other in self._held) > _MAX_HELD_BYTES
-        ):
-            del self._held[0]  # the resync that closes the gap brings it again
-
-    def _release(self) -> None:
-        """Apply what was held back and is complete now, and tell of it again.
-
-        Again, because whoever asked for the document's state meanwhile was not given it.
-        """
-        while self._grown:
-            self._grown = False
-            for held in tuple(self._held):
-                _, complete = self._integrate(held)
-                if complete:
-                    self._advance(held.spans)
-                    self._held.remove(held)
-                    self._tell(held.update, held.origin)
+    def _blame(self, origin: object, error: RemoteProtocolError) -> None:
+        _log.warning("an update that had waited is left out: %s", error)
+        for callback in tuple(self._blamed):
+            callback(origin, error)
 
     def flush(self) -> None:
         """Apply what need not be held back any more, and let every mirror write what it owes.
@@ -290,8 +257,8 @@ class YDocument(Owned):
     def _flush(self) -> None:
         if self._unheard:
             self._collect()
-        if self._held and self._grown and self.is_writable:
-            self._release()
+        if self._gate.is_waiting and self.is_writable and (passed := self._gate.read_local(self)):
+            self._take_in(passed)
         for entry in tuple(self._mirrors):
             mirror = entry[0]()
             if mirror is None:
@@ -304,7 +271,8 @@ class YDocument(Owned):
 
         Args:
             callback: ``callback(update, origin)``: for a received update the bytes as received and the origin
-                given to :meth:`apply`; for a local transaction pycrdt's update and ``None``. It is called
+                given to :meth:`apply`, or, where what others brought had waited for it, one that is nobody's;
+                for a local transaction pycrdt's update and ``None``. It is called
                 inside the commit of a local transaction, so it must neither touch the document nor raise.
 
         Returns:
@@ -315,6 +283,18 @@ class YDocument(Owned):
         """
         hold = self._owner.hold()
         return self._until_ended(subscribe(self._subscribers, callback), hold)
+
+    def on_blamed(self, callback: Blamed) -> Callable[[], None]:
+        """Hear of updates that had waited, and were refused when what they waited for came.
+
+        Args:
+            callback: ``callback(origin, error)`` with the origin given to :meth:`apply` for that update. It
+                must neither touch the document nor raise.
+
+        Returns:
+            A function that ends it.
+        """
+        return subscribe(self._blamed, callback)
 
     def attach(self, mirror: Attached, committed: Committed) -> None:
         """Have the mirror's ``flush`` called after each received update. The mirror is held weakly.
@@ -343,7 +323,6 @@ class YDocument(Owned):
         if not self._unheard or not self.is_writable:
             return
         unheard, self._unheard = self._unheard, []
-        self._grown = True
         for update in unheard:
             self._tell(update, None)
         for reference, *_ in tuple(self._mirrors):
@@ -388,7 +367,7 @@ class YDocument(Owned):
 
     def _covers(self, update: bytes) -> bool:
         rest = get_update(update, self.state_vector())
-        return rest == EMPTY_UPDATE or (rest[0] == 0 and self._knows(deleted_up_to(rest[1:])))
+        return rest == EMPTY_UPDATE or (rest[0] == 0 and not missing(self.state(), deleted_up_to(rest[1:])))
 
     @property
     def in_transaction(self) -> bool:
@@ -398,7 +377,7 @@ class YDocument(Owned):
     @property
     def is_waiting(self) -> bool:
         """Whether received updates wait for structs that are missing."""
-        return bool(self._held)
+        return self._gate.is_waiting
 
     @property
     def is_writable(self) -> bool:
@@ -406,6 +385,8 @@ class YDocument(Owned):
         return not (self._committing or in_observer(self.doc))
 
     def _committed(self, event: RawTransactionEvent) -> None:
+        if self._applying is None:
+            self._gate.wrote(event.update)
         if get_ident() != self._owner.thread:
             try:
                 self._owner.check()
@@ -418,7 +399,7 @@ class YDocument(Owned):
                 committed(event, self._applying)
         finally:
             self._committing = False
-        self._changed = self._grown = True
+        self._changed = True
         if self._applying is None:
             self._tell(event.update, None)
 
@@ -436,15 +417,6 @@ class YDocument(Owned):
     def _tell(self, update: bytes, origin: object | None) -> None:
         for callback in tuple(self._subscribers):
             callback(update, origin)
-
-    def _waits(self, update: bytes, spans: Spans) -> bool:
-        """Whether the binding has set part of the update aside, for want of a struct of another client.
-
-        A deletion too may come before what it deletes; in a large update that is not looked for.
-        """
-        if len(update) <= _SMALL:
-            return not self._covers(update)
-        return bool(missing(self.state(), spans.ends()))
 
 
 _documents: weakref.WeakKeyDictionary[Doc[Any], YDocument] = weakref.WeakKeyDictionary()

@@ -17,8 +17,9 @@ from weft._codecs.yjs.ranges import Ranges, encode_deletes, is_covered
 from weft._codecs.yjs.skip import uint_bytes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector
-from weft._codecs.yjs.structs import Run, read_update
+from weft._codecs.yjs.structs import read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
@@ -28,52 +29,11 @@ if TYPE_CHECKING:
     from weft._codecs.yjs.small import SmallUpdate
     from weft._codecs.yjs.state import State
 
-__all__ = ["MAX_HELD", "Added", "CheckedUpdate", "UpdateLog"]
+__all__ = ["MAX_HELD", "Added", "CheckedUpdate", "NoRoomError", "UpdateLog"]
 
 MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
 _PART_BYTES, _NEED_BYTES = 512, 32  # what the objects for a held part, and for one need of it, take
 _STORED = Limits(max_string=2**53)  # what stands in a log was within the limits when it came
-
-
-class Added(NamedTuple):
-    """What became of an update that was given to :class:`UpdateLog`.
-
-    Attributes:
-        updates: What is now part of the log and was not, in an order that follows on: the update as received,
-            or, where a part of it waits or a struct of it was known in part, what the log has taken of it;
-            then what waited for it. Empty when nothing is new.
-        held: Whether the update, or a part of it, waits for what is missing.
-        is_new: Whether the update must be stored: it brought something, or waits and did not before.
-        refused: Why parts of updates that had waited were dropped when what they waited for came; of a stored
-            update also of itself.
-    """
-
-    updates: tuple[bytes, ...]
-    held: bool
-    is_new: bool
-    refused: tuple[str, ...] = ()
-
-
-class CheckedUpdate(NamedTuple):
-    """An update that has been walked through.
-
-    Attributes:
-        update: Its bytes.
-        small: What it is, if it is a small one; the rest is empty then.
-        runs: Its structs.
-        deletes: What it deletes.
-    """
-
-    update: bytes
-    small: SmallUpdate | None
-    runs: list[Run]
-    deletes: dict[int, Ranges]
-
-    def ends(self) -> State:
-        """The state that a document has of these clients when it has taken in all of them."""
-        if self.small is not None:
-            return {self.small.client: self.small.end}
-        return {run.client: run.end for run in self.runs}
 
 
 class _Pending:
@@ -108,6 +68,9 @@ class _Entry(NamedTuple):
 
 _Queues = dict[int, list[tuple[int, int, _Entry]]]
 """For each client a heap: the clock waited for, a number, and what waits."""
+
+_Refused = list[tuple[str, bytes]]
+"""Why a part of an update was refused, and the update."""
 
 
 class UpdateLog:
@@ -207,7 +170,8 @@ class UpdateLog:
         pending = _Pending(update, deletes, len(runs))
         marks: dict[int, Mark] = {}
         waiting: _Queues = {}
-        refused: list[str] = []
+        refused: _Refused = []
+        released: tuple[bytes, ...] = ()
         complete: list[_Pending] = []
         entries = (_Entry(pending, Part(run)) for run in runs) if runs else [_Entry(pending, None)]
         try:
@@ -229,6 +193,7 @@ class UpdateLog:
         if self._waiting:
             woken = [entry for client in marks for entry in self._woken(self._waiting, client)]
             complete = self._run(woken, self._waiting, before, refused)
+            released = tuple(found.update for found in complete)
             for found in complete:
                 del self._held[found.update]
                 self._held_size -= found.cost
@@ -238,7 +203,10 @@ class UpdateLog:
             updates += (self._since(before, deleted),)
         if updates:
             self._whole = None
-        return Added(updates, bool(waiting), bool(updates or waiting), tuple(refused))
+        reasons, dropped = (), ()
+        if refused:
+            reasons, dropped = zip(*refused, strict=True)
+        return Added(updates, bool(waiting), bool(updates or waiting), reasons, dropped, released)
 
     def _append(self, update: bytes, small: SmallUpdate) -> bool:
         """Take in an update of one struct if it follows on; whether it did."""
@@ -271,7 +239,11 @@ class UpdateLog:
         return True
 
     def _run(
-        self, entries: list[_Entry], waiting: _Queues, marks: dict[int, Mark], refused: list[str] | None
+        self,
+        entries: list[_Entry],
+        waiting: _Queues,
+        marks: dict[int, Mark],
+        refused: _Refused | None,
     ) -> list[_Pending]:
         """Put entries into the log, and those that waited for them; give the updates that are complete.
 
@@ -291,7 +263,7 @@ class UpdateLog:
                 except RemoteProtocolError as error:
                     if refused is None:
                         raise
-                    refused.append(str(error))
+                    refused.append((str(error), pending.update))
                     lacking = None
             if lacking is not None:
                 client, clock = lacking
@@ -333,7 +305,7 @@ class UpdateLog:
         needs = sum(entry.part.run.needs for _, (_, _, entry) in waiters if entry.part is not None)
         pending.cost = len(pending.update) + len(waiters) * _PART_BYTES + needs * _NEED_BYTES
         if self._held_size + pending.cost > self._max_held and not unbounded:
-            raise RemoteProtocolError(
+            raise NoRoomError(
                 f"update of {len(pending.update)} bytes that does not follow on, and too much waits already"
             )
         self._held[pending.update] = pending
@@ -366,6 +338,11 @@ class UpdateLog:
             out.uint(own.structs - mark.structs).uint(client).uint(mark.clock).raw(own.data[mark.size :])
         return out.raw(encode_deletes(deletes)).finish()
 
+    @property
+    def size(self) -> int:
+        """Bytes of all structs."""
+        return sum(len(own.data) for own in self._clients.values())
+
     def structs(self) -> dict[int, StoredClient]:
         """All structs, to look through them."""
         return {
@@ -382,6 +359,12 @@ class UpdateLog:
     def held(self) -> frozenset[bytes]:
         """The updates of which something waits, as they were received."""
         return frozenset(self._held)
+
+    def drop_held(self) -> None:
+        """Forget what is held: whoever brought it brings it again, asked from the state vector."""
+        self._held.clear()
+        self._waiting.clear()
+        self._held_size = 0
 
     @property
     def is_waiting(self) -> bool:

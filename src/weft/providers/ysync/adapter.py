@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from weft._aio.clock import Clock
     from weft.documents.yjs import YDocument
+    from weft.errors import RemoteProtocolError
     from weft.limits import Limits
     from weft.protocols.awareness import Awareness, AwarenessChange
     from weft.protocols.ysync import Effect
@@ -83,13 +84,17 @@ class YSyncAdapter:
         self._announced: set[int] = set()  # whose awareness states went out on this connection
         self._denied: str | None = None
         self._has_said_too_much = False  # of oneself
+        self._fault: RemoteProtocolError | None = None  # of what the server brought some time ago
 
     # --- for the provider
 
     def attach(self) -> None:
         """Listen to the document and the awareness."""
         if not self._unsubscribe:
-            self._unsubscribe = [self._document.subscribe(self._document_changed)]
+            self._unsubscribe = [
+                self._document.subscribe(self._document_changed),
+                self._document.on_blamed(self._blamed),
+            ]
             if self._awareness is not None:
                 self._unsubscribe.append(self._awareness.observe(self._awareness_changed))
             if self._document.state_vector() != _EMPTY:
@@ -137,7 +142,9 @@ class YSyncAdapter:
             self.reconnect_loop.rearm()
 
     def tick(self) -> float | None:
-        """Let time pass for the session."""
+        """Let time pass for the session; raise what is wrong with what the server brought earlier."""
+        if self._fault is not None:
+            raise self._fault
         now = self._clock.now()
         self._perform(self.session.tick(now))
         self._due = self.session.next_tick(now)
@@ -176,7 +183,7 @@ class YSyncAdapter:
         """Take one's awareness state away from the others, and keep it for the next connection."""
         if self._awareness is None:
             return
-        while len(self._unsubscribe) > 1:
+        while len(self._unsubscribe) > 2:
             self._unsubscribe.pop()()  # a server that echoes must not make it announce itself again
         if self._awareness.client_id in self._announced:
             self._send(awareness_message(self._awareness.encode_departure()))
@@ -194,6 +201,11 @@ class YSyncAdapter:
         self._confirmations.wrote()
         if self.reconnect_loop.queue is not None:
             self._perform(self.session.local_update(update))
+
+    def _blamed(self, origin: object, error: RemoteProtocolError) -> None:
+        if origin is self.session and self.reconnect_loop.queue is not None:
+            self._fault = error
+            self.reconnect_loop.rearm()
 
     def _awareness_changed(self, change: AwarenessChange, origin: object | None) -> None:
         if origin is self.session or self._awareness is None or self.reconnect_loop.queue is None:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from weft.documents.yjs import YDocument, create_doc
-from weft.limits import Limits
+from weft.documents.yjs.gate import STORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,6 @@ _log = logging.getLogger("weft.server")
 
 # Seconds after which it is looked again whether a transaction that stays open is over.
 _PAUSE = 0.02
-
-STORED = Limits(max_string=2**53)
-"""For what a room has: it was within the limits when it came, and may have been joined since."""
 
 
 class EditedRoom(Protocol):
