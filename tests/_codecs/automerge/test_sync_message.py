@@ -9,7 +9,12 @@ from support.amdocs import numbered_document
 from support.automerge_chunks import JS_COUNTER, JS_FIRST
 from weft._codecs.automerge.chunks import split_chunks
 from weft._codecs.automerge.leb128 import write_uint
-from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
+from weft._codecs.automerge.sync_message import (
+    make_sync_message,
+    parse_sync_message,
+    with_chunks,
+    with_needs,
+)
 from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import RemoteProtocolError
@@ -104,3 +109,24 @@ def test_many_pieces_with_nothing_in_them_are_refused_before_they_are_walked(pie
         parse_sync_message(b"\x42\0\0\0" + write_uint(1_000_000) + pieces * 1_000_000)
     with pytest.raises(RemoteProtocolError, match="too short"):
         parse_sync_message(b"\x42\0\0\0\x02" + pieces * 2 + bytes(30))
+
+
+def test_a_message_is_changed_in_what_it_brings_and_asks_for() -> None:
+    one, other = _written(1, 3), _written(2, 1)
+    state = one.new_sync_state()
+    hello = other.generate_sync_message(other.new_sync_state())
+    assert hello is not None
+    one.receive_sync_message(state, hello)
+    data = one.generate_sync_message(state)
+    assert data is not None
+    message = parse_sync_message(data)
+    assert message.needs == other.heads
+    changed, taken = with_chunks(data, message, split_chunks(JS_FIRST))
+    assert parse_sync_message(changed) == taken == message._replace(chunks=taken.chunks, end=taken.end)
+    assert [chunk.data for chunk in taken.chunks] == [JS_FIRST]
+    back, _ = with_chunks(changed, taken, message.chunks)  # the binding puts several into one piece
+    assert parse_sync_message(back)[:3] == message[:3]
+    wanted = [bytes(32), bytes([1]) * 32]
+    asking = with_needs(data, lambda needs: [*wanted, *needs])
+    assert parse_sync_message(asking).needs == (*wanted, *other.heads)
+    assert with_needs(asking, lambda needs: needs[2:]) == data

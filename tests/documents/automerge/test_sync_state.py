@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import deque
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +17,10 @@ from weft.documents.automerge.document import AutomergeDocument
 from weft.documents.automerge.sync_state import PeerSyncState
 from weft.errors import RemoteProtocolError
 from weft.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 
 def _talk(one: AutomergeDocument, its: PeerSyncState, other: AutomergeDocument, state: PeerSyncState) -> int:
@@ -79,6 +85,58 @@ def test_what_waits_is_bounded() -> None:
     with pytest.raises(RemoteProtocolError, match="too many"):
         document.receive_sync_message(state, make_sync_message((), rest[1:3]))
     assert document.heads == ()
+
+
+def _lines(act: Callable[[], object]) -> int:
+    """How many lines of weft's Python something takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        count += event == "line" and "weft" in frame.f_code.co_filename
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_work_for_what_waits_grows_with_its_number_and_not_with_its_square(backwards: bool) -> None:
+    def bring(number: int) -> None:
+        document, state = AutomergeDocument(), PeerSyncState()
+        first, *rest = log_of(number)
+        for change in reversed(rest) if backwards else rest:
+            document.receive_sync_message(state, make_sync_message((change_hash(change),), [change]))
+            document.generate_sync_message(state)
+        assert (len(state.held), document.heads) == (number - 1, ())
+        document.receive_sync_message(state, make_sync_message((), [first]))
+        assert (len(state.held), state.held.size, list(state.held.needs)) == (0, 0, [])
+        assert len(content(document)) == number
+
+    few = _lines(lambda: bring(100))
+    assert _lines(lambda: bring(400)) < 4.5 * few
+
+
+def test_what_another_brought_releases_what_waits_and_is_not_asked_for() -> None:
+    document, late = AutomergeDocument(), PeerSyncState()
+    changes = log_of(6)
+    document.receive_sync_message(late, make_sync_message((), [changes[2], changes[5], changes[4]]))
+    assert set(late.held.needs) == {change_hash(changes[1]), change_hash(changes[3])}
+    document.receive_sync_message(late, make_sync_message((), [changes[5]]))  # again
+    assert len(late.held) == 3
+    other = PeerSyncState()
+    document.receive_sync_message(other, make_sync_message((), changes[:2]))
+    document.receive_sync_message(late, make_sync_message(()))
+    assert (len(late.held), list(late.held.needs)) == (2, [change_hash(changes[3])])
+    document.receive_sync_message(other, make_sync_message((), changes[2:]))
+    document.receive_sync_message(late, make_sync_message(()))
+    assert (len(late.held), late.held.size, list(late.held.needs)) == (0, 0, [])
+    assert len(content(document)) == 6
 
 
 class Star:

@@ -10,13 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weft._codecs.automerge.chunks import MIN_CHUNK, Chunk, split_chunks
-from weft._codecs.automerge.leb128 import read_bytes, read_hashes, read_list, read_uint, write_uint
+from weft._codecs.automerge.leb128 import (
+    read_bytes,
+    read_hashes,
+    read_list,
+    read_uint,
+    write_bytes,
+    write_uint,
+)
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["SyncMessage", "make_sync_message", "parse_sync_message"]
+__all__ = ["SyncMessage", "make_sync_message", "parse_sync_message", "with_chunks", "with_needs"]
 
 _V1, _V2 = 0x42, 0x43
 
@@ -33,11 +40,15 @@ class SyncMessage(NamedTuple):
         heads: The sender's heads.
         needs: Hashes of changes that the sender asks for.
         chunks: What it brings.
+        begin: Where in the message that begins.
+        end: Where it ends.
     """
 
     heads: tuple[bytes, ...]
     needs: tuple[bytes, ...]
     chunks: list[Chunk]
+    begin: int
+    end: int
 
 
 def parse_sync_message(data: bytes) -> SyncMessage:
@@ -58,8 +69,26 @@ def parse_sync_message(data: bytes) -> SyncMessage:
         _, at = read_hashes(data, at, end)
         bloom, at = read_bytes(data, at, end)
         _check_filter(bloom)
-    pieces, _ = read_list(data, at, end, least=MIN_CHUNK)
-    return SyncMessage(heads, needs, [chunk for piece in pieces for chunk in split_chunks(piece)])
+    pieces, stop = read_list(data, at, end, least=MIN_CHUNK)
+    chunks = [chunk for piece in pieces for chunk in split_chunks(piece)]
+    return SyncMessage(heads, needs, chunks, at, stop)
+
+
+def with_chunks(data: bytes, message: SyncMessage, chunks: Sequence[Chunk]) -> tuple[bytes, SyncMessage]:
+    """A message that brings other chunks than one that was read."""
+    pieces = write_uint(len(chunks)) + b"".join([write_bytes(chunk.data) for chunk in chunks])
+    return (
+        data[: message.begin] + pieces + data[message.end :],
+        SyncMessage(message.heads, message.needs, list(chunks), message.begin, message.begin + len(pieces)),
+    )
+
+
+def with_needs(data: bytes, change: Callable[[tuple[bytes, ...]], Sequence[bytes]]) -> bytes:
+    """A message of the binding's that asks for other changes, given those that it asks for."""
+    _, begin = read_hashes(data, 1, len(data))
+    needs, stop = read_hashes(data, begin, len(data))
+    asked = change(needs)
+    return data[:begin] + write_uint(len(asked)) + b"".join(asked) + data[stop:]
 
 
 def _check_filter(bloom: bytes) -> None:

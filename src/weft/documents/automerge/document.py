@@ -16,7 +16,7 @@ from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.change_builder import ChangeBuilder
 from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
 from weft._codecs.automerge.saved_document import check_document
-from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message
+from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message, with_chunks, with_needs
 from weft._support.callbacks import subscribe
 from weft.documents.automerge.binding import (
     LARGE,
@@ -291,15 +291,8 @@ class AutomergeDocument(Owned):
             LocalProtocolError: A transaction is open.
         """
         self._expect_idle("synced")
-        core = self._core
-        if state.held:
-            with contained("look for changes"):
-                asking = core.fork()
-                held = make_sync_message((), state.held)
-                asking.receive_sync_message(SyncState(), decode_message(held))
-                if asking.get_heads() == core.get_heads():  # else they wait no longer, but for its answer
-                    core = asking
-        return self._generate(state.core, core)
+        data = self._generate(state.core, self._core)
+        return with_needs(data, state.held.ask) if data is not None and state.held else data
 
     def receive_sync_message(self, state: PeerSyncState, data: bytes, *, origin: object = None) -> Heads:
         """Take in a peer's message and tell of what is new.
@@ -325,13 +318,12 @@ class AutomergeDocument(Owned):
         heads = tuple(sorted(message.heads))
         if state.may_skip(message, self._numbers):
             return heads
-        held = self._receive(state.core, message, data, origin, holds=True)
-        if state.held:
-            data = make_sync_message((), state.held + held)
-            held = self._receive(SyncState(), parse_sync_message(data), data, origin, holds=True)
-        if sum(map(len, held)) > self._limits.max_message:
+        state.held.add(self._receive(state.core, message, data, origin, holds=True), self._numbers)
+        if taken := state.held.take(self._numbers):
+            data = make_sync_message((), taken)
+            self._receive(SyncState(), parse_sync_message(data), data, origin)
+        if state.held.size > self._limits.max_message:
             raise RemoteProtocolError("too many changes wait for others")
-        state.held = held
         return heads
 
     def _generate(self, state: SyncState, core: CoreDocument) -> bytes | None:
@@ -341,9 +333,11 @@ class AutomergeDocument(Owned):
 
     def _receive(
         self, state: SyncState, message: SyncMessage, data: bytes, origin: object, *, holds: bool = False
-    ) -> list[bytes]:
+    ) -> list[Chunk]:
+        """Apply what a message brings; gives what of it waits for others, if that is to be held."""
         decoded: dict[bytes, Decoded] = {}
         heads: list[bytes] = []
+        late: list[Chunk] = []
         for chunk in message.chunks:
             if chunk.kind == DOCUMENT:
                 heads += check_document(chunk)
@@ -351,9 +345,15 @@ class AutomergeDocument(Owned):
                 decoded[chunk.hash] = decode_change(chunk.data)
         if message.chunks:
             self._numbers.learn(self._core)
-            for fault in self._numbers.faults(decoded).values():
+            faults, waiting = self._numbers.sort(decoded)
+            for fault in faults.values():
                 raise RemoteProtocolError(fault)
-        return self._apply(state, message, data, origin, decoded, heads, holds=holds)
+            if holds and waiting and not heads:  # a whole document may bring what they wait for
+                late = [chunk for chunk in message.chunks if chunk.hash in waiting]
+                ready = [chunk for chunk in message.chunks if chunk.hash not in waiting]
+                data, message = with_chunks(data, message, ready)
+                decoded = {chunk.hash: decoded[chunk.hash] for chunk in ready}
+        return late + self._apply(state, message, data, origin, decoded, heads, holds=holds)
 
     def _apply(
         self,
@@ -365,7 +365,7 @@ class AutomergeDocument(Owned):
         heads: Iterable[bytes] = (),
         *,
         holds: bool = False,
-    ) -> list[bytes]:
+    ) -> list[Chunk]:
         """Apply changes, and tell of them; gives those that wait for others, if they are to be held."""
         before = self.heads
         with contained("read a sync message"):
@@ -384,13 +384,13 @@ class AutomergeDocument(Owned):
         except RemoteProtocolError:
             self._restore(before)
             raise
-        late = [chunk.data for chunk in message.chunks if chunk.hash in waiting]
+        late = [chunk for chunk in message.chunks if chunk.hash in waiting]
         applied = [change.raw_bytes for change in changes]
         if late and holds:
             self._restore_point.add(applied)
             self._restore(self.heads)
             applied = []
-        self._remember(applied if holds else applied + late)
+        self._remember(applied if holds else applied + [chunk.data for chunk in late])
         self._changed(before, changes, origin, decoded)
         return late if holds else []
 

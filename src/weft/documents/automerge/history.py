@@ -31,17 +31,19 @@ def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
 class ChangeNumbers:
     """The last operation of each change that came since, and of each actor; once asked for more, of all."""
 
-    __slots__ = ("_last", "_max_ops", "is_whole")
+    __slots__ = ("_last", "_max_ops", "added", "is_whole")
 
     def __init__(self) -> None:
         self._max_ops: dict[bytes, int] = {}
         self._last: dict[bytes, tuple[int, int]] = {}  # number and end of each actor's last change
+        self.added: list[bytes] = []  # hashes, in an order to apply them in; since it is whole
         self.is_whole = False  # whether it is of all
 
     def add(self, change: CoreChange) -> bytes:
         """Note a change; gives its hash."""
         name = change.hash
         self._max_ops[name] = change.max_op
+        self.added.append(name)
         self._last[change.actor_id] = change.seq, change.max_op
         return name
 
@@ -59,6 +61,7 @@ class ChangeNumbers:
             with contained("read the changes"):
                 for change in core.get_changes([]):
                     self.add(change)
+            self.added.clear()
             self.is_whole = True
 
     def next_op(self, core: CoreDocument, heads: Sequence[bytes]) -> int:
@@ -67,8 +70,8 @@ class ChangeNumbers:
             self.learn(core)
         return 1 + max([self._max_ops[head] for head in heads], default=0)
 
-    def faults(self, received: Mapping[bytes, Decoded]) -> dict[bytes, str]:
-        """Which changes the document must not be given, and why, in the order in which they would be applied.
+    def sort(self, received: Mapping[bytes, Decoded]) -> tuple[dict[bytes, str], frozenset[bytes]]:
+        """Tell which changes the document must not be given, and which wait for others.
 
         The binding takes in operations that are numbered as if their change did not follow on its
         dependencies or its actor's last one; then it can neither read the changes nor load what it saves.
@@ -78,7 +81,8 @@ class ChangeNumbers:
             received: By hash, in the order in which they came. What is known of the document is all there is.
 
         Returns:
-            The reasons; of what follows on such a change that it does.
+            Of those that it must not be given the reason, in the order in which they would be applied; what
+            follows on one is among them. And those that wait.
         """
         new = {name: change for name, change in received.items() if name not in self._max_ops}
         followers: dict[bytes, list[bytes]] = {}
@@ -108,7 +112,7 @@ class ChangeNumbers:
                 lacking[follower] -= 1
                 if not lacking[follower]:
                     ready.append(follower)
-        return found
+        return found, frozenset([name for name, left in lacking.items() if left])
 
     def check(self, core: CoreDocument, changes: Sequence[CoreChange], before: Iterable[bytes]) -> None:
         """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.

@@ -59,7 +59,7 @@ def sort_out(
     """
     decoded = {name: decode_change(change) for name, change in changes.items()}
     numbers.learn(core)
-    faults = numbers.faults(decoded)
+    faults, _ = numbers.sort(decoded)
     if faults:
         reason = next(iter(faults.values()))
         _log.error("%d stored changes of an Automerge document are left out: %s", len(faults), reason)
