@@ -181,6 +181,8 @@ class RepoAdapter:
     async def flush_one(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the server has everything that was written to the document up to now."""
         self._check_shared(shared)
+        if shared.denied is not None:
+            raise shared.denied
         if shared.document.heads:  # of nothing, nobody says that it is there
             await shared.confirmations.flush(seconds)
 
@@ -325,9 +327,8 @@ class RepoAdapter:
                 queue.put(effect.data)
             else:
                 self._perform([effect])
-        denied = self._denied or shared.denied
-        if denied is not None:
-            shared.confirmations.refuse(denied)
+        if self._denied is not None:
+            shared.confirmations.refuse(self._denied)
 
     def _send_unconfirmed(self, shared: SharedDocument) -> None:
         """Leave nothing to be asked for that was written and is not confirmed."""
