@@ -391,3 +391,21 @@ async def test_what_was_overwritten_leaves_memory_too_while_clients_are_there(tm
         async with YClient(server.url, "room") as late:
             await late.synced()
             assert late.content == client.content
+
+
+async def test_clients_of_a_deleted_room_are_let_go_for_good() -> None:
+    storage = MemoryRoomStorage()
+    async with serving(storage=storage) as server:
+        async with YClient(server.url, "room") as client:
+            await client.set(x=1)
+            await client.flush()
+            await storage.delete("room")
+            await client.set(x=2)
+            assert await client.wait_closed() == 4404
+        async with YClient(server.url, "room") as again:
+            assert await again.wait_closed() == 4404
+        await storage.free("room")
+        await eventually(lambda: len(server.rooms) == 0)
+        async with YClient(server.url, "room") as new:
+            await new.synced()
+            assert new.content == {}

@@ -6,7 +6,13 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from weft.errors import DocumentClosedError, MessageTooLargeError, RemoteProtocolError, StorageError
+from weft.errors import (
+    DocumentClosedError,
+    MessageTooLargeError,
+    RemoteProtocolError,
+    RoomDeletedError,
+    StorageError,
+)
 from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 from weft.server._core.wrong_protocol import WrongProtocolError
 
@@ -29,6 +35,8 @@ def close_code_for(error: BaseException) -> tuple[int, str]:
             return 1009, f"message of {error.size} bytes exceeds limit of {error.limit} bytes"
         case RemoteProtocolError():
             return 1007, f"invalid message: {error}"
+        case RoomDeletedError():
+            return 4404, "the room was deleted"  # as below: who comes back finds nothing
         case StorageError():
             return 1013, "storage is not available"
         case DocumentClosedError():

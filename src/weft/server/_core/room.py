@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from weft.errors import RoomDeletedError
+from weft.errors import RoomDeletedError, StorageError
 from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server._core.confirmations import Confirmations
 from weft.server._core.counters import RoomCounters
+from weft.server._core.peer import close_code_for
 from weft.server._core.room_log import RoomLog
 
 if TYPE_CHECKING:
@@ -199,18 +200,21 @@ class BaseRoom(ABC, Generic[C]):
         self._close_document("it was unloaded")
 
     def fail(self, error: Exception) -> None:
-        """Storage failed: let every client go, since what cannot be stored is not accepted.
+        """Storage failed, or the room was deleted: let every client go, as nothing can be stored.
 
-        Nothing is lost by it. What was acknowledged is durable, what was not the clients still have, and what
-        storage took in it tries again before it loads the room for the next client.
+        Nothing is lost by a failure. What was acknowledged is durable, what was not the clients still have,
+        and what storage took in it tries again before it loads the room for the next client.
         """
         if self._has_failed:
             return
         self._has_failed = True
-        _log.error("room %.200r: storage failed, its clients are let go: %s", self.name, error)
+        deleted = isinstance(error, RoomDeletedError)
+        level, what = (logging.WARNING, "it is gone") if deleted else (logging.ERROR, "storage failed")
+        _log.log(level, "room %.200r: %s, its clients are let go: %s", self.name, what, error)
         self._forget()
+        code = close_code_for(error if deleted else StorageError())
         for peer in tuple(self.clients):
-            peer.end(1013, "storage is not available")
+            peer.end(*code)
         if self._partner is not None:
             self._partner.log.close()
             self._partner.fail(error)

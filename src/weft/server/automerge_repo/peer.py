@@ -8,6 +8,7 @@ import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from weft.errors import RoomDeletedError
 from weft.protocols.automerge_repo import (
     ANSWER_S,
     Denied,
@@ -259,6 +260,9 @@ class RepoPeer(Peer):
             room.clients.add(self)
             self.note_ticket(room.log.ticket)
             self._perform(self.session.add(document_id, room.document, read_only=decision.read_only))
+        except RoomDeletedError as error:
+            _log.info("%s: %s", self.name, error)
+            self.unavailable(document_id)
         except Exception as error:  # noqa: BLE001 - what cannot be opened ends this client, and nobody else
             self.fail(error)
 

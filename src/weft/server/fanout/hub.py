@@ -282,7 +282,8 @@ class Hub:
             self._note_storage(error)
         self._perform(self._session.heads_read(heads, _now()))
         for name in tuple(self._owed):
-            self._give(self._rooms[name], (), ())
+            if (room := self._rooms.get(name)) is not None:  # giving to one may close another
+                self._give(room, (), ())
 
     def _answer(self, room: SharedRoom) -> None:
         for words in room.own_words():

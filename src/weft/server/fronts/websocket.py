@@ -19,6 +19,7 @@ from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
+from weft.server._core.peer import close_code_for
 from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
@@ -57,6 +58,7 @@ _log = logging.getLogger("weft.server")
 
 # Seconds for what is left to do of a connection that was cut off.
 _CUT_OFF_TIMEOUT = 1.0
+_TRY_AGAIN_LATER = 1013  # the same registry
 _TOO_LARGE = 1009  # RFC 6455, section 7.4.1
 _SERVICE_RESTART = 1012  # its registry: clients should come back
 _FAREWELLS = 100  # said in one turn of the event loop; others are served in between
@@ -389,7 +391,8 @@ class Server(EditableRooms):
                 self._serve_documents(link, asked, self.documents)
         except StorageError as error:
             _log.error("room %.200r cannot be opened: %s", asked.room, error)
-            link.close(1013, "the room cannot be opened")
+            code, reason = close_code_for(error)
+            link.close(code, "the room cannot be opened" if code == _TRY_AGAIN_LATER else reason)
         except Exception:  # noqa: BLE001 - one connection's fault ends that connection
             _log.exception("serving %s failed", asked.remote)
             link.close(1011, "internal error")
