@@ -30,6 +30,8 @@ COVERED = {
     "server/storage/commits.py": "server/storage/test_group_commit.py",
     "server/storage/contract.py": "server/storage/test_memory.py",
     "server/storage/postgres_reader.py": "cli/test_db_check.py",
+    "cli/db_rooms.py": "cli/test_db.py",
+    "server/storage/settings.py": "server/storage/test_sqlite.py",
     "server/storage/postgres_rooms.py": "server/storage/test_postgres.py",
     "server/storage/postgres_statements.py": "server/storage/test_postgres.py",
     "server/storage/postgres_writer.py": "server/storage/test_postgres.py",

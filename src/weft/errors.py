@@ -30,13 +30,19 @@
     │   └── ProviderClosedError            the provider was closed by its owner
     ├── SyncTimeoutError (TimeoutError)    a wait for synchronisation ran out of time
     └── StorageError                       a place that keeps data failed
-        └── RoomDeletedError               a room of a server that was deleted
+        ├── RoomDeletedError               a room of a server that was deleted
+        └── RoomDamagedError               a room of a server of which not all can be read
 
 Facts are attributes; the sentence is built from them. A foreign exception is mapped where it
 enters and kept as ``__cause__``.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "ConnectError",
@@ -60,6 +66,7 @@ __all__ = [
     "ProviderError",
     "ReadOnlyError",
     "RemoteProtocolError",
+    "RoomDamagedError",
     "RoomDeletedError",
     "StorageError",
     "SyncTimeoutError",
@@ -400,3 +407,21 @@ class RoomDeletedError(StorageError):
 
     def __str__(self) -> str:
         return f"room {_show(self.room)} was deleted, or has got another name"
+
+
+class RoomDamagedError(StorageError):
+    """Something that was stored of a room cannot be read. All that is stored is as it was.
+
+    Attributes:
+        room: Its name.
+        rows: What is wrong with which rows, by their numbers. Empty where it is not single rows.
+    """
+
+    def __init__(self, room: str, reason: str = "", *, rows: Mapping[int, str] | None = None) -> None:
+        super().__init__(room)
+        self.room = room
+        self.rows = rows or {}
+        self._reason = reason or "; ".join(f"row {at}: {fault}" for at, fault in sorted(self.rows.items()))
+
+    def __str__(self) -> str:
+        return f"room {_show(self.room)}: {self._reason:.1000}"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.bridged import DOCUMENT, ROOM, AutomergePeer, YjsPeer, sides
+from weft.documents.automerge.log import unreadable_rows
+from weft.documents.yjs.log_document import unreadable_updates
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS
 from weft.server import MemoryRoomStorage, RoomSettings
@@ -51,17 +53,15 @@ class Process:
             tell=self.hub.tell,
         )
         rooms: RoomRegistry[Room] = RoomRegistry(
-            storage,
+            context,
             make=partial(Room, context=context),
-            settings=settings,
-            clock=context.clock,
+            unreadable=unreadable_updates,
             followers=self.hub,
         )
         documents: RoomRegistry[DocumentRoom] = RoomRegistry(
-            storage,
+            context,
             make=partial(DocumentRoom, context=context),
-            settings=settings,
-            clock=context.clock,
+            unreadable=unreadable_rows,
             followers=self.hub,
         )
         self._registries = (rooms, documents)

@@ -38,7 +38,7 @@ class Database:
 
     def db(self, command: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         """``weft db COMMAND ADDRESS …``."""
-        return weft("db", command, self.address, *arguments, **options)
+        return weft("db", *command.split(), self.address, *arguments, **options)
 
     async def fill(self, **counts: int) -> dict[str, list[bytes]]:
         """Write so many updates into rooms; ``automerge`` is a document. Returns the rows of each room."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.cli.db_check import check, shown_name
+from weft.cli.db_quarantine import quarantine
+from weft.cli.db_rooms import key_of, writing
 from weft.cli.db_transfer import export, import_rooms
 from weft.errors import StorageError
-from weft.server.storage import DELETED, is_shared, storage_at
+from weft.server.storage import DELETED, storage_at
 from weft.server.storage.address import reading
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.documents import Compactor
     from weft.server.storage import RoomStorage
@@ -51,6 +52,8 @@ async def run(options: Namespace, *, say: Callable[[str], None]) -> bool:
             await _back_up(options.address, options.file, say=say)
         case "delete":
             return await _delete(options, say=say)
+        case "quarantine":
+            await quarantine(options, say=say)
         case "compact":
             await _compact(options.address, _keys(options.room), say=say)
     return True
@@ -63,8 +66,8 @@ async def _init(address: str, *, say: Callable[[str], None]) -> None:
 
 
 async def _list(options: Namespace, *, say: Callable[[str], None]) -> None:
-    after, left = _key(options.after) if options.after else "", options.limit
-    prefix = _key(options.prefix)
+    after, left = key_of(options.after) if options.after else "", options.limit
+    prefix = key_of(options.prefix)
     async with reading(options.address) as reader:
         say(f"{'bytes':>12} {'rows':>8} {'head':>8} {'kind':<9} name")
         while left is None or left > 0:
@@ -90,7 +93,7 @@ async def _export(address: str, file: str, names: Sequence[str], *, say: Callabl
 
 
 async def _import(address: str, file: str, *, say: Callable[[str], None]) -> bool:
-    async with _writing(address, make=True) as storage:
+    async with writing(address, make=True) as storage:
         if file == "-":
             return await import_rooms(storage, sys.stdin, say=say)
         with Path(file).open(encoding="ascii", errors="replace") as lines:
@@ -105,8 +108,8 @@ async def _back_up(address: str, file: str, *, say: Callable[[str], None]) -> No
 
 
 async def _delete(options: Namespace, *, say: Callable[[str], None]) -> bool:
-    name = _key(options.room)
-    async with _writing(options.address) as storage:
+    name = key_of(options.room)
+    async with writing(options.address) as storage:
         await _expect(storage, name)
         if not options.yes and not _confirm(f"Delete room {shown_name(name)!r} of {storage.place} for good?"):
             say("Nothing was deleted.")
@@ -122,7 +125,7 @@ async def _delete(options: Namespace, *, say: Callable[[str], None]) -> bool:
 
 
 async def _compact(address: str, names: Sequence[str], *, say: Callable[[str], None]) -> None:
-    async with _writing(address) as storage:
+    async with writing(address) as storage:
         after = ""
         while True:
             page = names or [info.name for info in await storage.rooms(after=after)]
@@ -149,24 +152,6 @@ def _compactor(name: str, *, gc: bool) -> Compactor:
     return partial(compact_updates, gc=gc)
 
 
-@asynccontextmanager
-async def _writing(address: str, *, make: bool = False) -> AsyncIterator[RoomStorage]:
-    """A storage, open beside a server if that shares it."""
-    if not make and not is_shared(address) and not Path(address).is_file():
-        raise StorageError(f"{address}: there is no such file")
-    storage = storage_at(address, exclusive=False)
-    try:
-        await storage.open()
-    except StorageError as error:
-        if "another process is using it" in str(error):
-            raise StorageError(f"{error}: stop the server, or have it serve with --shared") from error
-        raise
-    try:
-        yield storage
-    finally:
-        await storage.close()
-
-
 async def _expect(storage: RoomStorage, name: str) -> None:
     head = (await storage.heads([name])).get(name)
     if head is None or head == DELETED:
@@ -180,9 +165,4 @@ def _confirm(question: str) -> bool:
 
 
 def _keys(names: Sequence[str]) -> list[str]:
-    return [_key(name) for name in names]
-
-
-def _key(name: str) -> str:
-    """The name in storage of what is called by its own name, or by an Automerge document's URL."""
-    return f"\x1f{name}" if name.startswith("automerge:") else name
+    return [key_of(name) for name in names]

@@ -34,6 +34,8 @@ async def check(address: str, *, say: Callable[[str], None]) -> bool:
             if room is None:  # its name is not found by the index: the damage above
                 continue
             count, rows = count + (not room.is_deleted), rows + len(room.rows)
+            for row in room.set_aside:
+                say(f"room {shown_name(name)}: row {row.number} was set aside: {row.reason}")
             for problem in _problems(room):
                 wrong += 1
                 say(f"room {shown_name(name)}: {problem}")

@@ -8,6 +8,7 @@ from weft.cli import values
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Callable
 
 __all__ = ["add_db_commands"]
 
@@ -36,9 +37,23 @@ _COMMANDS = {
         "running; everything that it confirmed before is in the copy.",
     ),
     "delete": ("delete a room", "Delete a room for good. Who is in it is let go."),
+    "quarantine": (
+        "see to rows that could not be read",
+        "See to rows that a server could not read when it opened a room, and has set aside.",
+    ),
     "compact": (
         "make the logs of rooms small",
         "Make one update out of many, as a server does by itself. What a room is to keep it keeps.",
+    ),
+}
+
+
+_QUARANTINE = {
+    "list": ("list the rows that were set aside", "Say which rows were set aside, and why."),
+    "show": ("show the bytes of a row", "Print the bytes of a row, in hexadecimal, or write them to a file."),
+    "restore": (
+        "put a row back",
+        "Put a row back into its room, as the last. If it still cannot be read, it is set aside again.",
     ),
 }
 
@@ -49,13 +64,10 @@ def add_db_commands(db: ArgumentParser) -> None:
     parsers = {}
     for name, (short, long) in _COMMANDS.items():
         parser = parsers[name] = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
-        parser.add_argument(
-            "address",
-            type=values.database if name == "init" else values.lasting_database,
-            metavar="ADDRESS",
-            help="a SQLite file, or postgresql://USER@HOST/DATABASE",
-        )
-        parser.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
+        if name == "quarantine":
+            _add_quarantine_commands(parser)
+        else:
+            _add_address(parser, values.database if name == "init" else values.lasting_database)
     rooms = parsers["rooms"]
     rooms.add_argument("--prefix", default="", metavar="TEXT", help="only those whose names begin with it")
     rooms.add_argument("--after", default="", metavar="NAME", help="begin behind this name")
@@ -77,3 +89,27 @@ def add_db_commands(db: ArgumentParser) -> None:
         "room's content brings it back when it connects",
     )
     parsers["compact"].add_argument("room", nargs="*", metavar="ROOM", help="(default: all rooms)")
+
+
+def _add_quarantine_commands(quarantine: ArgumentParser) -> None:
+    commands = quarantine.add_subparsers(
+        dest="quarantine_command", required=True, metavar="command", parser_class=type(quarantine)
+    )
+    for name, (short, long) in _QUARANTINE.items():
+        parser = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
+        _add_address(parser, values.lasting_database)
+        if name != "list":
+            parser.add_argument("room", metavar="ROOM", help="its name, or the URL of an Automerge document")
+            parser.add_argument("number", type=values.count, metavar="NUMBER", help="the row's number")
+        if name == "show":
+            parser.add_argument("--file", metavar="FILE", help="file to make of its bytes")
+
+
+def _add_address(parser: ArgumentParser, kind: Callable[[str], str]) -> None:
+    parser.add_argument(
+        "address",
+        type=kind,
+        metavar="ADDRESS",
+        help="a SQLite file, or postgresql://USER@HOST/DATABASE",
+    )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")

@@ -67,6 +67,8 @@ class _Numbers(Collector):
         yield _gauge("unsaved_bytes", "Updates taken in that are not durable yet", stats.unsaved)
         yield _counter("compactions", "Logs that were compacted", counters.compactions)
         yield _counter("compactions_failed", "Logs that could not be", counters.failed_compactions)
+        yield _counter("rooms_damaged", "Rooms found damaged when they were opened", counters.damaged)
+        yield _counter("rows_set_aside", "Rows that could not be read, set aside", counters.set_aside)
         if (commits := stats.commits) is not None:
             yield _histogram("storage_commit_seconds", "How long commits take", commits.seconds)
             yield _counter("storage_updates", "Updates that were committed", commits.updates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.repoclient import put, read
-from weft.documents.automerge.log import LogRows, compact_changes
+from weft.documents.automerge.log import LogRows, compact_changes, unreadable_rows
 from weft.errors import RemoteProtocolError
 from weft.mirrors import AutomergeDocument
 
@@ -80,3 +80,16 @@ def test_rows_that_wait_for_others_stay() -> None:
     assert compacted is not None
     assert compacted.kept == {2, 3}
     assert read(AutomergeDocument(compacted.snapshot)) == {"a": 1}
+
+
+def test_rows_that_cannot_be_read_are_told_apart() -> None:
+    document, other, twin = AutomergeDocument(actor=b"a"), AutomergeDocument(), AutomergeDocument(actor=b"a")
+    rows = [written(document, k=number) for number in range(4)]
+    later = written(other, k=9)
+    assert unreadable_rows([*rows, later, document.save()]) == {}
+    faults = unreadable_rows([rows[0], b"rubbish", rows[1], rows[2][:-1], later, b"", rows[3]])
+    assert list(faults) == [1, 3]
+    assert all(faults.values())
+    # The same actor and number for another change: each can be read, but not both.
+    written(twin, other=1)
+    assert list(unreadable_rows([document.save(), later, twin.save(), *rows])) == [2]

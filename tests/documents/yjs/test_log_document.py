@@ -7,7 +7,7 @@ from pycrdt import Doc, Map
 
 from support.ywriter import ANY_NULL, key_item, section, update
 from weft.documents import UpdateLog, compact_updates
-from weft.documents.yjs.log_document import LogDocument
+from weft.documents.yjs.log_document import LogDocument, unreadable_updates
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
@@ -130,3 +130,10 @@ def test_it_holds_a_compacted_log_in_the_place_of_what_that_stands_for() -> None
     reader.apply_update(room.document.diff(b"\0"))
     assert reader.get("m", type=Map).to_py() == {"k": "last"}
     assert room.document.state() == {7: 201, 9: 2}
+
+
+def test_stored_updates_that_are_none_are_told_apart() -> None:
+    faults = unreadable_updates([FIRST, b"", THIRD, b"no update", FIRST[:-1], SECOND])
+    assert list(faults) == [1, 3, 4]
+    assert all(faults.values())
+    assert unreadable_updates([THIRD, FIRST]) == {}

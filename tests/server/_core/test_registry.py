@@ -10,7 +10,7 @@ from support.servers import FaultyStorage, eventually, serving
 from support.storage_suite import write_updates
 from support.yclient import YClient
 from weft.documents.yjs.document import create_doc
-from weft.errors import StorageError
+from weft.errors import RoomDamagedError, StorageError
 from weft.server._core.settings import RoomSettings
 from weft.server.storage import MemoryRoomStorage
 
@@ -70,13 +70,43 @@ async def test_a_room_that_cannot_be_loaded_refuses_and_the_next_client_tries_ag
             await client.wait_for(k0=0)
 
 
-async def test_a_room_with_something_that_is_no_update_is_not_opened_and_not_overwritten() -> None:
+async def test_a_row_that_is_no_update_is_set_aside_and_the_room_opens_without_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     storage = MemoryRoomStorage()
-    storage.append("room", b"no update")
+    first, second = write_updates(create_doc(), 2)
+    for row in (first, b"no update", second, b""):
+        storage.append("room", row)
+    async with serving(storage=storage) as server:
+        for _ in range(2):
+            async with YClient(server.url, "room") as client, YClient(server.url, "room") as other:
+                await client.wait_for(k0=0, k1=1)
+                await other.wait_for(k0=0, k1=1)
+        assert server.stats().counters.set_aside == 2
+        assert server.stats().counters.damaged == 1
+    stored = await storage.load("room")
+    assert (stored.numbers, stored.head) == ([1, 3], 4)
+    assert [(row.number, row.data) for row in await storage.quarantined()] == [(2, b"no update"), (4, b"")]
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == 2
+    assert "room 'room': row 2 cannot be read and was set aside" in errors[0]
+
+
+async def test_a_room_that_is_damaged_beyond_its_rows_refuses_those_who_ask_for_it() -> None:
+    storage = FaultyStorage()
+    storage.refuse_loads = RoomDamagedError("room", "it has 4 rows, and should have 5")
     async with serving(storage=storage) as server:
         async with YClient(server.url, "room") as client:
             assert await client.wait_closed() == 1013
-        assert (await storage.load("room")).rows == [b"no update"]
+        assert server.stats().counters.damaged == 1
+
+
+async def test_a_storage_that_sets_nothing_aside_is_not_asked_for_ever() -> None:
+    storage = FaultyStorage()
+    storage.refuse_loads = RoomDamagedError("room", rows={3: "bad"})
+    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+        assert await client.wait_closed() == 1013
+    assert storage.loads["room"] == 4
 
 
 async def test_a_client_that_leaves_while_the_room_is_loading_is_no_error(

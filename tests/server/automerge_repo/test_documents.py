@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 from support.repoclient import RepoClient, numbered_id, read
 from support.repodocuments import PETS, ZOOS, documents_of, open_room, peers_in, room_of, saved
 from support.servers import FaultyStorage, eventually, serving
+from support.storage_suite import write_changes
 from support.yclient import YClient
 from weft.errors import StorageError
 from weft.mirrors import AutomergeDocument
@@ -20,6 +22,30 @@ from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+# Damage in storage
+
+
+async def test_only_who_asks_for_a_document_that_cannot_be_opened_hears_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.sqlite3"
+    async with SqliteRoomStorage(path) as storage:
+        for row in write_changes(3):
+            await storage.stored(storage.append(storage_name(PETS), row))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM updates WHERE number = 2")
+    async with (
+        serving(storage=SqliteRoomStorage(path)) as server,
+        RepoClient(server.url, PETS, ZOOS) as client,
+        RepoClient(server.url, ZOOS) as other,
+    ):
+        await client.put(ZOOS, a=1)
+        await client.flush(ZOOS)
+        await other.wait_cells(ZOOS, a=1)
+        await eventually(lambda: server.stats().counters.damaged >= 1)
+        assert PETS not in [room.document_id for room in documents_of(server).rooms]
+        await client.put(ZOOS, b=2)
+        await other.wait_cells(ZOOS, a=1, b=2)
 
 
 # Syncing and storing

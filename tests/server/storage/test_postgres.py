@@ -290,8 +290,8 @@ async def test_a_newer_format_is_refused(dsn: str) -> None:
     ("damage", "says"),
     [
         ("UPDATE weft_updates SET data = '\\x00ff' WHERE seq = 3", "row 3: the data does not match"),
-        ("DELETE FROM weft_updates WHERE seq = 5", "has 4 rows, and should have 5"),
-        ("UPDATE weft_updates SET room = 2 WHERE seq = 5", "has 4 rows, and should have 5"),
+        ("DELETE FROM weft_updates WHERE seq = 5", "it has 4 rows, and should have 5"),
+        ("UPDATE weft_updates SET room = 2 WHERE seq = 5", "it has 4 rows, and should have 5"),
     ],
 )
 async def test_what_was_damaged_is_noticed(dsn: str, damage: str, says: str) -> None:

@@ -202,9 +202,9 @@ async def test_a_corrupt_row_is_named_and_nothing_is_overwritten(path: Path) -> 
     before = change(path, "SELECT * FROM updates")
     storage = SqliteRoomStorage(path)
     await storage.open()
-    with pytest.raises(StorageError, match="room 'room', row 3"):
+    with pytest.raises(StorageError, match="room 'room': row 3"):
         await storage.load("room")
-    with pytest.raises(StorageError, match="room 'room', row 3"):
+    with pytest.raises(StorageError, match="room 'room': row 3"):
         await storage.compact("room", compact_updates)
     await storage.close()
     assert change(path, "SELECT * FROM updates") == before
@@ -229,7 +229,7 @@ async def test_a_row_moved_to_another_room_is_corrupt(path: Path) -> None:
     change(path, "DELETE FROM updates WHERE seq = 2", "UPDATE updates SET room = 2")
     storage = SqliteRoomStorage(path)
     await storage.open()
-    with pytest.raises(StorageError, match="room 'b', row 1"):
+    with pytest.raises(StorageError, match="room 'b': row 1"):
         await storage.load("b")
     await storage.close()
 
@@ -239,7 +239,7 @@ async def test_a_row_that_is_gone_is_missed(path: Path) -> None:
     change(path, "DELETE FROM updates WHERE seq = 5")
     async with SqliteRoomStorage(path) as storage:
         for use in (storage.load("room"), storage.compact("room", compact_updates)):
-            with pytest.raises(StorageError, match="room 'room' has 4 rows, and should have 5"):
+            with pytest.raises(StorageError, match="room 'room': it has 4 rows, and should have 5"):
                 await use
 
 

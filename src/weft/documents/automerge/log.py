@@ -15,6 +15,7 @@ from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
 from weft.documents.automerge.binding import contained, load_core
 from weft.documents.automerge.document import AutomergeDocument
 from weft.documents.compaction import Compacted
+from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.events import Heads
     from weft.documents.compaction import Compactor
 
-__all__ = ["LogRows", "compact_changes"]
+__all__ = ["LogRows", "compact_changes", "unreadable_rows"]
 
 
 def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
@@ -50,6 +51,34 @@ def compact_changes(rows: Sequence[bytes]) -> Compacted | None:
     )
     saved = split_chunks(document.save())[0]
     return _replace(saved.data, document.heads, kept, rows) if saved.kind == DOCUMENT else None
+
+
+def unreadable_rows(rows: Sequence[bytes]) -> dict[int, str]:
+    """What is wrong with the rows of which no document can be made, by their places.
+
+    Those that cannot be read by themselves; then, of the others, each with which those before it cannot.
+    """
+    faults = {at: fault for at, row in enumerate(rows) if (fault := _fault([row]))}
+    left = [at for at in range(len(rows)) if at not in faults]
+    while fault := _fault([rows[at] for at in left]):
+        low, high = 0, len(left)  # so many can be read, and so many cannot
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = _fault([rows[at] for at in left[:middle]])
+            if found:
+                high, fault = middle, found
+            else:
+                low = middle
+        faults[left.pop(high - 1)] = fault
+    return faults
+
+
+def _fault(rows: Sequence[bytes]) -> str:
+    try:
+        AutomergeDocument.from_rows(rows)
+    except RemoteProtocolError as error:
+        return str(error) or "it cannot be read"
+    return ""
 
 
 class LogRows:

@@ -14,12 +14,12 @@ from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from weft._codecs.yjs.state import State
     from weft.documents.yjs.update_log import CheckedUpdate
 
-__all__ = ["LogDocument"]
+__all__ = ["LogDocument", "unreadable_updates"]
 
 _log = logging.getLogger("weft.documents")
 
@@ -145,3 +145,15 @@ class LogDocument:
     def _report(self, refused: tuple[str, ...]) -> None:
         for reason in refused:
             _log.warning("%s: an update that had waited is left out: %s", self._name, reason)
+
+
+def unreadable_updates(updates: Sequence[bytes]) -> dict[int, str]:
+    """What is wrong with the stored updates of which no document can be made, by their places."""
+    log = UpdateLog()
+    faults: dict[int, str] = {}
+    for at, update in enumerate(updates):
+        try:
+            log.add(update, stored=True)
+        except RemoteProtocolError as error:
+            faults[at] = str(error) or "it is not an update"
+    return faults

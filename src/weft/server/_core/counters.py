@@ -19,6 +19,8 @@ class RoomCounters:
         relayed_bytes: Bytes of that.
         compactions: Logs that were compacted.
         failed_compactions: Logs that could not be.
+        damaged: Times that a room which was opened turned out to be damaged in storage.
+        set_aside: Rows that were set aside then.
     """
 
     updates: int = 0
@@ -27,3 +29,5 @@ class RoomCounters:
     relayed_bytes: int = 0
     compactions: int = 0
     failed_compactions: int = 0
+    damaged: int = 0
+    set_aside: int = 0

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from weft._support.owner import Owner
-from weft.errors import StorageError, WeftError
+from weft.errors import RoomDamagedError, WeftError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from weft._support.owner import Hold
+    from weft.server._core.room import RoomContext
     from weft.server._core.room_log import RoomLog
-    from weft.server._core.settings import RoomSettings
-    from weft.server.storage import RoomStorage
+    from weft.server.storage import StoredRoom
 
 __all__ = ["AnyRoom", "RoomRegistry"]
 
@@ -25,6 +25,9 @@ _log = logging.getLogger("weft.server")
 
 # Seconds in which logs are still compacted when a server ends; a thousand of them would keep it for minutes.
 _LAST_COMPACTIONS = 2.0
+
+# How often a room is read again after bad rows of it were set aside: all that can be told at once are.
+_MAX_ATTEMPTS = 4
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -75,27 +78,28 @@ class RoomRegistry(Generic[R]):
     """The rooms of one kind of a server.
 
     Args:
-        storage: Where rooms are kept; opened and closed by the owner.
+        context: What they have in common. Its storage is opened and closed by the owner.
         make: Makes a room of its name and what storage has of it; its third argument is for the room to call
             when storage has failed it.
-        settings: How rooms live.
-        clock: Seconds, monotonic.
+        unreadable: Tells what is wrong with which of a room's rows, by their places; called on another thread
+            when a room could not be made of them.
         followers: What follows other processes, if there are any.
     """
 
     def __init__(
         self,
-        storage: RoomStorage,
+        context: RoomContext,
         *,
         make: Callable[[str, list[bytes], Callable[[R], None]], R],
-        settings: RoomSettings,
-        clock: Callable[[], float],
+        unreadable: Callable[[Sequence[bytes]], Mapping[int, str]],
         followers: Followers[R] | None = None,
     ) -> None:
-        self._storage = storage
+        self._storage = context.storage
         self._make = make
-        self._settings = settings
-        self._clock = clock
+        self._unreadable = unreadable
+        self._counters = context.counters
+        self._settings = context.settings
+        self._clock = context.clock
         self._followers = followers
         self._entries: dict[str, _Entry[R]] = {}
         self._ticker: asyncio.Task[None] | None = None
@@ -183,21 +187,49 @@ class RoomRegistry(Generic[R]):
         try:
             if followers is not None:
                 await followers.subscribe(name)
-            stored = await self._storage.load(name)
-            try:
-                room = self._make(name, stored.rows, self._forget)
-                room.take_settings(stored.settings)
-            except WeftError as error:
-                raise StorageError(f"room {name!r} holds something that is not an update: {error}") from error
+            room, head = await self._load(name)
         except BaseException:
             self._entries.pop(name, None)
             if followers is not None:
                 followers.leave(name)
             raise
         if followers is not None:
-            followers.join(room, stored.head)
+            followers.join(room, head)
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        return room
+
+    async def _load(self, name: str) -> tuple[R, int]:
+        """Make a room of what storage has of it, less what cannot be read, which is set aside."""
+        for attempts_left in reversed(range(_MAX_ATTEMPTS)):
+            try:
+                stored = await self._storage.load(name)
+                return await self._make_room(name, stored), stored.head
+            except RoomDamagedError as error:
+                self._counters.damaged += 1
+                if not error.rows or not attempts_left:
+                    raise
+                await self._storage.set_aside(name, error.rows)
+                self._counters.set_aside += len(error.rows)
+                for number, fault in error.rows.items():
+                    _log.error(
+                        "room %.200r: row %d cannot be read and was set aside (see weft db quarantine); the "
+                        "room opens without it: %s",
+                        *(name, number, fault),
+                    )
+        raise AssertionError("unreachable")
+
+    async def _make_room(self, name: str, stored: StoredRoom) -> R:
+        try:
+            room = self._make(name, stored.rows, self._forget)
+        except WeftError as error:
+            faults = await asyncio.to_thread(self._unreadable, stored.rows)
+            raise RoomDamagedError(
+                name,
+                f"it holds something that is not an update: {error}",
+                rows={stored.numbers[at]: fault for at, fault in faults.items()},
+            ) from error
+        room.take_settings(stored.settings)
         return room
 
     async def _tick(self) -> None:

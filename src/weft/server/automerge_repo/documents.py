@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from weft.documents.automerge.log import unreadable_rows
 from weft.server._core.confirmations import Confirmations
 from weft.server._core.registry import RoomRegistry
 from weft.server.auth import decide
@@ -43,10 +44,9 @@ class Documents:
         followers: Followers[DocumentRoom] | None = None,
     ) -> None:
         self.rooms: RoomRegistry[DocumentRoom] = RoomRegistry(
-            context.storage,
+            context,
             make=partial(DocumentRoom, context=context),
-            settings=context.settings,
-            clock=context.clock,
+            unreadable=unreadable_rows,
             followers=followers,
         )
         self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called

@@ -8,7 +8,7 @@ import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from weft.errors import RoomDeletedError
+from weft.errors import RoomDamagedError, RoomDeletedError
 from weft.protocols.automerge_repo import (
     ANSWER_S,
     Denied,
@@ -262,6 +262,10 @@ class RepoPeer(Peer):
             self._perform(self.session.add(document_id, room.document, read_only=decision.read_only))
         except RoomDeletedError as error:
             _log.info("%s: %s", self.name, error)
+            self.unavailable(document_id)
+        except RoomDamagedError as error:
+            # Of this document alone: the client has others, on the same connection.
+            _log.error("%s cannot have document %s: %s", self.name, document_id, error)
             self.unavailable(document_id)
         except Exception as error:  # noqa: BLE001 - what cannot be opened ends this client, and nobody else
             self.fail(error)

@@ -17,6 +17,7 @@ from websockets.extensions.permessage_deflate import enable_server_permessage_de
 
 from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
+from weft.documents.yjs.log_document import unreadable_updates
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
 from weft.server._core.peer import close_code_for
@@ -147,7 +148,10 @@ class Server(EditableRooms):
             server_limits=server_limits,
         )
         self.rooms: RoomRegistry[Room] = RoomRegistry(
-            storage, make=partial(Room, context=context), settings=settings, clock=clock, followers=self._hub
+            context,
+            make=partial(Room, context=context),
+            unreadable=unreadable_updates,
+            followers=self._hub,
         )
         self.documents = _open_documents(context, self._hub, auth=auth, auth_timeout=auth_timeout)
         self._bridged: BridgedRooms | None = None

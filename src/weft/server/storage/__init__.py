@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weft.server.storage.contract import (
         DELETED as DELETED,
         CommitListener as CommitListener,
+        QuarantinedRow as QuarantinedRow,
         RoomInfo as RoomInfo,
         RoomStorage as RoomStorage,
         StoredRoom as StoredRoom,
@@ -33,7 +34,7 @@ else:
         {
             "address": "check_address is_shared storage_at",
             "commit_stats": "CommitStats",
-            "contract": "DELETED CommitListener RoomInfo RoomStorage StoredRoom",
+            "contract": "DELETED CommitListener QuarantinedRow RoomInfo RoomStorage StoredRoom",
             "memory": "MemoryRoomStorage",
             "postgres": "PostgresRoomStorage",
             "sqlite": "SqliteRoomStorage",

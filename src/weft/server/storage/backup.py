@@ -117,6 +117,10 @@ def _write_room(file: SqliteFile, room: ReadRoom) -> None:
             "INSERT INTO updates (room, number, crc, data) VALUES (?, ?, ?, ?)",
             [(made, row.number, row_checksum(room.name, row.data), row.data) for row in room.rows],
         )
+        db.executemany(
+            "INSERT INTO quarantine (room, number, reason, data) VALUES (?, ?, ?, ?)",
+            [(made, row.number, row.reason, row.data) for row in room.set_aside],
+        )
 
 
 def _fold_log(target: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weft.documents import Compactor
     from weft.server.storage.commit_stats import CommitStats
 
-__all__ = ["DELETED", "CommitListener", "RoomInfo", "RoomStorage", "StoredRoom"]
+__all__ = ["DELETED", "CommitListener", "QuarantinedRow", "RoomInfo", "RoomStorage", "StoredRoom"]
 
 DELETED = -1
 """The head of a room that was deleted or renamed."""
@@ -73,6 +73,23 @@ class RoomInfo:
         return "automerge" if self.name.startswith("\x1fautomerge:") else "yjs"
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A row that was set aside, since it could not be read.
+
+    Attributes:
+        room: The room's name.
+        number: The number that it had.
+        reason: What is wrong with it.
+        data: Its bytes.
+    """
+
+    room: str
+    number: int
+    reason: str
+    data: bytes
+
+
 class RoomStorage(ABC):
     """The contract between a server and the place that keeps its rooms.
 
@@ -91,6 +108,8 @@ class RoomStorage(ABC):
       written twice.
     * **All or nothing.** After a crash a row is there whole or absent. What cannot be read is an error, never
       an empty room and never overwritten.
+    * **Bad rows are kept.** A row with which the room could not be opened is set aside with its bytes, and a
+      row that is missing is noticed.
     * **Deleted is deleted.** Whoever still holds a room that was deleted cannot bring it back by appending.
 
     Attributes:
@@ -132,7 +151,9 @@ class RoomStorage(ABC):
         name is given to another, what is appended is refused until it is loaded again.
 
         Raises:
-            StorageError: The room cannot be read whole. Nothing was changed.
+            RoomDamagedError: It is not whole: rows have other bytes than were written, and :meth:`set_aside`
+                makes the room readable without them; or rows are missing. Nothing was changed.
+            StorageError: The place cannot be read. Nothing was changed.
             RoomDeletedError: It was deleted.
         """
 
@@ -219,8 +240,45 @@ class RoomStorage(ABC):
         return None
 
     @abstractmethod
+    async def set_aside(self, room: str, faults: Mapping[int, str]) -> None:
+        """Take rows out of a room, and keep them with their bytes for whoever sees to them. Durable.
+
+        No other row gets another number, and the room's head stays: it is as if they had been compacted.
+
+        Args:
+            room: Room name.
+            faults: What is wrong with which rows, by their numbers. Those that are not there are left out.
+
+        Raises:
+            StorageError: They could not be set aside. All is as it was.
+        """
+
+    @abstractmethod
+    async def quarantined(self, room: str | None = None) -> list[QuarantinedRow]:
+        """The rows that were set aside, of a room or of all, by name and number.
+
+        Raises:
+            StorageError: The place cannot be read.
+        """
+
+    @abstractmethod
+    async def restore(self, room: str, number: int) -> int:
+        """Put a row that was set aside back into its room, as its last.
+
+        Not at its old place: who has everything beyond that would never read it.
+
+        Returns:
+            Its new number.
+
+        Raises:
+            StorageError: There is none, or it could not be done. All is as it was.
+        """
+
+    @abstractmethod
     async def delete(self, room: str) -> None:
         """Delete a room, for good: its name stays taken, and what is appended to it is refused.
+
+        What was set aside of it is deleted too.
 
         Raises:
             StorageError: It could not be deleted, and is as it was.

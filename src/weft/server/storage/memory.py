@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import RoomDeletedError, StorageError
 from weft.server.storage.commits import CommitListeners
-from weft.server.storage.contract import DELETED, RoomInfo, RoomStorage, StoredRoom
+from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, RoomStorage, StoredRoom
 from weft.server.storage.replacement import Replacement
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class _Room:
     head: int = 0
     settings: str = "{}"
     deleted: bool = False
+    aside: dict[int, tuple[str, bytes]] = field(default_factory=dict)  # reasons and rows, by their numbers
 
 
 class MemoryRoomStorage(RoomStorage):
@@ -96,14 +97,43 @@ class MemoryRoomStorage(RoomStorage):
     async def compact(self, room: str, compactor: Compactor) -> int | None:
         """Replace updates by a snapshot."""
         stored = await self.since(room, 0)
-        replacement = Replacement.of(room, stored, compactor)
-        if replacement is None:
+        found = self.kept.get(room)
+        # On a thread: it may take seconds, in which nobody would be served.
+        replacement = await asyncio.to_thread(Replacement.of, room, stored, compactor)
+        if replacement is None or found is None:
             return None
-        rows = self.kept[room].rows
+        rows = found.rows
+        if self.kept.get(room) is not found or any(
+            rows.get(at) is not row for at, row in zip(replacement.numbers, replacement.rows, strict=True)
+        ):
+            return None  # it was deleted, or compacted by somebody else
         for number in replacement.numbers[:-1]:
             del rows[number]
         rows[replacement.numbers[-1]] = replacement.snapshot
         return replacement.left
+
+    async def set_aside(self, room: str, faults: Mapping[int, str]) -> None:
+        """Move the rows."""
+        kept = self.kept.get(room, _Room())
+        kept.aside |= {at: (fault, kept.rows.pop(at)) for at, fault in faults.items() if at in kept.rows}
+
+    async def quarantined(self, room: str | None = None) -> list[QuarantinedRow]:
+        """What was set aside."""
+        return [
+            QuarantinedRow(name, number, *kept.aside[number])
+            for name, kept in sorted(self.kept.items())
+            if room in {None, name}
+            for number in sorted(kept.aside)
+        ]
+
+    async def restore(self, room: str, number: int) -> int:
+        """Append the row."""
+        kept = self.kept.get(room, _Room())
+        if number not in kept.aside:
+            raise StorageError(f"no row {number} of room {room!r} was set aside")
+        self.append(room, kept.aside[number][1])
+        del kept.aside[number]
+        return kept.head
 
     async def delete(self, room: str) -> None:
         """Forget the updates, and keep the name."""

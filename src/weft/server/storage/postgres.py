@@ -19,7 +19,7 @@ from weft._support.arguments import wrong_kind
 from weft.errors import RoomDeletedError, StorageError
 from weft.persisters.postgres.driver import CONNECT_SECONDS, UNREADABLE_DSN
 from weft.server.storage import postgres_rooms, postgres_statements as sql
-from weft.server.storage.contract import DELETED, RoomInfo, RoomStorage
+from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, RoomStorage
 from weft.server.storage.group_commit import GroupCommit
 from weft.server.storage.listing import end_of_prefix
 from weft.server.storage.postgres_reader import PostgresReader
@@ -110,7 +110,9 @@ class PostgresRoomStorage(RoomStorage):
             raise StorageError(f"{self.place}: already open")
         connection = await self._mapped(self._connect())
         try:
-            if not await self._check_format(connection):
+            if not await self._check_format(connection) or await self._mapped(
+                connection.fetch(sql.MISSING_TABLES)
+            ):
                 raise StorageError(self._tables_are_missing)
             await self._mapped(connection.execute(sql.OLD_WRITERS))
             self._pool = await asyncpg.create_pool(
@@ -188,6 +190,20 @@ class PostgresRoomStorage(RoomStorage):
         await self._commits.flush()
         async with self._compactions:
             return await self._once(lambda connection: postgres_rooms.compact(connection, room, compactor))
+
+    async def set_aside(self, room: str, faults: Mapping[int, str]) -> None:
+        """Move rows to the table ``weft_quarantine``, in one statement."""
+        arguments = (room, list(faults), [fault.replace("\0", "") for fault in faults.values()])
+        await self._again(lambda connection: connection.execute(sql.SET_ASIDE, *arguments))
+
+    async def quarantined(self, room: str | None = None) -> list[QuarantinedRow]:
+        """What is in that table."""
+        rows = await self._again(lambda connection: connection.fetch(sql.QUARANTINED, room))
+        return [QuarantinedRow(*row) for row in rows]
+
+    async def restore(self, room: str, number: int) -> int:
+        """Move a row from that table, in one transaction."""
+        return await self._once(lambda connection: postgres_rooms.restore(connection, room, number))
 
     async def delete(self, room: str) -> None:
         """Delete a room, in one transaction."""

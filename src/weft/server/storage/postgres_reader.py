@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from weft.server.storage import postgres_statements as sql
-from weft.server.storage.contract import RoomInfo
+from weft.server.storage.contract import QuarantinedRow, RoomInfo
 from weft.server.storage.listing import end_of_prefix
 from weft.server.storage.postgres_writer import checksum_seed
 from weft.server.storage.reading import ReadRoom, ReadRow, RoomReader
@@ -57,7 +57,11 @@ class PostgresReader(RoomReader):
         rows = await self._fetch("SELECT seq, crc, data FROM weft_updates WHERE room = $1 ORDER BY seq", room)
         seed = checksum_seed(room)
         read = [ReadRow(number, data, zlib.crc32(data, seed) == crc) for number, crc, data in rows]
-        return ReadRoom(name, head, absorbed, settings, is_deleted, read)
+        return ReadRoom(name, head, absorbed, settings, is_deleted, read, await self.quarantined(name))
+
+    async def quarantined(self, name: str | None = None) -> list[QuarantinedRow]:
+        """What was set aside."""
+        return [QuarantinedRow(*row) for row in await self._fetch(sql.QUARANTINED, name)]
 
     async def damage(self) -> list[str]:
         """Rows of no room."""

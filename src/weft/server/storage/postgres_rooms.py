@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from weft.errors import RoomDeletedError, StorageError
+from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage import postgres_statements as sql
 from weft.server.storage.contract import StoredRoom
 from weft.server.storage.postgres_writer import checksum_seed
 from weft.server.storage.replacement import Replacement
+from weft.server.storage.settings import read_settings
 
 if TYPE_CHECKING:
     from weft.documents import Compactor
 
-__all__ = ["compact", "delete", "read", "rename"]
+__all__ = ["compact", "delete", "read", "rename", "restore"]
 
 _LOCK = 0x77656674 << 32  # of a room's compaction, with the room's id
 
@@ -25,7 +25,7 @@ async def read(connection: Any, name: str, number: int) -> tuple[int | None, Sto
     """The id of a room, and what it has got beyond a number.
 
     Raises:
-        StorageError: A row's checksum does not match, or rows are missing.
+        RoomDamagedError: A row's checksum does not match, or rows are missing.
         RoomDeletedError: The room was deleted.
     """
     rows = await connection.fetch(sql.SINCE, name, number)
@@ -33,16 +33,21 @@ async def read(connection: Any, name: str, number: int) -> tuple[int | None, Sto
         return None, StoredRoom([], [], 0, {})
     room_id, head, absorbed, settings, deleted, first = rows[0][:6]
     if deleted:
+        if head != absorbed:
+            raise RoomDamagedError(name, "it is marked as deleted, and was not")
         raise RoomDeletedError(name)
     if first is None:
         rows = []
     seed = checksum_seed(room_id)
-    for row in rows:
-        if zlib.crc32(row[7], seed) != row[6]:
-            raise StorageError(f"room {name!r}, row {row[5]}: the data does not match its checksum")
     if number == 0 and len(rows) != head - absorbed:
-        raise StorageError(f"room {name!r} has {len(rows)} rows, and should have {head - absorbed}")
-    return room_id, StoredRoom([row[7] for row in rows], [row[5] for row in rows], head, json.loads(settings))
+        raise RoomDamagedError(name, f"it has {len(rows)} rows, and should have {head - absorbed}")
+    faults = {
+        row[5]: "the data does not match its checksum" for row in rows if zlib.crc32(row[7], seed) != row[6]
+    }
+    if faults:
+        raise RoomDamagedError(name, rows=faults)
+    numbers = [row[5] for row in rows]
+    return room_id, StoredRoom([row[7] for row in rows], numbers, head, read_settings(name, settings))
 
 
 async def compact(connection: Any, name: str, compactor: Compactor) -> int | None:
@@ -80,6 +85,25 @@ async def delete(connection: Any, name: str) -> None:
     async with connection.transaction():
         room_id = await connection.fetchval(sql.DELETE_ROOM, name)
         await connection.execute("DELETE FROM weft_updates WHERE room = $1", room_id)
+        await connection.execute("DELETE FROM weft_quarantine WHERE room = $1", room_id)
+
+
+async def restore(connection: Any, name: str, number: int) -> int:
+    """Move a row from the quarantine to the end of its room."""
+    async with connection.transaction():
+        row = await connection.fetchrow(
+            "UPDATE weft_rooms SET head = head + 1 WHERE name = $1 AND deleted_at IS NULL RETURNING id, head",
+            name,
+        )
+        data = await connection.fetchval(sql.RESTORE, name, number)
+        if row is None or data is None:
+            raise StorageError(f"no row {number} of room {name!r} was set aside")
+        room_id, head = row
+        await connection.execute(
+            "INSERT INTO weft_updates (room, seq, crc, data) VALUES ($1, $2, $3, $4)",
+            *(room_id, head, zlib.crc32(data, checksum_seed(room_id)), data),
+        )
+    return int(head)
 
 
 async def rename(connection: Any, name: str, to: str) -> None:

@@ -6,6 +6,7 @@
 * ``weft_updates``: ``crc`` is the CRC-32 of the room's id in eight bytes, big end first, and the data. The
   data is not compressed: it hardly can be, and is read whole. No foreign key: rows are written by a statement
   that has locked their room, and a key would look that up for each of them.
+* ``weft_quarantine``: rows that were set aside since they could not be read; they count as absorbed.
 * ``weft_writers``: one row for each process that writes. With its last batch, so that after a lost connection
   it is known whether that was committed; and with an epoch, so that a statement of the lost connection which
   is still under way finds that it comes too late.
@@ -26,12 +27,16 @@ __all__ = [
     "FORMAT_OF_TABLES",
     "HEADS",
     "IDS",
+    "MISSING_TABLES",
     "NEW_ROOMS",
     "NEW_WRITER",
     "NEXT_EPOCH",
     "OLD_WRITERS",
     "PROBE",
+    "QUARANTINED",
+    "RESTORE",
     "ROOMS",
+    "SET_ASIDE",
     "SINCE",
     "TABLES",
 ]
@@ -57,6 +62,13 @@ CREATE TABLE IF NOT EXISTS weft_updates (
   PRIMARY KEY (room, seq)
 );
 ALTER TABLE weft_updates ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TABLE IF NOT EXISTS weft_quarantine (
+  room bigint NOT NULL,
+  seq bigint NOT NULL,
+  reason text NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (room, seq)
+);
 CREATE TABLE IF NOT EXISTS weft_writers (
   id uuid PRIMARY KEY,
   epoch bigint NOT NULL,
@@ -66,6 +78,11 @@ CREATE TABLE IF NOT EXISTS weft_writers (
 ) WITH (fillfactor = 50);
 """
 FORMAT_OF_TABLES = "SELECT obj_description(to_regclass('weft_rooms'), 'pg_class')"
+
+MISSING_TABLES = """
+SELECT name FROM unnest('{weft_updates,weft_quarantine,weft_writers}'::text[]) AS needed (name)
+WHERE to_regclass(name) IS NULL
+"""
 
 OLD_WRITERS = "DELETE FROM weft_writers WHERE seen < now() - interval '30 days'"
 NEW_WRITER = "INSERT INTO weft_writers VALUES ($1, 1, 0, '{}', now())"
@@ -123,6 +140,27 @@ WHERE room.name = $1 ORDER BY stored.seq
 HEADS = """
 SELECT name, id, CASE WHEN deleted_at IS NULL THEN head ELSE -1 END FROM weft_rooms
 WHERE name = ANY($1::text[])
+"""
+# $1 room's name, $2 numbers, $3 what is wrong with each.
+SET_ASIDE = """
+WITH room AS (
+  SELECT id FROM weft_rooms WHERE name = $1 AND deleted_at IS NULL FOR UPDATE
+), gone AS (
+  DELETE FROM weft_updates AS stored USING room, unnest($2::bigint[], $3::text[]) AS fault (seq, reason)
+  WHERE stored.room = room.id AND stored.seq = fault.seq
+  RETURNING stored.room, stored.seq, fault.reason, stored.data
+), kept AS (
+  INSERT INTO weft_quarantine SELECT * FROM gone
+)
+UPDATE weft_rooms AS of SET absorbed = absorbed + (SELECT count(*) FROM gone) FROM room WHERE of.id = room.id
+"""
+QUARANTINED = """
+SELECT name, seq, reason, data FROM weft_quarantine JOIN weft_rooms AS room ON room.id = weft_quarantine.room
+WHERE $1::text IS NULL OR name = $1 ORDER BY name, seq
+"""
+RESTORE = """
+DELETE FROM weft_quarantine AS kept USING weft_rooms AS room
+WHERE room.name = $1 AND kept.room = room.id AND kept.seq = $2 RETURNING kept.data
 """
 DELETE_ROOM = """
 INSERT INTO weft_rooms (name, deleted_at) VALUES ($1, now())

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
-    from weft.server.storage.contract import RoomInfo
+    from weft.server.storage.contract import QuarantinedRow, RoomInfo
 
 __all__ = ["ReadRoom", "ReadRow", "RoomReader", "problems_of"]
 
@@ -48,6 +48,7 @@ class ReadRoom:
         settings: JSON.
         is_deleted: Whether it was deleted, or renamed: only the name is kept.
         rows: In the order of their numbers.
+        set_aside: What was in the room and is in quarantine.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ReadRoom:
     settings: str
     is_deleted: bool
     rows: list[ReadRow]
+    set_aside: Sequence[QuarantinedRow] = ()
 
 
 class RoomReader(ABC):
@@ -72,6 +74,10 @@ class RoomReader(ABC):
     @abstractmethod
     async def read(self, name: str) -> ReadRoom | None:
         """A room, deleted ones too; ``None`` where there is none of this name."""
+
+    @abstractmethod
+    async def quarantined(self, name: str | None = None) -> list[QuarantinedRow]:
+        """The rows that were set aside, as :meth:`RoomStorage.quarantined` gives them."""
 
     @abstractmethod
     async def damage(self) -> list[str]:
@@ -102,7 +108,7 @@ def problems_of(room: ReadRoom) -> list[str]:
         if not room.absorbed:
             missing = [at for at in range(1, room.head + 1) if at not in numbers]
             found += [f"row {at}: it is missing" for at in missing[:_NAMED]]
-    elif room.head and room.head not in numbers:
+    elif room.head and room.head not in numbers | {row.number for row in room.set_aside}:
         found.append(f"row {room.head}: it is missing, and is the last")
     try:
         settings: Any = json.loads(room.settings)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from weft.documents import Compactor
     from weft.server.storage.commit_stats import CommitStats
-    from weft.server.storage.contract import CommitListener, RoomInfo, StoredRoom
+    from weft.server.storage.contract import CommitListener, QuarantinedRow, RoomInfo, StoredRoom
     from weft.server.storage.group_commit import Batch
 
 __all__ = ["SqliteRoomStorage"]
@@ -157,6 +157,19 @@ class SqliteRoomStorage(RoomStorage):
             return None
         await self._run(self._rooms.replace, room, replacement)
         return replacement.left
+
+    async def set_aside(self, room: str, faults: Mapping[int, str]) -> None:
+        """Move rows to the table ``quarantine``, in one transaction."""
+        await self._change(self._rooms.set_aside, room, faults)
+
+    async def quarantined(self, room: str | None = None) -> list[QuarantinedRow]:
+        """What is in that table."""
+        return await self._run(self._rooms.quarantined, room)
+
+    async def restore(self, room: str, number: int) -> int:
+        """Move a row from that table, in one transaction."""
+        await self._commits.flush()
+        return await self._run(self._rooms.restore, room, number)
 
     async def delete(self, room: str) -> None:
         """Delete a room, in one transaction."""

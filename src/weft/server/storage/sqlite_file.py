@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 
 from weft._support.files import FileIdentity
 from weft.errors import StorageError
-from weft.server.storage.sqlite_schema import APPLICATION_ID, FORMAT, bring_up_to_date, name_checksum
+from weft.server.storage.sqlite_schema import (
+    APPLICATION_ID,
+    FORMAT,
+    QUARANTINE,
+    bring_up_to_date,
+    name_checksum,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,6 +192,7 @@ class SqliteFile:
             with self.transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
                 if version < FORMAT:
                     bring_up_to_date(db, version)
+                db.execute(QUARANTINE)
             self.damage = _damage(db)
 
     def _copy(self) -> str:

@@ -18,10 +18,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from weft.errors import StorageError
-from weft.server.storage.contract import RoomInfo
+from weft.server.storage.contract import QuarantinedRow, RoomInfo
 from weft.server.storage.listing import end_of_prefix
 from weft.server.storage.reading import ReadRoom, ReadRow, RoomReader
-from weft.server.storage.sqlite_schema import APPLICATION_ID, FORMAT, name_checksum, row_checksum
+from weft.server.storage.sqlite_schema import (
+    APPLICATION_ID,
+    FORMAT,
+    QUARANTINED,
+    has_quarantine,
+    name_checksum,
+    row_checksum,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -175,13 +182,22 @@ class SqliteReader(RoomReader):
             return None
         room, _, head, _, absorbed, settings, deleted = found
         rows = self._db.execute(
-            f"SELECT {self._number}, crc, data FROM updates WHERE room = ? ORDER BY 1, seq", (room,)
+            f"SELECT {self._number}, crc, CAST(data AS BLOB) FROM updates WHERE room = ? ORDER BY 1, seq",
+            (room,),
         )
         read = [
             ReadRow(number or at, data, isinstance(data, bytes) and row_checksum(name, data) == crc)
             for at, (number, crc, data) in enumerate(rows, 1)
         ]
-        return ReadRoom(name, head, absorbed, settings, deleted is not None, read)
+        return ReadRoom(
+            name, head, absorbed, settings, deleted is not None, read, await self.quarantined(name)
+        )
+
+    async def quarantined(self, name: str | None = None) -> list[QuarantinedRow]:
+        """What was set aside."""
+        if not has_quarantine(self._db):
+            return []
+        return [QuarantinedRow(*row) for row in self._db.execute(QUARANTINED, {"name": name})]
 
     async def damage(self) -> list[str]:
         """What SQLite itself finds, names that are not as they were written, rows of no room."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weft.errors import RoomDeletedError, StorageError
-from weft.server.storage.contract import DELETED, RoomInfo, StoredRoom
+from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
+from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
-from weft.server.storage.sqlite_schema import FORMAT, name_checksum, row_checksum
+from weft.server.storage.settings import read_settings
+from weft.server.storage.sqlite_schema import FORMAT, QUARANTINED, name_checksum, row_checksum
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from weft.server.storage.group_commit import Batch
     from weft.server.storage.replacement import Replacement
@@ -86,18 +86,24 @@ class SqliteRooms:
     def since(self, name: str, number: int) -> StoredRoom:
         """Read a room."""
         self._file.verify()
+        try:
+            return self._since(name, number)
+        except StorageError as error:
+            if getattr(error.__cause__, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
+                raise RoomDamagedError(name, str(error)) from error
+            raise
+
+    def _since(self, name: str, number: int) -> StoredRoom:
         with self._file.reading() as db:
             room = self._find(db, name)
             held = self._ids.get(name)
             if room is None and held is None:
                 return StoredRoom([], [], 0, {})
             if room is None or room.deleted is not None or held not in {None, room.id}:
+                if room is not None and room.deleted is not None and room.head != room.absorbed:
+                    raise RoomDamagedError(name, "it is marked as deleted, and was not")
                 raise RoomDeletedError(name)
-            stored = self._read(db, name, room)
-        if number > 0:
-            at = sum(1 for other in stored.numbers if other <= number)
-            del stored.rows[:at], stored.numbers[:at]
-        return stored
+            return self._read(db, name, room, number)
 
     def heads(self, names: Collection[str]) -> dict[str, int]:
         """The last number of each room."""
@@ -133,11 +139,63 @@ class SqliteRooms:
             )
             db.execute("UPDATE rooms SET absorbed = absorbed + ? WHERE id = ?", (len(numbers) - 1, room.id))
 
+    def set_aside(self, name: str, faults: Mapping[int, str]) -> None:
+        """Move rows to the quarantine."""
+        with self._file.transaction() as db:
+            room = self._find(db, name)
+            if room is None or room.deleted is not None:
+                raise RoomDeletedError(name)
+            self._write_numbers(db, room)
+            for number, fault in faults.items():
+                found: Any = db.execute(
+                    "SELECT seq FROM updates WHERE room = ? AND number = ?", (room.id, number)
+                ).fetchone()
+                # By the table itself: the index may be what is damaged, and lead to a row of another room.
+                moved = (
+                    found
+                    and db.execute(
+                        "INSERT INTO quarantine"
+                        " SELECT :room, :number, :fault, coalesce(CAST(data AS BLOB), x'')"
+                        " FROM updates NOT INDEXED WHERE seq = :seq AND room = :room AND number = :number",
+                        {"room": room.id, "number": number, "fault": fault, "seq": found[0]},
+                    ).rowcount
+                )
+                if moved:
+                    db.execute("DELETE FROM updates WHERE seq = ?", found)
+                    db.execute("UPDATE rooms SET absorbed = absorbed + 1 WHERE id = ?", (room.id,))
+        self._file.verify()
+
+    def quarantined(self, name: str | None) -> list[QuarantinedRow]:
+        """What was set aside."""
+        with self._file.reading() as db:
+            rows = db.execute(QUARANTINED, {"name": name}).fetchall()
+        return [QuarantinedRow(*row) for row in rows]
+
+    def restore(self, name: str, number: int) -> int:
+        """Move a row from the quarantine to the end of its room."""
+        with self._file.transaction() as db:
+            room = self._find(db, name)
+            where = (None if room is None else room.id, number)
+            row: Any = db.execute(
+                "SELECT data FROM quarantine WHERE room = ? AND number = ?", where
+            ).fetchone()
+            if room is None or row is None:
+                raise StorageError(f"{self._file.path}: no row {number} of room {name!r} was set aside")
+            db.execute(
+                "INSERT INTO updates (room, number, crc, data) VALUES (?, ?, ?, ?)",
+                (room.id, room.head + 1, row_checksum(name, row[0]), row[0]),
+            )
+            db.execute("UPDATE rooms SET head = head + 1 WHERE id = ?", (room.id,))
+            db.execute("DELETE FROM quarantine WHERE room = ? AND number = ?", where)
+        self._file.verify()
+        return room.head + 1
+
     def delete(self, name: str) -> None:
         """Delete the rows, and keep the name."""
         with self._file.transaction() as db:
             room = self._find(db, name) or self._make(db, name)
             db.execute("DELETE FROM updates WHERE room = ?", (room.id,))
+            db.execute("DELETE FROM quarantine WHERE room = ?", (room.id,))
             db.execute(
                 "UPDATE rooms SET deleted = ?, absorbed = head WHERE id = ?", (int(time.time()), room.id)
             )
@@ -146,7 +204,9 @@ class SqliteRooms:
     def free(self, name: str) -> None:
         """Delete the name of a deleted room."""
         with self._file.transaction() as db:
-            db.execute("DELETE FROM rooms WHERE name = ? AND deleted IS NOT NULL", (name,))
+            db.execute(
+                "DELETE FROM rooms WHERE name = ? AND deleted IS NOT NULL AND head = absorbed", (name,)
+            )
         self._ids.pop(name, None)
         self._file.verify()
 
@@ -156,9 +216,9 @@ class SqliteRooms:
             room, other = self._find(db, name), self._find(db, to)
             if room is None or room.deleted is not None:
                 raise StorageError(f"{self._file.path}: there is no room {name!r}")
-            if other is not None and other.deleted is None:
+            if other is not None and (other.deleted is None or other.head != other.absorbed):
                 raise StorageError(f"{self._file.path}: there is a room {to!r}")
-            stored = self._read(db, name, room)
+            stored = self._read(db, name, room, 0)
             db.execute("DELETE FROM rooms WHERE name = ?", (to,))
             db.execute(
                 "UPDATE rooms SET name = ?, crc = ? WHERE id = ?", (to, name_checksum(room.id, to), room.id)
@@ -221,26 +281,39 @@ class SqliteRooms:
         db.execute("UPDATE rooms SET crc = ? WHERE id = ?", (name_checksum(made, name), made))
         return _Room(made, 0, 0, "{}", None)
 
-    def _read(self, db: sqlite3.Connection, name: str, room: _Room) -> StoredRoom:
-        """All rows of a room.
-
-        Also where only the last are asked for, as no other process brings any that this one has not got.
-        """
-        rows = db.execute(
-            "SELECT seq, number, crc, data FROM updates WHERE room = ? ORDER BY number, seq", (room.id,)
+    def _read(self, db: sqlite3.Connection, name: str, room: _Room, number: int) -> StoredRoom:
+        """The rows of a room beyond a number."""
+        # Rows of format 1 are numbered by their order: of such a room all are read.
+        nameless = "SELECT 1 FROM updates WHERE room = ? AND number IS NULL LIMIT 1"
+        first = -1 if number <= 0 or db.execute(nameless, (room.id,)).fetchone() else number
+        rows = db.execute(  # the type of a value can be damaged, too: its bytes are what counts
+            "SELECT seq, number, crc, CAST(data AS BLOB) FROM updates"
+            " WHERE room = ? AND ifnull(number, 0) > ? ORDER BY number, seq"
+            if first < 0
+            else "SELECT seq, number, crc, CAST(data AS BLOB) FROM updates"
+            " WHERE room = ? AND number > ? ORDER BY number",
+            (room.id, first),
         ).fetchall()
-        for seq, _, crc, data in rows:
-            if not isinstance(data, bytes) or row_checksum(name, data) != crc:
-                raise StorageError(
-                    f"{self._file.path}: room {name!r}, row {seq}: the data does not match its checksum"
-                )
-        if len(rows) != room.head - room.absorbed:
-            raise StorageError(
-                f"{self._file.path}: room {name!r} has {len(rows)} rows, and should have "
-                f"{room.head - room.absorbed}"
+        numbers = [at if other is None else other for at, (_, other, _, _) in enumerate(rows, 1)]
+        if first < 0 and len(rows) != room.head - room.absorbed:
+            raise RoomDamagedError(
+                name, f"it has {len(rows)} rows, and should have {room.head - room.absorbed}"
             )
-        numbers = [number or at for at, (_, number, _, _) in enumerate(rows, 1)]
-        return StoredRoom([row[3] for row in rows], numbers, room.head, json.loads(room.settings))
+        if len({row[0] for row in rows}) < len(rows):  # the index leads to one row twice
+            raise RoomDamagedError(name, "a row is missing, and another is there twice")
+        if any(not isinstance(at, int) or not 0 < at <= room.head for at in numbers):
+            raise RoomDamagedError(name, f"a row has a number that is none of 1 to {room.head}")
+        faults = {
+            at: "the data does not match its checksum"
+            for at, (_, _, crc, data) in zip(numbers, rows, strict=True)
+            if not isinstance(data, bytes) or row_checksum(name, data) != crc
+        }
+        if faults:
+            raise RoomDamagedError(name, rows=faults)
+        start = sum(1 for at in numbers if at <= number)
+        return StoredRoom(
+            [row[3] for row in rows[start:]], numbers[start:], room.head, read_settings(name, room.settings)
+        )
 
     @staticmethod
     def _write_numbers(db: sqlite3.Connection, room: _Room) -> None:

@@ -1,10 +1,11 @@
 """The tables of a SQLite database of rooms, and how older ones become like them.
 
-File format 2: ``rooms(id, name, crc, head, absorbed, settings, deleted)`` and
-``updates(seq, room, number, crc, data)``.
+File format 2: ``rooms(id, name, crc, head, absorbed, settings, deleted)``,
+``updates(seq, room, number, crc, data)`` and ``quarantine(room, number, reason, data)``.
 
 * ``updates.number`` counts the updates of a room; ``updates.crc`` is the CRC-32 of the room's name in UTF-8,
   a zero byte and the data.
+* ``quarantine`` has the rows that were set aside; they count as absorbed.
 * ``rooms.head`` is the last number, and ``absorbed`` how many of the numbers have no row any more since they
   were compacted: a room has ``head - absorbed`` rows. ``crc`` is the CRC-32 of the id in decimal, a zero byte
   and the name. ``settings`` is JSON; ``deleted`` is when the room was deleted, in seconds since 1970.
@@ -22,7 +23,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION_ID", "FORMAT", "bring_up_to_date", "name_checksum", "row_checksum"]
+__all__ = [
+    "APPLICATION_ID",
+    "FORMAT",
+    "QUARANTINE",
+    "QUARANTINED",
+    "bring_up_to_date",
+    "has_quarantine",
+    "name_checksum",
+    "row_checksum",
+]
 
 APPLICATION_ID = 0x77656674  # "weft"
 FORMAT = 2
@@ -46,6 +56,20 @@ CREATE TABLE updates (
 );
 CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
 """
+QUARANTINE = """
+CREATE TABLE IF NOT EXISTS quarantine (
+  room INTEGER NOT NULL REFERENCES rooms,
+  number INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (room, number)
+)
+"""
+"""Came later than format 2: a file without it has nothing in it, and an older weft does not miss it."""
+QUARANTINED = """
+SELECT name, number, reason, CAST(data AS BLOB) FROM quarantine JOIN rooms ON rooms.id = room
+WHERE :name IS NULL OR name = :name ORDER BY name, number
+"""
 _FROM_1 = """
 ALTER TABLE rooms ADD COLUMN crc INTEGER;
 ALTER TABLE rooms ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
@@ -57,6 +81,11 @@ UPDATE rooms SET head = (SELECT count(*) FROM updates WHERE room = rooms.id);
 DROP INDEX updates_of_room;
 CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
 """
+
+
+def has_quarantine(db: sqlite3.Connection) -> bool:
+    """Whether there is the table."""
+    return bool(db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'quarantine'").fetchone()[0])
 
 
 def row_checksum(room: str, data: bytes) -> int:

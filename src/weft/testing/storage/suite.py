@@ -10,7 +10,7 @@ import pytest
 
 from weft.documents.compaction import Compacted
 from weft.errors import RemoteProtocolError, RoomDeletedError, StorageError
-from weft.server.storage import DELETED, RoomInfo
+from weft.server.storage import DELETED, QuarantinedRow, RoomInfo
 from weft.testing.storage.hooks import StorageHooks, join_updates, read_updates, write_updates
 
 if TYPE_CHECKING:
@@ -239,6 +239,59 @@ class StorageSuite(StorageHooks):
             stored = await storage.load("room")
             assert read_updates(stored.rows) == updates
             assert stored.head == 300
+
+    # -- quarantine --------------------------------------------------------------------------------------
+
+    async def test_a_row_that_is_set_aside_is_kept_and_the_others_keep_their_numbers(self) -> None:
+        async with self.make() as storage:
+            await fill(storage, "room", write_updates(5))
+            await storage.set_aside("room", {2: "no update", 4: "nor this: é", 9: "not there"})
+        async with self.make() as storage:
+            stored = await storage.load("room")
+            assert (stored.numbers, stored.head) == ([1, 3, 5], 5)
+            assert stored.rows == [b"0;", b"2;", b"4;"]
+            assert (await storage.since("room", 1)).numbers == [3, 5]
+            aside = [
+                QuarantinedRow("room", 2, "no update", b"1;"),
+                QuarantinedRow("room", 4, "nor this: é", b"3;"),
+            ]
+            assert await storage.quarantined() == await storage.quarantined("room") == aside
+            assert await storage.quarantined("other") == []
+            await fill(storage, "room", write_updates(1, 5))
+            assert (await storage.load("room")).numbers == [1, 3, 5, 6]
+            await storage.compact("room", join_updates)
+            assert (await storage.load("room")).numbers == [6]
+            assert await storage.quarantined() == aside
+
+    async def test_what_is_restored_is_the_rooms_last_row(self) -> None:
+        async with self.make() as storage:
+            await fill(storage, "room", write_updates(3))
+            await storage.set_aside("room", dict.fromkeys((1, 2, 3), "bad"))
+            stored = await storage.load("room")
+            assert (stored.rows, stored.head) == ([], 3)
+            assert await storage.restore("room", 2) == 4
+            for room, number in (("room", 2), ("room", 9), ("never seen", 1)):
+                with pytest.raises(StorageError, match="was set aside"):
+                    await storage.restore(room, number)
+            assert (await storage.since("room", 3)).rows == [b"1;"]
+            assert [row.number for row in await storage.quarantined()] == [1, 3]
+            await fill(storage, "room", write_updates(1, 4))
+            assert await storage.heads(["room"]) == {"room": 5}
+        async with self.make() as storage:
+            stored = await storage.load("room")
+            assert (stored.rows, stored.numbers) == ([b"1;", b"4;"], [4, 5])
+
+    async def test_what_was_set_aside_goes_with_its_room(self) -> None:
+        async with self.make() as storage:
+            for room in ("a", "b"):
+                await fill(storage, room, write_updates(2))
+                await storage.set_aside(room, {1: "bad"})
+            await storage.rename("a", "c")
+            await storage.delete("b")
+            assert [(row.room, row.data) for row in await storage.quarantined()] == [("c", b"0;")]
+            assert await storage.restore("c", 1) == 3
+            await storage.free("b")
+            assert (await storage.load("b")).head == 0
 
     # -- rooms -------------------------------------------------------------------------------------------
 
