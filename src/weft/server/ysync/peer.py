@@ -62,6 +62,7 @@ class YPeer(Peer):
         # State vector of what was relayed before the queue was full; from then on updates are not queued but
         # read from the document, as one, when the queue has emptied.
         self._behind: bytes | None = None
+        self._asked_at = b"\0"  # the state before the message that is worked on; an answer has no more
         self._awareness_behind = False
         self._has_spoken = False
         self._has_lost_awareness = False  # once is news
@@ -130,6 +131,8 @@ class YPeer(Peer):
         if not self._has_spoken:
             expect_no_repo(message)
             self._has_spoken = True
+        if self._behind is not None:
+            self._asked_at = self._room.document.state_vector()
         awareness = self._room.awareness
         before = awareness.ignored
         self._perform(self.session.receive(message, self._room.clock()))
@@ -169,5 +172,5 @@ class YPeer(Peer):
 
     def _note_answered(self) -> None:
         self._live = True
-        if self._behind is not None:  # the answer holds everything up to now
-            self._behind = self._room.document.state_vector()
+        if self._behind is not None:  # the answer holds everything up to then
+            self._behind = self._asked_at
