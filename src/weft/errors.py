@@ -12,7 +12,7 @@
     │   │   └── InvalidValueTypeError (TypeError)
     │   ├── InvalidSchemaError             a schema that is not one
     │   └── InvalidJsonError               text that is not strict JSON, or not content
-    ├── ReadOnlyError (RuntimeError)       a write where listeners may only look
+    ├── ReadOnlyError (RuntimeError)       a write where one may only look
     ├── WrongThreadError (RuntimeError)    a use in another thread than the one it belongs to
     │   ├── WrongTaskError                 a write into the transaction of another task
     │   └── WrongProcessError              a use in a process that was forked since
@@ -27,6 +27,7 @@
     │   ├── ConnectError                   the server could not be reached, or refused the handshake
     │   ├── ConnectionClosedError          the connection ended, with a close code
     │   ├── DocumentUnavailableError       the server has not got the document, so far
+    │   ├── WriteDeniedError (ReadOnlyError)   the server does not take what was written
     │   └── ProviderClosedError            the provider was closed by its owner
     ├── SyncTimeoutError (TimeoutError)    a wait for synchronisation ran out of time
     └── StorageError                       a place that keeps data failed
@@ -72,6 +73,7 @@ __all__ = [
     "SyncTimeoutError",
     "UnreadableContentError",
     "WeftError",
+    "WriteDeniedError",
     "WrongProcessError",
     "WrongTaskError",
     "WrongThreadError",
@@ -181,7 +183,11 @@ class InvalidJsonError(DataError):
 
 
 class ReadOnlyError(WeftError, RuntimeError):
-    """A listener that is no mutator, or runs after the transaction, tried to write. Nothing changed."""
+    """A write by who may only look.
+
+    By a listener that is no mutator, or runs after the transaction: nothing changed. By a client of a server:
+    see :class:`WriteDeniedError`.
+    """
 
 
 class WrongThreadError(WeftError, RuntimeError):
@@ -326,6 +332,21 @@ class ProviderError(WeftError, ConnectionError):
     """A provider cannot do what was asked."""
 
 
+class WriteDeniedError(ProviderError, ReadOnlyError):
+    """A client may only read: the server does not take what was written, which stands in the document here.
+
+    Attributes:
+        reason: What the server says.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the server does not allow what was sent: {self.reason[:200]!r}"
+
+
 class ConnectError(ProviderError):
     """The server could not be reached, or refused the handshake.
 
@@ -333,13 +354,17 @@ class ConnectError(ProviderError):
         url: Where to; query parameters are left out, as they may hold tokens.
         reason: What stood in the way.
         status: HTTP status of a refused handshake, or ``None``.
+        retry_after: Seconds after which the server wants to be asked again, if it said so.
     """
 
-    def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(url, reason)
         self.url = url
         self.reason = reason
         self.status = status
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"cannot connect to {self.url}: {self.reason}"

@@ -113,10 +113,16 @@ class Transport(Protocol):
         """
 
 
-def refused_error(url: str, status: int) -> ConnectError:
-    """The error for a handshake answered with an HTTP status other than 101."""
+def refused_error(url: str, status: int, *, retry_after: float | None = None) -> ConnectError:
+    """The error for a handshake answered with an HTTP status other than 101.
+
+    Args:
+        url: Where to.
+        status: The status.
+        retry_after: Seconds that the answer's ``Retry-After`` asks for.
+    """
     said = _REFUSALS.get(status, "the server refused the websocket")
-    return ConnectError(shown_url(url), f"{said} (HTTP {status})", status=status)
+    return ConnectError(shown_url(url), f"{said} (HTTP {status})", status=status, retry_after=retry_after)
 
 
 def is_final_refusal(error: ConnectError) -> bool:

@@ -261,16 +261,28 @@ class MemoryNetwork:
         self._handler = handler
         self._clock = SystemClock() if clock is None else clock
         self._buffer = buffer
-        self._refusal: tuple[str, int | None] | None = None
+        self._refusal: tuple[str, int | None, float | None] | None = None
         self._held = False
         self._changes = _ChangeSignal()
         self._accepted = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
 
-    def refuse(self, reason: str = "connection refused", *, status: int | None = None) -> None:
-        """Refuse new connections, as an absent server does or, with a status, one that answers with HTTP."""
-        self._refusal = (reason, status)
+    def refuse(
+        self,
+        reason: str = "connection refused",
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """Refuse new connections, as an absent server does or, with a status, one that answers with HTTP.
+
+        Args:
+            reason: Why, without a status.
+            status: HTTP status of the answer.
+            retry_after: Seconds after which to come again, as the answer says.
+        """
+        self._refusal = (reason, status, retry_after)
 
     def admit(self) -> None:
         """Let new connections in again, those that :meth:`hold_handshakes` kept among them."""
@@ -320,8 +332,10 @@ class MemoryNetwork:
             raise ConnectError(shown_url(url), f"no answer within {open_timeout:g} s") from error
         await asyncio.sleep(0)  # a connection takes time: let cancellation and others in
         if self._refusal is not None:
-            reason, status = self._refusal
-            raise ConnectError(shown_url(url), reason) if status is None else refused_error(url, status)
+            reason, status, retry_after = self._refusal
+            if status is None:
+                raise ConnectError(shown_url(url), reason)
+            raise refused_error(url, status, retry_after=retry_after)
         link = MemoryLink(request, self._clock, self._buffer, max_size)
         self.links.append(link)
         self._changes.changed()

@@ -41,6 +41,30 @@ def test_a_url_that_is_no_websocket_base_is_refused(url: str) -> None:
         check_server(url)
 
 
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("host:0", "port must be"),
+        ("host:65536", "port must be"),
+        ("host:http", "port must be"),
+        ("a..b", "host must be"),
+        ("a b", "host must be"),
+        ("exa%mple", "host must be"),
+        ("a" * 64, "host must be"),
+    ],
+)
+def test_a_server_that_cannot_be_is_refused(host: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_server(f"ws://{host}/path")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:1", "a_b.c:65535", "host.", "münchen.de", "[::1]:80", "10.0.0.1", "[fe80::1%25eth0]"]
+)
+def test_names_and_addresses_are_servers(host: str) -> None:
+    assert check_server(f"wss://{host}") == f"wss://{host}"
+
+
 def test_the_address_of_a_server_without_rooms_is_taken_as_it_is() -> None:
     assert check_server("wss://host/path/") == "wss://host/path/"
 

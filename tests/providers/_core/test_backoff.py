@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from weft.errors import ConnectError, ConnectionClosedError, ProviderClosedError
-from weft.providers._core.backoff import Backoff, ends_success
+from weft.providers._core.backoff import Backoff, ends_success, patience, seconds_until
 
 
 def test_the_upper_end_of_the_waits_doubles_up_to_the_maximum() -> None:
@@ -56,3 +56,29 @@ def test_waits_go_on_growing_after_a_complaint_of_the_server(code: int) -> None:
 def test_a_refused_connection_is_no_success() -> None:
     assert not ends_success(ConnectError("ws://host", "refused"))
     assert ends_success(ProviderClosedError())
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 20.0),
+        ("Thu, 01 Jan 1970 00:02:00 -0000", 20.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        (None, None),
+        ("", None),
+        ("-5", None),
+        ("soon", None),
+        ("1e3", None),
+        ("²", None),
+    ],
+)
+def test_when_to_come_again_is_read_as_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+    assert seconds_until(value, now=100.0) == seconds
+
+
+def test_a_server_is_left_alone_for_an_hour_at_most() -> None:
+    assert patience(ConnectError("ws://host", "busy", retry_after=30.0)) == 30.0
+    assert patience(ConnectError("ws://host", "busy", retry_after=1e9)) == 3600.0
+    assert patience(ConnectError("ws://host", "busy")) == patience(ProviderClosedError()) == 0.0

@@ -245,6 +245,19 @@ async def test_a_refused_request_is_final_and_a_refusal_of_the_moment_is_not() -
             assert len(network.requests) == 2
 
 
+async def test_a_server_that_says_when_to_come_again_is_left_alone_until_then() -> None:
+    async with MemoryNetwork() as network:
+        network.refuse(status=503, retry_after=60.0)
+        async with running(network) as lines:
+            await lines.clock.wait_for_sleepers()
+            network.admit()
+            lines.clock.advance(60.0)
+            await step()
+            assert len(network.requests) == 1
+            lines.clock.advance(1.0)
+            await next_link(network)
+
+
 async def test_a_fault_of_the_protocol_is_reported_and_the_connection_made_anew() -> None:
     async with MemoryNetwork() as network, running(network) as lines:
         for message, error in ((b"bug", "KeyError('bug')"), (b"panic", "PanicError")):

@@ -107,6 +107,19 @@ async def test_a_refused_handshake_is_told_in_a_sentence_without_secrets(status:
     assert caught.value.__cause__ is not None
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_when_a_server_wants_to_be_asked_again_is_told(status: int) -> None:
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        response = connection.respond(HTTPStatus(status), "busy\n")
+        response.headers["Retry-After"] = "17"
+        return response
+
+    async with serving(echo, process_request=refuse) as url:
+        with pytest.raises(ConnectError) as caught:
+            await connect(url)
+    assert caught.value.retry_after == 17.0
+
+
 async def test_no_server_is_a_refused_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -13,7 +13,13 @@ from support.live import until
 from support.syncserver import kind
 from weft._codecs.yjs.lib0 import Reader, Writer
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.errors import ConnectionClosedError, ProviderError, RemoteProtocolError, SyncTimeoutError
+from weft.errors import (
+    ConnectionClosedError,
+    ProviderError,
+    ReadOnlyError,
+    RemoteProtocolError,
+    SyncTimeoutError,
+)
 from weft.limits import Limits
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync.messages import (
@@ -321,6 +327,18 @@ async def test_a_malformed_message_closes_the_connection_with_1007() -> None:
         await hand.shake_hands()
 
 
+async def test_what_was_wrong_is_told_also_when_the_server_does_not_answer_the_goodbye() -> None:
+    async with by_hand() as hand:
+        await hand.shake_hands()
+        hand.link.hold("up")  # the close frame among it
+        await hand.say(update_message(b"\xff"))
+        await until(
+            lambda: hand.provider.status == "disconnected", hand.provider.add_status_listener, "the end"
+        )
+        assert isinstance(hand.provider.last_error, RemoteProtocolError)
+        assert [type(error) for error in hand.errors] == [RemoteProtocolError]
+
+
 async def test_a_refusal_to_write_counts_for_its_connection_only() -> None:
     async with by_hand() as hand:
         await hand.shake_hands()
@@ -329,8 +347,9 @@ async def test_a_refusal_to_write_counts_for_its_connection_only() -> None:
         flush = asyncio.create_task(hand.provider.flush())
         await hand.expect("update", "step1")
         await hand.say(step2_message(NOTHING))
-        with pytest.raises(ProviderError, match="does not allow"):
+        with pytest.raises(ReadOnlyError, match="does not allow what was sent: 'read-only'") as caught:
             await flush
+        assert isinstance(caught.value, ProviderError)
         hand.link.drop()
         await hand.come_again()
         await hand.shake_hands()

@@ -18,6 +18,7 @@ from weft.documents.yjs.document import YDocument, create_doc
 from weft.errors import (
     LocalProtocolError,
     ProviderError,
+    WriteDeniedError,
 )
 from weft.limits import Limits
 from weft.mirrors.yjs import YjsMirror
@@ -135,7 +136,7 @@ async def test_a_server_that_does_not_let_write_is_told_by_flush(serving: Servin
             await peer.provider.flush()
         assert peer.map["there"] == "1"
         assert "x" not in room.content()
-    assert type(peer.errors[0]) is ProviderError
+    assert type(peer.errors[0]) is WriteDeniedError
 
 
 # --- leaving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import ipaddress
 import re
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -22,6 +23,7 @@ Given: TypeAlias = "T | Callable[[], T | Awaitable[T]] | None"
 # What browsers leave alone in a path (WHATWG URL, path percent-encode set), so that one room name reaches one
 # room from both languages: servers take the path as it is. "?" and "#" would end the path, and are encoded.
 _PATH_SAFE = "/%!$&'()*+,;=:@[]|^-._~"
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
@@ -36,9 +38,27 @@ def check_server(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname:
         raise ValueError(f"url must be ws://host or wss://host, with port and path as needed; got {url!r}")
+    _check_host(url, parts.hostname)
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError(f"the port must be one of 1 to 65535; got {url!r}")
     if parts.query or parts.fragment:
         raise ValueError("url must have no query and no fragment; query parameters go into params")
     return url
+
+
+def _check_host(url: str, host: str) -> None:
+    """Refuse what no resolver can know, and what would be asked for again and again."""
+    try:
+        if ":" in host:
+            ipaddress.ip_address(host)
+        elif not all(map(_LABEL.fullmatch, host.encode("idna").decode().removesuffix(".").split("."))):
+            raise ValueError("not a name")
+    except ValueError as error:  # UnicodeError is one
+        raise ValueError(f"the host must be a name or an address; got {url!r}") from error
 
 
 def check_url(url: str, room: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from weft.errors import ConnectError, ConnectionClosedError, ProviderError
@@ -10,13 +12,14 @@ from weft.errors import ConnectError, ConnectionClosedError, ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Backoff", "ends_success"]
+__all__ = ["Backoff", "ends_success", "patience", "seconds_until"]
 
 # Close codes by which a server complains about us or asks for patience: RFC 6455, section 7.4.1 (protocol
 # error, unacceptable data, bad payload, policy, too big, missing extension, internal error, of which what we
 # send may be the cause) and 1013 "try again later".
 _COMPLAINTS = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1011, 1013})
 _TRY_LATER = range(4500, 4600)  # y-websocket 3.1
+_MOST_PATIENCE = 3600.0  # seconds; a server that asks for more may have its clock wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +64,29 @@ def ends_success(error: ProviderError) -> bool:
     if isinstance(error, ConnectionClosedError):
         return error.code not in _COMPLAINTS and error.code not in _TRY_LATER
     return not isinstance(error, ConnectError)
+
+
+def patience(error: Exception) -> float:
+    """Seconds for which the server wants to be left alone, an hour at most; the usual wait is added."""
+    wanted = error.retry_after if isinstance(error, ConnectError) else None
+    return min(wanted or 0.0, _MOST_PATIENCE)
+
+
+def seconds_until(retry_after: str | None, *, now: float) -> float | None:
+    """Read a ``Retry-After`` header (RFC 9110, section 10.2.3): seconds, or a date.
+
+    Args:
+        retry_after: Its value, or ``None``.
+        now: Seconds since 1970.
+
+    Returns:
+        Seconds, not below zero; ``None`` for what is neither.
+    """
+    value = (retry_after or "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)

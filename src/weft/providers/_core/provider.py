@@ -256,7 +256,7 @@ class WebsocketProvider(Uncopied, Generic[A]):
             ConnectError: The server refused for good.
             ConnectionClosedError: The server closed for good.
             ProviderClosedError: The provider is closed, or not connected.
-            ProviderError: The server said that writing is not allowed.
+            ReadOnlyError: The server does not take what was written: it is a ``WriteDeniedError``.
         """
         await self._adapter.flush(timeout)
 

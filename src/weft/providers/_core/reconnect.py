@@ -27,7 +27,7 @@ from weft.errors import (
     RemoteProtocolError,
     SyncTimeoutError,
 )
-from weft.providers._core.backoff import ends_success
+from weft.providers._core.backoff import ends_success, patience
 from weft.providers._core.refusals import Refusals
 from weft.providers._core.send_queue import ResendQueue
 from weft.providers.transport import TOO_LARGE, is_final_refusal
@@ -237,7 +237,7 @@ class ReconnectLoop:
             self._tracker.report(error)
             if self._had_synced and isinstance(error, ProviderError) and ends_success(error):
                 failures = 0
-            await self._clock.sleep(self._backoff.delay(failures, self._random))
+            await self._clock.sleep(patience(error) + self._backoff.delay(failures, self._random))
             failures += 1
 
     def _sent_too_large(self, error: ConnectionClosedError) -> ConnectionClosedError:
@@ -259,8 +259,10 @@ class ReconnectLoop:
             try:
                 error = await self._use(connection)
                 if isinstance(error, RemoteProtocolError):
-                    async with asyncio.timeout(self._close_timeout):
-                        await connection.close(1007, "invalid message")
+                    # A server that does not answer is not what was wrong.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._close_timeout):
+                            await connection.close(1007, "invalid message")
                 return error
             finally:
                 await connection.abort()

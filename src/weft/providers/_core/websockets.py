@@ -7,6 +7,7 @@ import os
 import re
 import socket as socket_module
 import ssl as ssl_module
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from websockets.typing import Subprotocol
 
 from weft._support.urls import is_loopback, shown_url
 from weft.errors import ConnectError, ConnectionClosedError
+from weft.providers._core.backoff import seconds_until
 from weft.providers.transport import TOO_LARGE, closed_error, received_too_large, refused_error
 
 if TYPE_CHECKING:
@@ -98,7 +100,8 @@ class WebsocketsTransport:
                 **options,
             )
         except InvalidStatus as error:
-            raise refused_error(url, error.response.status_code) from error
+            wanted = seconds_until(error.response.headers.get("Retry-After"), now=time.time())
+            raise refused_error(url, error.response.status_code, retry_after=wanted) from error
         except InvalidProxyStatus as error:
             reason = f"the proxy refused (HTTP {error.response.status_code})"
             raise ConnectError(shown, reason) from error

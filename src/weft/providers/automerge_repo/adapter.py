@@ -18,6 +18,7 @@ from weft.errors import (
     LocalProtocolError,
     ProviderClosedError,
     ProviderError,
+    WriteDeniedError,
 )
 from weft.protocols.automerge_repo import (
     ANSWER_S,
@@ -362,7 +363,7 @@ class RepoAdapter:
                     for shared in self.shares.values():
                         shared.confirmations.refuse(self._denied)
                 case WriteDenied() if shared := self.shares.get(effect.document_id):
-                    shared.denied = denial(effect.reason)
+                    shared.denied = WriteDeniedError(effect.reason)
                     self.tracker.report(shared.denied)
                     shared.confirmations.refuse(shared.denied)
                 case FlushLost():

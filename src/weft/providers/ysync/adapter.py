@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.errors import ProviderError
+from weft.errors import ProviderError, WriteDeniedError
 from weft.protocols.ysync import (
     AwarenessChanged,
     Denied,
@@ -16,7 +16,7 @@ from weft.protocols.ysync import (
     awareness_message,
     update_messages,
 )
-from weft.providers._core.confirmations import Confirmations, denial
+from weft.providers._core.confirmations import Confirmations
 from weft.providers._core.parts import send_less
 
 if TYPE_CHECKING:
@@ -243,11 +243,11 @@ class YSyncAdapter:
                     self.reconnect_loop.mark_synced()
                     self._confirmations.note_synced()
                 case Flushed():
-                    denied = None if self._denied is None else denial(self._denied)
+                    denied = None if self._denied is None else WriteDeniedError(self._denied)
                     self._confirmations.note_flushed(effect.token, denied)
                 case Denied():
                     self._denied = effect.reason
-                    self._tracker.report(denial(effect.reason))
+                    self._tracker.report(WriteDeniedError(effect.reason))
                 case AwarenessChanged() | FlushLost():
                     pass  # the observers have been told; lost flushes are asked again by _ask
 
