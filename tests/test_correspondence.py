@@ -25,6 +25,7 @@ COVERED = {
     "protocols/effects.py": "protocols/ysync/test_session.py",
     "server/_core/counters.py": "server/test_statistics.py",
     "server/_core/link.py": "server/fronts/test_websocket_link.py",
+    "server/fronts/link_owner.py": "server/fronts/test_websocket_link.py",
     "server/_core/settings.py": "server/ysync/test_room.py",
     "server/storage/commit_stats.py": "server/storage/test_group_commit.py",
     "server/storage/commits.py": "server/storage/test_group_commit.py",

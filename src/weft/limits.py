@@ -68,12 +68,16 @@ class ServerLimits:
         max_early_messages: Messages and other frames likewise.
         message_timeout: Seconds that one message may take from its first byte to its last; up to 20 more pass
             until that is seen. 16 MiB in 120 seconds are 1.2 Mbit/s.
+        max_waiting: Bytes that wait in memory for all connections together: what is to be sent, messages of
+            which a part has come, and what waits to be taken in. What several wait for counts once. Beyond it
+            who has most of it is let go. More than the largest document is needed, as it waits as a whole.
     """
 
     join_timeout: float = 10.0
     max_early_bytes: int = 64 * 1024
     max_early_messages: int = 16
     message_timeout: float = 120.0
+    max_waiting: int = 256 * 1024 * 1024
 
 
 DEFAULT_LIMITS = Limits()

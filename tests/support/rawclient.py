@@ -81,19 +81,19 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(port: int, path: str = "/room", *, receive_buffer: int = 0) -> AsyncIterator[RawClient]:
+async def raw_client(port: int, path: str = "/room", *, buffer: int = 0) -> AsyncIterator[RawClient]:
     """A client after its handshake.
 
     Args:
         port: Of a server on this machine.
         path: What it asks for.
-        receive_buffer: Bytes that the system takes for it while it does not read; its own default without.
+        buffer: Bytes that the system takes for it while it does not read; its own default without.
     """
     loop = asyncio.get_running_loop()
     with socket.socket() as connected:
         connected.setblocking(False)
-        if receive_buffer:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if buffer:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         await loop.sock_connect(connected, ("127.0.0.1", port))
         client = RawClient(connected)
         await client.send(

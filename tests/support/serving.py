@@ -38,6 +38,11 @@ class WeftServe:
         self.port = self._read_port()
 
     @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """The server's address without a room."""
         return f"ws://127.0.0.1:{self.port}"

@@ -30,6 +30,7 @@ _COUNTS = {
 }
 # Those of weft.limits.ServerLimits.
 _SERVER_SIZES = {
+    "max_waiting": "waits in memory for all clients together, before who has most of it is let go",
     "max_early_bytes": "an automerge-repo client may send before its join message",
 }
 _SERVER_COUNTS = {

@@ -35,6 +35,7 @@ class ServerStats:
         counters: What happened in them.
         queued: What waits to be sent to clients that are behind.
         longest_queue: What waits for one of them at most.
+        let_go: Clients that were let go since too much waited for all of them together.
         unsaved: Updates that were taken in and are not durable yet.
         commits: What storage has committed, if it counts that.
         fanout: What went on between this process and others of the same storage, if it has a broker.
@@ -50,6 +51,7 @@ class ServerStats:
     counters: RoomCounters
     queued: int
     longest_queue: int
+    let_go: int
     unsaved: int
     commits: CommitStats | None
     fanout: FanoutStats | None
@@ -78,6 +80,7 @@ def collect_stats(
         counters=counters,
         queued=sum(waiting),
         longest_queue=max(waiting, default=0),
+        let_go=connections.budget.let_go,
         unsaved=sum(room.log.unsaved for room in open_rooms),
         commits=storage.commit_stats,
         fanout=None if hub is None else hub.stats,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from weft.server._core.batch import Batch
 from weft.server._core.confirmations import Confirmations
 from weft.server._core.link import Link, Receiver
 from weft.server._core.send_queue import AcknowledgedQueue, QueueOwner, StalledError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class MemoryLink(Link):
@@ -62,6 +66,9 @@ class MemoryLink(Link):
     def admit(self) -> None:
         pass
 
+    def note_held(self, size: int) -> None:
+        pass
+
     def pause_reading(self) -> None:
         pass
 
@@ -110,6 +117,9 @@ class Bench(QueueOwner, Receiver):
             stall_timeout=stall_timeout,
         )
         self.link.attach(self)
+
+    def held(self) -> Iterator[tuple[int, int]]:
+        return self.queue.held()
 
     def put(self, message: bytes) -> None:
         self.queue.put(Batch([message]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weft.server._core.batch import Batch
 
 __all__ = ["Link", "Receiver"]
@@ -15,6 +17,9 @@ class Receiver(Protocol):
 
     def receive(self, message: bytes) -> None:
         """A whole message has come."""
+
+    def held(self) -> Iterator[tuple[int, int]]:
+        """What waits for the client beside what the link was given, as ``MemoryBudget`` counts it."""
 
     def writable(self) -> None:
         """The link is clear again after it was not."""
@@ -48,6 +53,9 @@ class Link(Protocol):
 
     def waiting(self) -> int:
         """Bytes written that the operating system has not taken yet."""
+
+    def note_held(self, size: int) -> None:
+        """So many bytes more wait for the client than before."""
 
     def pause_reading(self) -> None:
         """Tell of no further message until :meth:`resume_reading`; the client's socket fills up."""

@@ -17,7 +17,7 @@ from weft.server._core.send_queue import AcknowledgedQueue, StalledError
 from weft.server._core.wrong_protocol import WrongProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from weft.limits import Limits
     from weft.server._core.confirmations import Confirmations
@@ -87,6 +87,10 @@ class Peer(ABC):
     def waiting(self) -> int:
         """Bytes that have not left to the client yet."""
         return self.queue.size
+
+    def held(self) -> Iterator[tuple[int, int]]:
+        """What waits in memory for it beside what its connection was given."""
+        return self.queue.held()
 
     def start(self) -> None:
         """Serve the client from now on, until it leaves or is let go."""

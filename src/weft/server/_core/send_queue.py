@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 from weft.server._core.batch import Batch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weft.server._core.confirmations import Confirmations
     from weft.server._core.link import Link
 
@@ -34,6 +36,8 @@ _MIN_RATE = 1024
 # Answers that may wait in one queue. A question is a few bytes and an answer can be the whole document:
 # without a bound, asking is an attack. Clients that flush have one or two under way.
 _MAX_ANSWERS = 64
+# Parts of a queue that are told one by one.
+_MAX_PARTS = 1_000
 
 
 class StalledError(Exception):
@@ -115,6 +119,15 @@ class AcknowledgedQueue:
         """Whether so many answers wait that no further question should be read."""
         return self._answers >= _MAX_ANSWERS or (self._answers > 1 and self._answer_bytes > self._max_bytes)
 
+    def held(self) -> Iterator[tuple[int, int]]:
+        """What is in the queue, as ``MemoryBudget`` counts it; many parts are one that is nobody else's."""
+        if self._queue is None or len(self._queue) > _MAX_PARTS:
+            yield 0, self._queued
+            return
+        for item in self._queue:
+            batch = item if isinstance(item, Batch) else item.batch
+            yield id(batch.messages[0] if len(batch.messages) == 1 else batch), batch.size
+
     def put(self, batch: Batch) -> bool:
         """Write messages, or queue them behind those that wait.
 
@@ -171,6 +184,7 @@ class AcknowledgedQueue:
             self._queue = deque()
         self._queue.append(item)
         self._queued += size
+        self._link.note_held(size)
 
     def _may_leave(self, item: Batch | _Answer) -> bool:
         if isinstance(item, Batch) or item.ticket <= self._confirmations.durable:

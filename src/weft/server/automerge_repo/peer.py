@@ -27,7 +27,7 @@ from weft.server._core.wrong_protocol import expect_no_room
 from weft.server.auth import Deny
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from weft.protocols.automerge_repo import Effect, EphemeralMessage
     from weft.server._core.link import Link
@@ -128,6 +128,11 @@ class RepoPeer(Peer):
 
     # What a peer does
 
+    def held(self) -> Iterator[tuple[int, int]]:
+        """What waits in memory for it, also of what it has said."""
+        yield 0, self._backlog
+        yield from super().held()
+
     def _join(self) -> None:
         """Nobody hears of it yet."""
 
@@ -139,6 +144,7 @@ class RepoPeer(Peer):
             expect_no_room(message)
         if self._openings:
             self._backlog += len(message)
+            self._link.note_held(len(message))
         self._perform(self.session.receive(message))
         if self._changed:  # it may be an answer
             self._send_changes_soon()

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from weft.limits import DEFAULT_SERVER_LIMITS
+from weft.server._core.memory_budget import MemoryBudget
 from weft.server.fronts.handshake import Handshake
 from weft.server.fronts.timer_wheel import TimerWheel
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from websockets.extensions import ServerExtensionFactory
     from websockets.http11 import Request as HttpRequest
 
     from weft.limits import ServerLimits
-    from weft.server.fronts.websocket_link import LinkOwner, WebsocketLink
+    from weft.server.fronts.link_owner import LinkOwner
+    from weft.server.fronts.websocket_link import WebsocketLink
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "report_too_large"]
+
+_log = logging.getLogger("weft.server")
 
 # Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
 # for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
@@ -33,7 +38,7 @@ _TURN = 0.005
 _SHARE = 0.0005
 # Seconds for the end of a TLS connection.
 _TLS_CLOSE_TIMEOUT = 5.0
-_NO_CLOSE = 1006  # RFC 6455, section 7.4.1
+_NO_CLOSE, _TOO_LARGE = 1006, 1009  # RFC 6455, section 7.4.1
 _MAX_CODES = 100  # that are counted each for itself
 
 
@@ -69,6 +74,7 @@ class Connections:
         self.max_message = max_message
         self.open_timeout = open_timeout
         self.limits = limits
+        self.budget = MemoryBudget(limits.max_waiting, self._links)
         self.extensions = extensions
         self.served: set[WebsocketLink] = set()
         self.accepted = 0
@@ -83,7 +89,7 @@ class Connections:
         self._is_in_turn = False
 
     @property
-    def links(self) -> LinkOwner:
+    def links(self) -> LinkOwner[WebsocketLink]:
         """What the websockets share: this too."""
         return self
 
@@ -190,6 +196,9 @@ class Connections:
             asyncio.get_running_loop().call_soon(self._end_turn)
         return max(self._turn_end, now + _SHARE)
 
+    def _links(self) -> Iterator[WebsocketLink]:
+        return (connection for connection in self._open if not isinstance(connection, Handshake))
+
     def _end_turn(self) -> None:
         self._is_in_turn = False
 
@@ -200,3 +209,10 @@ class Connections:
     def _note_gone(self) -> None:
         if self._all_gone is not None and not self._all_gone.done() and not self._open and not self._tasks:
             self._all_gone.set_result(None)
+
+
+def report_too_large(link: WebsocketLink, remote: str, room: str) -> None:
+    """Say loudly that a client's writes do not arrive; it may try again for ever."""
+    if link.sent_close is not None and link.sent_close[0] == _TOO_LARGE:
+        text = "%s, room %.200r: let go, as what it sent is larger than max_message (1009 %s)"
+        _log.error(text, remote, room, link.sent_close[1])

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from websockets.extensions import ServerExtensionFactory
 
     from weft.limits import ServerLimits
+    from weft.server.fronts.link_owner import LinkOwner
     from weft.server.fronts.timer_wheel import TimerWheel
-    from weft.server.fronts.websocket_link import LinkOwner
 
 __all__ = ["Handshake", "HandshakeOwner"]
 
@@ -47,7 +47,7 @@ class HandshakeOwner(Protocol):
     extensions: Sequence[ServerExtensionFactory] | None
 
     @property
-    def links(self) -> LinkOwner:
+    def links(self) -> LinkOwner[WebsocketLink]:
         """What the websockets will share."""
 
     def opened(self, handshake: Handshake) -> None:

@@ -28,7 +28,7 @@ from weft.server.auth import Allow, Auth, Deny, Request, decide
 from weft.server.editing import EditableRooms
 from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.hub import Hub
-from weft.server.fronts.connections import Connections
+from weft.server.fronts.connections import Connections, report_too_large
 from weft.server.names import read_query, read_room
 from weft.server.origins import origin_check
 from weft.server.statistics import ServerStats, collect_stats
@@ -60,8 +60,7 @@ _log = logging.getLogger("weft.server")
 # Seconds for what is left to do of a connection that was cut off.
 _CUT_OFF_TIMEOUT = 1.0
 _TRY_AGAIN_LATER = 1013  # the same registry
-_TOO_LARGE = 1009  # RFC 6455, section 7.4.1
-_SERVICE_RESTART = 1012  # its registry: clients should come back
+_SERVICE_RESTART = 1012  # RFC 6455, section 7.4.1, and its registry: clients should come back
 _FAREWELLS = 100  # said in one turn of the event loop; others are served in between
 
 
@@ -416,13 +415,13 @@ class Server(EditableRooms):
     def _serve_documents(self, link: WebsocketLink, asked: Request, documents: Documents) -> None:
         from weft.server.automerge_repo.peer import RepoPeer  # noqa: PLC0415 - an extra
 
-        released = partial(_report_too_large, link, asked.remote, asked.room)
+        released = partial(report_too_large, link, asked.remote, asked.room)
         RepoPeer(link, documents, asked, released=released).start()
 
     def _release(
         self, link: WebsocketLink, remote: str, room: str, held: AbstractAsyncContextManager[Room]
     ) -> None:
-        _report_too_large(link, remote, room)
+        report_too_large(link, remote, room)
         self._connections.spawn(_leave(held))
 
 
@@ -445,10 +444,3 @@ def _open_documents(
 
 def _say_restart(link: WebsocketLink) -> None:
     link.close(_SERVICE_RESTART, "server is shutting down")
-
-
-def _report_too_large(link: WebsocketLink, remote: str, room: str) -> None:
-    """Say loudly that a client's writes do not arrive; it may try again for ever."""
-    if link.sent_close is not None and link.sent_close[0] == _TOO_LARGE:
-        text = "%s, room %.200r: let go, as what it sent is larger than max_message (1009 %s)"
-        _log.error(text, remote, room, link.sent_close[1])

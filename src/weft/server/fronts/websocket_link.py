@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from weft.server.fronts.frames import (
     BINARY,
@@ -24,16 +24,15 @@ from weft.server.fronts.frames import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from websockets.extensions import Extension
 
-    from weft.limits import ServerLimits
     from weft.server._core.batch import Batch
     from weft.server._core.link import Receiver
-    from weft.server.fronts.timer_wheel import TimerWheel
+    from weft.server.fronts.link_owner import LinkOwner
 
-__all__ = ["LinkOwner", "WebsocketLink"]
+__all__ = ["WebsocketLink"]
 
 # Bytes handed to a transport at a time: what a socket does not take of them is copied for each connection.
 _CHUNK = 64 * 1024
@@ -48,30 +47,6 @@ _TOO_MUCH = "too much before the join message"
 _OPEN, _CLOSING, _CLOSED = range(3)
 # Who has reading paused: the receiver, the budget of a turn, or that there is no receiver yet.
 _HELD, _OVER_BUDGET, _EARLY = 1, 2, 4
-
-
-class LinkOwner(Protocol):
-    """What the links of a server share.
-
-    Attributes:
-        buffer: Where what comes is read into; used within one call.
-        wheel: Their deadlines.
-        max_message: Bytes in a message that is received.
-        limits: Other bounds of each.
-        received: Bytes that have come, of all.
-    """
-
-    buffer: memoryview
-    wheel: TimerWheel
-    max_message: int
-    limits: ServerLimits
-    received: int
-
-    def turn_end(self) -> float:
-        """Until when, on ``time.monotonic``, messages may be worked on in this turn of the event loop."""
-
-    def link_closed(self, link: WebsocketLink) -> None:
-        """The connection is over."""
 
 
 class WebsocketLink(asyncio.BufferedProtocol):
@@ -98,7 +73,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
     def __init__(
         self,
         transport: asyncio.Transport,
-        owner: LinkOwner,
+        owner: LinkOwner[WebsocketLink],
         *,
         extensions: Sequence[Extension] = (),
         admit_by: float | None = None,
@@ -128,10 +103,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
         transport.resume_reading()
-        if admit_by is None:
-            self._watch(_PING_INTERVAL)
-        else:
-            owner.wheel.set(self, admit_by - _now())
+        self._watch(_PING_INTERVAL if admit_by is None else admit_by - _now())
 
     # As the core sees it
 
@@ -143,11 +115,10 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     def admit(self) -> None:
         """The client has said who it is, and may send what anybody may from now on."""
-        if self._admit_by is not None:
+        if self._admit_by is not None and self._state == _OPEN:
             self._admit_by = None
             self._reader.max_message = self._owner.max_message
-            if self._state == _OPEN:
-                self._watch(_PING_INTERVAL)
+            self._watch(_PING_INTERVAL)
 
     def feed(self, data: bytes) -> None:
         """Take in what came together with the handshake."""
@@ -174,6 +145,10 @@ class WebsocketLink(asyncio.BufferedProtocol):
         rest = self._rest
         return self._transport.get_write_buffer_size() + (0 if rest is None else sum(map(len, rest)))
 
+    def note_held(self, size: int) -> None:
+        """So many bytes more wait for the client than before."""
+        self._owner.budget.note(size)
+
     def pause_reading(self) -> None:
         """Tell of no further message until :meth:`resume_reading`."""
         self._stop(_HELD)
@@ -196,6 +171,26 @@ class WebsocketLink(asyncio.BufferedProtocol):
         """Cut the connection off."""
         self._transport.abort()
 
+    def held(self) -> Iterator[tuple[int, int]]:
+        """What is held in memory for the client: an identity, or 0 for its alone, and the size in bytes."""
+        received = self._reader.held + sum(map(len, self._early or ()))
+        yield 0, self._transport.get_write_buffer_size() + received
+        for data in self._rest or ():
+            yield id(data.obj), len(data)
+        if self._receiver is not None:
+            yield from self._receiver.held()
+
+    def let_go(self) -> None:
+        """End the connection since memory is short, and free what is held for it."""
+        if self._state == _OPEN and self.is_clear:
+            self.close(1013, "the server is short of memory")
+        else:  # in the middle of a message nothing can be said
+            self._transport.abort()
+        self._reader = FrameReader(max_message=0)
+        self._early = self._rest = None
+        self._end()
+        self._finish()
+
     def deadline(self) -> None:
         """Ping the client, or let it go if it did not answer, nor come to the end of something."""
         if self._state == _CLOSING:
@@ -204,7 +199,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
             if self._admit_by is not None:
                 self.close(1002, "no join message came")
                 return
-            if self._is_within_too_long():
+            since, limit = self._within_since, self._owner.limits.message_timeout
+            if since and not self._stops and _now() - since >= limit:
                 self.close(_POLICY, "a message took too long to come")
                 return
             if self._has_pinged and not self._stops:
@@ -230,6 +226,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._reader.feed(self._owner.buffer[:nbytes])
         if not self._stops:
             self._work()
+        if self._within_since or self._stops:
+            self._owner.budget.note(nbytes)
 
     def eof_received(self) -> None:
         """The client says no more; the transport closes when it has sent what it has."""
@@ -250,6 +248,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """The socket takes no more."""
         self._is_paused, self.is_clear = True, False
+        self._owner.budget.note(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """The socket has taken everything."""
@@ -339,10 +338,6 @@ class WebsocketLink(asyncio.BufferedProtocol):
         """Look after so long how the client does."""
         self._owner.wheel.set(self, min(seconds, self._owner.limits.message_timeout))
 
-    def _is_within_too_long(self) -> bool:
-        since = self._within_since
-        return since > 0 and not self._stops and _now() - since >= self._owner.limits.message_timeout
-
     def _keep(self, message: bytes) -> None:
         """There is nobody yet to receive it."""
         early = self._early = self._early or []
@@ -398,6 +393,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._transport.write(data)
         else:
             self._rest = deque((memoryview(data),))
+            self._owner.budget.note(len(data))
             self._send_rest()
             self.is_clear = not self._is_paused and self._rest is None
 
@@ -426,6 +422,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.lost()
+            self._reader = FrameReader(max_message=0)  # half a message may be megabytes
         if self._state == _CLOSING:
             self._owner.wheel.set(self, _CLOSE_TIMEOUT)
 
