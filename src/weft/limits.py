@@ -71,6 +71,8 @@ class ServerLimits:
         max_waiting: Bytes that wait in memory for all connections together: what is to be sent, messages of
             which a part has come, and what waits to be taken in. What several wait for counts once. Beyond it
             who has most of it is let go. More than the largest document is needed, as it waits as a whole.
+        max_stall: Seconds that the event loop may be at one thing, in which it serves nobody, before the log
+            says where it is. A person notices from a quarter of a second on.
     """
 
     join_timeout: float = 10.0
@@ -78,6 +80,7 @@ class ServerLimits:
     max_early_messages: int = 16
     message_timeout: float = 120.0
     max_waiting: int = 256 * 1024 * 1024
+    max_stall: float = 0.25
 
 
 DEFAULT_LIMITS = Limits()

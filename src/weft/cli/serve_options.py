@@ -39,6 +39,7 @@ _SERVER_COUNTS = {
 _SERVER_TIMES = {
     "join_timeout": "a connection may take until its client is let in",
     "message_timeout": "one message may take to come",
+    "max_stall": "nobody may be served because of one thing, before the log says of which",
 }
 _TIMES = {
     "unload_delay": (10.0, "a room that nobody is in stays in memory"),

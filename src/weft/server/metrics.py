@@ -65,6 +65,7 @@ class _Numbers(Collector):
         yield _gauge("queued_bytes", "What waits for clients that are behind", stats.queued)
         yield _gauge("longest_queue_bytes", "What waits for one of them at most", stats.longest_queue)
         yield _counter("let_go", "Clients let go as too much waited for all together", stats.let_go)
+        yield _counter("stalls", "Times that the event loop served nobody for too long", stats.stalls)
         yield _gauge("unsaved_bytes", "Updates taken in that are not durable yet", stats.unsaved)
         yield _counter("compactions", "Logs that were compacted", counters.compactions)
         yield _counter("compactions_failed", "Logs that could not be", counters.failed_compactions)

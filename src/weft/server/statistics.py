@@ -36,6 +36,7 @@ class ServerStats:
         queued: What waits to be sent to clients that are behind.
         longest_queue: What waits for one of them at most.
         let_go: Clients that were let go since too much waited for all of them together.
+        stalls: Times that the event loop served nobody for longer than ``ServerLimits.max_stall``.
         unsaved: Updates that were taken in and are not durable yet.
         commits: What storage has committed, if it counts that.
         fanout: What went on between this process and others of the same storage, if it has a broker.
@@ -52,6 +53,7 @@ class ServerStats:
     queued: int
     longest_queue: int
     let_go: int
+    stalls: int
     unsaved: int
     commits: CommitStats | None
     fanout: FanoutStats | None
@@ -81,6 +83,7 @@ def collect_stats(
         queued=sum(waiting),
         longest_queue=max(waiting, default=0),
         let_go=connections.budget.let_go,
+        stalls=connections.watchdog.stalls,
         unsaved=sum(room.log.unsaved for room in open_rooms),
         commits=storage.commit_stats,
         fanout=None if hub is None else hub.stats,

@@ -11,6 +11,7 @@ from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server._core.memory_budget import MemoryBudget
 from weft.server.fronts.handshake import Handshake
 from weft.server.fronts.timer_wheel import TimerWheel
+from weft.server.fronts.watchdog import LoopWatchdog
 
 if TYPE_CHECKING:
     import ssl
@@ -74,6 +75,7 @@ class Connections:
         self.max_message = max_message
         self.open_timeout = open_timeout
         self.limits = limits
+        self.watchdog = LoopWatchdog(limits.max_stall)
         self.budget = MemoryBudget(limits.max_waiting, self._links)
         self.extensions = extensions
         self.served: set[WebsocketLink] = set()

@@ -240,6 +240,7 @@ class Server(EditableRooms):
                 await self._hub.close()
             await self._storage.close()
             raise
+        self._connections.watchdog.start()
         self._is_started = True
         _log.info("listening on %s", self.url)
 
@@ -330,6 +331,7 @@ class Server(EditableRooms):
         except TimeoutError:
             raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
         finally:
+            self._connections.watchdog.stop()
             if self._operations is not None:
                 await self._operations.close()
         _log.info("closed")
