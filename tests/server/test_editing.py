@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,12 +123,18 @@ async def test_a_room_that_nobody_edits_gives_nothing_to_the_binding(monkeypatch
 
     async with serving() as server, YClient(server.url, "farm") as one, YClient(server.url, "farm") as two:
         with monkeypatch.context() as patch:
-            patch.setattr("weft.server.ysync.room.LocalDocument", no_document)
+            patch.setattr("weft.server.ysync.local_document.LocalDocument", no_document)
             await one.set(x=1)
             await two.wait_for(x=1)
         room = server.rooms.get("farm")
         assert room is not None
         assert isinstance(room.document, LogDocument)
+
+
+def test_a_server_does_not_load_the_binding_before_somebody_edits() -> None:
+    program = "import sys, weft.server.fronts.websocket; print('pycrdt' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 async def test_what_the_binding_must_not_be_given_ends_the_editing_and_not_the_room(

@@ -12,7 +12,7 @@ from weft.documents.yjs.gate import STORED
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["STORED", "EditedRoom", "LocalDocument"]
+__all__ = ["EditedRoom", "LocalDocument"]
 
 _log = logging.getLogger("weft.server")
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
 from weft.documents.yjs.compact_log import compact_updates
+from weft.documents.yjs.gate import STORED
 from weft.documents.yjs.log_document import LogDocument
 from weft.documents.yjs.update_log import UpdateLog
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
-from weft.server.ysync.local_document import STORED, LocalDocument
 from weft.server.ysync.shared_awareness import SharedAwareness
 from weft.server.ysync.turn import Turn, TurnClient
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from weft.documents import Compacted
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
+    from weft.server.ysync.local_document import LocalDocument
 
 __all__ = ["Room", "YClient"]
 
@@ -118,6 +119,9 @@ class Room(BaseRoom[YClient]):
         """
         local = self._local
         if local is None:
+            # The binding comes with it: a server whose rooms nobody edits does without, and its memory.
+            from weft.server.ysync.local_document import LocalDocument  # noqa: PLC0415
+
             local = self._local = LocalDocument(self, whole=self.document.diff(b"\0"))
         local.users += 1
         try:
