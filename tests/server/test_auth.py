@@ -46,13 +46,43 @@ async def _raise_late(request: Request) -> Allow:
     raise LookupError("database of users is gone")
 
 
+class _Panic(BaseException):
+    """As a binding raises, and test frameworks."""
+
+
+async def _panic(request: Request) -> Allow:
+    raise _Panic
+
+
+async def _waits_for_what_is_cancelled(request: Request) -> Allow:
+    task = asyncio.create_task(asyncio.Event().wait())
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await task
+    return Allow()
+
+
+async def _timed_out_itself(request: Request) -> Allow:
+    raise TimeoutError("the directory does not answer")
+
+
 async def _never(request: Request) -> Allow:
     await asyncio.Event().wait()
     return Allow()
 
 
 @pytest.mark.parametrize(
-    "auth", [_raise, _raise_late, lambda _: True, lambda _: None, lambda _: "Allow", lambda _: Allow]
+    "auth",
+    [
+        _raise,
+        _raise_late,
+        _panic,
+        _waits_for_what_is_cancelled,
+        _timed_out_itself,
+        lambda _: True,
+        lambda _: None,
+        lambda _: "Allow",
+        lambda _: Allow,
+    ],
 )
 async def test_what_is_not_a_clear_answer_denies_and_may_be_tried_again(
     auth: Any, caplog: pytest.LogCaptureFixture
@@ -92,3 +122,12 @@ def test_a_denial_may_have_any_code_of_applications(code: int) -> None:
 
 def test_a_denial_is_final_unless_said_otherwise() -> None:
     assert 4400 <= Deny().code <= 4499
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+async def test_an_exit_of_the_program_is_none_of_ours(error: type[BaseException]) -> None:
+    def leave(_: Request) -> Allow:
+        raise error
+
+    with pytest.raises(error):
+        await ask(leave)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from weft._support.urls import is_loopback
+from weft.cli.exit_deadline import ExitDeadline
 from weft.protocols.automerge_repo import document_url
 from weft.server import Operations, Server, allow_all, bridge_document_id
 from weft.server.fanout import broadcast_at
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _log = logging.getLogger("weft.server")
+
+# Seconds from the signal to the end, whatever happens: the server takes 21 at most (see Server.close), and
+# service managers give 30.
+_EXIT_TIMEOUT = 25.0
 
 
 async def serve(
@@ -80,7 +85,7 @@ async def serve(
         bridge=bridge,
     )
     stop = asyncio.Event()
-    _on_signals(stop.set)
+    _on_signals(stop.set, ExitDeadline(_EXIT_TIMEOUT))
     await server.start()
     try:
         _greet(server, db=storage.place, origins=origins, bridge=bridge, say=say)
@@ -124,7 +129,7 @@ def _is_of_this_machine(origin: str | None) -> bool:
     return False
 
 
-def _on_signals(callback: Callable[[], None]) -> None:
+def _on_signals(callback: Callable[[], None], deadline: ExitDeadline) -> None:
     loop = asyncio.get_running_loop()
     numbers = [signal.SIGINT, signal.SIGTERM]
     hang_up = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has none
@@ -133,5 +138,6 @@ def _on_signals(callback: Callable[[], None]) -> None:
     for number in numbers:
         try:
             loop.add_signal_handler(number, callback)
+            deadline.watch(number)
         except NotImplementedError:  # the event loops of Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))

@@ -105,18 +105,25 @@ async def decide(auth: Auth, request: Request, *, seconds: float) -> Decision:
         seconds: Seconds an async hook has.
 
     Returns:
-        The hook's decision; :class:`Deny` when it raised, took too long, or returned something else.
+        The hook's decision; :class:`Deny` when it raised, whatever that was but an exit of the program, took
+        too long, or returned something else.
     """
+    deadline = asyncio.timeout(seconds)
+    task = asyncio.current_task()
     try:
-        async with asyncio.timeout(seconds):
+        async with deadline:
             decision: object = auth(request)
             if inspect.isawaitable(decision):
                 decision = await decision
-    except TimeoutError:
-        _log.error("auth of room %.200r gave no answer within %g s; denied", request.room, seconds)
-        return Deny("authentication is not available", _TRY_AGAIN_LATER)
-    except Exception:  # noqa: BLE001 - a hook that fails lets nobody in, whatever it raised
-        _log.exception("auth of room %.200r failed; denied", request.room)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a hook that fails lets nobody in, whatever it raised
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # it is we who are cancelled, and not something that the hook waited for
+        if deadline.expired():
+            _log.error("auth of room %.200r gave no answer within %g s; denied", request.room, seconds)
+        else:
+            _log.exception("auth of room %.200r failed; denied", request.room)
         return Deny("authentication is not available", _TRY_AGAIN_LATER)
     if not isinstance(decision, Allow | Deny):
         _log.error("auth returned %.200r, neither Allow nor Deny; denied", decision)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
 
 from support.servers import eventually, serving
 from support.yclient import YClient, awareness_frame, step1_frame
 from weft.limits import Limits
+from weft.server import Allow
 from weft.server._core.settings import RoomSettings
 from weft.server.fronts import connections as module
 
 if TYPE_CHECKING:
-    import pytest
-
-    from weft.server import Server
+    from weft.server import Decision, Request, Server
 
 
 async def test_a_flood_in_one_packet_is_worked_on_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +100,30 @@ async def test_a_peer_that_answers_no_ping_is_gone(monkeypatch: pytest.MonkeyPat
         await eventually(lambda: server.connections == 1)
         await client.flush()  # who reads has answered
         quiet.close()
+
+
+async def _join(url: str) -> None:
+    async with connect(f"{url}/room"):
+        pass
+
+
+async def test_a_hook_that_catches_its_cancellation_does_not_keep_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    release, asked = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_: Request) -> Decision:
+        asked.set()
+        while not release.is_set():
+            with suppress(asyncio.CancelledError):
+                await release.wait()
+        return Allow()
+
+    async with serving(auth=stubborn, shutdown_timeout=0.1) as server:
+        client = asyncio.create_task(_join(server.url))
+        await asked.wait()
+        await server.close()
+        assert "left behind, as it does not end" in caplog.text
+        release.set()
+        with pytest.raises((OSError, WebSocketException, EOFError)):
+            await client

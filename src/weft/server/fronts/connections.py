@@ -28,6 +28,8 @@ __all__ = ["Connections", "report_too_large"]
 
 _log = logging.getLogger("weft.server")
 
+_log = logging.getLogger("weft.server")
+
 # Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
 # for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
 _BACKLOG = 2048
@@ -148,7 +150,8 @@ class Connections:
         """End every connection, and what is done for it.
 
         Args:
-            seconds: That what is done has to come to its own end.
+            seconds: That what is done has to come to its own end; then as many to end when it is cancelled.
+                What does not, an auth hook that catches its cancellation, is left behind, and logged.
         """
         for connection in tuple(self._open):
             connection.abort()
@@ -156,7 +159,12 @@ class Connections:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in self._tasks:
             task.cancel()
-        await self.all_gone()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.all_gone()
+        except TimeoutError:
+            for task in self._tasks:
+                _log.error("left behind, as it does not end: %r", task)
 
     # As handshakes and links see it
 
