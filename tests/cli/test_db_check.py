@@ -88,6 +88,18 @@ async def test_rows_of_a_deleted_room_are_damage(place: Database) -> None:
     assert "room barn: it was deleted, and has 1 rows" in done.stdout
 
 
+async def test_settings_of_a_file_are_looked_at(tmp_path: Path) -> None:
+    place = await new_sqlite(tmp_path)
+    await place.fill(farm=1)
+    async with storage_at(place.address) as storage:
+        await storage.configure("farm", {"gc": False})
+    assert place.db("check").returncode == 0
+    await place.change("UPDATE rooms SET settings = replace(settings, 'gc', 'gb')")
+    done = place.db("check")
+    assert done.returncode == 1
+    assert "the settings of room 'farm' do not match their checksum" in done.stdout
+
+
 async def test_names_and_pages_of_a_file_are_looked_at(tmp_path: Path) -> None:
     place = await new_sqlite(tmp_path)
     await place.fill(farm=300)

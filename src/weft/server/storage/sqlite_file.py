@@ -21,7 +21,7 @@ from weft.errors import StorageError
 from weft.server.storage.sqlite_schema import (
     APPLICATION_ID,
     FORMAT,
-    QUARANTINE,
+    add_what_is_newer,
     bring_up_to_date,
     name_checksum,
 )
@@ -192,7 +192,7 @@ class SqliteFile:
             with self.transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
                 if version < FORMAT:
                     bring_up_to_date(db, version)
-                db.execute(QUARANTINE)
+                add_what_is_newer(db)
             self.damage = _damage(db)
 
     def _copy(self) -> str:

@@ -26,8 +26,10 @@ from weft.server.storage.sqlite_schema import (
     FORMAT,
     QUARANTINED,
     has_quarantine,
+    has_settings_checksums,
     name_checksum,
     row_checksum,
+    settings_checksum,
 )
 
 if TYPE_CHECKING:
@@ -206,6 +208,13 @@ class SqliteReader(RoomReader):
         for room, name, _, crc, *_ in self._db.execute(f"SELECT {self._fields} FROM rooms NOT INDEXED"):
             if not self._is_old and (not isinstance(name, str) or name_checksum(room, name) != crc):
                 found.append(f"the name of room number {room}, {name!r:.200}, does not match its checksum")
+        if has_settings_checksums(self._db):
+            rooms = self._db.execute("SELECT name, settings, settings_crc FROM rooms NOT INDEXED")
+            found += [
+                f"the settings of room {name!r:.200} do not match their checksum"
+                for name, settings, crc in rooms
+                if crc is not None and (not isinstance(settings, str) or settings_checksum(settings) != crc)
+            ]
         orphans = self._db.execute(
             "SELECT room, count(*) FROM updates WHERE room NOT IN (SELECT id FROM rooms) GROUP BY room"
         )

@@ -9,7 +9,13 @@ from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
 from weft.server.storage.settings import read_settings
-from weft.server.storage.sqlite_schema import FORMAT, QUARANTINED, name_checksum, row_checksum
+from weft.server.storage.sqlite_schema import (
+    FORMAT,
+    QUARANTINED,
+    name_checksum,
+    row_checksum,
+    settings_checksum,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,6 +36,7 @@ class _Room(NamedTuple):
     absorbed: int
     settings: str
     deleted: int | None
+    settings_crc: int | None
 
 
 class SqliteRooms:
@@ -242,7 +249,10 @@ class SqliteRooms:
             room = self._find(db, name) or self._make(db, name)
             if room.deleted is not None:
                 raise RoomDeletedError(name)
-            db.execute("UPDATE rooms SET settings = ? WHERE id = ?", (settings, room.id))
+            db.execute(
+                "UPDATE rooms SET settings = ?, settings_crc = ? WHERE id = ?",
+                (settings, settings_checksum(settings), room.id),
+            )
         self._file.verify()
 
     def rooms(self, prefix: str, after: str, limit: int) -> list[RoomInfo]:
@@ -267,19 +277,23 @@ class SqliteRooms:
 
     def _find(self, db: sqlite3.Connection, name: str) -> _Room | None:
         row: Any = db.execute(
-            "SELECT id, head, absorbed, settings, deleted FROM rooms WHERE name = ?", (name,)
+            "SELECT id, head, absorbed, settings, deleted, settings_crc FROM rooms WHERE name = ?", (name,)
         ).fetchone()
         if row is None:
             if self._file.damage:  # it may be the one whose name cannot be read
                 raise StorageError(f"{self._file.path}: room {name!r} is not there, and {self._file.damage}")
             return None
-        return _Room(*row)
+        room = _Room(*row)
+        counts = (row[1], row[2])  # in a damaged file a value can have any type
+        if not (all(isinstance(count, int) for count in counts) and 0 <= room.absorbed <= room.head):
+            raise RoomDamagedError(name, "how many rows it should have cannot be read")
+        return room
 
     @staticmethod
     def _make(db: sqlite3.Connection, name: str) -> _Room:
         made: Any = db.execute("INSERT INTO rooms (name) VALUES (?)", (name,)).lastrowid
         db.execute("UPDATE rooms SET crc = ? WHERE id = ?", (name_checksum(made, name), made))
-        return _Room(made, 0, 0, "{}", None)
+        return _Room(made, 0, 0, "{}", None, None)
 
     def _read(self, db: sqlite3.Connection, name: str, room: _Room, number: int) -> StoredRoom:
         """The rows of a room beyond a number."""
@@ -310,10 +324,11 @@ class SqliteRooms:
         }
         if faults:
             raise RoomDamagedError(name, rows=faults)
+        settings = read_settings(name, room.settings)
+        if room.settings_crc not in {None, settings_checksum(room.settings)}:
+            raise RoomDamagedError(name, f"its settings do not match their checksum: {room.settings!r:.100}")
         start = sum(1 for at in numbers if at <= number)
-        return StoredRoom(
-            [row[3] for row in rows[start:]], numbers[start:], room.head, read_settings(name, room.settings)
-        )
+        return StoredRoom([row[3] for row in rows[start:]], numbers[start:], room.head, settings)
 
     @staticmethod
     def _write_numbers(db: sqlite3.Connection, room: _Room) -> None:

@@ -1,14 +1,14 @@
 """The tables of a SQLite database of rooms, and how older ones become like them.
 
-File format 2: ``rooms(id, name, crc, head, absorbed, settings, deleted)``,
+File format 2: ``rooms(id, name, crc, head, absorbed, settings, deleted, settings_crc)``,
 ``updates(seq, room, number, crc, data)`` and ``quarantine(room, number, reason, data)``.
 
 * ``updates.number`` counts the updates of a room; ``updates.crc`` is the CRC-32 of the room's name in UTF-8,
   a zero byte and the data.
-* ``quarantine`` has the rows that were set aside; they count as absorbed.
-* ``rooms.head`` is the last number, and ``absorbed`` how many of the numbers have no row any more since they
-  were compacted: a room has ``head - absorbed`` rows. ``crc`` is the CRC-32 of the id in decimal, a zero byte
-  and the name. ``settings`` is JSON; ``deleted`` is when the room was deleted, in seconds since 1970.
+* ``rooms.head`` is the last number, and ``absorbed`` how many numbers have no row any more since they were
+  compacted or set aside: a room has ``head - absorbed`` rows. ``crc`` is the CRC-32 of the id in decimal,
+  a zero byte and the name. ``settings`` is JSON, and ``settings_crc`` its CRC-32, or NULL where it was never
+  set; ``deleted`` is when the room was deleted, in seconds since 1970.
 
 Format 1 had neither numbers nor what a room had. Its rows keep ``NULL`` for a number, and have the numbers
 from 1 on in the order of ``seq``: to write them into the rows would be to write a large database anew, at its
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "APPLICATION_ID",
     "FORMAT",
-    "QUARANTINE",
     "QUARANTINED",
+    "add_what_is_newer",
     "bring_up_to_date",
     "has_quarantine",
+    "has_settings_checksums",
     "name_checksum",
     "row_checksum",
+    "settings_checksum",
 ]
 
 APPLICATION_ID = 0x77656674  # "weft"
@@ -56,7 +58,7 @@ CREATE TABLE updates (
 );
 CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
 """
-QUARANTINE = """
+_QUARANTINE = """
 CREATE TABLE IF NOT EXISTS quarantine (
   room INTEGER NOT NULL REFERENCES rooms,
   number INTEGER NOT NULL,
@@ -65,7 +67,6 @@ CREATE TABLE IF NOT EXISTS quarantine (
   PRIMARY KEY (room, number)
 )
 """
-"""Came later than format 2: a file without it has nothing in it, and an older weft does not miss it."""
 QUARANTINED = """
 SELECT name, number, reason, CAST(data AS BLOB) FROM quarantine JOIN rooms ON rooms.id = room
 WHERE :name IS NULL OR name = :name ORDER BY name, number
@@ -83,6 +84,18 @@ CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
 """
 
 
+def add_what_is_newer(db: sqlite3.Connection) -> None:
+    """Add what came after format 2, and an older weft does not miss. In a transaction of the caller's."""
+    db.execute(_QUARANTINE)
+    if not has_settings_checksums(db):
+        db.execute("ALTER TABLE rooms ADD COLUMN settings_crc INTEGER")
+
+
+def has_settings_checksums(db: sqlite3.Connection) -> bool:
+    """Whether there is the column."""
+    return any(column[1] == "settings_crc" for column in db.execute("PRAGMA table_info(rooms)"))
+
+
 def has_quarantine(db: sqlite3.Connection) -> bool:
     """Whether there is the table."""
     return bool(db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'quarantine'").fetchone()[0])
@@ -91,6 +104,11 @@ def has_quarantine(db: sqlite3.Connection) -> bool:
 def row_checksum(room: str, data: bytes) -> int:
     """What stands beside the data of an update."""
     return zlib.crc32(data, zlib.crc32(room.encode() + b"\0"))
+
+
+def settings_checksum(settings: str) -> int:
+    """What stands beside a room's settings."""
+    return zlib.crc32(settings.encode())
 
 
 def name_checksum(room_id: int, name: str) -> int:
