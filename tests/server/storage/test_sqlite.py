@@ -279,7 +279,7 @@ async def test_a_row_that_is_no_update_stops_the_compaction_and_stays(path: Path
 async def test_damage_below_the_rows_is_a_storage_error(path: Path) -> None:
     await fill(path, *[bytes(5000) for _ in range(50)])
     with path.open("r+b") as file:
-        file.seek(4096 * 3)
+        file.seek(4096 * 10)  # behind the roots of the tables
         file.write(b"\xaa" * 4096 * 20)
     storage = SqliteRoomStorage(path)
     await storage.open()

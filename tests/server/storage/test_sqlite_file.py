@@ -13,6 +13,7 @@ import pytest
 from support.storage_suite import read, write_updates
 from weft.documents.yjs.document import create_doc
 from weft.errors import StorageError
+from weft.server.storage.backup import back_up
 from weft.server.storage.sqlite import SqliteRoomStorage
 
 if TYPE_CHECKING:
@@ -142,3 +143,27 @@ async def test_a_place_without_a_file_is_none_that_could_be_lost() -> None:
     async with SqliteRoomStorage(":memory:") as storage:
         await storage.stored(storage.append("room", UPDATES[0]))
         assert (await storage.load("room")).rows == UPDATES[:1]
+
+
+async def test_a_copy_without_its_log_is_told_from_one_that_was_closed(
+    storage: SqliteRoomStorage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = "-wal is not beside it"
+    await storage.open()
+    await storage.stored(storage.append("room", UPDATES[0]))
+    for names in ("weft.sqlite3-wal", "none"):  # what a kill leaves behind, and the file alone
+        folder = tmp_path / f"without {names}"
+        folder.mkdir()
+        shutil.copy(storage.path, folder)
+        for path in files(tmp_path, names):
+            shutil.copy(path, folder)
+        async with SqliteRoomStorage(folder / "weft.sqlite3") as copy:
+            assert len((await copy.load("room")).rows) == (names != "none")
+        assert (missing in caplog.text) == (names == "none")
+    caplog.clear()
+    await back_up(storage.path, str(tmp_path / "backup.sqlite3"))
+    await storage.close()
+    for name in ("weft.sqlite3", "backup.sqlite3"):
+        async with SqliteRoomStorage(tmp_path / name) as again:
+            assert (await again.load("room")).rows == UPDATES[:1]
+    assert missing not in caplog.text

@@ -130,4 +130,6 @@ def _fold_log(target: str) -> None:
         damage = [line for (line,) in db.execute("PRAGMA integrity_check(1)") if line != "ok"]
         if damage:
             raise StorageError(f"the copy is damaged, as the original may be: {damage[0]}")
+        with suppress(sqlite3.OperationalError):  # there is none in the file of an older weft
+            db.execute("UPDATE state SET is_open = 0")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

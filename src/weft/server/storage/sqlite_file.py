@@ -12,7 +12,7 @@ import os
 import secrets
 import sqlite3
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,12 +112,13 @@ class SqliteFile:
             StorageError: It cannot be opened, is not a file of weft's, is of a newer format, or another
                 process holds it.
         """
+        has_log = Path(f"{os.path.realpath(self._place)}-wal").exists()
         try:
             self._db = sqlite3.connect(self._place, timeout=self._busy_timeout, isolation_level=None)
         except sqlite3.Error as error:
             raise StorageError(f"{self.path}: {error}") from error
         try:
-            self._prepare()
+            self._prepare(has_log)
             self._note_identity()
         except BaseException:
             self.close()
@@ -134,6 +135,8 @@ class SqliteFile:
     def close(self) -> None:
         """Close the file, if it is open."""
         if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.execute("UPDATE state SET is_open = 0")
             self._db.close()
             self._db = None
 
@@ -174,7 +177,7 @@ class SqliteFile:
         elif self._log_identity is not None and self._log_identity.loss() is not None:
             self._renew_log()
 
-    def _prepare(self) -> None:
+    def _prepare(self, has_log: bool) -> None:
         with self.mapped() as db:
             if self._exclusive:
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -187,12 +190,23 @@ class SqliteFile:
                 raise StorageError(
                     f"{self.path}: written by a newer weft (format {version}, known is {FORMAT})"
                 )
+            had_log = db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             with self.transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
                 if version < FORMAT:
                     bring_up_to_date(db, version)
                 add_what_is_newer(db)
+                was_open = db.execute("SELECT is_open FROM state").fetchone() == (1,)
+                db.execute("UPDATE state SET is_open = 1")
+            # Into the file itself: a copy without its log is to have the mark.
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if was_open and had_log and not has_log:
+                _log.warning(
+                    "%s was not closed by the server that had it open last, and %s-wal is not beside it: "
+                    "unless another program has brought it into the file, what was committed last is missing",
+                    *(self.path, self.path),
+                )
             self.damage = _damage(db)
 
     def _copy(self) -> str:

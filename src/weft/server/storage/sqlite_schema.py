@@ -71,6 +71,10 @@ QUARANTINED = """
 SELECT name, number, reason, CAST(data AS BLOB) FROM quarantine JOIN rooms ON rooms.id = room
 WHERE :name IS NULL OR name = :name ORDER BY name, number
 """
+# One row: whether a storage has the file open, or had it when its process ended.
+_STATE = """
+CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), is_open INTEGER NOT NULL)
+"""
 _FROM_1 = """
 ALTER TABLE rooms ADD COLUMN crc INTEGER;
 ALTER TABLE rooms ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
@@ -87,6 +91,8 @@ CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
 def add_what_is_newer(db: sqlite3.Connection) -> None:
     """Add what came after format 2, and an older weft does not miss. In a transaction of the caller's."""
     db.execute(_QUARANTINE)
+    db.execute(_STATE)
+    db.execute("INSERT OR IGNORE INTO state VALUES (1, 0)")
     if not has_settings_checksums(db):
         db.execute("ALTER TABLE rooms ADD COLUMN settings_crc INTEGER")
 
