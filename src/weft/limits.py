@@ -73,6 +73,8 @@ class ServerLimits:
             who has most of it is let go. More than the largest document is needed, as it waits as a whole.
         max_stall: Seconds that the event loop may be at one thing, in which it serves nobody, before the log
             says where it is. A person notices from a quarter of a second on.
+        max_connections: Connections at a time, from the first byte on; fewer where the process may not have
+            as many descriptors, of which some are kept free. One process serves some thousands well.
     """
 
     join_timeout: float = 10.0
@@ -81,6 +83,7 @@ class ServerLimits:
     message_timeout: float = 120.0
     max_waiting: int = 256 * 1024 * 1024
     max_stall: float = 0.25
+    max_connections: int = 100_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -34,6 +34,7 @@ _SERVER_SIZES = {
     "max_early_bytes": "an automerge-repo client may send before its join message",
 }
 _SERVER_COUNTS = {
+    "max_connections": "connections at a time, and no more than there are descriptors for",
     "max_early_messages": "messages and other frames of an automerge-repo client before its join message",
 }
 _SERVER_TIMES = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server._core.memory_budget import MemoryBudget
+from weft.server.fronts.descriptors import accepts_at_once, deepen_backlog, max_descriptors
 from weft.server.fronts.handshake import Handshake
 from weft.server.fronts.timer_wheel import TimerWheel
 from weft.server.fronts.watchdog import LoopWatchdog
@@ -42,6 +43,7 @@ _SHARE = 0.0005
 # Seconds for the end of a TLS connection.
 _TLS_CLOSE_TIMEOUT = 5.0
 _NO_CLOSE, _TOO_LARGE = 1006, 1009  # RFC 6455, section 7.4.1
+_QUIET_S = 10.0  # between two lines of log
 _MAX_CODES = 100  # that are counted each for itself
 
 
@@ -89,6 +91,8 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._all_gone: asyncio.Future[None] | None = None
+        self._max_open = limits.max_connections
+        self._quiet_until = 0.0
         self._turn_end = 0.0
         self._is_in_turn = False
 
@@ -116,7 +120,7 @@ class Connections:
                 lambda: Handshake(self),
                 host,
                 port,
-                backlog=_BACKLOG,
+                backlog=accepts_at_once(),
                 ssl=tls,
                 ssl_handshake_timeout=None if tls is None else self.open_timeout,
                 ssl_shutdown_timeout=None if tls is None else _TLS_CLOSE_TIMEOUT,
@@ -125,6 +129,8 @@ class Connections:
             told = OSError(f"cannot listen on {host}:{port}: {error.strerror or error}")
             told.errno = error.errno
             raise told from error
+        deepen_backlog(self._server.sockets, _BACKLOG)
+        self._max_open = min(self.limits.max_connections, max_descriptors())
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Have something done that :meth:`all_gone` waits for. It does not raise."""
@@ -169,8 +175,19 @@ class Connections:
     # As handshakes and links see it
 
     def opened(self, handshake: Handshake) -> None:
-        """Somebody has connected."""
-        self._open.add(handshake)
+        """Somebody has connected; beyond the bound it is cut off."""
+        if len(self._open) < self._max_open:
+            self._open.add(handshake)
+            return
+        handshake.abort()
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET_S
+            _log.warning(
+                "%d clients are connected, as many as max_connections and the descriptors of the process "
+                "allow: others are cut off",
+                len(self._open),
+            )
 
     def requested(self, handshake: Handshake, request: HttpRequest) -> None:
         """A request has come."""
