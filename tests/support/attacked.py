@@ -15,6 +15,7 @@ from typing import Any
 from pycrdt import Map
 from websockets.asyncio.server import ServerConnection, serve
 
+from support.attacks import KEPT
 from support.ywriter import key_item, section, update
 from weft.documents.yjs import YDocument, create_doc
 from weft.errors import RemoteProtocolError
@@ -42,6 +43,8 @@ ATTACKS = {
     ),
     # 40,000 clients that write one key: 31 s.
     "crowd": (),
+    # 5,000 that wait for each other and are released as one long run: 600 MB.
+    "backwards": (),
 }
 HONEST = "what an honest peer wrote"
 
@@ -49,6 +52,8 @@ HONEST = "what an honest peer wrote"
 def _updates(name: str) -> list[bytes]:
     if name == "crowd":
         return [update(*(section(100_000 - client, 0, key_item("k")) for client in range(40_000)))]
+    if name == "backwards":
+        return list(KEPT[name]())
     return [bytes.fromhex(text) for text in ATTACKS[name]]
 
 

@@ -210,7 +210,8 @@ class YDocument(Owned):
             self._blame(origin, error)
         for part in passed.updates:
             try:
-                is_news = self._integrate(part)
+                # What was released together may be long runs of small structs.
+                is_news = self._integrate(part if part is update else check_joined(part, STORED).data)
             except RemoteProtocolError as error:
                 self._gate.mistrust()
                 if part is update:
