@@ -40,11 +40,6 @@ enters and kept as ``__cause__``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = [
     "ConnectError",
     "ConnectionClosedError",
@@ -442,7 +437,7 @@ class RoomDamagedError(StorageError):
         rows: What is wrong with which rows, by their numbers. Empty where it is not single rows.
     """
 
-    def __init__(self, room: str, reason: str = "", *, rows: Mapping[int, str] | None = None) -> None:
+    def __init__(self, room: str, reason: str = "", *, rows: dict[int, str] | None = None) -> None:
         super().__init__(room)
         self.room = room
         self.rows = rows or {}

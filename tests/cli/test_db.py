@@ -203,7 +203,7 @@ async def test_a_room_is_deleted_beside_a_server(place: Database) -> None:
             await other.flush()
             assert (await asyncio.to_thread(place.db, "delete", "farm", "--yes")).returncode == 0
             await client.set(x=2)
-            assert await client.wait_closed() == 1013
+            assert await client.wait_closed() == 4404
             await other.set(y=2)
             await other.flush()
     assert list(await place.rows()) == ["barn"]

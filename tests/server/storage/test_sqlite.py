@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -367,10 +368,28 @@ async def test_a_newer_format_is_refused(path: Path) -> None:
 
 
 async def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match=r"there is no directory .*missing"):
         await SqliteRoomStorage(tmp_path / "missing" / "weft.sqlite3").open()
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match="it is a directory"):
         await SqliteRoomStorage(tmp_path).open()
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="util-linux is not installed")
+def test_a_file_system_that_is_read_only_is_said(path: Path) -> None:
+    asyncio.run(fill(path, b"x"))
+    folder = path.parent
+    source = (
+        "import asyncio; from weft.server import SqliteRoomStorage\n"
+        f'asyncio.run(SqliteRoomStorage("{path}").open())'
+    )
+    mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", f"{mount} || exit 99; exec $0 -c '{source}'", sys.executable],
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("there are no mounts of its own for a process here")
+    assert f"{folder} cannot be written, where SQLite makes a log beside its file" in done.stderr
 
 
 async def test_what_did_not_fit_is_kept_and_written_when_there_is_room_again(path: Path) -> None:

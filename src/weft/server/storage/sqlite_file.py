@@ -114,14 +114,17 @@ class SqliteFile:
         """
         has_log = Path(f"{os.path.realpath(self._place)}-wal").exists()
         try:
-            self._db = sqlite3.connect(self._place, timeout=self._busy_timeout, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StorageError(f"{self.path}: {error}") from error
-        try:
+            try:
+                self._db = sqlite3.connect(self._place, timeout=self._busy_timeout, isolation_level=None)
+            except sqlite3.Error as error:
+                raise StorageError(f"{self.path}: {error}") from error
             self._prepare(has_log)
             self._note_identity()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            obstacle = _obstacle(self._place) if isinstance(error.__cause__, sqlite3.Error) else ""
+            if obstacle:
+                raise StorageError(f"{self.path}: {obstacle} ({error.__cause__})") from error
             raise
 
     def _note_identity(self) -> None:
@@ -253,6 +256,20 @@ class SqliteFile:
         self.close()
         self.open()
         _log.error("%s-wal was removed while it was open; all that it held is in the file", self.path)
+
+
+def _obstacle(place: str) -> str:
+    """What keeps a file from being used, where SQLite only says that something does."""
+    path, folder = Path(place), Path(place).absolute().parent
+    if path.is_dir():
+        return "it is a directory"
+    if not folder.is_dir():
+        return f"there is no directory {folder}"
+    if not os.access(folder, os.W_OK):  # a file system that is read-only, too
+        return f"{folder} cannot be written, where SQLite makes a log beside its file"
+    if path.exists() and not os.access(path, os.W_OK):
+        return "it cannot be written"
+    return ""
 
 
 def _sync(path: str) -> None:
