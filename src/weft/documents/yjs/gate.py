@@ -2,8 +2,9 @@
 
 It is a log of what the document has: whether an update follows on, and whether what it refers to is there and
 is what it should be, is decided there, in time linear in the update. A lighter index of clocks and types
-would not do: of what waits for a gap the log gives the part that can be taken in already, as bytes. It costs
-5 µs a small update, and for 100,000 cells 0.1 s and their 1.7 MB once more, beside 41 MB that yrs takes.
+would not do: of what waits for a gap the log gives the part that can be taken in already, as bytes. It takes
+no longer than asking the binding what waits did (14 µs a small update), 10 µs more where it must read a local
+write before, and for 100,000 cells 40 ms and their 1.7 MB once more, beside 41 MB that yrs takes for them.
 """
 
 from __future__ import annotations
