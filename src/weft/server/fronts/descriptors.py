@@ -38,6 +38,8 @@ def max_descriptors() -> int:
 
 def deepen_backlog(listening: Iterable[object], size: int) -> None:
     """Have the system hold so many connections until they are accepted, whatever the event loop asked for."""
+    if sys.platform == "win32":  # whose sockets are no descriptors
+        return
     for each in listening:
         number = each.fileno()  # type: ignore[attr-defined]
         with socket.socket(fileno=os.dup(number)) as shared:
