@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from weft._codecs.yjs.crowding import check_crowding
 from weft.documents.yjs.update_log import UpdateLog
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -60,9 +61,12 @@ class LogDocument:
         """Walk through an update, before anything of the message it came in has an effect.
 
         Raises:
-            RemoteProtocolError: It is none, or breaks a limit.
+            RemoteProtocolError: It is none, breaks a limit, or is one that a document of weft's must not be
+                given, which could not join any more.
         """
-        return self.log.check(update, limits)
+        checked = self.log.check(update, limits)
+        check_crowding(checked.runs)
+        return checked
 
     def deletes_more(self, spans: CheckedUpdate) -> bool:
         """Whether an update deletes anything of which it is not known that it is deleted."""
