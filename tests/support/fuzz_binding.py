@@ -103,7 +103,8 @@ def try_update(data: bytes, found: Counter[str]) -> str | None:
             return f"changed by an update that was refused: {error}"
     else:
         found["applied"] += 1
-        if subject.heard not in ([], [data]):
+        # Of an update that waits, the part is told that does not.
+        if subject.heard not in ([], [data]) and not subject.hub.is_waiting:
             return f"told of other bytes: {subject.heard}"
     subject.doc.get_update()
     return None

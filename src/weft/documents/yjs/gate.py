@@ -12,7 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weft._codecs.yjs.lib0 import Writer
+from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import State, missing
+from weft._codecs.yjs.structs import read_update
 from weft.documents.yjs.update_log import NoRoomError, UpdateLog
 from weft.errors import RemoteProtocolError
 from weft.limits import Limits
@@ -82,7 +84,10 @@ class Gate:
         log: The log; lags behind the document where it was written locally, until :meth:`read_local`.
     """
 
-    __slots__ = ("_base", "_is_behind", "_size", "_unread", "_unread_size", "_waiting", "_was_written", "log")
+    __slots__ = (
+        "_base", "_begins", "_is_behind", "_size", "_unread", "_unread_size", "_waiting", "_was_written",
+        "_withheld", "log",
+    )  # fmt: skip
 
     def __init__(self, *, is_behind: bool) -> None:
         self.log = UpdateLog()
@@ -92,6 +97,10 @@ class Gate:
         self._unread_size = 0
         self._base = self._size = 0
         self._waiting: dict[bytes, object] = {}  # updates that wait, and who brought them
+        # Parts of them that are in the log, with what builds on those, and where of each client they begin.
+        # Without the rest of its update, a container that has lost looks like one that was deleted.
+        self._withheld: list[bytes] = []
+        self._begins: State = {}
 
     @property
     def is_waiting(self) -> bool:
@@ -133,6 +142,7 @@ class Gate:
             passed.take(added, self._waiting)
             if passed.updates and passed.updates[-1] is update:
                 del passed.updates[-1]
+        self._withhold(passed, builds=bool(passed.updates))
         return passed
 
     def add(self, update: CheckedUpdate, origin: object, document: Document) -> Passed:
@@ -152,7 +162,12 @@ class Gate:
         if added.updates:
             passed.note(origin)
         passed.take(added, self._waiting)
-        if added.held and update.update not in added.released:
+        is_part = added.held and update.update not in added.released
+        self._withhold(
+            passed,
+            builds=(is_part and self._begins_beyond(update)) or bool(added.released) or self._builds(update),
+        )
+        if is_part:
             self._waiting.setdefault(update.update, origin)
             if self._was_written:
                 self._was_written = False
@@ -161,7 +176,41 @@ class Gate:
                     return Passed(again.updates, again.origins, passed.refused + again.refused)
         return passed
 
+    def _begins_beyond(self, update: CheckedUpdate) -> bool:
+        """Whether what an update brings of some client does not even begin with what is known."""
+        state = self.log.state()
+        firsts = {run.client: run.clock for run in reversed(update.runs)}
+        return any(clock > state.get(client, 0) for client, clock in firsts.items())
+
+    def _builds(self, update: CheckedUpdate) -> bool:
+        """Whether an update refers to anything that is withheld."""
+        begins = self._begins
+        return bool(begins) and (
+            any(run.end > begins.get(run.client, run.end) for run in update.runs)
+            or any(
+                need.needed >= begins.get(need.client, need.needed + 1)
+                for run in update.runs
+                for need in map(run.need, range(run.needs))
+            )
+            or not begins.keys().isdisjoint(update.deletes)
+        )
+
+    def _withhold(self, passed: Passed, *, builds: bool) -> None:
+        """Keep what has passed from the binding while something that it belongs to waits."""
+        if self._withheld and not self.log.is_waiting:
+            # At once, so that nobody sees a part of it.
+            passed.updates[:] = [merge_updates([*self._withheld, *passed.updates])]
+            passed.note(object())
+            self._withheld, self._begins = [], {}
+        elif builds and self.log.is_waiting:
+            for part in passed.updates:
+                self._withheld.append(part)
+                for run in read_update(part, STORED)[0]:
+                    self._begins[run.client] = min(run.clock, self._begins.get(run.client, run.clock))
+            passed.updates.clear()
+
     def _renew(self, document: Document) -> Passed:
+        withheld, self._withheld, self._begins = self._withheld, [], {}
         self.log = _log_of(document)
         self._is_behind = self._was_written = False
         self._unread, self._unread_size = [], 0
@@ -174,6 +223,9 @@ class Gate:
             passed.take(added, self._waiting)
             if not added.held:
                 self._waiting.pop(update, None)
+        for part in withheld:
+            passed.take(self.log.add(part, stored=True), self._waiting)
+        self._withhold(passed, builds=True)
         return passed
 
 
