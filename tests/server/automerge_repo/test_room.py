@@ -145,13 +145,18 @@ async def test_a_storage_that_fails_lets_go_of_the_clients_and_confirms_nothing(
         storage.refuse_writes = None
 
 
-async def test_a_row_that_is_no_change_is_an_error_and_not_an_empty_document() -> None:
+async def test_a_row_that_is_no_change_is_set_aside_and_the_rest_opens(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     storage = MemoryRoomStorage()
-    storage.append(storage_name(PETS), b"\1\1\5\0\x28\1\1m\1k\1\x77\1x\0")  # a Yjs update
-    before = await storage.load(storage_name(PETS))
+    document = AutomergeDocument()
+    put(document, k=1)
+    for row in (*document.changes_since(()), b"\1\1\5\0\x28\1\1m\1k\1\x77\1x\0"):  # the last a Yjs update
+        storage.append(storage_name(PETS), row)
     async with serving(storage=storage) as server, RepoClient(server.url, PETS) as client:
-        assert await client.wait_closed() == 1013
-    assert await storage.load(storage_name(PETS)) == before
+        await client.wait_cells(PETS, k=1)
+    assert "set aside" in caplog.text
+    assert [row.number for row in await storage.quarantined(storage_name(PETS))] == [2]
 
 
 async def test_ephemeral_messages_reach_the_others_in_the_document_and_nobody_else() -> None:
