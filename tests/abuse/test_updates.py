@@ -75,7 +75,10 @@ async def test_what_memory_does_not_suffice_for_changes_nothing(tmp_path: Path) 
             await beside.write("before")
             async with LogClient(server.url, "room") as attacker:
                 await attacker.send_all(far_too_many_clients())
-                assert await attacker.wait_closed() == 1011
+                assert await attacker.wait_closed() in {
+                    1007,
+                    1011,
+                }  # refused, or for want of memory to look at it
             await beside.write("afterwards")
             await beside.flush()
         there = await read_room(server.url, "room")

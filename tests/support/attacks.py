@@ -65,9 +65,10 @@ def many_clients() -> Iterator[bytes]:
 
 
 def far_too_many_clients() -> Iterator[bytes]:
-    """1,300,000 clients in an update of 16 MB, which a gigabyte does not suffice for."""
-    structs = item(8, b"\x01" + ANY_NULL)
-    yield update(*(section(2_000_000 - client, 0, structs) for client in range(1_300_000)))
+    """980,000 clients in an update of 16 MB, each with a key of its own: 512 MiB do not suffice for them."""
+    yield update(
+        *(section(2_000_000 - client, 0, key_item(f"{client:x}", root="")) for client in range(980_000))
+    )
 
 
 def released_for_ever() -> Iterator[bytes]:
