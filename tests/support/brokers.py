@@ -9,12 +9,15 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Self
 
+import pytest
+
 from support.ports import free_port
+from weft.testing.broadcast import BroadcastSuite, Heard, until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["BrokerServer", "NatsServer", "RedisServer", "broker_missing"]
+__all__ = ["BrokerServer", "NatsServer", "RealBrokerSuite", "RedisServer", "broker_missing"]
 
 _START_S = 20.0
 
@@ -100,3 +103,33 @@ class NatsServer(BrokerServer):
 
     def words(self) -> Sequence[str]:
         return ("-a", "127.0.0.1", "-p", str(self.port))
+
+
+class RealBrokerSuite(BroadcastSuite):
+    """The suite on a real broker, which can be frozen too."""
+
+    server: type[BrokerServer]
+
+    @pytest.fixture(autouse=True)
+    def _broker(self) -> Iterator[None]:
+        with self.server() as self.broker:
+            yield
+
+    def stop_broker(self) -> None:
+        self.broker.kill()
+
+    def start_broker(self) -> None:
+        self.broker.start()
+
+    async def test_a_connection_on_which_nothing_arrives_is_given_up(self) -> None:
+        heard = Heard()
+        async with self.make() as member:
+            await member.open(heard)
+            await member.subscribe("farm")
+            self.broker.freeze()
+            await until(lambda: not member.is_connected)
+            assert heard.losses
+            self.broker.thaw()
+            await until(lambda: heard.connections == 2)
+            member.publish("farm", b"back")
+            await until(lambda: heard.on("farm") == [b"back"])

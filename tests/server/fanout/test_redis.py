@@ -1,48 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from support.brokers import RedisServer, broker_missing
+from support.brokers import RealBrokerSuite, RedisServer, broker_missing
 from weft.server.fanout import RedisBroadcast
-from weft.testing.broadcast import BroadcastSuite, Heard, until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(
     broker_missing("redis-server") is not None, reason=broker_missing("redis-server") or ""
 )
 
 
-class TestRedisBroadcast(BroadcastSuite):
-    @pytest.fixture(autouse=True)
-    def _broker(self) -> Iterator[None]:
-        with RedisServer() as self.broker:
-            yield
+class TestRedisBroadcast(RealBrokerSuite):
+    server = RedisServer
 
     def make(self) -> RedisBroadcast:
         return RedisBroadcast(self.broker.url)
-
-    def stop_broker(self) -> None:
-        self.broker.kill()
-
-    def start_broker(self) -> None:
-        self.broker.start()
-
-    async def test_a_connection_on_which_nothing_arrives_is_given_up(self) -> None:
-        heard = Heard()
-        async with self.make() as member:
-            await member.open(heard)
-            await member.subscribe("farm")
-            self.broker.freeze()
-            await until(lambda: not member.is_connected)
-            assert heard.losses
-            self.broker.thaw()
-            await until(lambda: heard.connections == 2)
-            member.publish("farm", b"back")
-            await until(lambda: heard.on("farm") == [b"back"])
 
 
 def test_what_is_no_address_is_told_at_once() -> None:
