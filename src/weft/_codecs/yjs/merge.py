@@ -16,8 +16,7 @@ from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import State, decode_state_vector
 from weft._codecs.yjs.stored import find_struct
-from weft._codecs.yjs.structs import Run, read_update
-from weft.limits import Limits
+from weft._codecs.yjs.structs import STORED, Run, read_update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["diff_update", "merge_updates", "state_vector_of"]
 
 _SKIP = 10
-# What is joined was within the limits when it came.
-_JOINED = Limits(max_string=2**53)
 
 
 def merge_updates(updates: Iterable[bytes]) -> bytes:
@@ -54,7 +51,7 @@ def merge_updates(updates: Iterable[bytes]) -> bytes:
                 client, clock, length = small.deleted
                 deletes.setdefault(client, Ranges()).add(clock, clock + length)
         else:
-            found, deleted = read_update(update, _JOINED)
+            found, deleted = read_update(update, STORED)
             for client, ranges in deleted.items():
                 deletes.setdefault(client, Ranges()).update(ranges)
         for run in found:
@@ -76,7 +73,7 @@ def diff_update(update: bytes, state_vector: bytes) -> bytes:
     Raises:
         RemoteProtocolError: The bytes are not an update, or not a state vector.
     """
-    found, deleted = read_update(update, _JOINED)
+    found, deleted = read_update(update, STORED)
     runs: dict[int, list[Run]] = {}
     for run in found:
         runs.setdefault(run.client, []).append(run)
@@ -95,7 +92,7 @@ def state_vector_of(update: bytes) -> bytes:
     Raises:
         RemoteProtocolError: The bytes are not an update.
     """
-    state = {run.client: run.end for run in read_update(update, _JOINED)[0] if not run.clock}
+    state = {run.client: run.end for run in read_update(update, STORED)[0] if not run.clock}
     out = Writer().uint(len(state))
     for client in sorted(state, reverse=True):
         out.uint(client).uint(state[client])

@@ -30,7 +30,10 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from weft._codecs.yjs.update import ItemId
 
-__all__ = ["Need", "Run", "deletes_more", "read_update"]
+__all__ = ["STORED", "Need", "Run", "deletes_more", "read_update"]
+
+STORED = Limits(max_string=2**53)
+"""For what a log or a document has: it was within the limits when it came, and may have been joined since."""
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
 _GC, _DELETED, _JSON, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)

@@ -9,11 +9,12 @@ from weft._codecs.yjs.compact import collected, compact
 from weft._codecs.yjs.verify import difference
 from weft.documents.compaction import Compacted
 from weft.documents.yjs.update_log import UpdateLog
+from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["compact_updates"]
+__all__ = ["compact_to_log", "compact_updates"]
 
 _log = logging.getLogger("weft.documents")
 
@@ -35,6 +36,18 @@ def compact_updates(updates: Sequence[bytes], *, gc: bool = True) -> Compacted |
     Raises:
         RemoteProtocolError: One of them is not an update.
     """
+    found = compact_to_log(updates, gc=gc)
+    return None if found is None else found[0]
+
+
+def compact_to_log(
+    updates: Sequence[bytes], *, gc: bool = True, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Compacted, UpdateLog] | None:
+    """The same, with the log of the snapshot that it was compared by; ``limits`` are that log's.
+
+    Raises:
+        RemoteProtocolError: One of them is not an update.
+    """
     log = UpdateLog.of(updates)
     waiting = log.held()
     kept = frozenset(at for at, update in enumerate(updates) if update in waiting)
@@ -43,7 +56,7 @@ def compact_updates(updates: Sequence[bytes], *, gc: bool = True) -> Compacted |
     before, deletes = log.structs(), log.deletes()
     for fates in (collected(before), None) if gc else (None,):
         snapshot = compact(before, deletes, fates)
-        again = UpdateLog.of([snapshot])
+        again = UpdateLog.of([snapshot], limits=limits)
         reason = difference(before, again.structs(), fates)
         if (
             reason is None
@@ -51,7 +64,7 @@ def compact_updates(updates: Sequence[bytes], *, gc: bool = True) -> Compacted |
             and again.deletes() == deletes
             and not again.held()
         ):
-            return Compacted(snapshot, kept)
+            return Compacted(snapshot, kept), again
         # Nobody honest refers across types, so that something left would refer to what was collected.
         _log.warning("updates could not be compacted (gc=%s): %s", fates is not None, reason)
     return None

@@ -27,7 +27,7 @@ from pycrdt import Doc, get_update
 from weft._codecs.yjs.crowding import check_crowding
 from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
-from weft._codecs.yjs.structs import deletes_more
+from weft._codecs.yjs.structs import STORED, deletes_more
 from weft._support.arguments import wrong_kind
 from weft._support.callbacks import subscribe, weakly
 from weft.documents.owned import Owned
@@ -40,7 +40,7 @@ from weft.documents.yjs.binding import (
     observe_transactions,
     raise_after_commit,
 )
-from weft.documents.yjs.gate import STORED, Gate
+from weft.documents.yjs.gate import Gate
 from weft.errors import (
     DocumentClosedError,
     MirrorError,

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import State, missing
-from weft._codecs.yjs.structs import read_update
+from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs.update_log import NoRoomError, UpdateLog
 from weft.errors import RemoteProtocolError
-from weft.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,10 +34,7 @@ if TYPE_CHECKING:
             """The update that brings a peer with that state vector up to date."""
 
 
-__all__ = ["STORED", "Gate", "Passed"]
-
-STORED = Limits(max_string=2**53)
-"""For what a document has: it was within the limits when it came, and may have been joined since."""
+__all__ = ["Gate", "Passed"]
 
 # Bytes of local updates that are kept until something is received; what is more is read from the document.
 _MAX_UNREAD = 1 << 20

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pycrdt import Array, Map, Text, UndoManager, XmlFragment
 
 from weft._codecs.yjs.joining import check_joined
+from weft._codecs.yjs.structs import STORED
 from weft._codecs.yjs.update import parse_update
 from weft.documents.yjs.binding import create_doc, guarded
 from weft.errors import StorageError
-from weft.limits import Limits
 
 if TYPE_CHECKING:
     from pycrdt import Doc
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Past", "open_past", "way_back"]
 
-_STORED = Limits(max_string=2**53)  # what was stored was within the limits when it came
 _GC, _STRING, _EMBED, _FORMAT, _TYPE, _SKIP = 0, 4, 5, 6, 7, 10
 _XML = frozenset({3, 5, 6})
 
@@ -149,7 +148,7 @@ def _copy(value: Any) -> Any:
 
 
 def _apply(doc: Doc[Any], update: bytes) -> None:
-    spans = check_joined(update, _STORED)
+    spans = check_joined(update, STORED)
     with guarded():
         doc.apply_update(spans.data)
 

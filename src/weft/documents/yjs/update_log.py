@@ -17,7 +17,7 @@ from weft._codecs.yjs.ranges import Ranges, encode_deletes, is_covered
 from weft._codecs.yjs.skip import uint_bytes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector
-from weft._codecs.yjs.structs import read_update
+from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
 from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
 from weft.errors import RemoteProtocolError
@@ -33,7 +33,6 @@ __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "NoRoomError", "UpdateLog"]
 
 MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
 _PART_BYTES, _NEED_BYTES = 512, 32  # what the objects for a held part, and for one need of it, take
-_STORED = Limits(max_string=2**53)  # what stands in a log was within the limits when it came
 
 
 class _Pending:
@@ -159,12 +158,12 @@ class UpdateLog:
                 log is as before.
         """
         if not isinstance(update, CheckedUpdate):
-            update = self.check(update, _STORED if stored else None)
+            update = self.check(update, STORED if stored else None)
         update, small, runs, deletes = update
         if small is not None:
             if self._append(update, small):
                 return Added((update,), False, True)
-            runs, deletes = read_update(update, _STORED)
+            runs, deletes = read_update(update, STORED)
         if self._held and update in self._held:
             return Added((), held=True, is_new=False)
         pending = _Pending(update, deletes, len(runs))

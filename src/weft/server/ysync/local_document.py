@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from weft._codecs.yjs.structs import STORED
 from weft.documents.yjs import YDocument, create_doc
-from weft.documents.yjs.gate import STORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE
-from weft.documents.yjs.compact_log import compact_updates
-from weft.documents.yjs.gate import STORED
+from weft._codecs.yjs.structs import STORED
+from weft.documents.yjs.compact_log import compact_to_log
 from weft.documents.yjs.log_document import LogDocument
-from weft.documents.yjs.update_log import UpdateLog
 from weft.protocols.awareness import Awareness
 from weft.protocols.ysync import AnswerCache, awareness_message, update_messages
 from weft.server._core.room import BaseRoom, RoomClient
@@ -23,7 +22,7 @@ from weft.server.ysync.turn import Turn, TurnClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from weft.documents import Compacted
+    from weft.documents import Compacted, UpdateLog
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
     from weft.server.ysync.local_document import LocalDocument
@@ -201,9 +200,9 @@ class Room(BaseRoom[YClient]):
 
     def _compact(self, updates: Sequence[bytes]) -> Compacted | None:
         """Make one update out of many, and a log of it for the room itself; in a thread."""
-        found = compact_updates(updates, gc=self.gc)
-        self._compacted = None if found is None else UpdateLog.of([found.snapshot], limits=self.limits)
-        return found
+        found = compact_to_log(updates, gc=self.gc, limits=self.limits)
+        compacted, self._compacted = (None, None) if found is None else found
+        return compacted
 
     def _take_compacted(self) -> None:
         log, self._compacted = self._compacted, None
