@@ -54,7 +54,7 @@ def test_every_block_has_a_language_that_somebody_looks_at(page: Path) -> None:
     assert len(blocks(page)) * 2 == len(re.findall(r"^\s*```", text, re.MULTILINE)), "an unclosed block"
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=page_name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"], ids=page_name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).is_file(), target
