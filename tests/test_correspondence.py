@@ -11,6 +11,9 @@ SRC = TESTS.parent / "src" / "weft"
 # only, and what is itself a suite.
 COVERED = {
     "__main__.py": "cli/test_main.py",
+    "_support/sqlite_file.py": "server/storage/test_sqlite_file.py",
+    "errors/base.py": "test_errors.py",
+    "errors/storage.py": "test_errors.py",
     "cli/db_options.py": "cli/test_db.py",
     "cli/demo_peers.py": "cli/test_demo.py",
     "documents/compaction.py": "documents/yjs/test_compact_log.py",

@@ -92,6 +92,8 @@ IMPURE = frozenset(
 IMPURE_ALLOWED = {
     ("weft.documents", "secrets"),
     ("weft.store._parts.unique_ids", "time"),
+    # The name of the file into which the content of one that was replaced is put.
+    ("weft._support.sqlite_file", "secrets"),
     # Only the types are used, as what can be made a cell.
     ("weft.store.converters", "datetime"),
     ("weft.store.converters", "uuid"),

@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weft._support.sqlite_file import SqliteFile
 from weft.errors import StorageError
 from weft.server.storage.address import is_shared, reading
 from weft.server.storage.reading import problems_of
-from weft.server.storage.sqlite_file import SqliteFile
 from weft.server.storage.sqlite_reader import connect_to_read, copy_in_use, is_in_use
-from weft.server.storage.sqlite_schema import name_checksum, row_checksum
+from weft.server.storage.sqlite_schema import ROOMS, name_checksum, row_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def new_file(path: str) -> Iterator[str]:
 
 
 async def _copy_rooms(address: str, target: str) -> None:
-    file = SqliteFile(target, synchronous="NORMAL", exclusive=True, busy_timeout=0.0)
+    file = SqliteFile(target, ROOMS, synchronous="NORMAL", exclusive=True, busy_timeout=0.0)
     file.open()
     try:
         async with reading(address) as reader:

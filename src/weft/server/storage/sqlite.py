@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from weft._aio.thread import WorkerThread
 from weft._support.arguments import path_of
+from weft._support.sqlite_file import SqliteFile
 from weft.errors import StorageError
 from weft.server.storage.contract import RoomStorage
 from weft.server.storage.group_commit import GroupCommit
 from weft.server.storage.replacement import Replacement
-from weft.server.storage.sqlite_file import SqliteFile
 from weft.server.storage.sqlite_rooms import SqliteRooms
+from weft.server.storage.sqlite_schema import ROOMS
 
 if TYPE_CHECKING:
     import os
@@ -72,7 +73,7 @@ class SqliteRoomStorage(RoomStorage):
         self._commits = GroupCommit(self._write, self.path)
         # Of the thread's side:
         self._file = SqliteFile(
-            self.path, synchronous=synchronous, exclusive=exclusive, busy_timeout=busy_timeout
+            self.path, ROOMS, synchronous=synchronous, exclusive=exclusive, busy_timeout=busy_timeout
         )
         self._rooms = SqliteRooms(self._file)
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Mapping
 
+    from weft._support.sqlite_file import SqliteFile
     from weft.server.storage.group_commit import Batch
     from weft.server.storage.replacement import Replacement
-    from weft.server.storage.sqlite_file import SqliteFile
 
 __all__ = ["SqliteRooms"]
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from weft._support.sqlite_file import STATE, Schema
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -27,6 +29,7 @@ __all__ = [
     "APPLICATION_ID",
     "FORMAT",
     "QUARANTINED",
+    "ROOMS",
     "add_what_is_newer",
     "bring_up_to_date",
     "has_quarantine",
@@ -71,10 +74,6 @@ QUARANTINED = """
 SELECT name, number, reason, CAST(data AS BLOB) FROM quarantine JOIN rooms ON rooms.id = room
 WHERE :name IS NULL OR name = :name ORDER BY name, number
 """
-# One row: whether a storage has the file open, or had it when its process ended.
-_STATE = """
-CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), is_open INTEGER NOT NULL)
-"""
 _FROM_1 = """
 ALTER TABLE rooms ADD COLUMN crc INTEGER;
 ALTER TABLE rooms ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
@@ -91,7 +90,7 @@ CREATE UNIQUE INDEX updates_of_room ON updates (room, number);
 def add_what_is_newer(db: sqlite3.Connection) -> None:
     """Add what came after format 2, and an older weft does not miss. In a transaction of the caller's."""
     db.execute(_QUARANTINE)
-    db.execute(_STATE)
+    db.execute(STATE)
     db.execute("INSERT OR IGNORE INTO state VALUES (1, 0)")
     if not has_settings_checksums(db):
         db.execute("ALTER TABLE rooms ADD COLUMN settings_crc INTEGER")
@@ -132,3 +131,19 @@ def bring_up_to_date(db: sqlite3.Connection, version: int) -> None:
     )
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _damage(db: sqlite3.Connection) -> str:
+    """Whether each room has the name that was written, in the table and in the index by which it is found."""
+    db.execute("SELECT seq, room, number, crc, data FROM updates LIMIT 0")  # whether they are there at all
+    rooms = db.execute("SELECT id, name, crc FROM rooms NOT INDEXED").fetchall()
+    for room_id, name, crc in rooms:
+        if not isinstance(name, str) or name_checksum(room_id, name) != crc:
+            return f"the name of room number {room_id}, {name!r:.200}, does not match its checksum"
+    index = "SELECT name, id FROM rooms INDEXED BY sqlite_autoindex_rooms_1 ORDER BY name"
+    if {(name, room_id) for room_id, name, _ in rooms} != set(db.execute(index)):
+        return "the index of the names does not match them; the command REINDEX of SQLite makes it anew"
+    return ""
+
+
+ROOMS = Schema(APPLICATION_ID, FORMAT, "server", bring_up_to_date, add_what_is_newer, _damage)

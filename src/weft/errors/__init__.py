@@ -32,13 +32,22 @@
     ├── SyncTimeoutError (TimeoutError)    a wait for synchronisation ran out of time
     └── StorageError                       a place that keeps data failed
         ├── RoomDeletedError               a room of a server that was deleted
-        └── RoomDamagedError               a room of a server of which not all can be read
+        ├── RoomDamagedError               a room of a server of which not all can be read
+        └── ReplicaInUseError              a replica that another process, or this one, has open
 
 Facts are attributes; the sentence is built from them. A foreign exception is mapped where it
 enters and kept as ``__cause__``.
 """
 
 from __future__ import annotations
+
+from weft.errors.base import WeftError as WeftError, shown
+from weft.errors.storage import (
+    ReplicaInUseError as ReplicaInUseError,
+    RoomDamagedError as RoomDamagedError,
+    RoomDeletedError as RoomDeletedError,
+    StorageError as StorageError,
+)
 
 __all__ = [
     "ConnectError",
@@ -62,6 +71,7 @@ __all__ = [
     "ProviderError",
     "ReadOnlyError",
     "RemoteProtocolError",
+    "ReplicaInUseError",
     "RoomDamagedError",
     "RoomDeletedError",
     "StorageError",
@@ -73,20 +83,6 @@ __all__ = [
     "WrongTaskError",
     "WrongThreadError",
 ]
-
-_SHOWN = 200  # characters of foreign data in a message; enough to recognise it, too few to flood a log
-
-
-def _show(data: object) -> str:
-    try:
-        text = repr(data)
-    except Exception as error:  # noqa: BLE001 - an integer of 5,000 digits cannot be shown
-        text = f"data of type {type(data).__name__} that cannot be shown ({type(error).__name__})"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-class WeftError(Exception):
-    """Base of all errors weft raises."""
 
 
 class DataError(WeftError, ValueError):
@@ -107,7 +103,7 @@ class InvalidIdError(DataError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"id {_show(self.id)}: {self.reason}"
+        return f"id {shown(self.id)}: {self.reason}"
 
 
 class InvalidIdTypeError(InvalidIdError, TypeError):
@@ -137,8 +133,8 @@ class InvalidCellError(DataError):
 
     def __str__(self) -> str:
         names = zip(("table", "row", "cell"), (self.table_id, self.row_id, self.cell_id), strict=True)
-        place = ", ".join(f"{name} {_show(id_)}" for name, id_ in names if id_ is not None)
-        return f"{place or 'tables'}: {self.reason}; got {_show(self.cell)}"
+        place = ", ".join(f"{name} {shown(id_)}" for name, id_ in names if id_ is not None)
+        return f"{place or 'tables'}: {self.reason}; got {shown(self.cell)}"
 
 
 class InvalidCellTypeError(InvalidCellError, TypeError):
@@ -161,8 +157,8 @@ class InvalidValueError(DataError):
         self.reason = reason
 
     def __str__(self) -> str:
-        place = "values" if self.value_id is None else f"value {_show(self.value_id)}"
-        return f"{place}: {self.reason}; got {_show(self.value)}"
+        place = "values" if self.value_id is None else f"value {shown(self.value_id)}"
+        return f"{place}: {self.reason}; got {shown(self.value)}"
 
 
 class InvalidValueTypeError(InvalidValueError, TypeError):
@@ -383,7 +379,7 @@ class ConnectionClosedError(ProviderError):
         self.permanent = permanent
 
     def __str__(self) -> str:
-        tail = f" ({_show(self.reason)})" if self.reason else ""
+        tail = f" ({shown(self.reason)})" if self.reason else ""
         return f"connection closed with code {self.code}{tail}"
 
 
@@ -408,40 +404,3 @@ class ProviderClosedError(ProviderError):
 
 class SyncTimeoutError(WeftError, TimeoutError):
     """A wait for synchronisation ran out of time. Nothing is lost: the provider goes on trying."""
-
-
-class StorageError(WeftError):
-    """A place that keeps data failed. What it held before is still there."""
-
-
-class RoomDeletedError(StorageError):
-    """A room of a server that was deleted, or has got another name. What was appended to it is kept nowhere.
-
-    Attributes:
-        room: The name, which stays taken.
-    """
-
-    def __init__(self, room: str) -> None:
-        super().__init__(room)
-        self.room = room
-
-    def __str__(self) -> str:
-        return f"room {_show(self.room)} was deleted, or has got another name"
-
-
-class RoomDamagedError(StorageError):
-    """Something that was stored of a room cannot be read. All that is stored is as it was.
-
-    Attributes:
-        room: Its name.
-        rows: What is wrong with which rows, by their numbers. Empty where it is not single rows.
-    """
-
-    def __init__(self, room: str, reason: str = "", *, rows: dict[int, str] | None = None) -> None:
-        super().__init__(room)
-        self.room = room
-        self.rows = rows or {}
-        self._reason = reason or "; ".join(f"row {at}: {fault}" for at, fault in sorted(self.rows.items()))
-
-    def __str__(self) -> str:
-        return f"room {_show(self.room)}: {self._reason:.1000}"

@@ -1,4 +1,4 @@
-"""The database file of a storage: opened, used in transactions, watched over, all on the storage's thread.
+"""A database file of weft's: opened, used in transactions, watched over, all on one thread.
 
 An open file can be removed or replaced by another: SQLite goes on writing to a file without a name, every
 commit succeeds, and all of it is gone with the process. So before anything is confirmed the file at the path
@@ -14,24 +14,40 @@ import sqlite3
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weft._support.files import FileIdentity
 from weft.errors import StorageError
-from weft.server.storage.sqlite_schema import (
-    APPLICATION_ID,
-    FORMAT,
-    add_what_is_newer,
-    bring_up_to_date,
-    name_checksum,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["SqliteFile"]
+__all__ = ["STATE", "Schema", "SqliteFile"]
 
-_log = logging.getLogger("weft.server")
+STATE = """
+CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), is_open INTEGER NOT NULL)
+"""
+"""One row: whether somebody has the file open, or had it when its process ended."""
+
+
+class Schema(NamedTuple):
+    """What is kept in a file.
+
+    Attributes:
+        application_id: Marks the files (SQLite's ``application_id``).
+        format: The newest format known (``user_version``); one without tables has 0.
+        name: How errors and the log call one who has it open.
+        make: Makes the tables, or makes those of an older format like them; in a transaction of the caller's.
+        add: Adds what an older weft does not miss, :data:`STATE` with its row among it; likewise.
+        damage: What is wrong with what must not be.
+    """
+
+    application_id: int
+    format: int
+    name: str
+    make: Callable[[sqlite3.Connection, int], None]
+    add: Callable[[sqlite3.Connection], None]
+    damage: Callable[[sqlite3.Connection], str]
 
 
 class SqliteFile:
@@ -39,15 +55,20 @@ class SqliteFile:
 
     Args:
         path: The file.
+        schema: What is in it.
         synchronous: SQLite's setting of that name.
         exclusive: Whether to lock it against other processes for as long as it is open.
         busy_timeout: Seconds to wait for another process that holds it.
     """
 
-    def __init__(self, path: str, *, synchronous: str, exclusive: bool, busy_timeout: float) -> None:
+    def __init__(
+        self, path: str, schema: Schema, *, synchronous: str, exclusive: bool, busy_timeout: float
+    ) -> None:
         self.path = path
+        self._schema = schema
+        self._log = logging.getLogger(f"weft.{schema.name}")
         self.is_lost = False  # what was committed last may be in no file that will be read again
-        self.damage = ""  # what is wrong with the names of rooms, so that one that is not found may be there
+        self.damage = ""  # what is wrong with what must not be, as the schema finds it
         self._place = path  # made absolute when it is known to be a file's: the working directory may change
         self._mode = 0o600  # the file's permissions
         self._synchronous = synchronous
@@ -187,30 +208,31 @@ class SqliteFile:
             application = db.execute("PRAGMA application_id").fetchone()[0]
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if application != APPLICATION_ID and (tables or application or version):
-                raise StorageError(f"{self.path}: this database is not weft's")
-            if version > FORMAT:
+            schema = self._schema
+            if application != schema.application_id and (tables or application or version):
+                raise StorageError(f"{self.path}: this database is not weft's, or holds something else of it")
+            if version > schema.format:
                 raise StorageError(
-                    f"{self.path}: written by a newer weft (format {version}, known is {FORMAT})"
+                    f"{self.path}: written by a newer weft (format {version}, known is {schema.format})"
                 )
             had_log = db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             with self.transaction():  # takes the exclusive lock, or fails, even where nothing is to be made
-                if version < FORMAT:
-                    bring_up_to_date(db, version)
-                add_what_is_newer(db)
+                if version < schema.format:
+                    schema.make(db, version)
+                schema.add(db)
                 was_open = db.execute("SELECT is_open FROM state").fetchone() == (1,)
                 db.execute("UPDATE state SET is_open = 1")
             # Into the file itself: a copy without its log is to have the mark.
             db.execute("PRAGMA wal_checkpoint(PASSIVE)")
             if was_open and had_log and not has_log:
-                _log.warning(
-                    "%s was not closed by the server that had it open last, and %s-wal is not beside it: "
+                self._log.warning(
+                    "%s was not closed by the %s that had it open last, and %s-wal is not beside it: "
                     "unless another program has brought it into the file, what was committed last is missing",
-                    *(self.path, self.path),
+                    *(self.path, schema.name, self.path),
                 )
-            self.damage = _damage(db)
+            self.damage = schema.damage(db)
 
     def _copy(self) -> str:
         """Write all that was committed into a new file beside the path, and sync it."""
@@ -235,7 +257,7 @@ class SqliteFile:
             self.open()
         except (OSError, StorageError) as error:
             raise StorageError(f"{self.path}: {loss}, and could not be written again: {error}") from error
-        _log.error("%s %s; all that it held has been written again", self.path, loss)
+        self._log.error("%s %s; all that it held has been written again", self.path, loss)
 
     def _rescue(self) -> str:
         if not self._rescued:
@@ -244,8 +266,8 @@ class SqliteFile:
             except (OSError, StorageError) as error:
                 return f"what it held could not be put into a file beside it: {error}"
         return (
-            f"all that it held is in {self._rescued}. Stop the server, put the file that is wanted in its "
-            "place, and start it again"
+            f"all that it held is in {self._rescued}. Stop the {self._schema.name}, put the file that is "
+            "wanted in its place, and start it again"
         )
 
     def _renew_log(self) -> None:
@@ -255,7 +277,7 @@ class SqliteFile:
                 raise StorageError(f"{self.path}-wal was removed, and another process is reading the file")
         self.close()
         self.open()
-        _log.error("%s-wal was removed while it was open; all that it held is in the file", self.path)
+        self._log.error("%s-wal was removed while it was open; all that it held is in the file", self.path)
 
 
 def _obstacle(place: str) -> str:
@@ -284,16 +306,3 @@ def _sync_directory(path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _damage(db: sqlite3.Connection) -> str:
-    """Whether each room has the name that was written, in the table and in the index by which it is found."""
-    db.execute("SELECT seq, room, number, crc, data FROM updates LIMIT 0")  # whether they are there at all
-    rooms = db.execute("SELECT id, name, crc FROM rooms NOT INDEXED").fetchall()
-    for room_id, name, crc in rooms:
-        if not isinstance(name, str) or name_checksum(room_id, name) != crc:
-            return f"the name of room number {room_id}, {name!r:.200}, does not match its checksum"
-    index = "SELECT name, id FROM rooms INDEXED BY sqlite_autoindex_rooms_1 ORDER BY name"
-    if {(name, room_id) for room_id, name, _ in rooms} != set(db.execute(index)):
-        return "the index of the names does not match them; the command REINDEX of SQLite makes it anew"
-    return ""
