@@ -29,6 +29,7 @@ from weft.server.editing import EditableRooms
 from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.hub import Hub
 from weft.server.fronts.connections import Connections, report_too_large
+from weft.server.fronts.shutdown import close_each
 from weft.server.names import read_query, read_room
 from weft.server.origins import origin_check
 from weft.server.statistics import ServerStats, collect_stats
@@ -249,7 +250,8 @@ class Server(EditableRooms):
 
         No new connection is accepted; every client is told to go (1012), which ends with the last message it
         sent before it heard; all rooms are stored; storage is closed. Clients that do not answer are cut off
-        after a while, so this takes at most twice ``shutdown_timeout``.
+        after a while, so this takes at most twice ``shutdown_timeout`` and some seconds. What cannot be
+        closed keeps nothing else from being closed.
 
         Raises:
             StorageError: Storage could not be brought to keep everything.
@@ -320,20 +322,18 @@ class Server(EditableRooms):
             _log.warning("%d clients did not leave in time and are cut off", self.connections)
             await self._connections.cut_off(_CUT_OFF_TIMEOUT)
         self._closed.set()
+        parts = [("rooms", self.rooms.close)]
+        if self.documents is not None:
+            parts.append(("documents", self.documents.close))
+        if self._hub is not None:
+            parts.append(("the broker", self._hub.close))
+        parts.append(("storage", self._storage.close))
+        if self._operations is not None:
+            parts.append(("operations", self._operations.close))
         try:
-            async with asyncio.timeout(self._shutdown_timeout):
-                await self.rooms.close()
-                if self.documents is not None:
-                    await self.documents.close()
-                if self._hub is not None:
-                    await self._hub.close()
-                await self._storage.close()
-        except TimeoutError:
-            raise StorageError(f"storage did not finish within {self._shutdown_timeout:g} s") from None
+            await close_each(self._shutdown_timeout, parts)
         finally:
             self._connections.watchdog.stop()
-            if self._operations is not None:
-                await self._operations.close()
         _log.info("closed")
 
     def _answer(self, handshake: Handshake, request: HttpRequest) -> None:
