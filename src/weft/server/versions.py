@@ -117,9 +117,12 @@ class StoredVersions(VersionPlace):
         key = _key(room, name)
         if (await self._storage.heads([key])).get(key, 0) <= 0:
             await self._storage.free(key)
-            await self._storage.stored(self._storage.append(key, data))
-            if (await self._storage.load(key)).rows[0] == data:
-                return
+            try:
+                await self._storage.stored(self._storage.append(key, data))
+                if (await self._storage.load(key)).rows[0] == data:
+                    return
+            finally:
+                self._storage.release(key)
         raise StorageError(f"room {room!r:.200} has a version {name!r:.200} already")
 
     async def get(self, room: str, name: str) -> bytes:
@@ -127,7 +130,10 @@ class StoredVersions(VersionPlace):
         key = _key(room, name)
         if (await self._storage.heads([key])).get(key, 0) <= 0:
             raise StorageError(f"room {room!r:.200} has no version {name!r:.200}")
-        return (await self._storage.load(key)).rows[0]
+        try:
+            return (await self._storage.load(key)).rows[0]
+        finally:
+            self._storage.release(key)
 
     async def list(self, room: str) -> list[str]:
         """The rooms whose names begin so."""

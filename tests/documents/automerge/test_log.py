@@ -52,7 +52,9 @@ def test_the_saved_document_stands_for_the_rows_noted_before_and_for_no_others()
     assert read(AutomergeDocument(compacted.snapshot)) == {"a": 4, "b": 4}
     left = [compacted.snapshot, *later]
     assert AutomergeDocument.from_rows(left).heads == document.heads
-    # And again, with what the first left.
+    # And again, with what the first left. What it stands for is kept in memory no more.
+    log_rows.compacted()
+    assert len(log_rows._rows) == 3
     more = written(document, log_rows, d=1)
     compacted = log_rows.compactor()([*left, more])
     assert compacted is not None

@@ -12,11 +12,13 @@ from support.yclient import YClient
 from weft.documents.yjs.document import create_doc
 from weft.errors import RoomDamagedError, StorageError
 from weft.server._core.settings import RoomSettings
-from weft.server.storage import MemoryRoomStorage
+from weft.server.storage import MemoryRoomStorage, SqliteRoomStorage
 
 # Opening
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from weft.documents.compaction import Compactor
@@ -231,3 +233,15 @@ async def test_the_end_of_a_server_does_not_wait_for_many_compactions() -> None:
     assert storage.compactions == 1
     for name in "abc":
         assert len((await storage.load(name)).rows) == 100
+
+
+async def test_storage_holds_no_room_that_nobody_has_open(tmp_path: Path) -> None:
+    storage = SqliteRoomStorage(tmp_path / "weft.sqlite3")
+    async with serving(storage=storage, settings=RoomSettings(unload_delay=0.0)) as server:
+        for name in "abc":
+            async with YClient(server.url, name) as client:
+                await client.set(key=1)
+                await client.flush()
+                assert set(storage._rooms._ids) == {name}
+            await eventually(lambda: len(server.rooms) == 0)
+            assert not storage._rooms._ids

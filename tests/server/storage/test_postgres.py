@@ -415,3 +415,48 @@ async def test_a_room_that_is_new_while_it_is_asked_for_was_not_deleted(
             assert await storage.heads(["room"]) == {}
         await storage.delete("room")
         assert await storage.heads(["room"]) == {"room": DELETED}
+
+
+async def test_long_rooms_are_read_and_compacted_in_slices(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("postgres_rooms", "replacement"):
+        monkeypatch.setattr(f"weft.server.storage.{module}.SLICE_ROWS", 10)
+    rows = write_updates(75)
+    async with PostgresRoomStorage(dsn) as storage, PostgresRoomStorage(dsn) as other:
+        for row in rows:
+            ticket = storage.append("room", row)
+        await storage.stored(ticket)
+        assert (await storage.load("room")).rows == rows
+        assert (await storage.since("room", 13)).rows == rows[13:]
+        assert (await storage.since("room", 65)).numbers == list(range(66, 76))
+        # A compaction that is cut off leaves a room that lacks nothing.
+        await run(
+            dsn,
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END'",
+            "CREATE TRIGGER cut_off BEFORE DELETE ON weft_updates FOR EACH ROW WHEN (old.seq > 42)"
+            " EXECUTE FUNCTION fail()",
+        )
+        with pytest.raises(StorageError):
+            await storage.compact("room", join_updates)
+        stored = await other.load("room")
+        assert stored.numbers == list(range(41, 76))
+        assert set(read_updates(stored.rows)) == set(rows)
+        await run(dsn, "DROP TRIGGER cut_off ON weft_updates")
+        assert await other.compact("room", join_updates) == sum(map(len, rows))
+        stored = await storage.load("room")
+        assert (stored.rows, stored.numbers) == ([b"".join(stored_once(rows))], [75])
+        await run(dsn, "UPDATE weft_rooms SET absorbed = absorbed - 1")
+        with pytest.raises(StorageError, match="it has 1 rows, and should have 2"):
+            await storage.load("room")
+
+
+def stored_once(rows: list[bytes]) -> list[bytes]:
+    """In the order in which a compaction after one that was cut off finds them."""
+    return [*rows[40:74], *rows[:40], rows[74]]
+
+
+async def test_nothing_is_kept_in_memory_of_rooms_that_nobody_holds(dsn: str) -> None:
+    async with PostgresRoomStorage(dsn) as storage:
+        for number in range(20):
+            await storage.stored(storage.append(f"room {number}", b"x"))
+            storage.release(f"room {number}")
+        assert not storage._ids

@@ -475,7 +475,7 @@ async def test_a_compaction_that_fails_at_its_last_step_changes_nothing(path: Pa
     await fill(path, *updates)
     change(
         path,
-        "CREATE TRIGGER broken BEFORE INSERT ON updates WHEN new.number = 20"
+        "CREATE TRIGGER broken BEFORE UPDATE ON updates WHEN new.number = 20"
         " BEGIN SELECT RAISE(ABORT, 'no space for a snapshot'); END",
     )
     storage = SqliteRoomStorage(path)

@@ -94,19 +94,27 @@ class LogRows:
         # What waits for others is in no saved document, nor what was left out of this one.
         self._is_whole = not (document.left_out or document.apply_changes(()))
         self._rows = {_digest(row) for row in rows}
+        self._replaced: frozenset[bytes] = frozenset()  # of them, by what was saved last
 
     def note(self, row: bytes) -> None:
         """Of a row that is appended: the document has its changes."""
         self._rows.add(_digest(row))
+
+    def compacted(self) -> None:
+        """Forget the rows whose place in storage the document that was saved last has taken."""
+        self._rows -= self._replaced
+        self._replaced = frozenset()
 
     def compactor(self) -> Compactor:
         """Save the document as it is now: that stands for every row noted so far, and for no other."""
         saved = split_chunks(self._document.save())[0]
         if not self._is_whole or saved.kind != DOCUMENT:
             return compact_changes
-        self.note(saved.data)
+        snapshot = bytes(saved.data)
+        self._replaced = frozenset(self._rows - {_digest(snapshot)})
+        self.note(snapshot)
         # A copy: this is called for on the event loop, and used on another thread while rows are appended.
-        return partial(_compact_known, bytes(saved.data), self._document.heads, frozenset(self._rows))
+        return partial(_compact_known, snapshot, self._document.heads, frozenset(self._rows))
 
 
 def _compact_known(

@@ -192,6 +192,7 @@ class RoomRegistry(Generic[R]):
             self._entries.pop(name, None)
             if followers is not None:
                 followers.leave(name)
+            self._release(name)
             raise
         if followers is not None:
             followers.join(room, head)
@@ -250,6 +251,7 @@ class RoomRegistry(Generic[R]):
         if self._entries.get(name) is not entry:  # it could not be loaded, or storage failed
             if not entry.opening.cancelled() and entry.opening.exception() is None:
                 entry.opening.result().close()
+                self._release(name)
         elif entry.unloading is None:
             delay = self._settings.unload_delay
             entry.timer = asyncio.get_running_loop().call_later(delay, self._start_unload, name, entry)
@@ -274,6 +276,7 @@ class RoomRegistry(Generic[R]):
             self._remove(name)
             if not entry.opening.exception():
                 entry.opening.result().close()
+            self._release(name)
 
     def _forget(self, room: R) -> None:
         if self.get(room.name) is room:
@@ -282,6 +285,11 @@ class RoomRegistry(Generic[R]):
                 entry.timer.cancel()
             if entry.users == 0:
                 room.close()
+                self._release(room.name)
+
+    def _release(self, name: str) -> None:
+        if name not in self._entries:  # otherwise somebody has opened it anew
+            self._storage.release(name)
 
     def _remove(self, name: str) -> _Entry[R]:
         if self._followers is not None:  # at once: the next who asks for the name subscribes anew

@@ -123,6 +123,9 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         for peer in self.clients:
             peer.relay(message)
 
+    def _take_compacted(self) -> None:
+        self._log_rows.compacted()
+
     def _end_document(self, what: str, reason: str) -> None:
         self.document.close(what, reason)
 

@@ -147,14 +147,21 @@ class RoomStorage(ABC):
     async def load(self, room: str) -> StoredRoom:
         """All of a room, everything appended before this call included; nothing for a new room.
 
-        From now on the caller holds what this name stands for at this moment: if the room is deleted, and the
-        name is given to another, what is appended is refused until it is loaded again.
+        From now on, until :meth:`release`, the caller holds what this name stands for at this moment: if the
+        room is deleted, and the name is given to another, what is appended is refused until it is loaded
+        again.
 
         Raises:
             RoomDamagedError: It is not whole: rows have other bytes than were written, and :meth:`set_aside`
                 makes the room readable without them; or rows are missing. Nothing was changed.
             StorageError: The place cannot be read. Nothing was changed.
             RoomDeletedError: It was deleted.
+        """
+
+    def release(self, room: str) -> None:  # noqa: B027 - a storage may have nothing to forget
+        """Hold a room no more: nobody has it open, and nobody appends to it before it is loaded again.
+
+        What was appended is stored all the same. In memory nothing is kept of rooms that nobody holds.
         """
 
     @abstractmethod
@@ -225,7 +232,8 @@ class RoomStorage(ABC):
         """Replace what is stored of a room by less that means the same. May do nothing.
 
         Safe beside appends to the same room, by whichever process: only the very rows that were read are
-        replaced, by a snapshot with the last of their numbers.
+        replaced, by a snapshot with the last of their numbers. Whoever reads meanwhile, or after a crash, may
+        get it beside rows that it stands for: an update that comes twice changes nothing.
 
         Args:
             room: Room name.
@@ -235,7 +243,7 @@ class RoomStorage(ABC):
             Bytes of updates that were stored of the room afterwards; ``None`` if nothing was replaced.
 
         Raises:
-            StorageError: The room cannot be read or written. What was stored is still there.
+            StorageError: The room cannot be read or written. All that it means is still there.
         """
         return None
 

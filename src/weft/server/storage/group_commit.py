@@ -29,7 +29,7 @@ Batch: TypeAlias = "Mapping[str, Sequence[bytes]]"
 # the event loop may be two sides of one change: it is not taken apart before twice as much.
 _BATCH_BYTES = 8 * 1024 * 1024
 # What a row costs beside its bytes: some thousands of small ones take as long as megabytes.
-_ROW_BYTES = 1024
+_ROW_BYTES = 2048
 
 
 class GroupCommit:
@@ -105,6 +105,19 @@ class GroupCommit:
     def mark_deleted(self, room: str, deleted: bool = True) -> None:
         """Refuse what is appended to a room from now on, or accept it again."""
         (self._deleted.add if deleted else self._deleted.discard)(room)
+
+    def release(self, room: str) -> bool:
+        """Forget that a room was deleted, and which of its updates were refused: nobody holds it any more.
+
+        Returns:
+            Whether nothing of it is queued. If something is, nothing was forgotten.
+        """
+        if any(name == room for name, _ in self._queue):
+            return False
+        self._deleted.discard(room)
+        for ticket in [at for at, name in self._refused.items() if name == room]:
+            del self._refused[ticket]
+        return True
 
     async def settle(self) -> None:
         """Wait until nothing is being written."""

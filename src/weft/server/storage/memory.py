@@ -52,6 +52,10 @@ class MemoryRoomStorage(RoomStorage):
             self._held[room] = self.kept[room]
         return stored
 
+    def release(self, room: str) -> None:
+        """Forget which room the name stood for."""
+        self._held.pop(room, None)
+
     async def since(self, room: str, number: int) -> StoredRoom:
         """The updates beyond a number."""
         found = self.kept.get(room, _Room())

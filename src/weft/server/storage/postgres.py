@@ -136,6 +136,11 @@ class PostgresRoomStorage(RoomStorage):
         self._commits.mark_deleted(room, False)
         return stored
 
+    def release(self, room: str) -> None:
+        """Forget the room's id, unless something of it is not written yet."""
+        if self._commits.release(room):
+            self._ids.pop(room, None)
+
     async def since(self, room: str, number: int) -> StoredRoom:
         """The updates of a room beyond a number.
 
@@ -182,7 +187,9 @@ class PostgresRoomStorage(RoomStorage):
         return self._commits.listeners.add(listener)
 
     async def compact(self, room: str, compactor: Compactor) -> int | None:
-        """Replace rows of a room by one snapshot, in one transaction, unless another process is at it.
+        """Replace rows of a room by one snapshot, unless another process is at it.
+
+        The snapshot is written in one transaction, and what it stands for deleted in small ones.
 
         Raises:
             StorageError: A row is corrupt or is not an update, or the server cannot be reached.

@@ -12,8 +12,11 @@ from weft.server.storage.contract import StoredRoom
 from weft.server.storage.postgres_writer import checksum_seed
 from weft.server.storage.replacement import Replacement
 from weft.server.storage.settings import read_settings
+from weft.server.storage.slices import SLICE_BYTES, SLICE_ROWS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weft.documents import Compactor
 
 __all__ = ["compact", "delete", "read", "rename", "restore"]
@@ -22,39 +25,73 @@ _LOCK = 0x77656674 << 32  # of a room's compaction, with the room's id
 
 
 async def read(connection: Any, name: str, number: int) -> tuple[int | None, StoredRoom]:
-    """The id of a room, and what it has got beyond a number.
+    """The id of a room, and what it has got beyond a number. A long one comes in slices, of one moment.
 
     Raises:
         RoomDamagedError: A row's checksum does not match, or rows are missing.
         RoomDeletedError: The room was deleted.
     """
-    rows = await connection.fetch(sql.SINCE, name, number)
-    if not rows:
-        return None, StoredRoom([], [], 0, {})
-    room_id, head, absorbed, settings, deleted, first = rows[0][:6]
-    if deleted:
-        if head != absorbed:
-            raise RoomDamagedError(name, "it is marked as deleted, and was not")
-        raise RoomDeletedError(name)
-    if first is None:
-        rows = []
-    seed = checksum_seed(room_id)
-    if number == 0 and len(rows) != head - absorbed:
-        raise RoomDamagedError(name, f"it has {len(rows)} rows, and should have {head - absorbed}")
-    faults = {
-        row[5]: "the data does not match its checksum" for row in rows if zlib.crc32(row[7], seed) != row[6]
-    }
-    if faults:
-        raise RoomDamagedError(name, rows=faults)
-    numbers = [row[5] for row in rows]
-    return room_id, StoredRoom([row[7] for row in rows], numbers, head, read_settings(name, settings))
+    rows = _RowsRead(name, number)
+    first = await connection.fetch(sql.FIRST_SINCE, name, number, SLICE_ROWS)
+    if len(first) < SLICE_ROWS:
+        rows.take(first)
+        return rows.finish()
+    size = sum(len(row[7]) for row in first)
+    step = max(1, min(SLICE_ROWS, SLICE_ROWS * SLICE_BYTES // max(1, size)))
+    async with connection.transaction():  # which a cursor needs
+        cursor = await connection.cursor(sql.SINCE, name, number)
+        while part := await cursor.fetch(step):
+            rows.take(part)
+    return rows.finish()
+
+
+class _RowsRead:
+    """What a room has beyond a number, as far as it has been read."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self._name = name
+        self._number = number
+        self._room: Any = None
+        self._numbers: list[int] = []
+        self._rows: list[bytes] = []
+        self._faults: dict[int, str] = {}
+
+    def take(self, part: Sequence[Any]) -> None:
+        """Take in rows of the statement; where the room has none, one of nothing but the room."""
+        if not part:
+            return
+        self._room = part[0][:5]
+        if part[0][5] is None:
+            return
+        seed = checksum_seed(part[0][0])
+        for *_, number, crc, data in part:
+            self._numbers.append(number)
+            self._rows.append(data)
+            if zlib.crc32(data, seed) != crc:
+                self._faults[number] = "the data does not match its checksum"
+
+    def finish(self) -> tuple[int | None, StoredRoom]:
+        """All of it, if it is whole."""
+        if self._room is None:
+            return None, StoredRoom([], [], 0, {})
+        name, count = self._name, len(self._rows)
+        room_id, head, absorbed, settings, is_deleted = self._room
+        if is_deleted:
+            if head != absorbed:
+                raise RoomDamagedError(name, "it is marked as deleted, and was not")
+            raise RoomDeletedError(name)
+        if self._number == 0 and count != head - absorbed:
+            raise RoomDamagedError(name, f"it has {count} rows, and should have {head - absorbed}")
+        if self._faults:
+            raise RoomDamagedError(name, rows=self._faults)
+        return room_id, StoredRoom(self._rows, self._numbers, head, read_settings(name, settings))
 
 
 async def compact(connection: Any, name: str, compactor: Compactor) -> int | None:
-    """Replace rows by a snapshot, unless another process is at it."""
+    """Replace rows by a snapshot, unless another process is at it; what it stands for goes in slices."""
     async with connection.transaction():
         room_id = await connection.fetchval("SELECT id FROM weft_rooms WHERE name = $1", name)
-        # Only to save work: what is replaced is what was read, or nothing is.
+        # Only to save work: the snapshot takes the place of a row that was read, or nothing is changed.
         if room_id is None or not await connection.fetchval(
             "SELECT pg_try_advisory_xact_lock($1)", _LOCK + room_id
         ):
@@ -63,20 +100,18 @@ async def compact(connection: Any, name: str, compactor: Compactor) -> int | Non
         replacement = await asyncio.to_thread(Replacement.of, name, stored, compactor)
         if replacement is None:
             return None
-        numbers, snapshot = replacement.numbers, replacement.snapshot
-        changed = await connection.execute(
-            "UPDATE weft_rooms SET absorbed = absorbed + $2 WHERE id = $1 AND deleted_at IS NULL",
-            *(room_id, len(numbers) - 1),
+        seed = checksum_seed(room_id)
+        number, crc = replacement.numbers[-1], zlib.crc32(replacement.snapshot, seed)
+        put = await connection.execute(
+            sql.PUT_SNAPSHOT,
+            *(room_id, number, zlib.crc32(replacement.rows[-1], seed), crc, replacement.snapshot),
         )
-        deleted = await connection.execute(
-            "DELETE FROM weft_updates WHERE room = $1 AND seq = ANY($2::bigint[])", room_id, numbers
-        )
-        if changed != "UPDATE 1" or deleted != f"DELETE {len(numbers)}":
+        if put != "UPDATE 1":
             raise StorageError(f"room {name!r} was compacted or deleted by somebody else")
-        await connection.execute(
-            "INSERT INTO weft_updates (room, seq, crc, data) VALUES ($1, $2, $3, $4)",
-            *(room_id, numbers[-1], zlib.crc32(snapshot, checksum_seed(room_id)), snapshot),
-        )
+    for rows in replacement.slices():
+        deleted = await connection.execute(sql.DELETE_ABSORBED, room_id, number, crc, [at for at, _ in rows])
+        if deleted != "UPDATE 1":
+            break  # it was compacted anew, or set aside: by whoever did that
     return replacement.left
 
 

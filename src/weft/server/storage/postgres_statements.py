@@ -21,8 +21,10 @@ from __future__ import annotations
 __all__ = [
     "APPEND",
     "CONFIGURE",
+    "DELETE_ABSORBED",
     "DELETE_ROOM",
     "END_WRITER",
+    "FIRST_SINCE",
     "FORMAT",
     "FORMAT_OF_TABLES",
     "HEADS",
@@ -33,6 +35,7 @@ __all__ = [
     "NEXT_EPOCH",
     "OLD_WRITERS",
     "PROBE",
+    "PUT_SNAPSHOT",
     "QUARANTINED",
     "RESTORE",
     "ROOMS",
@@ -136,6 +139,26 @@ SELECT room.id, room.head, room.absorbed, room.settings, room.deleted_at IS NOT 
   stored.seq, stored.crc, stored.data
 FROM weft_rooms AS room LEFT JOIN weft_updates AS stored ON stored.room = room.id AND stored.seq > $2
 WHERE room.name = $1 ORDER BY stored.seq
+"""
+# The same, as many rows as are read in one go: $3.
+FIRST_SINCE = f"{SINCE} LIMIT $3"
+# $1 room's id, $2 number of the row whose place a snapshot takes, $3 its checksum; $4 the snapshot's, $5 it.
+PUT_SNAPSHOT = """
+UPDATE weft_updates AS stored SET crc = $4, data = $5 FROM weft_rooms AS room
+WHERE room.id = $1 AND room.deleted_at IS NULL AND stored.room = $1 AND stored.seq = $2 AND stored.crc = $3
+"""
+# $1 room's id, $2 the snapshot's number, $3 its checksum: as long as it is there; $4 numbers of the rows it
+# stands for. No row if it is not.
+DELETE_ABSORBED = """
+WITH room AS (
+  SELECT room.id FROM weft_rooms AS room JOIN weft_updates AS snapshot ON snapshot.room = room.id
+  WHERE room.id = $1 AND room.deleted_at IS NULL AND snapshot.seq = $2 AND snapshot.crc = $3
+  FOR UPDATE OF room, snapshot
+), gone AS (
+  DELETE FROM weft_updates AS stored USING room WHERE stored.room = room.id AND stored.seq = ANY($4::bigint[])
+  RETURNING stored.seq
+)
+UPDATE weft_rooms AS of SET absorbed = absorbed + (SELECT count(*) FROM gone) FROM room WHERE of.id = room.id
 """
 HEADS = """
 SELECT name, id, CASE WHEN deleted_at IS NULL THEN head ELSE -1 END FROM weft_rooms

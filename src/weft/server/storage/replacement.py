@@ -1,4 +1,8 @@
-"""What a compaction replaces, worked out of what was read."""
+"""What a compaction replaces, worked out of what was read.
+
+First the snapshot takes the place of one row, then the others go, a few at a time. Whoever reads in between,
+or after a crash there, gets both: that is the same room, as an update that comes twice changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weft.errors import RemoteProtocolError, StorageError
+from weft.server.storage.slices import SLICE_BYTES, SLICE_ROWS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weft.documents import Compactor
     from weft.server.storage.contract import StoredRoom
 
@@ -22,7 +29,7 @@ class Replacement:
     has what it lacks.
 
     Attributes:
-        numbers: Of the rows that go; at least one.
+        numbers: Of the rows that go; at least one. The snapshot gets the last.
         rows: Those rows.
         snapshot: What stands for them.
         left: Bytes that are stored of the room afterwards.
@@ -32,6 +39,19 @@ class Replacement:
     rows: list[bytes]
     snapshot: bytes
     left: int
+
+    def slices(self) -> Iterator[list[tuple[int, bytes]]]:
+        """The rows that go when the snapshot is there, with their numbers, so many at a time."""
+        part: list[tuple[int, bytes]] = []
+        size = 0
+        for number, row in zip(self.numbers[:-1], self.rows, strict=False):
+            part.append((number, row))
+            size += len(row)
+            if len(part) >= SLICE_ROWS or size >= SLICE_BYTES:
+                yield part
+                part, size = [], 0
+        if part:
+            yield part
 
     @classmethod
     def of(cls, room: str, stored: StoredRoom, compactor: Compactor) -> Replacement | None:

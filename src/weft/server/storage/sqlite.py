@@ -20,6 +20,7 @@ from weft.server.storage.contract import RoomStorage
 from weft.server.storage.group_commit import GroupCommit
 from weft.server.storage.replacement import Replacement
 from weft.server.storage.sqlite_rooms import SqliteRooms
+from weft.server.storage.sqlite_rows import RowsRead
 from weft.server.storage.sqlite_schema import ROOMS
 
 if TYPE_CHECKING:
@@ -100,10 +101,14 @@ class SqliteRoomStorage(RoomStorage):
         Raises:
             StorageError: As for :meth:`since`.
         """
-        await self._commits.flush()
-        stored = await self._run(self._rooms.load, room)
+        stored = await self._read(room, 0, load=True)
         self._commits.mark_deleted(room, False)
         return stored
+
+    def release(self, room: str) -> None:
+        """Forget the room's id, unless something of it is not written yet."""
+        if self._commits.release(room):
+            self._rooms.release(room)
 
     async def since(self, room: str, number: int) -> StoredRoom:
         """The updates of a room beyond a number.
@@ -113,8 +118,7 @@ class SqliteRoomStorage(RoomStorage):
                 It is as it was.
             RoomDeletedError: The room was deleted.
         """
-        await self._commits.flush()
-        return await self._run(self._rooms.since, room, number)
+        return await self._read(room, number)
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
         """The numbers of the last updates."""
@@ -143,20 +147,24 @@ class SqliteRoomStorage(RoomStorage):
         return self._commits.listeners.add(listener)
 
     async def compact(self, room: str, compactor: Compactor) -> int | None:
-        """Replace the rows of a room by one snapshot, in one transaction.
+        """Replace rows of a room by one snapshot: write it, then delete what it stands for, slice by slice.
 
         Rows of which a part waits for missing structs stay (a snapshot cannot carry them); rows appended
         meanwhile are not touched.
 
         Raises:
-            StorageError: A row is corrupt or is not an update; nothing was changed.
+            StorageError: A row is corrupt or is not an update, and nothing was changed; or a slice could not
+                be deleted.
         """
         stored = await self.since(room, 0)
         # Not on the storage's thread: it may take seconds, in which nothing of other rooms would be written.
         replacement = await asyncio.to_thread(Replacement.of, room, stored, compactor)
         if replacement is None:
             return None
-        await self._run(self._rooms.replace, room, replacement)
+        room_id = await self._run(self._rooms.put_snapshot, room, replacement)
+        for rows in replacement.slices():
+            if not await self._run(self._rooms.delete_absorbed, room, room_id, replacement, rows):
+                break  # it was compacted anew, or set aside: by whoever did that
         return replacement.left
 
     async def set_aside(self, room: str, faults: Mapping[int, str]) -> None:
@@ -229,6 +237,14 @@ class SqliteRoomStorage(RoomStorage):
                     await thread.run(self._close)
                 finally:
                     await thread.close()
+
+    async def _read(self, room: str, number: int, *, load: bool = False) -> StoredRoom:
+        """All that was appended before is in it."""
+        await self._commits.flush()
+        rows = RowsRead(room, number)
+        while (stored := await self._run(self._rooms.read_on, rows, load=load)) is None:
+            pass
+        return stored
 
     async def _write(self, batch: Batch) -> Mapping[str, int]:
         return await self._run(self._rooms.insert, batch)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
-from weft.server.storage.settings import read_settings
+from weft.server.storage.sqlite_rows import RoomRecord, RowsRead
 from weft.server.storage.sqlite_schema import (
     FORMAT,
     QUARANTINED,
@@ -19,24 +19,13 @@ from weft.server.storage.sqlite_schema import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from weft._support.sqlite_file import SqliteFile
     from weft.server.storage.group_commit import Batch
     from weft.server.storage.replacement import Replacement
 
 __all__ = ["SqliteRooms"]
-
-
-class _Room(NamedTuple):
-    """A row of the table ``rooms``."""
-
-    id: int
-    head: int
-    absorbed: int
-    settings: str
-    deleted: int | None
-    settings_crc: int | None
 
 
 class SqliteRooms:
@@ -55,6 +44,10 @@ class SqliteRooms:
     def clear(self) -> None:
         """Forget what is known of a file that was closed."""
         self._ids.clear()
+
+    def release(self, name: str) -> None:
+        """Forget which room a name stood for. Called on any thread, while no row of it is being written."""
+        self._ids.pop(name, None)
 
     def insert(self, batch: Batch) -> dict[str, int]:
         """Write updates in one transaction; returns the number of each room's first, if it is not deleted."""
@@ -80,37 +73,37 @@ class SqliteRooms:
         self._file.verify()
         return numbers
 
-    def load(self, name: str) -> StoredRoom:
-        """Read a room, and hold what its name stands for now."""
-        self._ids.pop(name, None)
-        stored = self.since(name, 0)
-        with self._file.reading() as db:
-            room = self._find(db, name)
-        if room is not None:
-            self._ids[name] = room.id
-        return stored
+    def read_on(self, rows: RowsRead, *, load: bool) -> StoredRoom | None:
+        """Read a slice of a room; gives all of it when that was the last.
 
-    def since(self, name: str, number: int) -> StoredRoom:
-        """Read a room."""
+        Args:
+            rows: What has been read before.
+            load: Whether to hold what the name stands for now, in place of what it did.
+        """
         self._file.verify()
         try:
-            return self._since(name, number)
+            return self._read_on(rows, load=load)
         except StorageError as error:
             if getattr(error.__cause__, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
-                raise RoomDamagedError(name, str(error)) from error
+                raise RoomDamagedError(rows.name, str(error)) from error
             raise
 
-    def _since(self, name: str, number: int) -> StoredRoom:
+    def _read_on(self, rows: RowsRead, *, load: bool) -> StoredRoom | None:
+        name = rows.name
         with self._file.reading() as db:
             room = self._find(db, name)
-            held = self._ids.get(name)
+            held = None if load else self._ids.get(name)
             if room is None and held is None:
+                self._ids.pop(name, None)
                 return StoredRoom([], [], 0, {})
             if room is None or room.deleted is not None or held not in {None, room.id}:
                 if room is not None and room.deleted is not None and room.head != room.absorbed:
                     raise RoomDamagedError(name, "it is marked as deleted, and was not")
                 raise RoomDeletedError(name)
-            return self._read(db, name, room, number)
+            stored = rows.read_on(db, room)
+        if load and stored is not None:
+            self._ids[name] = room.id
+        return stored
 
     def heads(self, names: Collection[str]) -> dict[str, int]:
         """The last number of each room."""
@@ -122,29 +115,42 @@ class SqliteRooms:
             if room is not None or name in self._ids
         }
 
-    def replace(self, name: str, replacement: Replacement) -> None:
-        """Replace rows by a snapshot."""
-        snapshot, numbers = replacement.snapshot, replacement.numbers
+    def put_snapshot(self, name: str, replacement: Replacement) -> int:
+        """Put a snapshot in the place of the last row that it stands for; gives the room's id."""
+        snapshot, number, row = replacement.snapshot, replacement.numbers[-1], replacement.rows[-1]
         with self._file.transaction() as db:
             room = self._find(db, name)
             if room is None or room.deleted is not None:
                 raise RoomDeletedError(name)
             self._write_numbers(db, room)
-            # With their checksums: the room may have been deleted, and its name been used again.
+            # With its checksum: the room may have been deleted, and its name been used again.
+            replaced = db.execute(
+                "UPDATE updates SET crc = ?, data = ? WHERE room = ? AND number = ? AND crc = ?",
+                (row_checksum(name, snapshot), snapshot, room.id, number, row_checksum(name, row)),
+            ).rowcount
+            if not replaced:
+                raise StorageError(f"{self._file.path}: room {name!r} was changed by somebody else")
+        self._file.verify()
+        return room.id
+
+    def delete_absorbed(
+        self, name: str, room_id: int, replacement: Replacement, rows: Sequence[tuple[int, bytes]]
+    ) -> bool:
+        """Delete rows for which a snapshot stands; whether it is still there. If not, they stay."""
+        where = (room_id, replacement.numbers[-1], row_checksum(name, replacement.snapshot))
+        with self._file.transaction() as db:
+            if not db.execute(
+                "SELECT 1 FROM updates JOIN rooms ON rooms.id = room AND deleted IS NULL"
+                " WHERE room = ? AND number = ? AND updates.crc = ?",
+                where,
+            ).fetchone():
+                return False
             deleted = db.executemany(
                 "DELETE FROM updates WHERE room = ? AND number = ? AND crc = ?",
-                [
-                    (room.id, number, row_checksum(name, data))
-                    for number, data in zip(numbers, replacement.rows, strict=True)
-                ],
+                [(room_id, number, row_checksum(name, data)) for number, data in rows],
             ).rowcount
-            if deleted != len(numbers):
-                raise StorageError(f"{self._file.path}: room {name!r} was changed by somebody else")
-            db.execute(
-                "INSERT INTO updates (room, number, crc, data) VALUES (?, ?, ?, ?)",
-                (room.id, numbers[-1], row_checksum(name, snapshot), snapshot),
-            )
-            db.execute("UPDATE rooms SET absorbed = absorbed + ? WHERE id = ?", (len(numbers) - 1, room.id))
+            db.execute("UPDATE rooms SET absorbed = absorbed + ? WHERE id = ?", (deleted, room_id))
+        return True
 
     def set_aside(self, name: str, faults: Mapping[int, str]) -> None:
         """Move rows to the quarantine."""
@@ -225,7 +231,8 @@ class SqliteRooms:
                 raise StorageError(f"{self._file.path}: there is no room {name!r}")
             if other is not None and (other.deleted is None or other.head != other.absorbed):
                 raise StorageError(f"{self._file.path}: there is a room {to!r}")
-            stored = self._read(db, name, room, 0)
+            stored = RowsRead(name, 0, in_one_go=True).read_on(db, room)
+            assert stored is not None  # noqa: S101 - for the type checker
             db.execute("DELETE FROM rooms WHERE name = ?", (to,))
             db.execute(
                 "UPDATE rooms SET name = ?, crc = ? WHERE id = ?", (to, name_checksum(room.id, to), room.id)
@@ -275,7 +282,7 @@ class SqliteRooms:
             db.execute(f"PRAGMA user_version = {FORMAT}")
         self._file.verify()
 
-    def _find(self, db: sqlite3.Connection, name: str) -> _Room | None:
+    def _find(self, db: sqlite3.Connection, name: str) -> RoomRecord | None:
         row: Any = db.execute(
             "SELECT id, head, absorbed, settings, deleted, settings_crc FROM rooms WHERE name = ?", (name,)
         ).fetchone()
@@ -283,55 +290,20 @@ class SqliteRooms:
             if self._file.damage:  # it may be the one whose name cannot be read
                 raise StorageError(f"{self._file.path}: room {name!r} is not there, and {self._file.damage}")
             return None
-        room = _Room(*row)
+        room = RoomRecord(*row)
         counts = (row[1], row[2])  # in a damaged file a value can have any type
         if not (all(isinstance(count, int) for count in counts) and 0 <= room.absorbed <= room.head):
             raise RoomDamagedError(name, "how many rows it should have cannot be read")
         return room
 
     @staticmethod
-    def _make(db: sqlite3.Connection, name: str) -> _Room:
+    def _make(db: sqlite3.Connection, name: str) -> RoomRecord:
         made: Any = db.execute("INSERT INTO rooms (name) VALUES (?)", (name,)).lastrowid
         db.execute("UPDATE rooms SET crc = ? WHERE id = ?", (name_checksum(made, name), made))
-        return _Room(made, 0, 0, "{}", None, None)
-
-    def _read(self, db: sqlite3.Connection, name: str, room: _Room, number: int) -> StoredRoom:
-        """The rows of a room beyond a number."""
-        # Rows of format 1 are numbered by their order: of such a room all are read.
-        nameless = "SELECT 1 FROM updates WHERE room = ? AND number IS NULL LIMIT 1"
-        first = -1 if number <= 0 or db.execute(nameless, (room.id,)).fetchone() else number
-        rows = db.execute(  # the type of a value can be damaged, too: its bytes are what counts
-            "SELECT seq, number, crc, CAST(data AS BLOB) FROM updates"
-            " WHERE room = ? AND ifnull(number, 0) > ? ORDER BY number, seq"
-            if first < 0
-            else "SELECT seq, number, crc, CAST(data AS BLOB) FROM updates"
-            " WHERE room = ? AND number > ? ORDER BY number",
-            (room.id, first),
-        ).fetchall()
-        numbers = [at if other is None else other for at, (_, other, _, _) in enumerate(rows, 1)]
-        if first < 0 and len(rows) != room.head - room.absorbed:
-            raise RoomDamagedError(
-                name, f"it has {len(rows)} rows, and should have {room.head - room.absorbed}"
-            )
-        if len({row[0] for row in rows}) < len(rows):  # the index leads to one row twice
-            raise RoomDamagedError(name, "a row is missing, and another is there twice")
-        if any(not isinstance(at, int) or not 0 < at <= room.head for at in numbers):
-            raise RoomDamagedError(name, f"a row has a number that is none of 1 to {room.head}")
-        faults = {
-            at: "the data does not match its checksum"
-            for at, (_, _, crc, data) in zip(numbers, rows, strict=True)
-            if not isinstance(data, bytes) or row_checksum(name, data) != crc
-        }
-        if faults:
-            raise RoomDamagedError(name, rows=faults)
-        settings = read_settings(name, room.settings)
-        if room.settings_crc not in {None, settings_checksum(room.settings)}:
-            raise RoomDamagedError(name, f"its settings do not match their checksum: {room.settings!r:.100}")
-        start = sum(1 for at in numbers if at <= number)
-        return StoredRoom([row[3] for row in rows[start:]], numbers[start:], room.head, settings)
+        return RoomRecord(made, 0, 0, "{}", None, None)
 
     @staticmethod
-    def _write_numbers(db: sqlite3.Connection, room: _Room) -> None:
+    def _write_numbers(db: sqlite3.Connection, room: RoomRecord) -> None:
         """Write the numbers that rows of format 1 have by their order, before some of them go."""
         old = db.execute(
             "SELECT seq FROM updates WHERE room = ? AND number IS NULL ORDER BY seq", (room.id,)

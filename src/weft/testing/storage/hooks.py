@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,13 @@ def write_updates(count: int, first: int = 0, writer: str = "") -> list[bytes]:
 
 
 def join_updates(updates: Sequence[bytes]) -> Compacted:
-    """A compactor of such updates."""
-    return Compacted(b"".join(updates), frozenset())
+    """A compactor of such updates: like those of documents, it takes what comes twice once."""
+    return Compacted(b"".join(dict.fromkeys(read_updates(updates))), frozenset())
 
 
 def read_updates(rows: Iterable[bytes]) -> list[bytes]:
     """The updates that rows were made of, compacted or not."""
-    return [part + b";" for row in rows for part in row.split(b";")[:-1]]
+    return [part for row in rows for part in re.findall(rb"[^;]*;?", row) if part]
 
 
 class StorageHooks:

@@ -7,10 +7,12 @@ import contextlib
 import random
 import sys
 from abc import abstractmethod
-from collections import Counter
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from weft.testing.storage.hooks import StorageHooks, read_updates
+
+if TYPE_CHECKING:
+    from weft.server.storage import StoredRoom
 
 __all__ = ["StorageKillSuite"]
 
@@ -58,13 +60,14 @@ class StorageKillSuite(StorageHooks):
             first = max(confirmed.values()) + 1_000  # none of those of the process before
             before = await self._load()
             await self._run_until_killed(first, draw.randrange(5, 200), confirmed)
-            for room, rows in (await self._load()).items():
-                counts = Counter(read_updates(rows))
-                assert set(read_updates(before[room])) <= set(counts), f"seed {seed}"
-                assert set(counts.values()) <= {1}, f"seed {seed}: written twice"
+            for room, stored in (await self._load()).items():
+                there = set(read_updates(stored.rows))
+                assert set(read_updates(before[room].rows)) <= there, f"seed {seed}"
+                # Not by the rows: a compaction that was cut off leaves rows beside what stands for them.
+                assert stored.head == len(there), f"seed {seed}: written twice"
                 # What one process has confirmed is a prefix of what it wrote.
                 last = confirmed[room]
-                missing = [number for number in range(first, last + 1) if not counts[b"%d;" % number]]
+                missing = [number for number in range(first, last + 1) if b"%d;" % number not in there]
                 assert missing == [], f"seed {seed}"
 
     async def _run_until_killed(self, first: int, lines: int, confirmed: dict[str, int]) -> None:
@@ -86,6 +89,6 @@ class StorageKillSuite(StorageHooks):
                 confirmed[room.decode()] = int(number)
         await child.wait()
 
-    async def _load(self) -> dict[str, list[bytes]]:
+    async def _load(self) -> dict[str, StoredRoom]:
         async with self.make() as storage:
-            return {room: (await storage.load(room)).rows for room in "abc"}
+            return {room: await storage.load(room) for room in "abc"}

@@ -63,8 +63,8 @@ class SharedStorageSuite(StorageSuite):
             ]
             assert seen == set(expected)
             stored = await follower.load("room")
-            assert sorted(read_updates(stored.rows)) == sorted(expected)  # none of them twice
-            assert stored.head == len(expected)
+            assert set(read_updates(stored.rows)) == set(expected)
+            assert stored.head == len(expected)  # none of them was written twice
 
     async def test_who_holds_a_room_that_another_deleted_cannot_bring_it_back(self) -> None:
         async with self.make() as holder, self.make() as other:

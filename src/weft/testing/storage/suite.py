@@ -347,6 +347,21 @@ class StorageSuite(StorageHooks):
         async with self.make() as storage:
             assert (await storage.load("room")).rows == [b"new"]
 
+    async def test_a_room_that_was_released_is_held_no_more(self) -> None:
+        async with self.make() as storage:
+            await fill(storage, "room", write_updates(3))
+            await storage.delete("room")
+            with pytest.raises(RoomDeletedError):
+                storage.append("room", b"x")
+            await storage.free("room")
+            storage.release("room")
+            storage.release("never seen")
+            await fill(storage, "room", [b"new"])
+            storage.append("room", b"newer")
+            storage.release("room")  # it is stored all the same
+        async with self.make() as storage:
+            assert (await storage.load("room")).rows == [b"new", b"newer"]
+
     async def test_a_renamed_room_is_the_same_under_its_new_name_only(self) -> None:
         async with self.make() as storage:
             await fill(storage, "room", write_updates(10))
