@@ -59,6 +59,8 @@ EXTRAS = {
         "weft.server.fronts.websocket",
         "weft.server.fronts.websocket_link",
     ),
+    "click": ("weft.cli.",),
+    "rich": ("weft.cli.",),
     "uvloop": ("weft.cli.event_loop",),
     "aiohttp": ("weft.persisters.remote",),
     "lmdb": ("weft.persisters.lmdb",),

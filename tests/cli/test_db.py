@@ -117,13 +117,13 @@ async def test_rooms_are_listed_with_their_sizes_page_by_page(place: Database) -
 async def test_a_deleted_room_s_name_stays_taken_unless_it_is_freed(place: Database) -> None:
     await place.fill(farm=2, barn=1)
     done = place.db("delete", "farm", stdin=subprocess.DEVNULL)
-    assert (done.returncode, done.stderr) == (1, "weft db: this is for good: say --yes\n")
+    assert (done.returncode, done.stderr) == (1, "weft db delete: this is for good: say --yes\n")
     done = place.db("delete", "farm", "--yes")
     assert (done.returncode, done.stdout) == (0, "Room farm is deleted, and its name stays taken.\n")
     assert list(await place.rows()) == ["barn"]
     done = place.db("delete", "farm", "--yes")
-    assert (done.returncode, done.stderr) == (1, "weft db: there is no room 'farm', it was deleted\n")
-    assert place.db("delete", "nowhere", "--yes").stderr == "weft db: there is no room 'nowhere'\n"
+    assert (done.returncode, done.stderr) == (1, "weft db delete: there is no room 'farm', it was deleted\n")
+    assert place.db("delete", "nowhere", "--yes").stderr == "weft db delete: there is no room 'nowhere'\n"
     done = place.db("delete", "barn", "--yes", "--free")
     assert done.stdout == "Room barn is deleted; its name may be used again.\n"
     async with storage_at(place.address) as storage:
@@ -157,7 +157,7 @@ async def test_compaction_keeps_what_a_room_is_to_keep(place: Database) -> None:
     assert read_changes(after[AUTOMERGE]) == read_changes(before[AUTOMERGE])
     assert len(after[AUTOMERGE]) == 1
     assert place.db("compact", "small", AUTOMERGE_URL).returncode == 0
-    assert place.db("compact", "nowhere").stderr == "weft db: there is no room 'nowhere'\n"
+    assert place.db("compact", "nowhere").stderr == "weft db compact: there is no room 'nowhere'\n"
     done = place.db("check")
     assert (done.returncode, done.stdout) == (0, "4 rooms, 4 rows: all is well.\n")
 
@@ -167,14 +167,14 @@ def test_what_is_not_there_is_not_made(command: str, tmp_path: Path) -> None:
     more = {"export": ["x.jsonl"], "backup": ["x.sqlite3"], "delete": ["farm", "--yes"]}
     done = weft("db", command, "nowhere.sqlite3", *more.get(command, ()), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "weft db: nowhere.sqlite3: there is no such file\n"
+    assert done.stderr == f"weft db {command}: nowhere.sqlite3: there is no such file\n"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_in_memory_is_its_server_s_alone() -> None:
     done = weft("db", "check", "memory:")
     assert done.returncode == 2
-    assert done.stderr.startswith("weft db check: argument ADDRESS: memory: is its server's alone")
+    assert done.stderr.startswith("weft db check: invalid value for 'ADDRESS': memory: is its server's alone")
 
 
 async def test_beside_a_server_with_a_locked_file_it_reads_and_writes_nothing(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_stranger_s_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear database, " * 100)
     done = Database(str(path)).db("check")
-    assert (done.returncode, done.stderr) == (1, f"weft db: {path}: file is not a database\n")
+    assert (done.returncode, done.stderr) == (1, f"weft db check: {path}: file is not a database\n")
 
 
 def test_rows_that_cannot_be_told_apart_are_said_together() -> None:

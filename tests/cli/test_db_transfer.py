@@ -183,5 +183,5 @@ async def test_damaged_rooms_are_not_exported_and_others_are(place: Database, tm
     assert names_in(tmp_path) == ["rooms.sqlite3"]
     assert place.db("export", str(file), "--room", "barn").returncode == 0
     done = place.db("export", str(file), "--room", "barn")
-    assert (done.returncode, done.stderr) == (1, f"weft db: {file} is there already\n")
+    assert (done.returncode, done.stderr) == (1, f"weft db export: {file} is there already\n")
     assert "there is no room 'nowhere'" in place.db("export", "-", "--room", "nowhere").stderr

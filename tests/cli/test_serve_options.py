@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from support.commands import weft
 from support.postgres_suite import run
 from support.serving import WeftServe
 from support.yclient import YClient
-from weft.cli.serve_options import add_serve_options, serve_arguments
+from weft.cli.serve_options import serve, serve_arguments
 from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
 from weft.server import RoomSettings
 
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 
 
 def read(*arguments: str) -> dict[str, object]:
-    parser = argparse.ArgumentParser()
-    add_serve_options(parser)
-    return serve_arguments(parser.parse_args(arguments))
+    return serve_arguments(serve.make_context("serve", list(arguments)).params)
 
 
 def test_without_options_the_limits_are_the_library_s() -> None:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 import pytest
+from click import BadParameter
 from hypothesis import given, strategies as st
 
 from weft.cli import values
@@ -44,7 +44,7 @@ def test_a_time_may_have_a_unit(text: str, seconds: float) -> None:
     ],
 )
 def test_what_is_none_is_said(read: Callable[[str], object], text: str) -> None:
-    with pytest.raises(ArgumentTypeError):
+    with pytest.raises(BadParameter):
         read(text)
 
 

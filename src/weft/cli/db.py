@@ -7,68 +7,35 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weft.cli.db_check import check, shown_name
-from weft.cli.db_quarantine import quarantine
+from weft.cli.db_check import shown_name
 from weft.cli.db_rooms import key_of, writing
 from weft.cli.db_transfer import export, import_rooms
+from weft.cli.output import say
 from weft.errors import StorageError
 from weft.server.storage import DELETED, storage_at
 from weft.server.storage.address import reading
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from weft.documents import Compactor
     from weft.server.storage import RoomStorage
 
-__all__ = ["run"]
+__all__ = ["back_up", "compact", "delete", "export_rooms", "import_file", "init", "list_rooms"]
 
 
-async def run(options: Namespace, *, say: Callable[[str], None]) -> bool:
-    """Do what a command line asks for; whether all went well.
-
-    Args:
-        options: Of :mod:`weft.cli.db_options`.
-        say: Prints a line.
-
-    Raises:
-        ImportError: A package is missing for the storage.
-        StorageError: It could not be done.
-        OSError: A file cannot be read or written.
-    """
-    match options.db_command:
-        case "init":
-            await _init(options.address, say=say)
-        case "check":
-            return await check(options.address, say=say)
-        case "rooms":
-            await _list(options, say=say)
-        case "export":
-            await _export(options.address, options.file, _keys(options.room), say=say)
-        case "import":
-            return await _import(options.address, options.file, say=say)
-        case "backup":
-            await _back_up(options.address, options.file, say=say)
-        case "delete":
-            return await _delete(options, say=say)
-        case "quarantine":
-            await quarantine(options, say=say)
-        case "compact":
-            await _compact(options.address, _keys(options.room), say=say)
-    return True
-
-
-async def _init(address: str, *, say: Callable[[str], None]) -> None:
+async def init(address: str) -> None:
+    """Make the tables, if they are not there."""
     storage = storage_at(address)
     await storage.init()
     say(f"{storage.place} is ready.")
 
 
-async def _list(options: Namespace, *, say: Callable[[str], None]) -> None:
-    after, left = key_of(options.after) if options.after else "", options.limit
-    prefix = key_of(options.prefix)
-    async with reading(options.address) as reader:
+async def list_rooms(address: str, *, prefix: str, after: str, limit: int | None) -> None:
+    """List the rooms in the order of their names."""
+    after, left = key_of(after) if after else "", limit
+    prefix = key_of(prefix)
+    async with reading(address) as reader:
         say(f"{'bytes':>12} {'rows':>8} {'head':>8} {'kind':<9} name")
         while left is None or left > 0:
             page = await reader.rooms(prefix, after=after, limit=1000 if left is None else min(left, 1000))
@@ -80,8 +47,10 @@ async def _list(options: Namespace, *, say: Callable[[str], None]) -> None:
             left = None if left is None else left - len(page)
 
 
-async def _export(address: str, file: str, names: Sequence[str], *, say: Callable[[str], None]) -> None:
-    from weft.server.storage.backup import new_file  # noqa: PLC0415 - and sqlite3 with it
+async def export_rooms(address: str, file: str, rooms: Sequence[str]) -> None:
+    """Write rooms to a file, or to the standard output."""
+    names = _keys(rooms)
+    from weft.server.storage.backup import new_file
 
     if file == "-":
         await export(address, names, write=sys.stdout.write)
@@ -92,7 +61,8 @@ async def _export(address: str, file: str, names: Sequence[str], *, say: Callabl
     say(f"{count} rooms are in {file}.")
 
 
-async def _import(address: str, file: str, *, say: Callable[[str], None]) -> bool:
+async def import_file(address: str, file: str) -> bool:
+    """Add the rooms of such a file; whether all could be."""
     async with writing(address, make=True) as storage:
         if file == "-":
             return await import_rooms(storage, sys.stdin, say=say)
@@ -100,31 +70,35 @@ async def _import(address: str, file: str, *, say: Callable[[str], None]) -> boo
             return await import_rooms(storage, lines, say=say)
 
 
-async def _back_up(address: str, file: str, *, say: Callable[[str], None]) -> None:
-    from weft.server.storage.backup import back_up  # noqa: PLC0415 - and sqlite3 with it
+async def back_up(address: str, file: str) -> None:
+    """Copy all rooms to a SQLite file."""
+    from weft.server.storage import backup
 
-    await back_up(address, file)
+    await backup.back_up(address, file)
     say(f"{file} has all rooms: it is a SQLite file that weft serve, and weft db, take as it is.")
 
 
-async def _delete(options: Namespace, *, say: Callable[[str], None]) -> bool:
-    name = key_of(options.room)
-    async with writing(options.address) as storage:
+async def delete(address: str, room: str, *, yes: bool, free: bool) -> bool:
+    """Delete a room, if nobody says no; whether it was."""
+    name = key_of(room)
+    async with writing(address) as storage:
         await _expect(storage, name)
-        if not options.yes and not _confirm(f"Delete room {shown_name(name)!r} of {storage.place} for good?"):
+        if not yes and not _confirm(f"Delete room {shown_name(name)!r} of {storage.place} for good?"):
             say("Nothing was deleted.")
             return False
         await storage.delete(name)
-        if options.free:
+        if free:
             await storage.free(name)
     say(
         f"Room {shown_name(name)} is deleted"
-        + ("; its name may be used again." if options.free else ", and its name stays taken.")
+        + ("; its name may be used again." if free else ", and its name stays taken.")
     )
     return True
 
 
-async def _compact(address: str, names: Sequence[str], *, say: Callable[[str], None]) -> None:
+async def compact(address: str, rooms: Sequence[str]) -> None:
+    """Compact rooms, or all of them."""
+    names = _keys(rooms)
     async with writing(address) as storage:
         after = ""
         while True:
@@ -144,10 +118,10 @@ async def _compact(address: str, names: Sequence[str], *, say: Callable[[str], N
 
 def _compactor(name: str, *, gc: bool) -> Compactor:
     if name.startswith("\x1f"):
-        from weft.documents.automerge.log import compact_changes  # noqa: PLC0415 - an extra
+        from weft.documents.automerge.log import compact_changes
 
         return compact_changes
-    from weft.documents import compact_updates  # noqa: PLC0415 - who does something else need not load it
+    from weft.documents import compact_updates
 
     return partial(compact_updates, gc=gc)
 

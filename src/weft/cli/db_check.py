@@ -68,7 +68,7 @@ def _yjs_problems(rows: Sequence[ReadRow]) -> list[str]:
 
 
 def _automerge_problems(rows: Sequence[ReadRow]) -> list[str]:
-    from weft.documents import AutomergeDocument  # noqa: PLC0415 - an extra
+    from weft.documents import AutomergeDocument
 
     try:
         AutomergeDocument.from_rows(row.data for row in rows)

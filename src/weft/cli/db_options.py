@@ -2,114 +2,197 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from weft.cli import values
+from weft.cli.command import group, verbose
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
-    from collections.abc import Callable
+    from collections.abc import Coroutine, Sequence
 
-__all__ = ["add_db_commands"]
+__all__ = ["db"]
 
-_COMMANDS = {
-    "init": (
-        "make the tables, if they are not there",
-        "Make what a storage needs before a server opens it: the tables of PostgreSQL. What is there stays.",
-    ),
-    "check": (
-        "see whether every room can be read",
-        "Verify checksums and numbers, and load every room as a server would, whether or not one is running. "
-        "What is wrong is said by room and row; the exit code is 1 then.",
-    ),
-    "rooms": ("list the rooms, with their sizes", "List the rooms in the order of their names."),
-    "export": (
-        "write rooms to a file of JSON lines",
-        "Write rooms, as of one moment, to a file that weft db import reads. A server may be running.",
-    ),
-    "import": (
-        "add the rooms of such a file",
-        "Add the rooms of a file of weft db export. What is there stays, and gets what it has not.",
-    ),
-    "backup": (
-        "copy all rooms to a SQLite file",
-        "Copy all rooms, as of one moment, to a SQLite file that can be served as it is. A server may be "
-        "running; everything that it confirmed before is in the copy.",
-    ),
-    "delete": ("delete a room", "Delete a room for good. Who is in it is let go."),
-    "quarantine": (
-        "see to rows that could not be read",
-        "See to rows that a server could not read when it opened a room, and has set aside.",
-    ),
-    "compact": (
-        "make the logs of rooms small",
-        "Make one update out of many, as a server does by itself. What a room is to keep it keeps.",
-    ),
-}
+_Decorated = Callable[..., Any]
 
 
-_QUARANTINE = {
-    "list": ("list the rows that were set aside", "Say which rows were set aside, and why."),
-    "show": ("show the bytes of a row", "Print the bytes of a row, in hexadecimal, or write them to a file."),
-    "restore": (
-        "put a row back",
-        "Put a row back into its room, as the last. If it still cannot be read, it is set aside again.",
-    ),
-}
+def _address(kind: Callable[[str], str] = values.lasting_database) -> Callable[[_Decorated], _Decorated]:
+    """Give a command its storage: a SQLite file, or ``postgresql://USER@HOST/DATABASE``."""
+
+    def decorate(function: _Decorated) -> _Decorated:
+        return click.argument("address", type=kind, metavar="ADDRESS")(verbose(function))
+
+    return decorate
 
 
-def add_db_commands(db: ArgumentParser) -> None:
-    """Tell the parser of ``weft db`` of them."""
-    commands = db.add_subparsers(dest="db_command", required=True, metavar="command", parser_class=type(db))
-    parsers = {}
-    for name, (short, long) in _COMMANDS.items():
-        parser = parsers[name] = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
-        if name == "quarantine":
-            _add_quarantine_commands(parser)
-        else:
-            _add_address(parser, values.database if name == "init" else values.lasting_database)
-    rooms = parsers["rooms"]
-    rooms.add_argument("--prefix", default="", metavar="TEXT", help="only those whose names begin with it")
-    rooms.add_argument("--after", default="", metavar="NAME", help="begin behind this name")
-    rooms.add_argument("--limit", type=values.count, metavar="NUMBER", help="most to list (default: all)")
-    export = parsers["export"]
-    export.add_argument("file", metavar="FILE", help="file to make, '-' for the standard output")
-    export.add_argument(
-        "--room", action="append", default=[], metavar="ROOM", help="may be repeated (default: all rooms)"
-    )
-    parsers["import"].add_argument("file", metavar="FILE", help="file to read, '-' for the standard input")
-    parsers["backup"].add_argument("file", metavar="FILE", help="file to make")
-    delete = parsers["delete"]
-    delete.add_argument("room", metavar="ROOM", help="its name, or the URL of an Automerge document")
-    delete.add_argument("--yes", action="store_true", help="do not ask")
-    delete.add_argument(
-        "--free",
-        action="store_true",
-        help="let a new room have the name; a client that still has the old "
-        "room's content brings it back when it connects",
-    )
-    parsers["compact"].add_argument("room", nargs="*", metavar="ROOM", help="(default: all rooms)")
+_room = click.argument("room", metavar="ROOM")
+_file = click.argument("file", metavar="FILE")
 
 
-def _add_quarantine_commands(quarantine: ArgumentParser) -> None:
-    commands = quarantine.add_subparsers(
-        dest="quarantine_command", required=True, metavar="command", parser_class=type(quarantine)
-    )
-    for name, (short, long) in _QUARANTINE.items():
-        parser = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
-        _add_address(parser, values.lasting_database)
-        if name != "list":
-            parser.add_argument("room", metavar="ROOM", help="its name, or the URL of an Automerge document")
-            parser.add_argument("number", type=values.count, metavar="NUMBER", help="the row's number")
-        if name == "show":
-            parser.add_argument("--file", metavar="FILE", help="file to make of its bytes")
+def _run(work: Coroutine[Any, Any, bool | None]) -> bool | None:
+    import asyncio
+
+    return asyncio.run(work)
 
 
-def _add_address(parser: ArgumentParser, kind: Callable[[str], str]) -> None:
-    parser.add_argument(
-        "address",
-        type=kind,
-        metavar="ADDRESS",
-        help="a SQLite file, or postgresql://USER@HOST/DATABASE",
-    )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice for all")
+@group()
+def db() -> None:
+    """See to the database of a server: check, list, copy, delete, compact.
+
+    ADDRESS is a SQLite file, or postgresql://USER@HOST/DATABASE; ROOM is a room's name, or the URL of an
+    Automerge document.
+    """
+
+
+@db.command()
+@_address(values.database)
+def init(address: str) -> None:
+    """Make the tables, if they are not there.
+
+    Makes what a storage needs before a server opens it: the tables of PostgreSQL. What is there stays.
+    """
+    from weft.cli import db as work
+
+    _run(work.init(address))
+
+
+@db.command()
+@_address()
+def check(address: str) -> bool | None:
+    """See whether every room can be read.
+
+    Verifies checksums and numbers, and loads every room as a server would, whether or not one is running.
+    What is wrong is said by room and row; the exit code is 1 then.
+    """
+    from weft.cli import db_check
+    from weft.cli.output import say
+
+    return _run(db_check.check(address, say=say))
+
+
+@db.command()
+@_address()
+@click.option("--prefix", default="", metavar="TEXT", help="only those whose names begin with it")
+@click.option("--after", default="", metavar="NAME", help="begin behind this name")
+@click.option("--limit", type=values.count, metavar="NUMBER", help="most to list (default: all)")
+def rooms(address: str, *, prefix: str, after: str, limit: int | None) -> None:
+    """List the rooms in the order of their names, with their sizes."""
+    from weft.cli import db as work
+
+    _run(work.list_rooms(address, prefix=prefix, after=after, limit=limit))
+
+
+@db.command()
+@_address()
+@_file
+@click.option("--room", "rooms", multiple=True, metavar="ROOM", help="may be repeated (default: all rooms)")
+def export(address: str, file: str, rooms: Sequence[str]) -> None:
+    """Write rooms to a file of JSON lines, '-' for the standard output.
+
+    They are written as of one moment. A server may be running.
+    """
+    from weft.cli import db as work
+
+    _run(work.export_rooms(address, file, rooms))
+
+
+@db.command("import")
+@_address()
+@_file
+def import_(address: str, file: str) -> bool | None:
+    """Add the rooms of a file of weft db export, '-' for the standard input.
+
+    What is there stays, and gets what it has not.
+    """
+    from weft.cli import db as work
+
+    return _run(work.import_file(address, file))
+
+
+@db.command()
+@_address()
+@_file
+def backup(address: str, file: str) -> None:
+    """Copy all rooms to a new SQLite file that can be served as it is.
+
+    They are copied as of one moment. A server may be running; everything that it confirmed before is in the
+    copy.
+    """
+    from weft.cli import db as work
+
+    _run(work.back_up(address, file))
+
+
+@db.command()
+@_address()
+@_room
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.option(
+    "--free",
+    is_flag=True,
+    help="let a new room have the name; a client that still has the old room's content brings it back when "
+    "it connects",
+)
+def delete(address: str, room: str, *, yes: bool, free: bool) -> bool | None:
+    """Delete a room for good. Who is in it is let go."""
+    from weft.cli import db as work
+
+    return _run(work.delete(address, room, yes=yes, free=free))
+
+
+@db.command()
+@_address()
+@click.argument("rooms", nargs=-1, metavar="[ROOM]...")
+def compact(address: str, rooms: Sequence[str]) -> None:
+    """Make the logs of rooms small: all, if none is named.
+
+    Makes one update out of many, as a server does by itself. What a room is to keep it keeps.
+    """
+    from weft.cli import db as work
+
+    _run(work.compact(address, rooms))
+
+
+@db.group()
+def quarantine() -> None:
+    """See to rows that a server could not read when it opened a room, and has set aside."""
+
+
+_number = click.argument("number", type=values.count, metavar="NUMBER")
+
+
+@quarantine.command("list")
+@_address()
+def list_(address: str) -> None:
+    """Say which rows were set aside, and why."""
+    from weft.cli import db_quarantine
+
+    _run(db_quarantine.list_rows(address))
+
+
+@quarantine.command()
+@_address()
+@_room
+@_number
+@click.option("--file", metavar="FILE", help="file to make of its bytes")
+def show(address: str, room: str, number: int, file: str | None) -> None:
+    """Print the bytes of a row, in hexadecimal, or write them to a file."""
+    from weft.cli import db_quarantine
+
+    _run(db_quarantine.show(address, room, number, file=file))
+
+
+@quarantine.command()
+@_address()
+@_room
+@_number
+def restore(address: str, room: str, number: int) -> None:
+    """Put a row back into its room, as the last.
+
+    If it still cannot be read, it is set aside again.
+    """
+    from weft.cli import db_quarantine
+
+    _run(db_quarantine.restore(address, room, number))

@@ -13,7 +13,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     The library leaves the loop to the program; a command is a program.
     """
     try:
-        import uvloop  # noqa: PLC0415 - an extra
+        import uvloop
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()

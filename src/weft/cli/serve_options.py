@@ -1,17 +1,21 @@
-"""The options of ``weft serve``."""
+"""``weft serve`` and its options."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from weft.cli import values
+from weft.cli.command import command, verbose
 from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["add_serve_options", "check_serve_options", "serve_arguments"]
+__all__ = ["serve", "serve_arguments", "serve_options"]
 
 # Those of weft.limits.Limits that a server has, and what they mean.
 _SIZES = {
@@ -48,146 +52,153 @@ _TIMES = {
 }
 
 
-def add_serve_options(parser: ArgumentParser) -> None:
-    """Tell a parser of the options."""
-    add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add(
+Decorated = Callable[..., Any]
+
+
+def serve_options(function: Decorated) -> Decorated:
+    """Give a command the options; it is called with what :func:`serve_arguments` takes."""
+    for option in reversed([*_general(), *_limits()]):
+        function = option(function)
+    return function
+
+
+def _general() -> Iterator[Callable[[Decorated], Decorated]]:
+    option = click.option
+    yield option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+    yield option(
         "--port",
         type=values.port,
-        default=1234,
-        help="port to listen on, 0 for a free one (default: %(default)s)",
+        default="1234",
+        show_default=True,
+        metavar="PORT",
+        help="port to listen on, 0 for a free one",
     )
-    add(
+    yield option(
         "--db",
         default="weft.sqlite3",
+        show_default=True,
         type=values.database,
         metavar="ADDRESS",
-        help="where all that is served is kept: a SQLite file, memory:, or postgresql://USER@HOST/DATABASE "
-        "(default: %(default)s)",
+        help="where all that is served is kept: a SQLite file, memory:, or postgresql://USER@HOST/DATABASE",
     )
-    add(
+    yield option(
         "--broker",
         type=values.broker,
         metavar="ADDRESS",
         help="what tells other servers of the same PostgreSQL database at once what this one has stored: "
         "redis://HOST, rediss://HOST (TLS), or nats://HOST",
     )
-    add(
+    yield option(
         "--broker-prefix",
         default="weft",
+        show_default=True,
         metavar="NAME",
-        help="before the names of the broker's channels: servers of different databases need different ones "
-        "(default: %(default)s)",
+        help="before the names of the broker's channels: servers of different databases need different ones",
     )
-    add(
+    yield option(
         "--origin",
-        action="append",
+        "origins",
+        multiple=True,
         type=values.origin,
         metavar="ORIGIN",
         help="web origin whose pages may connect, such as https://app.example.com; may be repeated; '*' for "
         "all (default: pages of this machine). Programs that are no browsers send none and may connect",
     )
-    add(
+    yield option(
         "--bridge",
-        action="append",
-        default=[],
+        multiple=True,
         type=values.room,
         metavar="ROOM",
         help="room that is an Automerge document at the same time, with the same tables; its URL is printed; "
         "may be repeated",
     )
-    add(
+    yield option(
         "--shared",
-        action="store_true",
+        is_flag=True,
         help="let other processes read the SQLite file while it is served; at most one server may serve it "
         "all the same",
     )
-    add(
+    yield option(
         "--metrics-port",
         type=values.port,
         metavar="PORT",
         help="port for /health, /ready and, with weft[metrics], Prometheus's /metrics, 0 for a free one "
         "(default: none)",
     )
-    add(
+    yield option(
         "--metrics-host",
         default="127.0.0.1",
+        show_default=True,
         metavar="HOST",
-        help="address to listen on for those (default: %(default)s)",
+        help="address to listen on for those",
     )
-    _add_limits(parser)
 
 
-def _add_limits(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "limits",
-        "Sizes are in bytes or with K, M or G behind, times in seconds or with ms, s, m or h behind.",
-    )
+def _limits() -> Iterator[Callable[[Decorated], Decorated]]:
+    """Sizes, then numbers, then times."""
     for name, meaning in (_SIZES | _SERVER_SIZES).items():
-        default = _default(name)
-        group.add_argument(
-            _option(name),
-            type=values.size,
-            default=default,
-            metavar="SIZE",
-            help=f"most that {meaning} (default: {values.shown_size(default)})",
-        )
+        yield _limit(name, values.size, values.shown_size(_default(name)), "SIZE", f"most that {meaning}")
     for name, meaning in (_COUNTS | _SERVER_COUNTS).items():
-        group.add_argument(
-            _option(name),
-            type=values.count,
-            default=_default(name),
-            metavar="NUMBER",
-            help=f"most {meaning} (default: %(default)s)",
-        )
+        yield _limit(name, values.count, str(_default(name)), "NUMBER", f"most {meaning}")
     times = _TIMES | {name: (_default(name), meaning) for name, meaning in _SERVER_TIMES.items()}
     for name, (seconds, meaning) in times.items():
-        group.add_argument(
-            _option(name),
-            type=values.seconds,
-            default=seconds,
-            metavar="TIME",
-            help=f"how long {meaning} (default: {seconds:g})",
-        )
+        yield _limit(name, values.seconds, f"{seconds:g}", "TIME", f"how long {meaning}")
 
 
-def check_serve_options(options: Namespace, parser: ArgumentParser) -> None:
-    """End with a sentence if the options contradict each other."""
-    from weft.server.storage import is_shared
-
-    if options.broker is not None and not is_shared(options.db):
-        parser.error(
-            f"--broker is for several servers of one database, and {options.db} is one server's alone: "
-            "give --db postgresql://USER@HOST/DATABASE"
-        )
-
-
-def serve_arguments(options: Namespace) -> dict[str, Any]:
-    """What :func:`weft.cli.serve.serve` is called with."""
-    from weft.server import RoomSettings
-
-    return {
-        "host": options.host,
-        "port": options.port,
-        "db": options.db,
-        "broker": options.broker,
-        "broker_prefix": options.broker_prefix,
-        "origins": options.origin,
-        "bridge": options.bridge,
-        "shared": options.shared,
-        "metrics": None if options.metrics_port is None else (options.metrics_host, options.metrics_port),
-        "limits": Limits(**{name: getattr(options, name) for name in (*_SIZES, *_COUNTS)}),
-        "server_limits": ServerLimits(
-            **{each.name: getattr(options, each.name) for each in fields(ServerLimits)}
-        ),
-        "settings": RoomSettings(**{name: getattr(options, name) for name in _TIMES}),
-    }
+def _limit(
+    name: str, kind: Callable[[str], object], default: str, metavar: str, help_text: str
+) -> Callable[[Decorated], Decorated]:
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        type=kind,
+        default=default,
+        show_default=True,
+        metavar=metavar,
+        help=help_text,
+    )
 
 
 def _default(name: str) -> Any:
     return getattr(DEFAULT_LIMITS if hasattr(DEFAULT_LIMITS, name) else DEFAULT_SERVER_LIMITS, name)
 
 
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+@command(epilog="Sizes are in bytes or with K, M or G behind, times in seconds or with ms, s, m or h behind.")
+@serve_options
+@verbose
+def serve(**options: Any) -> None:
+    """Serve rooms to Yjs clients and documents to Automerge clients.
+
+    Rooms for y-websocket clients are at ws://HOST:PORT/ROOM, documents for automerge-repo clients all at
+    ws://HOST:PORT (where weft[automerge] is installed). There is no authentication: who can connect may edit.
+    A server with users is a few lines of Python, see weft.server.
+    """
+    import asyncio
+
+    from weft.cli.event_loop import new_event_loop
+    from weft.cli.output import say
+    from weft.cli.serve import serve as run
+    from weft.server.storage import is_shared
+
+    if options["broker"] is not None and not is_shared(options["db"]):
+        raise click.UsageError(
+            f"--broker is for several servers of one database, and {options['db']} is one server's alone: "
+            "give --db postgresql://USER@HOST/DATABASE"
+        )
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(run(**serve_arguments(options), say=say))
+
+
+def serve_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`weft.cli.serve.serve` is called with."""
+    from weft.server import RoomSettings
+
+    plain = ("host", "port", "db", "broker", "broker_prefix", "bridge", "shared")
+    return {name: options[name] for name in plain} | {
+        "origins": options["origins"] or None,
+        "metrics": (
+            None if options["metrics_port"] is None else (options["metrics_host"], options["metrics_port"])
+        ),
+        "limits": Limits(**{name: options[name] for name in (*_SIZES, *_COUNTS)}),
+        "server_limits": ServerLimits(**{each.name: options[each.name] for each in fields(ServerLimits)}),
+        "settings": RoomSettings(**{name: options[name] for name in _TIMES}),
+    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentTypeError
+
+from click import BadParameter
 
 __all__ = [
     "broker",
@@ -26,7 +27,7 @@ def size(text: str) -> int:
     """Bytes, with K, M or G behind."""
     number = text.rstrip("KMG")
     if not (number.isascii() and number.isdigit() and int(number) and text[len(number) :] in _SIZES):
-        raise ArgumentTypeError(f"{text!r} is not a size such as 500000, 64M or 1G")
+        raise BadParameter(f"{text!r} is not a size such as 500000, 64M or 1G")
     return int(number) * _SIZES[text[len(number) :]]
 
 
@@ -40,21 +41,21 @@ def seconds(text: str) -> float:
     """Seconds, or with ms, s, m or h behind."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)", text)
     if found is None or not float(found[1]):
-        raise ArgumentTypeError(f"{text!r} is not a time such as 10, 0.5s, 200ms or 2m")
+        raise BadParameter(f"{text!r} is not a time such as 10, 0.5s, 200ms or 2m")
     return float(found[1]) * _TIMES[found[2]]
 
 
 def count(text: str) -> int:
     """A number from 1 up."""
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 up")
+        raise BadParameter(f"{text!r} is not a number from 1 up")
     return int(text)
 
 
 def port(text: str) -> int:
     """A port number; 0 for a free one."""
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        raise ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
+        raise BadParameter(f"{text!r} is not a port number from 0 to 65535")
     return int(text)
 
 
@@ -65,7 +66,7 @@ def room(text: str) -> str:
     try:
         return check_room(text)
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise BadParameter(str(error)) from error
 
 
 def origin(text: str) -> str:
@@ -75,7 +76,7 @@ def origin(text: str) -> str:
     try:
         return text if text == "*" else check_origin(text)
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise BadParameter(str(error)) from error
 
 
 def database(text: str) -> str:
@@ -85,13 +86,13 @@ def database(text: str) -> str:
     try:
         return check_address(text)
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise BadParameter(str(error)) from error
 
 
 def lasting_database(text: str) -> str:
     """Where rooms are kept for others than the process that serves them."""
     if text == "memory:":
-        raise ArgumentTypeError("memory: is its server's alone")
+        raise BadParameter("memory: is its server's alone")
     return database(text)
 
 
@@ -102,4 +103,4 @@ def broker(text: str) -> str:
     try:
         return check_broker(text)
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise BadParameter(str(error)) from error
