@@ -76,6 +76,10 @@ EXTRAS = {
     "redis": ("weft.server.fanout.redis",),
     "nats": ("weft.server.fanout.nats",),
     "prometheus_client": ("weft.server.metrics",),
+    # The packages of data frames are the user's own: no extra brings them. The views name their types only.
+    "pandas": ("weft.store.frames", "weft.store._core.views"),
+    "polars": ("weft.store.frames", "weft.store._core.views"),
+    "pyarrow": ("weft.store.frames", "weft.store._core.views"),
     "pytest": ("weft.testing.persisters.", "weft.testing.storage."),
 }
 
@@ -211,7 +215,9 @@ ROOMS = {
     "weft._codecs.yjs": ("weft._codecs.yjs",),
     "weft._codecs.automerge": ("weft._codecs.automerge",),
     "weft.store._parts": ("weft.store._parts",),
-    "weft.store._core": ("weft.store._parts", "weft.store._core"),
+    # The views of tables read and make data frames, with what converts.
+    "weft.store._core": ("weft.store._parts", "weft.store._core", "weft.store.records", "weft.store.frames"),
+    "weft.store.frames": (),
     "weft.store.replica": ("weft.store._parts", "weft.store._core"),
     "weft.documents.compaction": (),
     "weft.documents.owned": (),

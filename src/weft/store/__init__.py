@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from weft._support.lazy import lazy_exports
 from weft.store._core.decorators import Subscription as Subscription
+from weft.store._core.loads import LoadSummary as LoadSummary
 from weft.store._core.store import Store as Store
 from weft.store._core.transactions import Transaction as Transaction
 from weft.store._core.views import (
@@ -42,6 +43,6 @@ else:
             "weft.store.converters": "from_cell from_row to_cell to_row",
             "weft.store.schematizers": "to_tables_schema to_values_schema",
         },
-        own="CellSchema Checkpoints ListenerStats Middleware RowView Store Subscription TableView"
+        own="CellSchema Checkpoints ListenerStats LoadSummary Middleware RowView Store Subscription TableView"
         " TablesSchema TablesView Transaction ValuesSchema ValuesView create_checkpoints create_middleware",
     )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from weft.changes import Row
     from weft.values import Cell
 
-__all__ = ["TEXT_TYPES", "from_cell", "from_row", "to_cell", "to_row"]
+__all__ = ["TEXT_TYPES", "fields_in", "from_cell", "from_row", "to_cell", "to_row"]
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -149,8 +149,19 @@ def to_row(instance: object) -> Row:
         TypeError: It is none of these, or a field is of a type for which there is no cell.
         ValueError: A field cannot be a cell.
     """
+    return {id_: to_cell(value) for id_, value in fields_in(instance).items()}
+
+
+def fields_in(instance: object) -> dict[str, object]:
+    """Give the fields of such an object, or of a mapping, as they are; a dictionary of the caller's own.
+
+    Raises:
+        TypeError: It is none of these.
+    """
     if isinstance(instance, Mapping):
-        return {id_: to_cell(value) for id_, value in instance.items()}
+        return dict(instance)
+    if hasattr(instance, "_asdict"):  # a namedtuple, also one without types
+        return dict(instance._asdict())
     if isinstance(instance, type):
         raise TypeError(f"an object is needed here, not the class {instance.__name__}")
     try:
@@ -160,7 +171,7 @@ def to_row(instance: object) -> Row:
             f"an object of type {type(instance).__name__} has no fields to make a row of"
         ) from None
     names = _names(type(instance))
-    return {id_: to_cell(getattr(instance, names.get(id_, id_))) for id_, *_ in fields}
+    return {id_: getattr(instance, names.get(id_, id_)) for id_, *_ in fields}
 
 
 def _names(model: type) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from weft.changes import TablesInput, ValuesInput
 from weft.errors import DataError, InvalidCellError, InvalidJsonError
 from weft.jsoncodec import dumps, in_js_order, loads, tables_text
-from weft.store._core.rows import RowWrites
+from weft.store._core.loads import Loads
 from weft.store._core.transactions import OneWrite
 from weft.values import UNDEFINED, decode_received
 
@@ -22,7 +22,7 @@ _LEAVE: Any = object()  # a part of the content that is left as it is
 ContentInput: TypeAlias = tuple[TablesInput, ValuesInput]
 
 
-class ContentWrites(RowWrites):
+class ContentWrites(Loads):
     """Content and changes in and out."""
 
     __slots__ = ()

@@ -115,13 +115,9 @@ class RowWrites(CellWrites):
             except InvalidIdError as error:
                 self._refuse_id(error, table_id, row_id, None, partial_row)
             else:
-                valid = self._valid_row(table_id, row_id, partial_row, {}, partial=True)
-                middleware = self._middleware
-                for cell_id, cell in valid.items():
-                    if middleware is None:
-                        self._put_cell(table_id, row_id, cell_id, cell)
-                    else:
-                        middleware.put_cell(table_id, row_id, cell_id, cell)
+                self._merge_row(
+                    table_id, row_id, self._valid_row(table_id, row_id, partial_row, {}, partial=True)
+                )
         except BaseException as error:
             self._fail(error)
             raise
@@ -279,6 +275,14 @@ class RowWrites(CellWrites):
             for cell_id in list(row):
                 if cell_id not in valid:
                     self._drop_cell(table_id, table, row_id, row, cell_id, force=False)
+
+    def _merge_row(self, table_id: str, row_id: str, valid: dict[str, Stored]) -> None:
+        middleware = self._middleware
+        for cell_id, cell in valid.items():
+            if middleware is None:
+                self._put_cell(table_id, row_id, cell_id, cell)
+            else:
+                middleware.put_cell(table_id, row_id, cell_id, cell)
 
     def _replace_values(self, valid: dict[str, Stored]) -> None:
         if self._middleware is not None:

@@ -25,8 +25,14 @@ from weft.store._parts.display import (
 from weft.values import UNDEFINED, Cell, Value, decode_cell
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
     from weft.changes import Row, Table, Tables, Values
     from weft.store._core.content import ContentWrites
+    from weft.store._core.loads import Existing, LoadSummary
+    from weft.store.records import RowIds
     from weft.values import Stored
 
 __all__ = ["RowView", "TableView", "TablesView", "ValuesView"]
@@ -195,6 +201,92 @@ class TableView(_View[RowView]):
     def clear(self) -> None:
         """Delete the table."""
         self._store.del_table(self.table_id)
+
+    # What follows is imported when it is called: it brings the modules of the types that it converts.
+
+    def load(
+        self,
+        records: object,
+        *,
+        id: RowIds = None,  # noqa: A002 - what tables call it
+        convert: bool = False,
+        existing: Existing = "merge",
+    ) -> LoadSummary:
+        """Add and change rows from records, a data frame or the like, in one transaction.
+
+        Args:
+            records: An iterable of mappings, dataclasses, NamedTuples or pydantic objects; a ``DataFrame`` of
+                pandas or polars; a table of Arrow, or what gives itself as one; a structured array of NumPy;
+                or a dictionary of columns. It is read to its end before anything is written.
+            id: The column that holds the row ids, which makes no cell then. Or a function that gives the id
+                of a record, of which all fields are cells. Without it, each record is a new row, and gets an
+                id as ``add_row`` gives.
+            convert: Make cells, ids and column names of what is none, as :func:`weft.store.to_cell` does;
+                also ids of numbers, and lists of arrays. What is missing (``None``, NaN and NaT, pandas'
+                ``NA``) makes no cell, and is ``None`` within lists and objects. Without it, ``None`` is a
+                cell, and the others are errors.
+            existing: What becomes of a row that is there. ``"merge"``: it keeps the cells that the record
+                does not have. ``"replace"``: it loses them. ``"ignore"``: it stays as it is. ``"error"``:
+                nothing is loaded. A second record with the same id finds the row there.
+
+        Returns:
+            How many rows were added, changed and left as they were, and their ids.
+
+        Raises:
+            InvalidCellError: A cell cannot be one, or the schema refuses it: the error names record, row and
+                cell. A record without any cell is one, too. For all errors: nothing was changed.
+            InvalidIdError: A row has no id, or one that can be none.
+            TypeError: ``records`` is nothing of the above.
+            ImportError: Other Arrow data than ``pyarrow``'s is read by that package, which is missing.
+        """
+        from weft.store.records import rows_of
+
+        if existing not in {"merge", "replace", "ignore", "error"}:
+            raise ValueError(f"existing must be 'merge', 'replace', 'ignore' or 'error', not {existing!r}")
+        rows = list(rows_of(self.table_id, records, id, convert=convert))
+        return self._store._load(self.table_id, rows, existing)
+
+    def to_pandas(self, *, id: str | None = "id") -> pd.DataFrame:  # noqa: A002 - as above
+        """Make a ``pandas.DataFrame`` of the table; what is not there is null.
+
+        Args:
+            id: Name of the index, which holds the row ids; ``None`` leaves them out.
+
+        Raises:
+            ImportError: pandas is not installed.
+            ValueError: The table has cells of that name.
+        """
+        from weft.store.frames import to_pandas
+
+        return to_pandas(self.copy(), self._store.get_table_cell_ids(self.table_id), id)
+
+    def to_polars(self, *, id: str | None = "id") -> pl.DataFrame:  # noqa: A002 - as above
+        """Make a ``polars.DataFrame`` of the table; what is not there is null.
+
+        Args:
+            id: Name of the first column, which holds the row ids; ``None`` leaves them out.
+
+        Raises:
+            ImportError: polars is not installed.
+            ValueError: The table has cells of that name.
+        """
+        from weft.store.frames import to_polars
+
+        return to_polars(self.copy(), self._store.get_table_cell_ids(self.table_id), id)
+
+    def to_arrow(self, *, id: str | None = "id") -> pa.Table:  # noqa: A002 - as above
+        """Make a ``pyarrow.Table`` of the table; what is not there is null.
+
+        Args:
+            id: Name of the first column, which holds the row ids; ``None`` leaves them out.
+
+        Raises:
+            ImportError: pyarrow is not installed.
+            ValueError: The table has cells of that name.
+        """
+        from weft.store.frames import to_arrow
+
+        return to_arrow(self.copy(), self._store.get_table_cell_ids(self.table_id), id)
 
     def _title(self) -> str:
         return f"TableView {short(self.table_id)}"
