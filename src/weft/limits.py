@@ -75,6 +75,30 @@ class ServerLimits:
             says where it is. A person notices from a quarter of a second on.
         max_connections: Connections at a time, from the first byte on; fewer where the process may not have
             as many descriptors, of which some are kept free. One process serves some thousands well.
+        max_connections_per_address: Of one address; of IPv6 of one network of 64 bits. A company behind one
+            address has hundreds, a proxy that is not told of with ``Server(proxies=…)`` has all there are.
+        max_connections_per_user: Of one ``Allow.user``, where it is not empty. A person has some tabs, a
+            service that edits for others has a connection for each.
+        max_rooms_per_address: Rooms and documents that the clients of an address hold open, each counted once
+            for each connection. A document that nobody has costs some 20 KB.
+        max_rooms_per_user: Likewise of one ``Allow.user``.
+        byte_rate: Bytes a second from one connection. 128 Mbit/s; who sends faster is read from that fast.
+        frame_rate: Frames of the websocket a second, whole messages, parts of such, and control frames.
+        message_rate: Messages a second. A person makes 60 at most, by dragging; a program that loads
+            100,000 cells one by one does it at once, with what is saved up in ``rate_burst``.
+        ping_rate: Frames that bring nothing, a second: pings, pongs and texts. Clients send one in some
+            seconds. Only here does it end the connection to go on: who owes more than ``max_owed``.
+        question_rate: Questions a second: SyncStep1, QueryAwareness and automerge-repo's requests. A client
+            that waits for the storage after each write asks as often as that commits.
+        join_rate: Rooms and documents entered a second; by one automerge-repo client as many as
+            ``max_documents`` at once.
+        time_share: Part of the time that the messages of one connection may take, of which the server's
+            thread has 1 for all.
+        rate_burst: Seconds for which rates are saved up while less comes.
+        time_burst: Likewise for ``time_share``. A document of 16 MiB takes two or three.
+        max_owed: Seconds of rate that frames which bring nothing may be ahead, beyond ``rate_burst``.
+        user_rates: Times as much as one connection that all of a user have of each rate.
+        address_rates: Likewise those of an address, behind which a whole office may be.
     """
 
     join_timeout: float = 10.0
@@ -84,6 +108,22 @@ class ServerLimits:
     max_waiting: int = 256 * 1024 * 1024
     max_stall: float = 0.25
     max_connections: int = 100_000
+    max_connections_per_address: int = 10_000
+    max_connections_per_user: int = 1_000
+    max_rooms_per_address: int = 100_000
+    max_rooms_per_user: int = 10_000
+    byte_rate: int = 16 * 1024 * 1024
+    frame_rate: int = 10_000
+    message_rate: int = 5_000
+    ping_rate: int = 50
+    question_rate: int = 500
+    join_rate: int = 50
+    time_share: float = 0.5
+    rate_burst: float = 20.0
+    time_burst: float = 5.0
+    max_owed: float = 10.0
+    user_rates: int = 4
+    address_rates: int = 16
 
 
 DEFAULT_LIMITS = Limits()

@@ -36,6 +36,8 @@ def test_a_time_may_have_a_unit(text: str, seconds: float) -> None:
         *((values.size, text) for text in ("", "0", "-1", "1.5M", "1KB", "many", "1MK", "²")),
         *((values.seconds, text) for text in ("", "0", "0.0s", "-1", "1e3", "inf", "nan", "5 s", ".5", "1d")),
         *((values.count, text) for text in ("", "0", "-1", "1.0", "²")),
+        *((values.part, text) for text in ("", "0", "0.0", "-1", "1e3", "nan", "½")),
+        *((values.network, text) for text in ("", "proxy.example", "10.0.0.1/8", "10.0.0.0/33")),
         *((values.port, text) for text in ("", "-1", "65536", "x")),
         *((values.room, text) for text in ("", "a/../b", "a\nb", "x" * 513, "\udcff")),
         *((values.broker, text) for text in ("", "redis", "http://host", "nats://a,redis://b")),

@@ -41,6 +41,7 @@ async def serve(
     origins: Sequence[str] | None,
     bridge: Sequence[str],
     shared: bool,
+    proxies: Sequence[str],
     metrics: tuple[str, int] | None,
     limits: Limits,
     server_limits: ServerLimits,
@@ -58,6 +59,7 @@ async def serve(
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
         bridge: Rooms that are Automerge documents at the same time.
         shared: Whether other processes may read a SQLite file meanwhile.
+        proxies: Addresses and networks of proxies that are believed where clients come from.
         metrics: Host and port for whoever operates it; ``None`` for none.
         limits: What one client may ask for.
         server_limits: What all of them may cost.
@@ -83,6 +85,7 @@ async def serve(
         server_limits=server_limits,
         settings=settings,
         bridge=bridge,
+        proxies=proxies,
     )
     stop = asyncio.Event()
     _on_signals(stop.set, ExitDeadline(_EXIT_TIMEOUT))

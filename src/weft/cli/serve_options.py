@@ -36,12 +36,30 @@ _COUNTS = {
 _SERVER_SIZES = {
     "max_waiting": "waits in memory for all clients together, before who has most of it is let go",
     "max_early_bytes": "an automerge-repo client may send before its join message",
+    "byte_rate": "one connection may send in a second",
 }
 _SERVER_COUNTS = {
     "max_connections": "connections at a time, and no more than there are descriptors for",
     "max_early_messages": "messages and other frames of an automerge-repo client before its join message",
+    "max_connections_per_address": "connections from one address at a time",
+    "max_connections_per_user": "connections of one user that the auth hook names",
+    "max_rooms_per_address": "rooms and documents that the clients of one address hold open",
+    "max_rooms_per_user": "rooms and documents that the clients of one user hold open",
+    "frame_rate": "frames from one connection in a second",
+    "message_rate": "messages from one connection in a second",
+    "ping_rate": "pings and other frames that bring nothing, from one connection in a second",
+    "question_rate": "questions for what a room has, from one connection in a second",
+    "join_rate": "rooms and documents that one connection enters in a second",
+    "user_rates": "of these rates that all connections of a user have together, as a multiple",
+    "address_rates": "of these rates that all connections from an address have together, as a multiple",
+}
+_SERVER_PARTS = {
+    "time_share": "part of the server's time that the messages of one connection may take",
 }
 _SERVER_TIMES = {
+    "rate_burst": "rates are saved up while less comes",
+    "time_burst": "--time-share is saved up likewise",
+    "max_owed": "pings and other frames that bring nothing may be ahead of their rate",
     "join_timeout": "a connection may take until its client is let in",
     "message_timeout": "one message may take to come",
     "max_stall": "nobody may be served because of one thing, before the log says of which",
@@ -119,6 +137,14 @@ def _general() -> Iterator[Callable[[Decorated], Decorated]]:
         "all the same",
     )
     yield option(
+        "--proxy",
+        "proxies",
+        multiple=True,
+        type=values.network,
+        metavar="ADDRESS",
+        help="address or network of a proxy in front of it, whose X-Forwarded-For counts; may be repeated",
+    )
+    yield option(
         "--metrics-port",
         type=values.port,
         metavar="PORT",
@@ -140,6 +166,8 @@ def _limits() -> Iterator[Callable[[Decorated], Decorated]]:
         yield _limit(name, values.size, values.shown_size(_default(name)), "SIZE", f"most that {meaning}")
     for name, meaning in (_COUNTS | _SERVER_COUNTS).items():
         yield _limit(name, values.count, str(_default(name)), "NUMBER", f"most {meaning}")
+    for name, meaning in _SERVER_PARTS.items():
+        yield _limit(name, values.part, f"{_default(name):g}", "PART", f"most {meaning}")
     times = _TIMES | {name: (_default(name), meaning) for name, meaning in _SERVER_TIMES.items()}
     for name, (seconds, meaning) in times.items():
         yield _limit(name, values.seconds, f"{seconds:g}", "TIME", f"how long {meaning}")
@@ -192,7 +220,7 @@ def serve_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`weft.cli.serve.serve` is called with."""
     from weft.server import RoomSettings
 
-    plain = ("host", "port", "db", "broker", "broker_prefix", "bridge", "shared")
+    plain = ("host", "port", "db", "broker", "broker_prefix", "bridge", "shared", "proxies")
     return {name: options[name] for name in plain} | {
         "origins": options["origins"] or None,
         "metrics": (

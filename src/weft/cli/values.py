@@ -11,7 +11,9 @@ __all__ = [
     "count",
     "database",
     "lasting_database",
+    "network",
     "origin",
+    "part",
     "port",
     "room",
     "seconds",
@@ -50,6 +52,23 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
         raise BadParameter(f"{text!r} is not a number from 1 up")
     return int(text)
+
+
+def part(text: str) -> float:
+    """A positive number, such as 0.5."""
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text) is None or not float(text):
+        raise BadParameter(f"{text!r} is not a positive number such as 0.5")
+    return float(text)
+
+
+def network(text: str) -> str:
+    """An address, or a network of addresses."""
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise BadParameter(f"{text!r} is neither an address nor a network: {error}") from error
 
 
 def port(text: str) -> int:

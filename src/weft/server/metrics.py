@@ -64,6 +64,12 @@ class _Numbers(Collector):
         yield _counter("relayed_bytes", "Bytes of Yjs updates told to clients", counters.relayed_bytes)
         yield _gauge("queued_bytes", "What waits for clients that are behind", stats.queued)
         yield _gauge("longest_queue_bytes", "What waits for one of them at most", stats.longest_queue)
+        refused = CounterMetricFamily(
+            "weft_refused", "What bounds refused or held up, by the names of the settings", labels=["bound"]
+        )
+        for bound, count in sorted(stats.refused.items()):
+            refused.add_metric([bound], count)
+        yield refused
         yield _counter("let_go", "Clients let go as too much waited for all together", stats.let_go)
         yield _counter("stalls", "Times that the event loop served nobody for too long", stats.stalls)
         yield _gauge("unsaved_bytes", "Updates taken in that are not durable yet", stats.unsaved)

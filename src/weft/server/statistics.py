@@ -35,6 +35,7 @@ class ServerStats:
         counters: What happened in them.
         queued: What waits to be sent to clients that are behind.
         longest_queue: What waits for one of them at most.
+        refused: How often each bound has refused something, or held somebody up, by the name of the setting.
         let_go: Clients that were let go since too much waited for all of them together.
         stalls: Times that the event loop served nobody for longer than ``ServerLimits.max_stall``.
         unsaved: Updates that were taken in and are not durable yet.
@@ -52,6 +53,7 @@ class ServerStats:
     counters: RoomCounters
     queued: int
     longest_queue: int
+    refused: Mapping[str, int]
     let_go: int
     stalls: int
     unsaved: int
@@ -82,6 +84,7 @@ def collect_stats(
         counters=counters,
         queued=sum(waiting),
         longest_queue=max(waiting, default=0),
+        refused=dict(connections.refused.counts),
         let_go=connections.budget.let_go,
         stalls=connections.watchdog.stalls,
         unsaved=sum(room.log.unsaved for room in open_rooms),

@@ -69,6 +69,18 @@ class MemoryLink(Link):
     def note_held(self, size: int) -> None:
         pass
 
+    def note_questions(self, count: int) -> None:
+        pass
+
+    def identify(self, user: str) -> bool:
+        return True
+
+    def enter_room(self) -> bool:
+        return True
+
+    def leave_room(self) -> None:
+        pass
+
     def pause_reading(self) -> None:
         pass
 

@@ -103,6 +103,7 @@ class RepoSession:
             self._metadata = dict(metadata)
         self._limits = limits
         self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
+        self.questions = 0  # that the other end has asked
         self._defers = defers
         self._connected = False
         self._greetings = 0  # messages before the handshake was over
@@ -354,6 +355,7 @@ class RepoSession:
     def _take_sync(self, message: Sync) -> list[Effect]:
         document_id = message.document_id
         sync = self._documents.get(document_id)
+        self.questions += message.is_request
         if sync is None:
             if self.role == "client":
                 # It offers what nobody asked for here, or asks for what is not here.

@@ -136,6 +136,7 @@ class YSyncSession:
         self.limits = limits
         self.read_only = read_only
         self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
+        self.questions = 0  # that the other end has asked
         self._answers = answers
         self._tokens = 0
         self._connected = False
@@ -216,12 +217,14 @@ class YSyncSession:
         for message, states in zip(messages, entries, strict=True):
             match message:
                 case SyncStep1():
+                    self.questions += 1
                     self._answer(message, effects, now)
                 case Update():
                     self._take_update(message, effects, now)
                 case AwarenessMessage():
                     self._take_awareness(states, effects, now)
                 case QueryAwareness():
+                    self.questions += 1
                     if self.awareness is not None:
                         effects.append(Send(awareness_message(self.awareness.encode())))
                 case AuthDenied() if self.role == "client":

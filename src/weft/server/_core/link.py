@@ -57,6 +57,21 @@ class Link(Protocol):
     def note_held(self, size: int) -> None:
         """So many bytes more wait for the client than before."""
 
+    def note_questions(self, count: int) -> None:
+        """The client has asked for so much; with too many nothing is told of for a while."""
+
+    def identify(self, user: str) -> bool:
+        """Say whose connection it is, and whether that user may have it. The first name counts."""
+
+    def enter_room(self) -> bool:
+        """Whether the client may hold one more room or document open, which is counted then.
+
+        With too many in a short time nothing is told of for a while.
+        """
+
+    def leave_room(self) -> None:
+        """It holds one less."""
+
     def pause_reading(self) -> None:
         """Tell of no further message until :meth:`resume_reading`; the client's socket fills up."""
 

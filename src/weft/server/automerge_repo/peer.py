@@ -145,7 +145,10 @@ class RepoPeer(Peer):
         if self._openings:
             self._backlog += len(message)
             self._link.note_held(len(message))
+        asked = self.session.questions
         self._perform(self.session.receive(message))
+        if self.session.questions != asked:
+            self._link.note_questions(self.session.questions - asked)
         if self._changed:  # it may be an answer
             self._send_changes_soon()
 
@@ -217,6 +220,8 @@ class RepoPeer(Peer):
                     self.queue.put_answer(Batch([effect.data]), self._ticket)
                 case Send():
                     self.queue.put(Batch([effect.data]))
+                case Requested() if not self._link.enter_room():
+                    self.unavailable(effect.document_id)
                 case Requested():
                     opening = asyncio.get_running_loop().create_task(self._open(effect.document_id))
                     self._openings.add(opening)
@@ -254,11 +259,15 @@ class RepoPeer(Peer):
         try:
             decision = await self._documents.decide(self._request, document_id)
             if isinstance(decision, Deny):
+                self._link.leave_room()
                 _log.info("%s may not have document %s: %.200r", self.name, document_id, decision.reason)
                 if decision.code == _TRY_AGAIN_LATER:
                     self.end(decision.code, decision.reason)
                 else:
                     self.unavailable(document_id)
+                return
+            if not self._link.identify(decision.user):
+                self.end(_TRY_AGAIN_LATER, "too many connections of this user")
                 return
             self._max_backlog, self._max_openings = self._documents.limits.max_outbound, _MAX_OPENINGS
             room = await self._stack.enter_async_context(self._documents.use(document_id))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
 from weft.limits import DEFAULT_SERVER_LIMITS
+from weft.server._core.accounts import Accounts, account_key
 from weft.server._core.memory_budget import MemoryBudget
+from weft.server._core.rates import JOINS
+from weft.server._core.refused import RefusedCounts
 from weft.server.fronts.descriptors import accepts_at_once, deepen_backlog, max_descriptors
 from weft.server.fronts.handshake import Handshake
+from weft.server.fronts.proxies import Proxies
 from weft.server.fronts.timer_wheel import TimerWheel
 from weft.server.fronts.watchdog import LoopWatchdog
 
@@ -25,9 +31,7 @@ if TYPE_CHECKING:
     from weft.server.fronts.link_owner import LinkOwner
     from weft.server.fronts.websocket_link import WebsocketLink
 
-__all__ = ["Connections", "report_too_large"]
-
-_log = logging.getLogger("weft.server")
+__all__ = ["RESTART", "Connections", "report_too_large"]
 
 _log = logging.getLogger("weft.server")
 
@@ -39,12 +43,13 @@ _READ = 256 * 1024
 # Seconds in one turn of the event loop that messages are worked on, for all clients together, and what each
 # of them has of it at least. One packet can hold thousands of messages.
 _TURN = 0.005
-_SHARE = 0.0005
+_SHARE = 0.0002
 # Seconds for the end of a TLS connection.
 _TLS_CLOSE_TIMEOUT = 5.0
 _NO_CLOSE, _TOO_LARGE = 1006, 1009  # RFC 6455, section 7.4.1
-_QUIET_S = 10.0  # between two lines of log
 _MAX_CODES = 100  # that are counted each for itself
+RESTART = 1012, "server is shutting down"  # the registry of the same: clients should come back
+_FAREWELLS = 100  # said in one turn of the event loop; others are served in between
 
 
 class Connections:
@@ -56,6 +61,7 @@ class Connections:
         max_message: Bytes in a message that is received.
         open_timeout: Seconds that a handshake may take.
         limits: Other bounds of each connection.
+        proxies: Networks of those that are believed where their clients come from.
 
     Attributes:
         served: The websockets that were let in.
@@ -73,12 +79,16 @@ class Connections:
         max_message: int,
         open_timeout: float,
         limits: ServerLimits = DEFAULT_SERVER_LIMITS,
+        proxies: Sequence[str] = (),
     ) -> None:
         self.buffer = memoryview(bytearray(_READ))
         self.wheel = TimerWheel()
         self.max_message = max_message
         self.open_timeout = open_timeout
         self.limits = limits
+        self.refused = RefusedCounts()
+        self.users = Accounts(limits, "user", clock=time.monotonic)
+        self.addresses = Accounts(limits, "address", clock=time.monotonic)
         self.watchdog = LoopWatchdog(limits.max_stall)
         self.budget = MemoryBudget(limits.max_waiting, self._links)
         self.extensions = extensions
@@ -87,12 +97,12 @@ class Connections:
         self.received = 0
         self.closed: dict[int, int] = {}
         self._answer = answer
+        self._proxies = Proxies(proxies)
         self._open: set[Handshake | WebsocketLink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._all_gone: asyncio.Future[None] | None = None
         self._max_open = limits.max_connections
-        self._quiet_until = 0.0
         self._turn_end = 0.0
         self._is_in_turn = False
 
@@ -146,6 +156,13 @@ class Connections:
             if isinstance(connection, Handshake) and not connection.has_asked:
                 connection.abort()
 
+    async def say_restart(self) -> None:
+        """Tell everybody to go, and to come back."""
+        for number, link in enumerate(tuple(self.served), 1):
+            link.close(*RESTART)
+            if number % _FAREWELLS == 0:
+                await asyncio.sleep(0)
+
     async def all_gone(self) -> None:
         """Wait until there is no connection, and nothing to do for one."""
         while self._open or self._tasks:
@@ -176,22 +193,47 @@ class Connections:
 
     def opened(self, handshake: Handshake) -> None:
         """Somebody has connected; beyond the bound it is cut off."""
-        if len(self._open) < self._max_open:
-            self._open.add(handshake)
-            return
-        handshake.abort()
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + _QUIET_S
-            _log.warning(
-                "%d clients are connected, as many as max_connections and the descriptors of the process "
-                "allow: others are cut off",
-                len(self._open),
+        if len(self._open) >= self._max_open:
+            handshake.abort()
+            self.refused.note(
+                "max_connections",
+                f"{len(self._open)} clients are connected",
+                "as many as that and the descriptors of the process allow: others are cut off",
             )
+            return
+        address = handshake.address
+        if address and address not in self._proxies and not self._enter(handshake, address):
+            handshake.abort()
+            return
+        self._open.add(handshake)
 
     def requested(self, handshake: Handshake, request: HttpRequest) -> None:
         """A request has come."""
+        if handshake.account is None and (peer := handshake.address):  # a proxy's
+            address = self._proxies.client(peer, request.headers.get_all("X-Forwarded-For"))
+            if address and not self._enter(handshake, address):
+                self._put_off(handshake, 1.0)
+                return
+        if "upgrade" in request.headers and (account := handshake.account) is not None:
+            wait = account.meter.take_one(JOINS, 1, time.monotonic())
+            if wait > 0.0:
+                self.refused.note("join_rate", handshake.remote, "its address joins too fast (429)")
+                self._put_off(handshake, wait)
+                return
         self._answer(handshake, request)
+
+    def _enter(self, handshake: Handshake, address: str) -> bool:
+        """Count a connection for its address; whether there may be one more."""
+        handshake.account = self.addresses.enter(account_key(address))
+        if handshake.account is None:
+            self.refused.note(
+                "max_connections_per_address", address, "it has that many connections: others are cut off"
+            )
+        return handshake.account is not None
+
+    def _put_off(self, handshake: Handshake, seconds: float) -> None:
+        text = "too many connections from your address\n"
+        handshake.respond(http.HTTPStatus.TOO_MANY_REQUESTS, text, Retry_After=str(math.ceil(seconds)))
 
     def upgraded(self, handshake: Handshake, link: WebsocketLink) -> None:
         """A handshake has become a websocket."""
@@ -202,6 +244,9 @@ class Connections:
     def lost(self, handshake: Handshake) -> None:
         """A connection ended before it was a websocket."""
         self._open.discard(handshake)
+        account, handshake.account = handshake.account, None
+        if account is not None:
+            self.addresses.leave(account)
         self._note_gone()
 
     def link_closed(self, link: WebsocketLink) -> None:

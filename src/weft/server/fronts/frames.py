@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BINARY",
     "CLOSE",
+    "CONT",
     "PING",
     "PONG",
     "TEXT",
@@ -114,19 +115,19 @@ class FrameReader:
     def read(self) -> tuple[int, bytes] | None:
         """The next message or control frame, with its kind; ``None`` if it is not there as a whole.
 
+        A part of a message that is not the last is ``CONT`` and its bytes: it is kept, and there may be
+        thousands of them in one packet.
+
         Raises:
             FrameError: What comes next is not allowed.
         """
-        while True:
-            frame = self._read_frame()
-            if frame is None:
-                return None
-            head, payload = frame
-            if head == _FIN | BINARY and self._parts is None and not self._extensions:
-                return BINARY, payload
-            message = self._take(head, payload)
-            if message is not None:
-                return message
+        frame = self._read_frame()
+        if frame is None:
+            return None
+        head, payload = frame
+        if head == _FIN | BINARY and self._parts is None and not self._extensions:
+            return BINARY, payload
+        return self._take(head, payload)
 
     def _read_frame(self) -> tuple[int, bytes] | None:
         data, position = self._data, self._position
@@ -179,7 +180,7 @@ class FrameReader:
         elif kind != CONT and self._parts is not None:
             raise FrameError(1002, "expected a continuation frame")
 
-    def _take(self, head: int, payload: bytes) -> tuple[int, bytes] | None:
+    def _take(self, head: int, payload: bytes) -> tuple[int, bytes]:
         kind, fin = head & 0x0F, bool(head & _FIN)
         if self._extensions:
             payload = self._decode(head, payload)
@@ -196,7 +197,7 @@ class FrameReader:
         parts.append(payload)
         self._size += len(payload)
         if not fin:
-            return None
+            return CONT, payload
         self._parts, self._size = None, 0
         return self._kind, b"".join(parts)
 

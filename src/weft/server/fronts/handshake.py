@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from websockets.extensions import ServerExtensionFactory
 
     from weft.limits import ServerLimits
+    from weft.server._core.accounts import Account
     from weft.server.fronts.link_owner import LinkOwner
     from weft.server.fronts.timer_wheel import TimerWheel
 
@@ -72,11 +73,12 @@ class Handshake(asyncio.Protocol):
     Attributes:
         transport: The connection.
         has_asked: Whether its request has come.
+        account: Of its address, which has counted the connection; ``None`` while that is not known.
     """
 
     __slots__ = (
-        "_connected_at", "_early", "_is_answered", "_is_lost", "_owner", "_protocol", "_tail", "has_asked",
-        "slot", "transport",
+        "_connected_at", "_early", "_is_answered", "_is_lost", "_owner", "_protocol", "_tail", "account",
+        "has_asked", "slot", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -84,12 +86,19 @@ class Handshake(asyncio.Protocol):
     def __init__(self, owner: HandshakeOwner) -> None:
         self.slot = 0
         self.has_asked = False
+        self.account: Account | None = None
         self._owner = owner
         self._protocol = ServerProtocol(extensions=owner.extensions, max_size=None, logger=_log)
         self._tail = b""  # the last bytes of the head so far, in which its end may have begun
         self._early = b""  # what came behind the head
         self._is_answered = False
         self._is_lost = False
+
+    @property
+    def address(self) -> str:
+        """Address of the client, or of a proxy; empty for a socket that has none."""
+        name = self.transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
 
     @property
     def remote(self) -> str:
@@ -173,8 +182,11 @@ class Handshake(asyncio.Protocol):
             self.transport,
             self._owner.links,
             extensions=self._protocol.extensions,
+            name=self.remote,
+            account=self.account,
             admit_by=None if is_admitted else self._connected_at + self._owner.limits.join_timeout,
         )
+        self.account = None  # it is the link's now
         link.feed(self._early)
         self._owner.upgraded(self, link)
         return link

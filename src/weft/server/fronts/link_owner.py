@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from weft.limits import ServerLimits
+    from weft.server._core.accounts import Accounts
     from weft.server._core.memory_budget import MemoryBudget
+    from weft.server._core.refused import RefusedCounts
     from weft.server.fronts.timer_wheel import TimerWheel
 
 __all__ = ["LinkOwner"]
@@ -25,6 +27,8 @@ class LinkOwner(Protocol[L_contra]):
         limits: Other bounds of each.
         budget: Of what is held for all.
         received: Bytes that have come, of all.
+        users: Those that are known.
+        refused: What is refused by which bound.
     """
 
     buffer: memoryview
@@ -33,6 +37,8 @@ class LinkOwner(Protocol[L_contra]):
     limits: ServerLimits
     budget: MemoryBudget
     received: int
+    users: Accounts
+    refused: RefusedCounts
 
     def turn_end(self) -> float:
         """Until when, on ``time.monotonic``, messages may be worked on in this turn of the event loop."""

@@ -28,7 +28,8 @@ from weft.server.auth import Allow, Auth, Deny, Request, decide
 from weft.server.editing import EditableRooms
 from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.hub import Hub
-from weft.server.fronts.connections import Connections, report_too_large
+from weft.server.fronts.connections import RESTART, Connections, report_too_large
+from weft.server.fronts.repo_documents import open_documents
 from weft.server.fronts.shutdown import close_each
 from weft.server.names import read_query, read_room
 from weft.server.origins import origin_check
@@ -61,8 +62,6 @@ _log = logging.getLogger("weft.server")
 # Seconds for what is left to do of a connection that was cut off.
 _CUT_OFF_TIMEOUT = 1.0
 _TRY_AGAIN_LATER = 1013  # the same registry
-_SERVICE_RESTART = 1012  # RFC 6455, section 7.4.1, and its registry: clients should come back
-_FAREWELLS = 100  # said in one turn of the event loop; others are served in between
 
 
 class Server(EditableRooms):
@@ -100,11 +99,15 @@ class Server(EditableRooms):
             :func:`weft.server.bridge_document_id` gives: their tables, in TinyBase's layout under its default
             name, are the same on both sides. The hook is asked about a room by its name on either side.
         operations: Health, readiness and metrics on a port of their own. The server opens and closes it.
+        proxies: Addresses or networks of proxies in front of it, whose ``X-Forwarded-For`` is believed: the
+            bounds of an address are those of the last one in it that is no proxy's. Of who comes through one
+            that is not named here the proxy's own address counts, for all together.
         clock: Seconds, monotonic, for the sessions' timers.
 
     Raises:
         ImportError: Rooms are to be bridged, and the extra ``weft[automerge]`` is not installed.
-        ValueError: One of the origins is none that a browser sends.
+        ValueError: One of the origins is none that a browser sends, or a proxy is neither an address nor a
+            network.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Server(EditableRooms):
         versions: VersionPlace | None = None,
         bridge: Sequence[str] = (),
         operations: Operations | None = None,
+        proxies: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(origins, str) or isinstance(bridge, str):
@@ -153,7 +157,7 @@ class Server(EditableRooms):
             unreadable=unreadable_updates,
             followers=self._hub,
         )
-        self.documents = _open_documents(context, self._hub, auth=auth, auth_timeout=auth_timeout)
+        self.documents = open_documents(context, self._hub, auth=auth, auth_timeout=auth_timeout)
         self._bridged: BridgedRooms | None = None
         if bridge:
             from weft.server.bridge import BridgedRooms  # noqa: PLC0415 - an extra
@@ -183,6 +187,7 @@ class Server(EditableRooms):
             max_message=limits.max_message,
             open_timeout=max(server_limits.join_timeout, auth_timeout),
             limits=server_limits,
+            proxies=proxies,
         )
         self._is_started = False
         self._closed = asyncio.Event()  # nobody is connected, and nobody can connect
@@ -313,10 +318,7 @@ class Server(EditableRooms):
         self._connections.stop_listening()
         try:
             async with asyncio.timeout(self._shutdown_timeout):
-                for number, link in enumerate(tuple(self._connections.served), 1):
-                    _say_restart(link)
-                    if number % _FAREWELLS == 0:
-                        await asyncio.sleep(0)
+                await self._connections.say_restart()
                 await self._connections.all_gone()
         except TimeoutError:
             _log.warning("%d clients did not leave in time and are cut off", self.connections)
@@ -387,7 +389,7 @@ class Server(EditableRooms):
             return
         self._connections.served.add(link)
         if self._closing is not None:  # the handshake was over a moment before
-            _say_restart(link)
+            link.close(*RESTART)
             return
         try:
             if decision is not None:
@@ -404,6 +406,12 @@ class Server(EditableRooms):
 
     async def _serve_room(self, link: WebsocketLink, asked: Request, allow: Allow) -> None:
         name, remote = asked.room, asked.remote
+        if not link.identify(allow.user):
+            link.close(_TRY_AGAIN_LATER, "too many connections of this user")
+            return
+        if not link.enter_room():
+            link.close(_TRY_AGAIN_LATER, "too many rooms")
+            return
         held = self.use(name)
         room = await held.__aenter__()
         released = partial(self._release, link, remote, name, held)
@@ -429,20 +437,3 @@ class Server(EditableRooms):
 
 async def _leave(held: AbstractAsyncContextManager[Room]) -> None:
     await held.__aexit__(None, None, None)
-
-
-def _open_documents(
-    context: RoomContext, hub: Hub | None, *, auth: Auth, auth_timeout: float
-) -> Documents | None:
-    try:
-        from weft.server.automerge_repo.documents import Documents  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in {"automerge", "cbor2"}:
-            raise
-        _log.info("automerge-repo clients are not served: %s is not installed", error.name)
-        return None
-    return Documents(context, auth=auth, auth_timeout=auth_timeout, followers=hub)
-
-
-def _say_restart(link: WebsocketLink) -> None:
-    link.close(_SERVICE_RESTART, "server is shutting down")

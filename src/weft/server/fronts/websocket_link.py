@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
+from weft.server.fronts.early import TOO_MUCH, EarlyMessages
 from weft.server.fronts.frames import (
     BINARY,
     CLOSE,
+    CONT,
     PING,
     PONG,
     TEXT,
@@ -22,20 +23,21 @@ from weft.server.fronts.frames import (
     message_header,
     read_close,
 )
+from weft.server.fronts.link_rates import LinkRates
+from weft.server.fronts.socket_writer import CHUNK, SocketWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from websockets.extensions import Extension
 
+    from weft.server._core.accounts import Account
     from weft.server._core.batch import Batch
     from weft.server._core.link import Receiver
     from weft.server.fronts.link_owner import LinkOwner
 
 __all__ = ["WebsocketLink"]
 
-# Bytes handed to a transport at a time: what a socket does not take of them is copied for each connection.
-_CHUNK = 64 * 1024
 # Websocket pings find peers that are gone without a word, in seconds; RFC 6455 section 5.5.2.
 _PING_INTERVAL = 20.0
 _PING_TIMEOUT = 20.0
@@ -43,10 +45,10 @@ _PING_TIMEOUT = 20.0
 _CLOSE_TIMEOUT = 5.0
 
 _POLICY, _TOO_LARGE = 1008, 1009  # RFC 6455, section 7.4.1
-_TOO_MUCH = "too much before the join message"
 _OPEN, _CLOSING, _CLOSED = range(3)
-# Who has reading paused: the receiver, the budget of a turn, or that there is no receiver yet.
-_HELD, _OVER_BUDGET, _EARLY = 1, 2, 4
+_TRY_AGAIN_LATER = 1013  # the registry of the same
+# Who has reading paused: the receiver, the budget of a turn, that there is no receiver yet, or a rate.
+_HELD, _OVER_BUDGET, _EARLY, _OVER_RATE = 1, 2, 4, 8
 
 
 class WebsocketLink(asyncio.BufferedProtocol):
@@ -56,18 +58,19 @@ class WebsocketLink(asyncio.BufferedProtocol):
         transport: The connection after its handshake; this becomes its protocol.
         owner: What it shares with others.
         extensions: What was agreed on. Without any, what goes to many is encoded once for all.
+        name: How the log calls the client.
+        account: Of its address, which has counted the connection.
         admit_by: When, on the event loop's clock, the client has to be admitted at the latest. Until then it
             may send little. ``None`` for one that is.
 
     Attributes:
-        is_clear: Whether the socket has taken everything that was written.
         sent_close: Code and phrase of the close frame that was sent, once it was.
     """
 
     __slots__ = (
-        "_admit_by", "_early", "_early_bytes", "_early_messages", "_extensions", "_has_ended", "_has_pinged",
-        "_is_finishing", "_is_paused", "_owner", "_pong", "_reader", "_receiver", "_rest", "_state", "_stops",
-        "_transport", "_within_since", "is_clear", "sent_close", "slot",
+        "_admit_by", "_came", "_early", "_extensions", "_has_ended", "_has_pinged", "_is_finishing",
+        "_owner", "_pong", "_rates", "_reader", "_receiver", "_state", "_stops", "_transport",
+        "_within_since", "_writer", "sent_close", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +79,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
         owner: LinkOwner[WebsocketLink],
         *,
         extensions: Sequence[Extension] = (),
+        name: str = "a client",
+        account: Account | None = None,
         admit_by: float | None = None,
     ) -> None:
         self.slot = 0
@@ -83,19 +88,18 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._transport = transport
         self._owner = owner
         self._extensions = extensions
-        self._early: list[bytes] | None = None  # messages for which there is no receiver yet
+        self._rates = LinkRates(owner.limits, owner.refused, name, account)
+        self._came = 0  # bytes that were not counted yet
+        self._early = EarlyMessages(owner.limits)
         self._admit_by = admit_by
-        self._early_messages = self._early_bytes = 0  # that came before it was admitted
         max_message = owner.max_message if admit_by is None else owner.limits.max_early_bytes
         self._reader = FrameReader(max_message=max_message, extensions=extensions)
         self._within_since = 0.0  # when the message began of which only a part is here; 0 if there is none
         self._receiver: Receiver | None = None
         self._state = _OPEN
         self._stops = 0  # why reading is paused
-        self.is_clear = True
-        self._is_paused = False  # the transport takes no more
-        self._rest: deque[memoryview] | None = None  # what it has not been given yet
-        self._is_finishing = False  # nothing is to be sent after the rest
+        self._writer = SocketWriter(transport, owner.budget.note)
+        self._is_finishing = False  # nothing more is sent, nor read
         self._has_ended = False  # the client has said its last
         self._pong: bytes | None = None  # the answer to a ping that found no room
         self._has_pinged = False  # and no pong has come yet
@@ -106,6 +110,11 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._watch(_PING_INTERVAL if admit_by is None else admit_by - _now())
 
     # As the core sees it
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the socket has taken everything that was written."""
+        return self._writer.is_clear
 
     def attach(self, receiver: Receiver) -> None:
         """Say who is told from now on. What has come meanwhile is told in the next turn."""
@@ -123,6 +132,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
     def feed(self, data: bytes) -> None:
         """Take in what came together with the handshake."""
         if data:
+            self._came += len(data)
             self._reader.feed(data)
             self._work()
 
@@ -131,23 +141,41 @@ class WebsocketLink(asyncio.BufferedProtocol):
         if self._state != _OPEN:
             return True
         if self._extensions:
-            self._send(encode_compressed(batch.messages, self._extensions))
-        elif batch.size <= _CHUNK:
-            self._send(batch.encoded(encode_messages))
+            self._writer.send(encode_compressed(batch.messages, self._extensions))
+        elif batch.size <= CHUNK:
+            self._writer.send(batch.encoded(encode_messages))
         else:  # the message itself is what many may be sent: no copy with a header before it
             for message in batch.messages:
-                self._send(message_header(len(message)))
-                self._send(message)
+                self._writer.send(message_header(len(message)))
+                self._writer.send(message)
         return self.is_clear
 
     def waiting(self) -> int:
         """Bytes written that the operating system has not taken yet."""
-        rest = self._rest
-        return self._transport.get_write_buffer_size() + (0 if rest is None else sum(map(len, rest)))
+        return self._writer.waiting()
 
     def note_held(self, size: int) -> None:
         """So many bytes more wait for the client than before."""
         self._owner.budget.note(size)
+
+    def note_questions(self, count: int) -> None:
+        """The client has asked for so much."""
+        self._hold(self._rates.ask(count))
+
+    def identify(self, user: str) -> bool:
+        """Say whose connection it is, and whether that user may have it."""
+        return self._rates.identify(user, self._owner.users)
+
+    def enter_room(self) -> bool:
+        """Whether the client may hold one more room or document open, which is counted then."""
+        wait = self._rates.enter_room()
+        if wait is not None:
+            self._hold(wait)
+        return wait is not None
+
+    def leave_room(self) -> None:
+        """It holds one less."""
+        self._rates.leave_room()
 
     def pause_reading(self) -> None:
         """Tell of no further message until :meth:`resume_reading`."""
@@ -161,10 +189,10 @@ class WebsocketLink(asyncio.BufferedProtocol):
         """Close with a code and a phrase; the connection is cut off if the client does not answer."""
         if self._state != _OPEN:
             return
-        self._send(close_frame(code, reason))
+        self._writer.send(close_frame(code, reason))
         self.sent_close = code, reason
         self._state = _CLOSING
-        self._go_on(_HELD | _EARLY)
+        self._go_on(_HELD | _EARLY | _OVER_RATE)
         self._owner.wheel.set(self, _CLOSE_TIMEOUT)
 
     def abort(self) -> None:
@@ -173,10 +201,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     def held(self) -> Iterator[tuple[int, int]]:
         """What is held in memory for the client: an identity, or 0 for its alone, and the size in bytes."""
-        received = self._reader.held + sum(map(len, self._early or ()))
-        yield 0, self._transport.get_write_buffer_size() + received
-        for data in self._rest or ():
-            yield id(data.obj), len(data)
+        yield 0, self._reader.held + self._early.size
+        yield from self._writer.held()
         if self._receiver is not None:
             yield from self._receiver.held()
 
@@ -187,7 +213,8 @@ class WebsocketLink(asyncio.BufferedProtocol):
         else:  # in the middle of a message nothing can be said
             self._transport.abort()
         self._reader = FrameReader(max_message=0)
-        self._early = self._rest = None
+        self._early.kept.clear()
+        self._writer.forget()
         self._end()
         self._finish()
 
@@ -209,7 +236,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
             # In the middle of a message nothing can be said, and who takes nothing is given up elsewhere.
             if self.is_clear and not self._has_pinged:
                 self._has_pinged = True
-                self._send(control_frame(PING, b"weft"))
+                self._writer.send(control_frame(PING, b"weft"))
             self._watch(_PING_TIMEOUT if self._has_pinged else _PING_INTERVAL)
 
     # As the transport sees it
@@ -223,6 +250,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         if self._is_finishing:
             return
         self._owner.received += nbytes
+        self._came += nbytes
         self._reader.feed(self._owner.buffer[:nbytes])
         if not self._stops:
             self._work()
@@ -239,27 +267,25 @@ class WebsocketLink(asyncio.BufferedProtocol):
             return
         self._state = _CLOSED
         self._has_ended = True  # whoever is attached only now is told so
-        self._rest = None
+        self._writer.forget()
         if self._receiver is not None:
             self._read_rest()
+        self._rates.close()
         self._owner.wheel.discard(self)
         self._owner.link_closed(self)
 
     def pause_writing(self) -> None:
         """The socket takes no more."""
-        self._is_paused, self.is_clear = True, False
-        self._owner.budget.note(self._transport.get_write_buffer_size())
+        self._writer.pause()
 
     def resume_writing(self) -> None:
         """The socket has taken everything."""
-        self._is_paused = False
-        self._send_rest()
-        self.is_clear = not self._is_paused and self._rest is None
-        if not self.is_clear:
+        self._writer.resume()
+        if not self._writer.is_clear:
             return
         if self._pong is not None and self._state == _OPEN:
             pong, self._pong = self._pong, None
-            self._send(pong)
+            self._writer.send(pong)
         if self._receiver is not None and self._state == _OPEN:
             self._receiver.writable()
 
@@ -296,60 +322,64 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._stop(_OVER_BUDGET)
             asyncio.get_running_loop().call_soon(self._work_on)
 
+    def _hold(self, seconds: float) -> None:
+        """Read nothing for so long, as more has come than may."""
+        if seconds > 0.0 and not self._stops & _OVER_RATE and self._state == _OPEN:
+            self._stop(_OVER_RATE)
+            asyncio.get_running_loop().call_later(seconds, self._go_on, _OVER_RATE)
+
     def _read_messages(self, until: float) -> bool:
         """Take in what has come; whether there is more that has to wait for the next turn."""
         read, is_more = self._reader.read, False
+        frames = messages = empty = 0
+        began = now = time.monotonic()
         try:
-            while not self._stops and not self._is_finishing and (message := read()) is not None:
-                kind, payload = message
+            while not self._stops and not self._is_finishing and (frame := read()) is not None:
+                kind, payload = frame
+                frames += 1
                 if self._admit_by is not None:
-                    self._count_early(payload)
-                if kind < CLOSE:
+                    self._early.check(payload)
+                if CONT < kind < CLOSE:
                     self._within_since = 0.0
                 if kind == BINARY:
+                    messages += 1
                     if self._receiver is not None:
                         self._receiver.receive(payload)
-                    elif self._state == _OPEN:
-                        self._keep(payload)
-                elif kind != TEXT:  # text is ignored, as y-websocket's own server does
+                    elif self._state == _OPEN and self._early.keep(payload):
+                        self._stop(_EARLY)
+                elif kind >= CLOSE:
+                    empty += 1
                     self._take_control(kind, payload)
-                if time.monotonic() > until:
+                elif kind == TEXT:  # it is ignored, as y-websocket's own server does
+                    empty += 1
+                now = time.monotonic()
+                if now > until:
                     is_more = not self._stops
                     break
         except FrameError as error:
             if self._admit_by is not None and error.code == _TOO_LARGE:
-                error = FrameError(_POLICY, _TOO_MUCH)
+                error = FrameError(_POLICY, TOO_MUCH)
             self.close(error.code, error.reason)
             self._end()
             self._finish()
         if not self._within_since and self._reader.is_within_message:
             self._within_since = _now()
+        wait = self._rates.take((self._came, frames, messages, empty, now - began), now)
+        self._came = 0
+        if wait == float("inf"):
+            self.close(_TRY_AGAIN_LATER, "too many frames that bring nothing")
+        elif wait > 0.0:
+            self._hold(wait)
         return is_more
-
-    def _count_early(self, payload: bytes) -> None:
-        """The client has said something before it has said who it is."""
-        limits = self._owner.limits
-        self._early_messages += 1
-        self._early_bytes += len(payload)
-        if self._early_messages > limits.max_early_messages or self._early_bytes > limits.max_early_bytes:
-            raise FrameError(_POLICY, _TOO_MUCH)
 
     def _watch(self, seconds: float) -> None:
         """Look after so long how the client does."""
         self._owner.wheel.set(self, min(seconds, self._owner.limits.message_timeout))
 
-    def _keep(self, message: bytes) -> None:
-        """There is nobody yet to receive it."""
-        early = self._early = self._early or []
-        early.append(message)
-        limits = self._owner.limits
-        if len(early) >= limits.max_early_messages or sum(map(len, early)) > limits.max_early_bytes:
-            self._stop(_EARLY)
-
     def _take_control(self, kind: int, payload: bytes) -> None:
         if kind == PING:
             if self.is_clear and self._state == _OPEN:
-                self._send(control_frame(PONG, payload))
+                self._writer.send(control_frame(PONG, payload))
             else:
                 self._pong = control_frame(PONG, payload)  # the last one is to be answered
         elif kind == PONG:
@@ -359,14 +389,14 @@ class WebsocketLink(asyncio.BufferedProtocol):
         elif kind == CLOSE:
             code, reason = read_close(payload)
             if self._state == _OPEN:  # the frame itself is the answer
-                self._send(control_frame(CLOSE, payload))
+                self._writer.send(control_frame(CLOSE, payload))
                 self.sent_close = code, reason
             self._end()
             self._finish()
 
     def _begin(self, receiver: Receiver) -> None:
-        early, self._early = self._early, None
-        for message in early or ():
+        early, self._early.kept = self._early.kept, []
+        for message in early:
             receiver.receive(message)
         if self._has_ended:  # what it said before counts
             self._read_rest()
@@ -383,34 +413,6 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._end()
         if self._state != _CLOSED:
             self._transport.resume_reading()
-
-    # Writing
-
-    def _send(self, data: bytes) -> None:
-        if self._rest is not None:
-            self._rest.append(memoryview(data))
-        elif len(data) <= _CHUNK:
-            self._transport.write(data)
-        else:
-            self._rest = deque((memoryview(data),))
-            self._owner.budget.note(len(data))
-            self._send_rest()
-            self.is_clear = not self._is_paused and self._rest is None
-
-    def _send_rest(self) -> None:
-        rest = self._rest
-        if rest is None:
-            return
-        while rest and not self._is_paused:
-            data = rest.popleft()
-            if len(data) > _CHUNK:
-                rest.appendleft(data[_CHUNK:])
-                data = data[:_CHUNK]
-            self._transport.write(data)
-        if not rest:
-            self._rest = None
-            if self._is_finishing:
-                self._say_eof()
 
     # The end
 
@@ -429,18 +431,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
     def _finish(self) -> None:
         """Both have said that it is over."""
         self._is_finishing = True
-        if self._rest is None:
-            self._say_eof()
-
-    def _say_eof(self) -> None:
-        if self._transport.is_closing():
-            return
-        # The client is to close first: where it has sent something that is not read, a reset would take the
-        # close frame from it.
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
+        self._writer.finish()
 
 
 def _now() -> float:

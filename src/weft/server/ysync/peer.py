@@ -135,7 +135,10 @@ class YPeer(Peer):
             self._asked_at = self._room.document.state_vector()
         awareness = self._room.awareness
         before = awareness.ignored
+        asked = self.session.questions
         self._perform(self.session.receive(message, self._room.clock()))
+        if self.session.questions != asked:
+            self._link.note_questions(self.session.questions - asked)
         if awareness.ignored > before and not self._has_lost_awareness:
             self._has_lost_awareness = True
             _log.warning(
