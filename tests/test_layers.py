@@ -45,6 +45,7 @@ EXTRAS = {
         "weft.documents.yjs.",
         "weft.mirrors.yjs.",
         "weft.persisters.yjs",
+        "weft.providers.replica.yjs",
         "weft.providers.ysync.provider",
         "weft.server.editing",
         "weft.server.versions",
@@ -243,9 +244,13 @@ ROOMS = {
     "weft.protocols.automerge_repo": ("weft.protocols.automerge_repo", "weft.protocols.effects"),
     "weft.providers.transport": (),
     "weft.providers._core": ("weft.providers.transport", "weft.providers._core"),
-    "weft.providers.ysync": ("weft.providers.transport", "weft.providers._core", "weft.providers.ysync"),
+    "weft.providers.replica": ("weft.providers.replica",),
+    "weft.providers.ysync": (
+        "weft.providers.transport", "weft.providers._core", "weft.providers.replica", "weft.providers.ysync",
+    ),
     "weft.providers.automerge_repo": (
-        "weft.providers.transport", "weft.providers._core", "weft.providers.automerge_repo",
+        "weft.providers.transport", "weft.providers._core", "weft.providers.replica",
+        "weft.providers.automerge_repo",
     ),
     "weft.server.storage": ("weft.server.storage",),
     "weft.server._core": ("weft.server._core", "weft.server.storage"),

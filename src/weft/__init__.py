@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weft.mirrors import AutomergeMirror as AutomergeMirror, YjsMirror as YjsMirror
     from weft.providers import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
+        Replica as Replica,
         YWebsocketProvider as YWebsocketProvider,
     )
 else:
@@ -44,7 +45,7 @@ else:
             "testing": "",
             "weft.documents": "AutomergeDocument create_doc",
             "weft.mirrors": "AutomergeMirror YjsMirror",
-            "weft.providers": "AutomergeWebsocketProvider YWebsocketProvider",
+            "weft.providers": "AutomergeWebsocketProvider Replica YWebsocketProvider",
         },
         own="UNDEFINED Cell Changes Checkpoints Content Store Undefined Value WeftError errors",
     )

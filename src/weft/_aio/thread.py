@@ -38,6 +38,15 @@ class WorkerThread:
             self._executor, lambda: function(*args, **kwargs)
         )
 
+    def wait(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function there, after all that was called before, and hold the calling thread up for it.
+
+        Raises:
+            WrongProcessError: As for :meth:`run`.
+        """
+        self._owner.check_process()
+        return self._executor.submit(function, *args, **kwargs).result()
+
     async def close(self) -> None:
         """Wait for what runs there, and end the thread.
 

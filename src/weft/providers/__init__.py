@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from weft.providers.automerge_repo.provider import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
     )
+    from weft.providers.replica.pending import Pending as Pending
+    from weft.providers.replica.replica import Replica as Replica
     from weft.providers.ysync.provider import YWebsocketProvider as YWebsocketProvider
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -39,6 +41,8 @@ else:
             "automerge_repo.handle": "DocHandle",
             "automerge_repo.presence": "Presence PresenceListener",
             "automerge_repo.provider": "AutomergeWebsocketProvider",
+            "replica.pending": "Pending",
+            "replica.replica": "Replica",
             "ysync.provider": "YWebsocketProvider",
         },
         extra="yjs",

@@ -14,7 +14,7 @@ from weft._codecs.yjs.items import cut_front
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.small import read_small
-from weft._codecs.yjs.state import State, decode_state_vector
+from weft._codecs.yjs.state import State, decode_state_vector, encode_state_vector
 from weft._codecs.yjs.stored import find_struct
 from weft._codecs.yjs.structs import STORED, Run, read_update
 
@@ -93,10 +93,7 @@ def state_vector_of(update: bytes) -> bytes:
         RemoteProtocolError: The bytes are not an update.
     """
     state = {run.client: run.end for run in read_update(update, STORED)[0] if not run.clock}
-    out = Writer().uint(len(state))
-    for client in sorted(state, reverse=True):
-        out.uint(client).uint(state[client])
-    return out.finish()
+    return encode_state_vector(state)
 
 
 def _write(runs: dict[int, list[Run]], known: State, deletes: bytes) -> bytes:

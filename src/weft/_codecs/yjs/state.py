@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from weft._codecs.yjs.lib0 import Reader
+from weft._codecs.yjs.lib0 import Reader, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
     "EMPTY_UPDATE", "DeleteSet", "State", "decode_delete_set", "decode_state_vector", "deleted_up_to",
-    "missing", "read_delete_set",
+    "encode_state_vector", "missing", "read_delete_set",
 ]  # fmt: skip
 
 State: TypeAlias = dict[int, int]
@@ -39,6 +39,14 @@ def decode_state_vector(data: bytes) -> State:
         client = reader.uint()
         state[client] = reader.uint()
     return state
+
+
+def encode_state_vector(state: Mapping[int, int]) -> bytes:
+    """Encode a Yjs state vector, clients in descending order as Yjs has them."""
+    out = Writer().uint(len(state))
+    for client in sorted(state, reverse=True):
+        out.uint(client).uint(state[client])
+    return out.finish()
 
 
 def missing(state: Mapping[int, int], wanted: Mapping[int, int]) -> State:

@@ -16,7 +16,7 @@ from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes, is_covered
 from weft._codecs.yjs.skip import uint_bytes
 from weft._codecs.yjs.small import read_small
-from weft._codecs.yjs.state import decode_state_vector
+from weft._codecs.yjs.state import decode_state_vector, encode_state_vector
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
 from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
@@ -385,10 +385,7 @@ class UpdateLog:
 
     def state_vector(self) -> bytes:
         """The same as a Yjs state vector."""
-        out = Writer().uint(len(self._clients))
-        for client in sorted(self._clients, reverse=True):
-            out.uint(client).uint(self._clients[client].clock)
-        return out.finish()
+        return encode_state_vector(self.state())
 
     def diff(self, state_vector: bytes = b"\0") -> bytes:
         """What a peer lacks that has told its state vector, and all deletions; without one the whole log.

@@ -14,12 +14,13 @@ from weft.errors import ConnectError, ProviderError
 from weft.limits import Limits
 from weft.providers._core.address import resolve, room_url
 from weft.providers._core.backoff import Backoff
+from weft.providers._core.durable import DurableConnection
 from weft.providers._core.reconnect import Adapter, ReconnectLoop
 from weft.providers._core.status import StatusTracker
 from weft.providers._core.websockets import WebsocketsTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from weft._aio.clock import Clock
@@ -158,6 +159,8 @@ class WebsocketProvider(Uncopied, Generic[A]):
         self._clock: Clock = SystemClock() if clock is None else clock
         self._random = random
         self._tracker = StatusTracker(address, on_error)
+        # Awaited before each message: until what was written up to then is on disk, where it is kept there.
+        self._durable: Callable[[], Awaitable[None]] | None = None
 
     def _use(self, adapter: A) -> None:
         self._adapter = adapter
@@ -303,10 +306,11 @@ class WebsocketProvider(Uncopied, Generic[A]):
         except Exception as error:
             reason = f"params, headers or subprotocols could not be had: {error!r}"
             raise ConnectError(self._address, reason) from error
-        return await self._transport.connect(
+        connection = await self._transport.connect(
             url,
             headers=tuple(headers.items()),
             subprotocols=tuple(subprotocols),
             max_size=self._limits.max_message,
             open_timeout=self._open_timeout,
         )
+        return connection if self._durable is None else DurableConnection(connection, self._durable)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.status import StatusTracker
     from weft.providers.transport import Connection
+    from weft.providers.ysync.kept import Kept
 
 __all__ = ["YSyncAdapter"]
 
@@ -52,6 +53,7 @@ class YSyncAdapter:
         clock: Time for the session.
         tracker: Where errors go, and where waiting is done.
         dial: Opens a connection to the room.
+        kept: The replica of the document, where it has one.
     """
 
     reconnect_loop: ReconnectLoop
@@ -65,8 +67,13 @@ class YSyncAdapter:
         clock: Clock,
         tracker: StatusTracker,
         dial: Callable[[], Awaitable[Connection]],
+        kept: Kept | None = None,
     ) -> None:
-        self.session = YSyncSession(document, role="client", awareness=awareness, limits=limits)
+        self.session = YSyncSession(
+            document if kept is None else kept.content, role="client", awareness=awareness, limits=limits
+        )
+        self._kept = kept
+        self._update_since = document.diff if kept is None else kept.content.update_since
         self._document = document
         self._awareness = awareness
         self._clock = clock
@@ -91,13 +98,19 @@ class YSyncAdapter:
     def attach(self) -> None:
         """Listen to the document and the awareness."""
         if not self._unsubscribe:
+            if self._kept is not None:
+                self._kept.attach()
             self._unsubscribe = [
                 self._document.subscribe(self._document_changed),
                 self._document.on_blamed(self._blamed),
             ]
             if self._awareness is not None:
                 self._unsubscribe.append(self._awareness.observe(self._awareness_changed))
-            if self._document.state_vector() != _EMPTY:
+            if (
+                self._document.state_vector() != _EMPTY
+                if self._kept is None
+                else self._kept.content.pending()
+            ):
                 self._confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
     def detach(self) -> None:
@@ -105,6 +118,8 @@ class YSyncAdapter:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe = []
+        if self._kept is not None:
+            self._kept.detach()
 
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when the server's state has been received on the present connection."""
@@ -128,6 +143,8 @@ class YSyncAdapter:
         if self._awareness is not None and self._awareness.local_state is not None:
             self._announced.add(self._awareness.client_id)
             self._check_own_state(self._awareness)
+        if self._kept is not None:
+            self._kept.opened(self.session)
         self._perform(self.session.connected(self._clock.now()))
         self._ask()
 
@@ -147,7 +164,10 @@ class YSyncAdapter:
             raise self._fault
         now = self._clock.now()
         self._perform(self.session.tick(now))
-        self._due = self.session.next_tick(now)
+        if self._kept is not None and self._kept.is_due(now):
+            self._ask(always=True)
+        dues = [self.session.next_tick(now), None if self._kept is None else self._kept.ask_at]
+        self._due = min((due for due in dues if due is not None), default=None)
         return None if self._due is None else self._due - now
 
     def emptied(self, forgot: bool) -> None:
@@ -156,7 +176,7 @@ class YSyncAdapter:
         if queue is None:
             return
         if forgot:
-            update = self._document.diff(self._base)
+            update = self._update_since(self._base)
             for message in update_messages(update, self.session.max_part):
                 queue.put(message)
             if self._awareness is not None and self._announced:
@@ -166,11 +186,11 @@ class YSyncAdapter:
             return
         # Inside an asynchronous transaction the state holds what has not been told yet.
         if not self._document.in_transaction:
-            self._base, self._noted_at = self._document.state_vector(), queue.sent
+            self._base, self._noted_at = self.session.document.state_vector(), queue.sent
 
     def closed(self) -> None:
         """Let go of the connection; what waits for an answer will be asked again."""
-        self._confirmations.void_questions()
+        self._void_questions()
         self._forget_connection()
         self._perform(self.session.disconnected(self._clock.now()))
 
@@ -201,6 +221,8 @@ class YSyncAdapter:
         self._confirmations.wrote()
         if self.reconnect_loop.queue is not None:
             self._perform(self.session.local_update(update))
+            if self._kept is not None and self._kept.wrote(self._clock.now()):
+                self.reconnect_loop.rearm()
 
     def _blamed(self, origin: object, error: RemoteProtocolError) -> None:
         if origin is self.session and self.reconnect_loop.queue is not None:
@@ -240,10 +262,15 @@ class YSyncAdapter:
                 case Send():
                     self._send(effect.data)
                 case Synced():
+                    if self._kept is not None:
+                        self._kept.synced(self._clock.now())
+                        self.reconnect_loop.rearm()
                     self.reconnect_loop.mark_synced()
                     self._confirmations.note_synced()
                 case Flushed():
                     denied = None if self._denied is None else WriteDeniedError(self._denied)
+                    if self._kept is not None and denied is None:
+                        self._kept.flushed(effect.token)
                     self._confirmations.note_flushed(effect.token, denied)
                 case Denied():
                     self._denied = effect.reason
@@ -261,14 +288,21 @@ class YSyncAdapter:
         if message.startswith(_SYNC):
             self._is_live = True
         if not queue.put_content(message):
-            self._confirmations.void_questions()
+            self._void_questions()
 
-    def _ask(self) -> None:
+    def _void_questions(self) -> None:
+        self._confirmations.void_questions()
+        if self._kept is not None:
+            self._kept.void()
+
+    def _ask(self, *, always: bool = False) -> None:
         """Ask for the confirmations that somebody waits for, unless content has to be sent again before."""
         queue = self.reconnect_loop.queue
         if queue is None or queue.forgot or not self.session.connected_now:
             return
-        if self._confirmations.has_questions:
+        if always or self._confirmations.has_questions:
             token, effects = self.session.request_flush(self._clock.now())
             self._confirmations.asked(token)
+            if self._kept is not None:
+                self._kept.asked(token)
             self._perform(effects)

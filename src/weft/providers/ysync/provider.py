@@ -15,7 +15,10 @@ from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.awareness import Awareness
 from weft.providers._core.address import check_url, names_room
 from weft.providers._core.provider import WebsocketProvider
+from weft.providers.replica.replica import Replica
+from weft.providers.replica.yjs import YjsContent
 from weft.providers.ysync.adapter import YSyncAdapter
+from weft.providers.ysync.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +46,7 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
 
     def __init__(
         self,
-        doc: Doc[Any] | YDocument,
+        doc: Doc[Any] | YDocument | Replica,
         url: str,
         room: str,
         *,
@@ -55,7 +58,9 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
 
         Args:
             doc: The document. Give it a 32-bit client id (``weft.documents.create_doc``): pycrdt's own are
-                larger than those of JavaScript peers and win every concurrent write.
+                larger than those of JavaScript peers and win every concurrent write. A :class:`Replica` that
+                is open: its document; nothing of it is sent then before it is on disk, and the replica knows
+                what the server has confirmed.
             url: Base of the server, ``ws://`` or ``wss://``, without query.
             room: The room's name, put behind the base as JavaScript clients do. A base that ends with it is
                 warned of: most likely the room is named twice.
@@ -65,8 +70,13 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
 
         Raises:
             ValueError: The URL or the room cannot be used.
+            LocalProtocolError: The replica is not open, or is an Automerge document's.
         """
-        document = YDocument.of(doc)
+        replica = doc if isinstance(doc, Replica) else None
+        content = None if replica is None else replica.content
+        if content is not None and not isinstance(content, YjsContent):
+            raise LocalProtocolError(f"{replica!r} is an Automerge document's, and this server has Yjs rooms")
+        document = content.document if content is not None else YDocument.of(doc)  # type: ignore[arg-type]
         super().__init__(check_url(url, room), limits, **options)
         if names_room(url, room):
             warnings.warn(
@@ -89,8 +99,11 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
                 clock=self._clock,
                 tracker=self._tracker,
                 dial=self._dial,
+                kept=None if replica is None or content is None else Kept(replica, content),
             )
         )
+        if replica is not None:
+            self._durable = replica.durable
         self.expects_connect = True
 
     @property

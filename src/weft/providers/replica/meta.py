@@ -1,0 +1,72 @@
+"""What a replica's file says of itself, beside the updates."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Kind", "Meta", "decode_meta", "encode_meta", "replace"]
+
+Kind: TypeAlias = Literal["yjs", "automerge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The one row of the table ``meta``.
+
+    Attributes:
+        kind: Of the document.
+        author: Under whose id it is written here: a client id in decimal, or an actor in hexadecimal digits.
+        url: Automerge: the document's.
+        token: Drawn anew with each author; stands beside the file, too.
+        session: How often the file was opened; stands beside the file, too.
+        confirmed: How much the server has confirmed: a state vector, or heads one behind the other.
+        deletes: Yjs: a delete set of those rows up to ``accounted`` that it has not.
+        accounted: The number of a row. Of those up to it, what is not confirmed stands here.
+        folded: How many of them were written here, and not confirmed.
+        folded_bytes: How many bytes they had.
+        synced: Seconds since 1970 when file and server were last equal.
+    """
+
+    kind: Kind
+    author: str
+    url: str = ""
+    token: str = ""
+    session: int = 0
+    confirmed: bytes = b""
+    deletes: bytes = b""
+    accounted: int = 0
+    folded: int = 0
+    folded_bytes: int = 0
+    synced: float | None = None
+
+
+def encode_meta(meta: Meta) -> tuple[int, str]:
+    """The row: a checksum, and JSON with bytes in hexadecimal digits."""
+    values = asdict(meta)
+    text = json.dumps({key: _shown(value) for key, value in values.items()})
+    return zlib.crc32(text.encode()), text
+
+
+def decode_meta(checksum: object, text: object) -> Meta:
+    """Read the row.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    if not isinstance(text, str) or zlib.crc32(text.encode()) != checksum:
+        raise ValueError("what it says of itself does not match its checksum")
+    found: dict[str, Any] = json.loads(text)
+    for name in ("confirmed", "deletes"):
+        found[name] = bytes.fromhex(found[name])
+    known = {field.name for field in fields(Meta)}  # a newer weft may have added some
+    return Meta(**{key: value for key, value in found.items() if key in known})
+
+
+def _shown(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value

@@ -1,0 +1,308 @@
+"""A document that is on disk before any of it is sent: it starts without a network and loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from weft._aio.thread import WorkerThread
+from weft._support.arguments import check_callable, path_of, wrong_kind
+from weft._support.owner import Owner
+from weft._support.uncopied import Uncopied
+from weft.errors import LocalProtocolError, RemoteProtocolError, StorageError
+from weft.limits import DEFAULT_LIMITS, Limits
+from weft.providers.replica.file import ReplicaFile
+from weft.providers.replica.meta import Meta, replace
+from weft.providers.replica.session import Session
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from weft._support.owner import Hold
+    from weft.providers.replica.commits import Durable
+    from weft.providers.replica.file import Row
+    from weft.providers.replica.meta import Kind
+    from weft.providers.replica.pending import Pending
+    from weft.providers.replica.yjs import YjsContent
+
+__all__ = ["Replica"]
+
+_log = logging.getLogger("weft.replica")
+
+Content: TypeAlias = "YjsContent"
+
+
+class Replica(Uncopied):
+    """One document, Yjs or Automerge, kept on disk.
+
+    ::
+
+        async with Replica("farm.weft") as replica:
+            with YjsMirror(store, replica.document):
+                async with YWebsocketProvider(replica, "ws://localhost:1234", "farm"):
+                    store.set_cell("readings", "1", "t", 21.5)   # on disk when the next await returns
+                    await asyncio.Event().wait()
+
+    Every update, written here or received, is on disk before it is sent or told to a server, and it is there
+    at the next start, with or without a network. While it is open the document belongs to the thread that
+    opened it, and the file to this replica alone. What the server has not confirmed, :attr:`pending` tells,
+    across restarts.
+
+    A file that was copied, or put back as it was some time ago, is noticed, and its document goes on under
+    another client id: two that write under one never agree. So may both copies be used.
+    """
+
+    instead_of_copy = "copy its file when it is closed, and open that: it gets a client id of its own"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        kind: Kind | None = None,
+        url: str | None = None,
+        durable: Durable = "now",
+        on_error: Callable[[Exception], None] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Say where it is; nothing is opened yet.
+
+        Args:
+            path: The file. It is created if absent; others stand beside it, with the endings ``-wal`` and
+                ``-shm`` while it is open, and ``-id``, by which a copy is told from the original.
+            kind: ``"yjs"`` or ``"automerge"``. ``None`` takes what the file is; a new one is ``"yjs"``.
+            url: Automerge: the document's. ``None`` takes the file's; a new one draws one.
+            durable: ``"now"``: what was written in a turn of the event loop is on disk when the next one
+                begins, which waits for it. ``"soon"``: it is written at once too, and nobody waits for it but
+                what is sent.
+            on_error: Called with what goes wrong where nobody waits for it: what could not be written (it is
+                kept in memory and tried again). By default it is logged.
+            limits: Bounds of what is received.
+
+        Raises:
+            TypeError, ValueError: An argument is none.
+        """
+        self.path = path_of(path)
+        if kind not in {None, "yjs", "automerge"}:
+            raise ValueError(f"kind must be 'yjs' or 'automerge', not {kind!r}")
+        if durable not in {"now", "soon"}:
+            raise ValueError(f"durable must be 'now' or 'soon', not {durable!r}")
+        if not isinstance(limits, Limits):
+            raise wrong_kind("a weft.limits.Limits", limits)
+        check_callable("on_error", on_error)
+        self._kind = kind
+        self._url = url
+        self._durable: Durable = durable
+        self._on_error = on_error
+        self._limits = limits
+        self._owner = Owner(f"the replica {self.path!r}")
+        self._file = ReplicaFile(self.path)
+        self._is_open = False
+        self._session: Session | None = None  # the present one, or the last
+        self._content: Content | None = None
+        self._hold: Hold | None = None
+        self._thread: WorkerThread | None = None
+        self._user: object = None  # the provider that it is attached to
+
+    # --- opening and closing
+
+    async def open(self) -> Self:
+        """Fill the document from the disk.
+
+        Raises:
+            ReplicaInUseError: The file is open already, in another process or in this one.
+            StorageError: It cannot be opened or written, is another kind of file, of a newer format, or
+                damaged, or holds another kind of document. It is as it was.
+            WrongThreadError: It is open in another thread.
+        """
+        self._owner.check()
+        if self._is_open:
+            raise LocalProtocolError(f"the replica {self.path!r} is open already")
+        hold = self._owner.hold()
+        thread = WorkerThread("weft-replica")
+        self._is_open = True
+        try:
+            rows, meta, is_proved = await thread.run(self._file.open)
+            try:
+                meta = self._next_session(meta, is_proved, len(rows))
+                await thread.run(self._file.begin, meta)
+                self._fill(thread, rows, meta)
+            except BaseException:
+                await thread.run(self._file.close)
+                raise
+        except BaseException:
+            self._is_open = False
+            hold.drop()
+            await thread.close()
+            raise
+        self._hold, self._thread = hold, thread
+        return self
+
+    def _next_session(self, meta: Meta | None, is_proved: bool, rows: int) -> Meta:
+        kind = self._kind or (meta.kind if meta is not None else "yjs")
+        if meta is not None and meta.kind != kind:
+            raise StorageError(f"{self.path}: it holds a document of kind {meta.kind!r}, not {kind!r}")
+        if meta is None:
+            meta = Meta(kind, "")
+        if not is_proved:
+            if rows:
+                _log.info(
+                    "%s: nothing proves that no copy of it is in use: it goes on under a new %s",
+                    *(self.path, "client id" if kind == "yjs" else "actor id"),
+                )
+            meta = replace(meta, author=_new_author(kind), token=secrets.token_hex(16), session=0)
+        return replace(meta, session=meta.session + 1)
+
+    def _fill(self, thread: WorkerThread, rows: Sequence[Row], meta: Meta) -> None:
+        session = Session(self._file, thread, rows, meta, durable=self._durable, failed=self._failed)
+        try:
+            self._content = session.content = _content_of(meta.kind)(
+                rows, session.meta, append=session.append, changed=session.queue.touch, limits=self._limits
+            )
+        except RemoteProtocolError as error:
+            raise StorageError(f"{self.path}: its rows are no document: {error}") from error
+        self._session = session
+
+    async def close(self) -> None:
+        """Write what is queued, compact what has grown, and close the file. A second call does nothing.
+
+        The document can be read afterwards, and not be written. Close what uses it before: the provider, the
+        mirror.
+
+        Raises:
+            StorageError: Not all could be written: what is in the document is not all in the file.
+        """
+        self._owner.check()
+        hold, thread = self._hold, self._thread
+        if hold is None or thread is None or self._session is None:
+            return
+        self._hold = self._thread = None
+        self.content.close("the document", f"its replica {self.path!r} was closed; open it again")
+        try:
+            await self._session.close()
+        finally:
+            self._is_open = False
+            hold.drop()
+            await thread.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- what users ask
+
+    @property
+    def kind(self) -> Kind:
+        """Of the document: ``"yjs"`` or ``"automerge"``."""
+        return self._kind or ("yjs" if self._session is None else self._session.meta.kind)
+
+    @property
+    def document(self) -> Any:
+        """The document: a ``pycrdt.Doc``, or a ``weft.AutomergeDocument``.
+
+        Raises:
+            LocalProtocolError: The replica was not opened.
+        """
+        return self.content.doc
+
+    @property
+    def pending(self) -> Pending:
+        """What was written here and the server has not confirmed, also in former sessions."""
+        return self.content.pending()
+
+    @property
+    def last_synced_at(self) -> datetime | None:
+        """When the server had all that is here, and nothing that is not, last; ``None`` if it never did."""
+        synced = None if self._session is None else self._session.meta.synced
+        return None if synced is None else datetime.fromtimestamp(synced, UTC)
+
+    async def saved(self) -> None:
+        """Return when everything that was written or received up to now is on disk.
+
+        Raises:
+            StorageError: It could not be written. It is kept in memory, and tried again.
+            LocalProtocolError: The replica is not open.
+        """
+        await self._opened().queue.saved()
+
+    def __repr__(self) -> str:
+        return f"<Replica {self.path!r} {self.kind if self._is_open else 'closed'}>"
+
+    # --- what providers ask
+
+    @property
+    def content(self) -> Content:
+        """The document as a provider uses it.
+
+        Raises:
+            LocalProtocolError: The replica was not opened.
+        """
+        if self._content is None:
+            raise self._not_open()
+        return self._content
+
+    def attach(self, provider: object) -> None:
+        """Let a provider alone say what the server has.
+
+        Raises:
+            LocalProtocolError: Another one does already.
+        """
+        if self._user not in {None, provider}:
+            raise LocalProtocolError(
+                f"the replica {self.path!r} has a provider already: it knows of one server what that has"
+            )
+        self._user = provider
+
+    def detach(self, provider: object) -> None:
+        """End :meth:`attach`."""
+        if self._user is provider:
+            self._user = None
+
+    async def durable(self) -> None:
+        """Return when all that is here up to now is on disk, however often that must be tried."""
+        if self._session is not None:
+            await self._session.queue.durable()
+
+    def note_synced(self) -> None:
+        """The server and the document are equal now."""
+        if self._hold is not None:
+            self._opened().note_synced()
+
+    def _opened(self) -> Session:
+        self._owner.check()
+        if self._session is None or not self._is_open:
+            raise self._not_open()
+        return self._session
+
+    def _not_open(self) -> LocalProtocolError:
+        return LocalProtocolError(f"the replica {self.path!r} is not open: use 'async with', or await open()")
+
+    def _failed(self, error: StorageError) -> None:
+        if self._on_error is None:
+            _log.error("%s; it is kept in memory, and tried again", error)
+            return
+        try:
+            self._on_error(error)
+        except Exception:  # noqa: BLE001 - it is the last resort for errors, and it is logged
+            _log.exception("%s: the error handler failed", self.path)
+
+
+def _new_author(kind: Kind) -> str:
+    if kind == "automerge":
+        return secrets.token_hex(16)
+    from weft.documents.yjs import create_doc  # noqa: PLC0415 - an extra
+
+    return str(create_doc().client_id)
+
+
+def _content_of(kind: Kind) -> type[Content]:
+    from weft.providers.replica.yjs import YjsContent  # noqa: PLC0415 - an extra
+
+    return YjsContent

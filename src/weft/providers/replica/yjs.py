@@ -1,0 +1,308 @@
+"""A replica's Yjs document: filled from the rows, heard by the file, and answered for out of the log.
+
+What the server has confirmed is a state vector. Own updates beyond it are kept as they are until they are
+confirmed; where the log is compacted before, their number and what they delete is noted beside the vector.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.state import decode_delete_set, decode_state_vector, encode_state_vector, missing
+from weft._codecs.yjs.structs import STORED, read_update
+from weft.documents.yjs import YDocument
+from weft.documents.yjs.compact_log import compact_to_log
+from weft.documents.yjs.load import load_doc
+from weft.documents.yjs.log_document import LogDocument
+from weft.providers.replica.meta import replace
+from weft.providers.replica.pending import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from pycrdt import Doc
+
+    from weft._codecs.yjs.state import State
+    from weft.documents import Compacted, Compactor
+    from weft.documents.yjs.update_log import CheckedUpdate, UpdateLog
+    from weft.limits import Limits
+    from weft.providers.replica.file import Row
+    from weft.providers.replica.meta import Meta
+
+__all__ = ["YjsContent", "YjsPosition"]
+
+Deletes = dict[int, Ranges]
+
+
+class YjsPosition(NamedTuple):
+    """How far a replica was when the server was asked something.
+
+    Attributes:
+        state: Up to which clocks structs were there.
+        last: Number of the last row.
+    """
+
+    state: State
+    last: int
+
+
+class YjsContent:
+    """The document of a replica, and what the server has of it.
+
+    To a session of the protocol it is the document.
+
+    Args:
+        rows: Of the file.
+        meta: Of the file.
+        append: Writes an update to the file, given whether it is an own one; gives the row's number.
+        changed: Called when what :meth:`note` says has changed.
+        limits: Bounds of what is received.
+
+    Raises:
+        RemoteProtocolError: The rows are no document.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        meta: Meta,
+        *,
+        append: Callable[[bytes, bool], int],
+        changed: Callable[[], None],
+        limits: Limits,
+    ) -> None:
+        updates = [row.data for row in rows]
+        self.doc: Doc[Any] = load_doc(updates, client_id=int(meta.author))
+        self.document = YDocument.of(self.doc)
+        self._append = append
+        self._changed = changed
+        self._limits = limits
+        self._unread: list[bytes] = updates  # what the log has not taken in yet
+        self._log: LogDocument | None = None
+        self._confirmed = decode_state_vector(meta.confirmed or b"\0")
+        self._deletes = _ranges(meta.deletes)  # of what is folded, what the server is not known to have
+        self._accounted = meta.accounted
+        self._folded, self._folded_bytes = meta.folded, meta.folded_bytes
+        self._recent = {row.number: row.data for row in rows if row.is_own and row.number > meta.accounted}
+        self._last = rows[-1].number if rows else 0
+        self._compacted: list[UpdateLog] = []  # the log of what is about to stand in the file
+        self._server: object = None  # the session with the server, while it is connected
+        self._announced: State | None = None  # what it said to have
+        self._server_deletes: Deletes | None = None  # what it has said is deleted, until it has said all
+        self._unsubscribe: Callable[[], None] | None = self.document.subscribe(self._heard)
+
+    def close(self, what: str, reason: str) -> None:
+        """Hear no more, and let nobody write what would be kept nowhere."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+            self.document.close(what, reason)
+
+    def _heard(self, update: bytes, origin: object) -> None:
+        # Inside the commit of a local transaction: the document must not be touched here.
+        is_own = origin is None or origin is not self._server
+        self._last = self._append(update, is_own)
+        self._unread.append(update)
+        if is_own:
+            self._recent[self._last] = update
+
+    @property
+    def log(self) -> UpdateLog:
+        """All updates, as they were written."""
+        if self._log is None:
+            self._log = LogDocument(taken_in=_nothing, limits=self._limits, name="a replica")
+        unread, self._unread = self._unread, []
+        self._log.take_stored(unread)
+        return self._log.log
+
+    # --- to a session, the document
+
+    def check(self, update: bytes, limits: Limits) -> CheckedUpdate:
+        """See ``YDocument.check``."""
+        return self.document.check(update, limits)
+
+    def deletes_more(self, spans: CheckedUpdate) -> bool:
+        """See ``YDocument.deletes_more``."""
+        return self.document.deletes_more(spans)
+
+    def apply(self, update: bytes, *, origin: object, spans: CheckedUpdate | None = None) -> bool:
+        """See ``YDocument.apply``; what the server brought, it has."""
+        is_waiting = self.document.apply(update, origin=origin, spans=spans)
+        if spans is not None and origin is self._server:
+            self._note_received(spans)
+        return is_waiting
+
+    def state(self) -> State:
+        """For each client, up to which clock its structs are known."""
+        return self.log.state()
+
+    def lacking(self, wanted: State) -> State:
+        """What the document lacks of a state."""
+        return self.log.lacking(wanted)
+
+    def state_vector(self) -> bytes:
+        """The same as :meth:`state`, as a Yjs state vector."""
+        return self.log.state_vector()
+
+    def diff(self, state_vector: bytes) -> bytes:
+        """Answer the server, which says by a state vector what it has: what it lacks."""
+        self._note_announced(decode_state_vector(state_vector))
+        return self.update_since(state_vector)
+
+    def update_since(self, state_vector: bytes) -> bytes:
+        """What came after a state vector, in the bytes of its writers."""
+        log = self.log
+        if log.is_waiting:  # pycrdt told of something that does not follow on
+            return self.document.diff(state_vector)
+        return log.diff(state_vector)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether received updates wait for structs that are missing."""
+        return self.document.is_waiting
+
+    # --- what the server has
+
+    def connected(self, session: object) -> None:
+        """A connection to the server begins."""
+        self._server = session
+        self._announced = None
+        self._server_deletes = {}
+
+    def _note_announced(self, state: State) -> None:
+        """What the server had confirmed, and has lost, is pending again."""
+        self._announced = state
+        lost = missing(state, self._confirmed)
+        if lost:
+            self._confirmed |= {client: state.get(client, 0) for client in lost}
+            self._folded += 1
+            self._changed()
+
+    def synced(self) -> None:
+        """The server has answered with all it has, and has what it announced before that."""
+        known = self.log.state()
+        if self._announced is not None:
+            for client, clock in self._announced.items():
+                common = min(clock, known.get(client, 0))
+                if common > self._confirmed.get(client, 0):
+                    self._confirmed[client] = common
+        has, self._server_deletes = self._server_deletes, None
+        lacking = _without(_ranges(self.log.deletes()), has or {})
+        if not lacking and not missing(self._confirmed, known):
+            self.confirmed(self.position())
+        elif lacking:
+            self._deletes = lacking
+            if not self.pending():
+                self._folded, self._folded_bytes = 1, len(encode_deletes(lacking))
+        self._changed()
+
+    def position(self) -> YjsPosition:
+        """How far it is now, for :meth:`confirmed`."""
+        return YjsPosition(self.log.state(), self._last)
+
+    def confirmed(self, position: YjsPosition) -> None:
+        """The server has all that was there at a position."""
+        for client, clock in position.state.items():
+            if clock > self._confirmed.get(client, 0):
+                self._confirmed[client] = clock
+        self._recent = {number: data for number, data in self._recent.items() if number > position.last}
+        self._deletes, self._folded, self._folded_bytes = {}, 0, 0
+        self._accounted = max(self._accounted, position.last)
+        self._changed()
+
+    def pending(self) -> Pending:
+        """What the server has not confirmed."""
+        size = sum(map(len, self._recent.values()))
+        return Pending(self._folded + len(self._recent), self._folded_bytes + size)
+
+    def note(self, meta: Meta) -> Meta:
+        """What is to stand in the file of it."""
+        return replace(
+            meta,
+            confirmed=encode_state_vector(self._confirmed),
+            deletes=encode_deletes(self._deletes) if self._deletes else b"",
+            accounted=self._accounted,
+            folded=self._folded,
+            folded_bytes=self._folded_bytes,
+        )
+
+    def _note_received(self, spans: CheckedUpdate) -> None:
+        small = spans.small
+        has = self._server_deletes
+        if small is not None:
+            self._has(small.client, small.clock, small.end)
+            if small.deleted is not None and has is not None:
+                client, clock, length = small.deleted
+                has.setdefault(client, Ranges()).add(clock, clock + length)
+            return
+        for run in spans.runs:
+            self._has(run.client, run.clock, run.end)
+        if has is not None:
+            for client, ranges in spans.deletes.items():
+                has.setdefault(client, Ranges()).update(ranges)
+
+    def _has(self, client: int, clock: int, end: int) -> None:
+        if clock <= self._confirmed.get(client, 0) < end:
+            self._confirmed[client] = end
+
+    def _fold(self, last: int) -> None:
+        """Count what is pending of the rows up to a number, so that they need not be kept one by one."""
+        for number in [number for number in self._recent if number <= last]:
+            update = self._recent.pop(number)
+            for client, ranges in read_update(update, STORED)[1].items():
+                self._deletes.setdefault(client, Ranges()).update(ranges)
+            self._folded_bytes += len(update)
+            self._folded += 1
+        self._accounted = max(self._accounted, last)
+
+    # --- compaction
+
+    def compactor(self, last: int) -> Compactor:
+        """What makes one update of the rows up to a number, on another thread."""
+        self._fold(last)
+        found: list[UpdateLog] = []
+
+        def compact(rows: Sequence[bytes]) -> Compacted | None:
+            made = compact_to_log(rows, limits=self._limits)
+            if made is None:
+                return None
+            found.append(made[1])
+            return made[0]
+
+        self._compacted = found
+        return compact
+
+    def compacted(self) -> None:
+        """The rows in the file have been replaced."""
+        if self._compacted and self._log is not None:
+            self._log.shrink(self._compacted[0])
+        self._compacted = []
+
+
+def _nothing(update: bytes, updates: tuple[bytes, ...], origin: object) -> None:
+    pass
+
+
+def _ranges(deletes: bytes) -> Deletes:
+    found: Deletes = {}
+    for client, ranges in decode_delete_set(deletes or b"\0").items():
+        for start, length in ranges:
+            found.setdefault(client, Ranges()).add(start, start + length)
+    return found
+
+
+def _without(deletes: Mapping[int, Ranges], known: Mapping[int, Ranges]) -> Deletes:
+    """What of deletes is not known."""
+    found: Deletes = {}
+    for client, ranges in deletes.items():
+        has = known.get(client)
+        if has is not None and has.covers(ranges):
+            continue
+        left = found[client] = Ranges()
+        for start, end in ranges:
+            for low, high, is_known in has.pieces(start, end) if has is not None else [(start, end, False)]:
+                if not is_known:
+                    left.add(low, high)
+    return found

@@ -1,0 +1,87 @@
+"""What a provider tells the replica of its document: what the server has said to have, and has confirmed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weft.protocols.ysync import YSyncSession
+    from weft.providers.replica.replica import Replica
+    from weft.providers.replica.yjs import YjsContent, YjsPosition
+
+__all__ = ["Kept"]
+
+# Seconds after a write at which the server is asked whether it has it, unless it was asked for anyway: each
+# question costs it an answer with all deletions.
+_CONFIRM_S = 0.5
+
+
+class Kept:
+    """A replica, as the session of its document sees it.
+
+    Args:
+        replica: The replica.
+        content: Its document.
+
+    Attributes:
+        ask_at: When the server is to be asked what it has, on the provider's clock; ``None`` for not at all.
+    """
+
+    def __init__(self, replica: Replica, content: YjsContent) -> None:
+        self.content = content
+        self.ask_at: float | None = None
+        self._replica = replica
+        self._positions: dict[int, YjsPosition] = {}  # by the questions under way
+
+    def attach(self) -> None:
+        """Raises ``LocalProtocolError`` where another provider has the replica."""
+        self._replica.attach(self)
+
+    def detach(self) -> None:
+        """Let another provider have it."""
+        self._replica.detach(self)
+
+    def opened(self, session: YSyncSession) -> None:
+        """A connection stands."""
+        self.void()
+        self.content.connected(session)
+
+    def wrote(self, now: float) -> bool:
+        """Something was written; whether that makes it earlier that the server is to be asked."""
+        if self.ask_at is None:
+            self.ask_at = now + _CONFIRM_S
+            return True
+        return False
+
+    def is_due(self, now: float) -> bool:
+        """Whether the server is to be asked now."""
+        if self.ask_at is None or now < self.ask_at:
+            return False
+        self.ask_at = None
+        return bool(self.content.pending())
+
+    def asked(self, token: int) -> None:
+        """The server was asked, after all that has been written so far."""
+        self.ask_at = None
+        self._positions[token] = self.content.position()
+
+    def void(self) -> None:
+        """What was asked does not stand behind all that was written any more."""
+        self._positions.clear()
+
+    def flushed(self, token: int) -> None:
+        """The server has answered a question."""
+        position = self._positions.pop(token, None)
+        if position is not None:
+            self.content.confirmed(position)
+            self._note()
+
+    def synced(self, now: float) -> None:
+        """The server has answered with all it has."""
+        self.content.synced()
+        self.ask_at = now
+        self._note()
+
+    def _note(self) -> None:
+        if not self.content.pending():
+            self._replica.note_synced()

@@ -1,0 +1,292 @@
+"""A replica: on disk before it is sent, the same after a restart, and honest about the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+import threading
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.servers import eventually, serving
+from weft import Replica, Store
+from weft.errors import (
+    DocumentClosedError,
+    LocalProtocolError,
+    ReplicaInUseError,
+    StorageError,
+    WriteDeniedError,
+    WrongThreadError,
+)
+from weft.mirrors import YjsMirror
+from weft.providers import YWebsocketProvider
+from weft.server import Allow
+from weft.server.storage import MemoryRoomStorage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from weft.server import Server
+
+
+@asynccontextmanager
+async def mirrored(path: Path, **options: Any) -> AsyncIterator[tuple[Replica, Store]]:
+    async with Replica(path, **options) as replica:
+        store = Store()
+        with YjsMirror(store, replica.document):
+            yield replica, store
+
+
+@asynccontextmanager
+async def connected(path: Path, server: Server) -> AsyncIterator[tuple[Replica, Store, YWebsocketProvider]]:
+    async with (
+        mirrored(path) as (replica, store),
+        YWebsocketProvider(replica, server.url, "farm") as provider,
+    ):
+        await provider.wait_synced()
+        yield replica, store, provider
+
+
+def rows(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute("SELECT count(*) FROM updates").fetchone()[0])
+
+
+@pytest.mark.parametrize("durable", ["now", "soon"])
+async def test_what_was_written_is_there_at_the_next_start(tmp_path: Path, durable: Any) -> None:
+    path = tmp_path / "farm.weft"
+    async with mirrored(path, durable=durable) as (replica, store):
+        assert (replica.kind, replica.pending.updates, replica.last_synced_at) == ("yjs", 0, None)
+        store.set_cell("readings", "1", "t", 21.5)
+        store.set_value("name", "farm")
+        await replica.saved()
+        client = replica.document.client_id
+    async with mirrored(path) as (replica, store):
+        assert store.get_content() == ({"readings": {"1": {"t": 21.5}}}, {"name": "farm"})
+        assert replica.document.client_id == client
+        assert replica.pending.updates == 2
+        assert replica.pending.bytes > 0
+
+
+async def test_what_was_written_is_on_disk_when_the_next_await_returns(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with mirrored(path) as (_, store):
+        for number in range(5):
+            store.set_cell("readings", str(number), "t", number)
+            await asyncio.sleep(0)
+            shutil.copytree(
+                tmp_path, copy := tmp_path / f"copy{number}", ignore=shutil.ignore_patterns("copy*")
+            )
+            async with mirrored(copy / "farm.weft") as (_, other):
+                assert len(other.get_row_ids("readings")) == number + 1
+
+
+async def test_the_server_gets_what_was_written_offline_and_confirms_it(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with mirrored(path) as (replica, store):
+        store.set_cell("readings", "1", "t", 1)
+        store.set_cell("readings", "2", "t", 2)
+    async with serving() as server:
+        async with connected(path, server) as (replica, store, provider):
+            await eventually(lambda: not replica.pending)
+            assert replica.last_synced_at is not None
+            store.del_row("readings", "1")
+            store.set_cell("readings", "3", "t", 3)
+            assert replica.pending.updates == 2
+            await provider.flush()
+            assert not replica.pending
+        async with mirrored(path) as (replica, store):
+            assert not replica.pending
+            assert replica.last_synced_at is not None
+            store.del_row("readings", "2")
+        async with connected(tmp_path / "other.weft", server) as (other, theirs, _):
+            assert theirs.get_tables() == {"readings": {"2": {"t": 2}, "3": {"t": 3}}}
+            async with connected(path, server):
+                await eventually(lambda: theirs.get_tables() == {"readings": {"3": {"t": 3}}})
+            assert not other.pending
+
+
+async def test_a_deletion_alone_is_pending_until_it_is_confirmed(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with serving() as server:
+        async with connected(path, server) as (replica, store, provider):
+            store.set_cell("readings", "1", "t", 1)
+            await provider.flush()
+        async with mirrored(path) as (replica, store):
+            store.del_cell("readings", "1", "t")
+            assert replica.pending
+        async with mirrored(path) as (replica, _):
+            assert replica.pending
+        async with connected(path, server) as (replica, _, provider):
+            await eventually(lambda: not replica.pending)
+
+
+async def test_a_server_that_has_lost_everything_makes_it_pending_again(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with serving() as server, connected(path, server) as (replica, store, provider):
+        store.set_cell("readings", "1", "t", 1)
+        await provider.flush()
+        assert not replica.pending
+    seen = []
+    async with serving() as server, mirrored(path) as (replica, _):
+        assert not replica.pending
+        async with YWebsocketProvider(replica, server.url, "farm") as provider:
+            provider.add_status_listener(lambda *_: seen.append(bool(replica.pending)))
+            await provider.wait_synced()
+            await eventually(lambda: not replica.pending)
+        assert True in seen
+        async with connected(tmp_path / "other.weft", server) as (_, theirs, _):
+            assert theirs.get_tables() == {"readings": {"1": {"t": 1}}}
+
+
+async def test_what_a_server_denies_stays_pending(tmp_path: Path) -> None:
+    async with (
+        serving(auth=lambda _: Allow(user="reader", read_only=True)) as server,
+        connected(tmp_path / "farm.weft", server) as (replica, store, provider),
+    ):
+        store.set_cell("readings", "1", "t", 1)
+        with pytest.raises(WriteDeniedError, match="does not allow"):
+            await provider.flush()
+        assert replica.pending
+
+
+async def test_one_file_is_open_once(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with Replica(path) as replica:
+        with pytest.raises(ReplicaInUseError, match="open already"):
+            await Replica(path).open()
+        with pytest.raises(LocalProtocolError, match="open already"):
+            await replica.open()
+    async with replica:  # it can be opened again
+        pass
+    await replica.close()
+
+
+async def test_a_closed_document_refuses_to_be_written(tmp_path: Path) -> None:
+    store = Store()
+    async with Replica(tmp_path / "farm.weft") as replica:
+        mirror = YjsMirror(store, replica.document).start()
+    with pytest.raises(DocumentClosedError, match="open it again"):
+        store.set_cell("readings", "1", "t", 1)
+    mirror.stop()
+
+
+async def test_it_belongs_to_the_thread_that_opened_it(tmp_path: Path) -> None:
+    errors: list[Exception] = []
+
+    def write() -> None:
+        try:
+            asyncio.run(replica.saved())
+        except WrongThreadError as error:
+            errors.append(error)
+
+    async with Replica(tmp_path / "farm.weft") as replica:
+        thread = threading.Thread(target=write)
+        thread.start()
+        await asyncio.to_thread(thread.join)
+    assert len(errors) == 1
+
+
+async def test_a_replica_has_one_provider_at_a_time(tmp_path: Path) -> None:
+    async with Replica(tmp_path / "farm.weft") as replica, serving() as server:
+        async with YWebsocketProvider(replica, server.url, "a"):
+            with pytest.raises(LocalProtocolError, match="a provider already"):
+                async with YWebsocketProvider(replica, server.url, "b"):
+                    pass
+        async with YWebsocketProvider(replica, server.url, "a"):
+            pass
+
+
+async def test_a_file_of_something_else_or_of_a_newer_weft_is_left_alone(tmp_path: Path) -> None:
+    other, newer, noise = tmp_path / "other.db", tmp_path / "newer.weft", tmp_path / "noise"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE t (x)")
+    async with Replica(newer):
+        pass
+    with closing(sqlite3.connect(newer)) as db:
+        db.execute("PRAGMA user_version = 9")
+    noise.write_bytes(b"no database at all" * 100)
+    for path, reason in ((other, "not weft's"), (newer, "newer weft"), (noise, "not a database")):
+        before = path.read_bytes()
+        with pytest.raises(StorageError, match=reason):
+            await Replica(path).open()
+        assert path.read_bytes() == before
+
+
+async def test_a_damaged_row_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with mirrored(path) as (_, store):
+        store.set_cell("readings", "1", "t", 1)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE updates SET data = x'00'")
+        db.commit()
+    with pytest.raises(StorageError, match=r"do not match their checksums \(1\)"):
+        await Replica(path).open()
+
+
+async def test_it_compacts_itself_and_loses_neither_content_nor_what_is_pending(tmp_path: Path) -> None:
+    path = tmp_path / "farm.weft"
+    async with mirrored(path) as (replica, store):
+        for number in range(1_100):
+            store.set_cell("readings", "1", "t", number)
+        store.del_row("readings", "1")
+        store.set_cell("readings", "2", "t", 2)
+        await replica.saved()
+    assert rows(path) < 1_100
+    async with mirrored(path) as (replica, store):
+        assert store.get_tables() == {"readings": {"2": {"t": 2}}}
+        assert replica.pending.updates == 1_102
+        async with serving() as server, YWebsocketProvider(replica, server.url, "farm") as provider:
+            await provider.flush()
+            assert not replica.pending
+            async with connected(tmp_path / "other.weft", server) as (_, theirs, _):
+                assert theirs.get_tables() == {"readings": {"2": {"t": 2}}}
+    async with mirrored(path) as (replica, store):
+        assert not replica.pending
+
+
+@pytest.mark.parametrize("way", ["copied", "copied with all", "replaced by an older one"])
+async def test_a_copy_and_an_older_file_get_a_client_id_of_their_own(
+    tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "weft.replica")
+    path, backup = tmp_path / "farm.weft", tmp_path / "backup.weft"
+    async with mirrored(path) as (replica, store):
+        store.set_cell("readings", "1", "t", 1)
+        client = replica.document.client_id
+    if way == "replaced by an older one":
+        shutil.copy(path, backup)
+        async with mirrored(path) as (_, store):
+            store.set_cell("readings", "2", "t", 2)
+        shutil.copyfile(backup, path)  # in place: the inode stays
+        copy = path
+    else:
+        (tmp_path / "other").mkdir()
+        copy = tmp_path / "other" / "farm.weft"
+        shutil.copy(path, copy)
+        if way == "copied with all":
+            shutil.copy(f"{path}-id", f"{copy}-id")
+    assert "new client id" not in caplog.text
+    async with mirrored(copy) as (replica, store):
+        assert store.get_tables() == {"readings": {"1": {"t": 1}}}
+        assert replica.document.client_id != client
+        assert replica.pending.updates == 1
+        other = replica.document.client_id
+    assert "new client id" in caplog.text
+    async with Replica(copy) as replica:
+        assert replica.document.client_id == other
+
+
+async def test_storage_of_the_server_before_a_confirmation(tmp_path: Path) -> None:
+    """A server that restarts with less than it had told of."""
+    path, storage = tmp_path / "farm.weft", MemoryRoomStorage()
+    async with serving(storage=storage) as server, connected(path, server) as (replica, store, provider):
+        store.set_cell("readings", "1", "t", 1)
+        await provider.flush()
+    async with serving(storage=storage) as server, connected(path, server) as (replica, _, _):
+        assert not replica.pending
