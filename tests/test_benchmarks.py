@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("hop", "one hop to a Node peer"),
         ("persisters", "one changed cell, PostgreSQL, psycopg, 100,000 cells"),
         ("server", "200 clients, 10 x 100/s: latency, median"),
+        ("abuse", "tiny_updates: latency of others, 99th percentile"),
     ],
 )
 def test_an_area_is_measured_and_its_table_printed(area: str, line: str) -> None:

@@ -31,25 +31,31 @@ class HonestPair:
 
     Attributes:
         writes: How many have arrived.
-        longest: Seconds that the slowest of them took.
+        latencies: Seconds that each took.
     """
 
     def __init__(self, one: YClient, other: YClient) -> None:
         self.writes = 0
-        self.longest = 0.0
+        self.latencies: list[float] = []
+        self._began = 0.0
         self._pair = one, other
 
     async def edit(self) -> None:
         """Go on for ever."""
         while True:
             writer, reader = self._pair if self.writes % 2 else self._pair[::-1]
-            began = time.perf_counter()
+            self._began = time.perf_counter()
             cell = {f"{self.writes % _KEYS}": self.writes}
             await writer.set(**cell)
             await reader.wait_for(**cell)
-            self.longest = max(self.longest, time.perf_counter() - began)
+            self.latencies.append(self.waiting)
             self.writes += 1
             await asyncio.sleep(_PAUSE_S)
+
+    @property
+    def waiting(self) -> float:
+        """Seconds since the last write was begun."""
+        return time.perf_counter() - self._began
 
     async def settle(self) -> None:
         """See to it that everything they wrote is stored, and read by both."""

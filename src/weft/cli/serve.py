@@ -6,11 +6,13 @@ import asyncio
 import logging
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from weft._support.urls import is_loopback
 from weft.cli.exit_deadline import ExitDeadline
+from weft.cli.memory_return import MemoryReturn
 from weft.protocols.automerge_repo import document_url
 from weft.server import Operations, Server, allow_all, bridge_document_id
 from weft.server.fanout import broadcast_at
@@ -94,11 +96,18 @@ async def serve(
         _greet(server, db=storage.place, origins=origins, bridge=bridge, say=say)
         if operations is not None:
             say(f"Health, readiness and metrics are at {operations.url}.")
+        returning = asyncio.create_task(MemoryReturn(partial(_departures, server)).run())
         await stop.wait()
+        returning.cancel()
         say("Stopping: storing what has come in.")
     finally:
         await server.close()
     say("Stopped.")
+
+
+def _departures(server: Server) -> tuple[int, int]:
+    stats = server.stats()
+    return sum(stats.closed.values()), stats.rooms + stats.documents
 
 
 def _greet(
