@@ -51,6 +51,7 @@ COVERED = {
     "server/storage/contract.py": "server/storage/test_memory.py",
     "server/storage/postgres_reader.py": "cli/test_db_check.py",
     "cli/db_rooms.py": "cli/test_db.py",
+    "server/storage/missing.py": "cli/test_db_quarantine.py",
     "server/storage/slices.py": "server/storage/test_sqlite_rows.py",
     "server/storage/sqlite_rooms.py": "server/storage/test_sqlite.py",
     "server/storage/settings.py": "server/storage/test_sqlite.py",

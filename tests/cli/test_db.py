@@ -14,10 +14,12 @@ from support.commands import first_lines, weft
 from support.databases import AUTOMERGE, AUTOMERGE_URL, Database, new_postgres, new_sqlite
 from support.postgres_suite import run
 from support.serving import WeftServe
-from support.storage_suite import read, read_changes, write_updates
+from support.storage_suite import read, read_changes, write_changes, write_updates
 from support.yclient import YClient
 from weft.documents.yjs.document import create_doc
 from weft.errors import RoomDeletedError
+from weft.protocols.automerge_repo import document_url
+from weft.server.bridge_id import bridge_document_id
 from weft.server.storage import storage_at
 
 if TYPE_CHECKING:
@@ -130,6 +132,21 @@ async def test_a_deleted_room_s_name_stays_taken_unless_it_is_freed(place: Datab
         assert (await storage.load("barn")).head == 0
         with pytest.raises(RoomDeletedError):
             await storage.load("farm")
+
+
+async def test_of_a_bridged_room_the_other_side_is_named(place: Database) -> None:
+    await place.fill(farm=2, barn=1)
+    other = document_url(bridge_document_id("farm"))
+    async with storage_at(place.address) as storage:
+        await storage.stored(storage.append(f"\x1f{other}", write_changes(1)[0]))
+    for name, partner in ((other, "farm"), ("farm", other)):
+        done = place.db("delete", name, stdin=subprocess.DEVNULL)
+        assert done.stdout.startswith(
+            f"There is {partner}, too, with which weft serve --bridge keeps it equal"
+        )
+    assert place.db("delete", "barn", "--yes").stdout.startswith("Room barn is deleted")
+    assert place.db("delete", "farm", "--yes").returncode == 0
+    assert place.db("delete", other, "--yes").stdout.startswith(f"Room {other} is deleted")
 
 
 async def test_compaction_keeps_what_a_room_is_to_keep(place: Database) -> None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sqlite3
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weft.errors import RoomDeletedError, StorageError
+from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage import SqliteRoomStorage
+from weft.server.storage.reading import problems_of
+from weft.server.storage.sqlite_reader import read_sqlite
 from weft.testing.storage import join_updates
 
 if TYPE_CHECKING:
@@ -75,6 +78,54 @@ def _copy_a_page(data: bytearray, rng: random.Random) -> None:
     data[target : target + _PAGE] = data[source : source + _PAGE]
 
 
+def _swap_pages(data: bytearray, rng: random.Random) -> None:
+    one, other = (rng.randrange(len(data) // _PAGE) * _PAGE for _ in range(2))
+    data[one : one + _PAGE], data[other : other + _PAGE] = (
+        data[other : other + _PAGE],
+        data[one : one + _PAGE],
+    )
+
+
+def _by_sql(statement: str) -> Callable[[bytearray, random.Random], None]:
+    """A file that SQLite finds whole, and that is not what was written."""
+
+    def damage(data: bytearray, rng: random.Random) -> None:
+        modes = data[18:20]  # the header says that there is a log, which a database in memory cannot have
+        data[18:20] = b"\1\1"
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+            db.deserialize(bytes(data))
+            db.create_function("draw", 0, rng.random)
+            db.create_function("number", 2, rng.randrange)
+            db.execute(statement, {"name": rng.choice(list(ROOMS)), "other": rng.choice(list(ROOMS))})
+            data[:] = db.serialize()
+        data[18:20] = modes
+
+    damage.__name__ = statement
+    return damage
+
+
+_ROOM = "(SELECT id FROM rooms WHERE name = :name)"
+_OTHER = "(SELECT id FROM rooms WHERE name = :other)"
+_A_ROW = f"seq IN (SELECT seq FROM updates WHERE room = {_ROOM} ORDER BY draw() LIMIT number(1, 4))"
+_A_ROOM = "WHERE name = :name AND deleted IS NULL"
+_STATEMENTS = (
+    f"DELETE FROM updates WHERE {_A_ROW}",
+    f"DELETE FROM updates WHERE room = {_ROOM}",
+    f"UPDATE OR REPLACE updates SET room = {_OTHER} WHERE {_A_ROW}",
+    f"UPDATE OR IGNORE updates SET number = number(-9, 500) WHERE {_A_ROW}",
+    f"UPDATE updates SET number = NULL WHERE {_A_ROW}",
+    f"UPDATE updates SET data = (SELECT data FROM updates WHERE room = {_OTHER} LIMIT 1) WHERE {_A_ROW}",
+    f"UPDATE rooms SET head = head + number(-5, 6) {_A_ROOM}",
+    f"UPDATE rooms SET absorbed = absorbed + number(-5, 6) {_A_ROOM}",
+    f"UPDATE rooms SET head = 'many', absorbed = number(-2, 2) {_A_ROOM}",
+    f"UPDATE rooms SET deleted = 1 {_A_ROOM}",
+    f"UPDATE rooms SET settings = number(0, 5) {_A_ROOM}",
+    f"UPDATE OR IGNORE rooms SET name = :other || number(0, 3) {_A_ROOM}",
+    "UPDATE OR IGNORE rooms SET id = number(100, 900) WHERE name = :name",
+    "DELETE FROM rooms WHERE name = :name",
+)
+
+
 DAMAGES: tuple[Callable[[bytearray, random.Random], None], ...] = (
     _flip,
     _flip_in_a_small_table,
@@ -82,6 +133,8 @@ DAMAGES: tuple[Callable[[bytearray, random.Random], None], ...] = (
     _zero,
     _cut,
     _copy_a_page,
+    _swap_pages,
+    *map(_by_sql, _STATEMENTS),
 )
 
 
@@ -89,11 +142,13 @@ async def losses(content: bytes, rows: dict[str, list[bytes]], path: Path, seed:
     """Damage a file by a seed; what has gone missing of it without a word."""
     rng = random.Random(seed)
     data = bytearray(content)
-    damage = rng.choice(DAMAGES)
+    # Of what SQLite does not see less: there is less to be drawn in it.
+    damage = rng.choice(DAMAGES if rng.random() < 0.5 else DAMAGES[: -len(_STATEMENTS)])
     damage(data, rng)
     path.write_bytes(data)  # noqa: ASYNC240 - a test
+    await _check(path)
     found: list[str] = []
-    storage = SqliteRoomStorage(path)
+    storage = SqliteRoomStorage(path, synchronous="NORMAL")  # nothing is lost but by us
     try:
         await storage.open()
     except StorageError:
@@ -104,6 +159,10 @@ async def losses(content: bytes, rows: dict[str, list[bytes]], path: Path, seed:
                 stored = await storage.load(name)
             except RoomDeletedError:
                 found.append(f"{damage.__name__}: room {name!r} is said to be deleted")
+            except RoomDamagedError as error:
+                found += [
+                    f"{damage.__name__}: {loss}" for loss in await _set_aside(storage, name, written, error)
+                ]
             except StorageError:
                 continue
             else:
@@ -117,6 +176,39 @@ async def losses(content: bytes, rows: dict[str, list[bytes]], path: Path, seed:
         with suppress(StorageError):
             await storage.close()
     return found
+
+
+async def _check(path: Path) -> None:
+    """What ``weft db check`` reads of it; whatever is in there, it raises nothing else."""
+    with suppress(StorageError):
+        async with read_sqlite(str(path)) as reader:
+            await reader.damage()
+            async for info in reader.all_rooms():
+                room = await reader.read(info.name)
+                if room is not None:
+                    problems_of(room)
+
+
+async def _set_aside(
+    storage: SqliteRoomStorage, name: str, written: list[bytes], error: RoomDamagedError
+) -> list[str]:
+    """Go on as a server does; what the room lacks then beside the rows that were set aside."""
+    count = 0
+    with suppress(StorageError):
+        while error.rows:
+            await storage.set_aside(name, error.rows)
+            count += len(error.rows)
+            try:
+                rows = (await storage.load(name)).rows
+            except RoomDamagedError as more:
+                error = more
+                continue
+            if len(rows) + count != len(written) or not set(rows) <= set(written):
+                return [f"room {name!r} has {len(rows)} rows, and {count} were set aside"]
+            if len(await storage.quarantined(name)) != count:
+                return [f"of room {name!r} {count} rows were set aside, and are not there"]
+            break
+    return []
 
 
 async def _run(count: int) -> int:

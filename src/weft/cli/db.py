@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.cli.db_check import shown_name
-from weft.cli.db_rooms import key_of, writing
+from weft.cli.db_rooms import confirm, key_of, writing
 from weft.cli.db_transfer import export, import_rooms
 from weft.cli.output import say
 from weft.errors import StorageError
+from weft.protocols.automerge_repo import document_url
+from weft.server.bridge_id import bridge_document_id
 from weft.server.storage import DELETED, storage_at
 from weft.server.storage.address import reading
 
@@ -83,7 +85,14 @@ async def delete(address: str, room: str, *, yes: bool, free: bool) -> bool:
     name = key_of(room)
     async with writing(address) as storage:
         await _expect(storage, name)
-        if not yes and not _confirm(f"Delete room {shown_name(name)!r} of {storage.place} for good?"):
+        other = await _other_side(storage, name)
+        if other:
+            say(
+                f"There is {shown_name(other)}, too, with which weft serve --bridge keeps it equal: it opens "
+                "neither while one of them is deleted, and brings back what was freed. To be rid of both, "
+                "delete both."
+            )
+        if not yes and not confirm(f"Delete room {shown_name(name)!r} of {storage.place} for good?"):
             say("Nothing was deleted.")
             return False
         await storage.delete(name)
@@ -94,6 +103,20 @@ async def delete(address: str, room: str, *, yes: bool, free: bool) -> bool:
         + ("; its name may be used again." if free else ", and its name stays taken.")
     )
     return True
+
+
+async def _other_side(storage: RoomStorage, name: str) -> str | None:
+    """The name of what is there and would be bridged with a room, or an Automerge document."""
+    if not name.startswith("\x1f"):
+        other = key_of(document_url(bridge_document_id(name)))
+        return other if (await storage.heads([other])).get(other, DELETED) > 0 else None
+    after = ""
+    while page := await storage.rooms(after=after):
+        for info in page:
+            if info.kind == "yjs" and key_of(document_url(bridge_document_id(info.name))) == name:
+                return info.name
+        after = page[-1].name
+    return None
 
 
 async def compact(address: str, rooms: Sequence[str]) -> None:
@@ -130,12 +153,6 @@ async def _expect(storage: RoomStorage, name: str) -> None:
     head = (await storage.heads([name])).get(name)
     if head is None or head == DELETED:
         raise StorageError(f"there is no room {shown_name(name)!r}" + (", it was deleted" if head else ""))
-
-
-def _confirm(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise StorageError("this is for good: say --yes")
-    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def _keys(names: Sequence[str]) -> list[str]:

@@ -144,6 +144,21 @@ def delete(address: str, room: str, *, yes: bool, free: bool) -> bool | None:
 
 @db.command()
 @_address()
+@_room
+@click.option("--yes", is_flag=True, help="do not ask")
+def accept(address: str, room: str, *, yes: bool) -> bool | None:
+    """Open a room without rows that are missing.
+
+    A room of which rows are missing is not opened. This has it be opened as it is from now on; what they held
+    is lost, unless a client that has it connects.
+    """
+    from weft.cli import db_quarantine
+
+    return _run(db_quarantine.accept(address, room, yes=yes))
+
+
+@db.command()
+@_address()
 @click.argument("rooms", nargs=-1, metavar="[ROOM]...")
 def compact(address: str, rooms: Sequence[str]) -> None:
     """Make the logs of rooms small: all, if none is named.
@@ -196,3 +211,15 @@ def restore(address: str, room: str, number: int) -> None:
     from weft.cli import db_quarantine
 
     _run(db_quarantine.restore(address, room, number))
+
+
+@quarantine.command()
+@_address()
+@_room
+@click.argument("numbers", type=values.count, nargs=-1, metavar="[NUMBER]...")
+@click.option("--yes", is_flag=True, help="do not ask")
+def discard(address: str, room: str, numbers: Sequence[int], *, yes: bool) -> bool | None:
+    """Delete rows of a room that were set aside, for good: all, if no number is given."""
+    from weft.cli import db_quarantine
+
+    return _run(db_quarantine.discard(address, room, numbers, yes=yes))

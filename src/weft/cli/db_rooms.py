@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from weft.server.storage import RoomStorage
 
-__all__ = ["key_of", "writing"]
+__all__ = ["confirm", "key_of", "writing"]
 
 
 @asynccontextmanager
@@ -33,6 +34,17 @@ async def writing(address: str, *, make: bool = False) -> AsyncIterator[RoomStor
         yield storage
     finally:
         await storage.close()
+
+
+def confirm(question: str) -> bool:
+    """Ask whoever sits before it.
+
+    Raises:
+        StorageError: Nobody does.
+    """
+    if not sys.stdin.isatty():
+        raise StorageError("this is for good: say --yes")
+    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def key_of(name: str) -> str:

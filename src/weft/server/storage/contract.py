@@ -283,6 +283,37 @@ class RoomStorage(ABC):
         """
 
     @abstractmethod
+    async def discard(self, room: str, numbers: Collection[int]) -> int:
+        """Delete rows that were set aside, for good.
+
+        Args:
+            room: Room name.
+            numbers: Of the rows; those that are not there are left out.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            StorageError: It could not be done. All is as it was.
+        """
+
+    async def accept_missing(self, room: str) -> int:
+        """Do without rows of a room that are missing: from now on it is whole without them.
+
+        How many there should be is set to how many there are. It is logged. Who has all up to a number goes
+        on from there: the head stays, or becomes the greatest number that there is. A storage of which no row
+        can be missing has nothing to do.
+
+        Returns:
+            How many were missing.
+
+        Raises:
+            StorageError: There is no such room, or it could not be done. All is as it was.
+        """
+        del room
+        return 0
+
+    @abstractmethod
     async def delete(self, room: str) -> None:
         """Delete a room, for good: its name stays taken, and what is appended to it is refused.
 

@@ -139,6 +139,11 @@ class MemoryRoomStorage(RoomStorage):
         del kept.aside[number]
         return kept.head
 
+    async def discard(self, room: str, numbers: Collection[int]) -> int:
+        """Forget the rows."""
+        aside = self.kept.get(room, _Room()).aside
+        return sum(aside.pop(number, None) is not None for number in set(numbers))
+
     async def delete(self, room: str) -> None:
         """Forget the updates, and keep the name."""
         self.kept[room] = _Room(deleted=True)

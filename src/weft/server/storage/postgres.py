@@ -22,6 +22,7 @@ from weft.server.storage import postgres_rooms, postgres_statements as sql
 from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, RoomStorage
 from weft.server.storage.group_commit import GroupCommit
 from weft.server.storage.listing import end_of_prefix
+from weft.server.storage.missing import report_accepted
 from weft.server.storage.postgres_reader import PostgresReader
 from weft.server.storage.postgres_writer import PostgresWriter
 
@@ -211,6 +212,18 @@ class PostgresRoomStorage(RoomStorage):
     async def restore(self, room: str, number: int) -> int:
         """Move a row from that table, in one transaction."""
         return await self._once(lambda connection: postgres_rooms.restore(connection, room, number))
+
+    async def discard(self, room: str, numbers: Collection[int]) -> int:
+        """Delete rows of that table, in one statement."""
+        done = await self._once(lambda connection: connection.execute(sql.DISCARD, room, list(numbers)))
+        return int(done.split()[-1])
+
+    async def accept_missing(self, room: str) -> int:
+        """Count the rows there are, in one transaction."""
+        await self._commits.flush()
+        missing = await self._once(lambda connection: postgres_rooms.accept_missing(connection, room))
+        report_accepted(room, missing)
+        return missing
 
     async def delete(self, room: str) -> None:
         """Delete a room, in one transaction."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from weft.documents import Compactor
 
-__all__ = ["compact", "delete", "read", "rename", "restore"]
+__all__ = ["accept_missing", "compact", "delete", "read", "rename", "restore"]
 
 _LOCK = 0x77656674 << 32  # of a room's compaction, with the room's id
 
@@ -139,6 +139,17 @@ async def restore(connection: Any, name: str, number: int) -> int:
             *(room_id, head, zlib.crc32(data, checksum_seed(room_id)), data),
         )
     return int(head)
+
+
+async def accept_missing(connection: Any, name: str) -> int:
+    """Set how many rows a room should have to how many it has; gives the difference."""
+    async with connection.transaction():
+        room_id = await connection.fetchval(
+            "SELECT id FROM weft_rooms WHERE name = $1 AND deleted_at IS NULL FOR UPDATE", name
+        )
+        if room_id is None:
+            raise StorageError(f"there is no room {name!r}")
+        return int(await connection.fetchval(sql.ACCEPT_MISSING, room_id))
 
 
 async def rename(connection: Any, name: str, to: str) -> None:

@@ -19,10 +19,12 @@ does.
 from __future__ import annotations
 
 __all__ = [
+    "ACCEPT_MISSING",
     "APPEND",
     "CONFIGURE",
     "DELETE_ABSORBED",
     "DELETE_ROOM",
+    "DISCARD",
     "END_WRITER",
     "FIRST_SINCE",
     "FORMAT",
@@ -184,6 +186,21 @@ WHERE $1::text IS NULL OR name = $1 ORDER BY name, seq
 RESTORE = """
 DELETE FROM weft_quarantine AS kept USING weft_rooms AS room
 WHERE room.name = $1 AND kept.room = room.id AND kept.seq = $2 RETURNING kept.data
+"""
+DISCARD = """
+DELETE FROM weft_quarantine
+WHERE room = (SELECT id FROM weft_rooms WHERE name = $1) AND seq = ANY($2::bigint[])
+"""
+# $1 the id of a room that is locked. Gives how many rows it should have had, and how many there are.
+ACCEPT_MISSING = """
+WITH there AS (
+  SELECT count(*) AS rows, coalesce(max(seq), 0) AS last FROM weft_updates WHERE room = $1
+), before AS (
+  SELECT head, absorbed FROM weft_rooms WHERE id = $1
+)
+UPDATE weft_rooms AS room
+SET head = greatest(room.head, there.last), absorbed = greatest(room.head, there.last) - there.rows
+FROM there, before WHERE room.id = $1 RETURNING before.head - before.absorbed - there.rows
 """
 DELETE_ROOM = """
 INSERT INTO weft_rooms (name, deleted_at) VALUES ($1, now())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from weft.server.storage.contract import QuarantinedRow, RoomInfo
 
-__all__ = ["ReadRoom", "ReadRow", "RoomReader", "problems_of"]
+__all__ = ["ReadRoom", "ReadRow", "RoomReader", "is_complete", "problems_of"]
 
 _PAGE = 1000  # rooms
 _NAMED = 10  # missing rows that are named one by one
@@ -92,14 +92,30 @@ class RoomReader(ABC):
             page = await self.rooms(prefix, after=page[-1].name)
 
 
+def is_complete(room: ReadRoom) -> bool:
+    """Whether it has as many rows as it should."""
+    return bool(room.head - room.absorbed == len(room.rows)) if _has_counts(room) else False
+
+
+def _has_counts(room: ReadRoom) -> bool:
+    return all(isinstance(count, int) for count in (room.head, room.absorbed))
+
+
 def problems_of(room: ReadRoom) -> list[str]:
-    """What is wrong with the rows of a room, whatever they mean; each in a sentence."""
+    """What is wrong with the rows of a room, whatever they mean; each in a sentence.
+
+    In a damaged file a value can have any type.
+    """
+    if not _has_counts(room):
+        return [f"how many rows it should have cannot be read: {room.head!r:.50}, {room.absorbed!r:.50}"]
     if room.is_deleted:
         return [f"it was deleted, and has {len(room.rows)} rows"] if room.rows else []
     found = [
         f"row {row.number}: the data does not match its checksum" for row in room.rows if not row.is_intact
     ]
-    numbers = {row.number for row in room.rows}
+    given: set[Any] = {row.number for row in room.rows}
+    numbers = {at for at in given if isinstance(at, int)}
+    found += [f"a row has no number, but {at!r:.50}" for at in given - numbers]
     found += [f"row {at}: the last has the number {room.head}" for at in numbers if not 0 < at <= room.head]
     if len(numbers) < len(room.rows):
         found.append("several rows have one number")
@@ -108,11 +124,9 @@ def problems_of(room: ReadRoom) -> list[str]:
         if not room.absorbed:
             missing = [at for at in range(1, room.head + 1) if at not in numbers]
             found += [f"row {at}: it is missing" for at in missing[:_NAMED]]
-    elif room.head and room.head not in numbers | {row.number for row in room.set_aside}:
-        found.append(f"row {room.head}: it is missing, and is the last")
     try:
         settings: Any = json.loads(room.settings)
-    except ValueError:
+    except (TypeError, ValueError):
         settings = None
     if not isinstance(settings, dict):
         found.append(f"the settings cannot be read: {room.settings!r:.200}")

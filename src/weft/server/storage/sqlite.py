@@ -180,6 +180,15 @@ class SqliteRoomStorage(RoomStorage):
         await self._commits.flush()
         return await self._run(self._rooms.restore, room, number)
 
+    async def discard(self, room: str, numbers: Collection[int]) -> int:
+        """Delete rows of that table, in one transaction."""
+        return await self._run(self._rooms.discard, room, numbers)
+
+    async def accept_missing(self, room: str) -> int:
+        """Count the rows there are, in one transaction."""
+        await self._commits.flush()
+        return await self._run(self._rooms.accept_missing, room)
+
     async def delete(self, room: str) -> None:
         """Delete a room, in one transaction."""
         await self._change(self._rooms.delete, room)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
+from weft.server.storage.missing import report_accepted
 from weft.server.storage.sqlite_rows import RoomRecord, RowsRead
 from weft.server.storage.sqlite_schema import (
     FORMAT,
@@ -122,7 +123,7 @@ class SqliteRooms:
             room = self._find(db, name)
             if room is None or room.deleted is not None:
                 raise RoomDeletedError(name)
-            self._write_numbers(db, room)
+            self._write_numbers(db, room.id)
             # With its checksum: the room may have been deleted, and its name been used again.
             replaced = db.execute(
                 "UPDATE updates SET crc = ?, data = ? WHERE room = ? AND number = ? AND crc = ?",
@@ -158,7 +159,7 @@ class SqliteRooms:
             room = self._find(db, name)
             if room is None or room.deleted is not None:
                 raise RoomDeletedError(name)
-            self._write_numbers(db, room)
+            self._write_numbers(db, room.id)
             for number, fault in faults.items():
                 found: Any = db.execute(
                     "SELECT seq FROM updates WHERE room = ? AND number = ?", (room.id, number)
@@ -203,6 +204,36 @@ class SqliteRooms:
         self._file.verify()
         return room.head + 1
 
+    def discard(self, name: str, numbers: Collection[int]) -> int:
+        """Delete rows from the quarantine."""
+        with self._file.transaction() as db:
+            deleted = db.executemany(
+                "DELETE FROM quarantine WHERE room = (SELECT id FROM rooms WHERE name = ?) AND number = ?",
+                [(name, number) for number in set(numbers)],
+            ).rowcount
+        self._file.verify()
+        return max(0, deleted)
+
+    def accept_missing(self, name: str) -> int:
+        """Set how many rows a room should have to how many it has."""
+        with self._file.transaction() as db:
+            found: Any = db.execute(
+                "SELECT id, head, absorbed FROM rooms WHERE name = ? AND deleted IS NULL", (name,)
+            ).fetchone()
+            if found is None:
+                raise StorageError(f"{self._file.path}: there is no room {name!r}")
+            room_id, head, absorbed = (count if isinstance(count, int) else 0 for count in found)
+            self._write_numbers(db, room_id)
+            there, last = db.execute(
+                "SELECT count(*), max(number) FROM updates WHERE room = ? AND number > 0", (room_id,)
+            ).fetchone()
+            missing: int = head - absorbed - there
+            head = max(head, last if isinstance(last, int) else 0)
+            db.execute("UPDATE rooms SET head = ?, absorbed = ? WHERE id = ?", (head, head - there, room_id))
+        self._file.verify()
+        report_accepted(name, missing)
+        return missing
+
     def delete(self, name: str) -> None:
         """Delete the rows, and keep the name."""
         with self._file.transaction() as db:
@@ -237,7 +268,7 @@ class SqliteRooms:
             db.execute(
                 "UPDATE rooms SET name = ?, crc = ? WHERE id = ?", (to, name_checksum(room.id, to), room.id)
             )
-            self._write_numbers(db, room)
+            self._write_numbers(db, room.id)
             db.executemany(
                 "UPDATE updates SET crc = ? WHERE room = ? AND number = ?",
                 [
@@ -303,10 +334,10 @@ class SqliteRooms:
         return RoomRecord(made, 0, 0, "{}", None, None)
 
     @staticmethod
-    def _write_numbers(db: sqlite3.Connection, room: RoomRecord) -> None:
+    def _write_numbers(db: sqlite3.Connection, room_id: int) -> None:
         """Write the numbers that rows of format 1 have by their order, before some of them go."""
         old = db.execute(
-            "SELECT seq FROM updates WHERE room = ? AND number IS NULL ORDER BY seq", (room.id,)
+            "SELECT seq FROM updates WHERE room = ? AND number IS NULL ORDER BY seq", (room_id,)
         ).fetchall()
         db.executemany(
             "UPDATE updates SET number = ? WHERE seq = ?", [(at, seq) for at, (seq,) in enumerate(old, 1)]

@@ -74,6 +74,14 @@ QUARANTINED = """
 SELECT name, number, reason, CAST(data AS BLOB) FROM quarantine JOIN rooms ON rooms.id = room
 WHERE :name IS NULL OR name = :name ORDER BY name, number
 """
+# By steps in the index, from one room to the next: a room may have many rows.
+_ROOMS_OF_ROWS = """
+WITH RECURSIVE found (room) AS (
+  SELECT min(room) FROM updates UNION ALL
+  SELECT (SELECT min(room) FROM updates WHERE room > found.room) FROM found WHERE found.room IS NOT NULL
+)
+SELECT room FROM found WHERE room IS NOT NULL
+"""
 _FROM_1 = """
 ALTER TABLE rooms ADD COLUMN crc INTEGER;
 ALTER TABLE rooms ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
@@ -143,6 +151,9 @@ def _damage(db: sqlite3.Connection) -> str:
     index = "SELECT name, id FROM rooms INDEXED BY sqlite_autoindex_rooms_1 ORDER BY name"
     if {(name, room_id) for room_id, name, _ in rooms} != set(db.execute(index)):
         return "the index of the names does not match them; the command REINDEX of SQLite makes it anew"
+    orphans = {room_id for (room_id,) in db.execute(_ROOMS_OF_ROWS)} - {room_id for room_id, *_ in rooms}
+    if orphans:
+        return f"there are rows of room number {orphans.pop()!r:.20}, which is not there"
     return ""
 
 

@@ -263,6 +263,28 @@ class StorageSuite(StorageHooks):
             assert (await storage.load("room")).numbers == [6]
             assert await storage.quarantined() == aside
 
+    async def test_what_is_discarded_is_gone_and_no_more(self) -> None:
+        async with self.make() as storage:
+            await fill(storage, "room", write_updates(5))
+            await storage.set_aside("room", dict.fromkeys((2, 4, 5), "bad"))
+            assert await storage.discard("never seen", [1]) == 0
+            assert await storage.discard("room", []) == 0
+            assert await storage.discard("room", [1, 2, 5, 5]) == 2
+        async with self.make() as storage:
+            assert [row.number for row in await storage.quarantined("room")] == [4]
+            stored = await storage.load("room")
+            assert (stored.numbers, stored.head) == ([1, 3], 5)
+            await fill(storage, "room", write_updates(1, 5))
+            assert (await storage.load("room")).numbers == [1, 3, 6]
+
+    async def test_nothing_is_missing_of_a_room_that_is_whole(self) -> None:
+        async with self.make() as storage:
+            await fill(storage, "room", write_updates(5))
+            await storage.set_aside("room", {2: "bad"})
+            await storage.compact("room", join_updates)
+            assert await storage.accept_missing("room") == 0
+            assert (await storage.load("room")).numbers == [5]
+
     async def test_what_is_restored_is_the_rooms_last_row(self) -> None:
         async with self.make() as storage:
             await fill(storage, "room", write_updates(3))
