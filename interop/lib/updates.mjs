@@ -62,6 +62,15 @@ export const updateCommands = {
     return found;
   },
 
+  // The same content in other words, as peers send it again: as documents encode it, joined, and as it came.
+  'update.resent': ({lists}) =>
+    lists.map((updates) => [
+      Y.encodeStateAsUpdate(docOf(updates, {gc: true})),
+      Y.encodeStateAsUpdate(docOf(updates, {gc: false})),
+      Y.mergeUpdates(updates),
+      Y.convertUpdateFormatV2ToV1(Y.encodeStateAsUpdateV2(docOf(updates, {gc: true}))),
+    ]),
+
   // What a new document makes of each list of updates: its clocks and whether something waits, or the error.
   'update.load': ({lists}) =>
     lists.map((updates) => {

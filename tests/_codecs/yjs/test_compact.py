@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from support.ywriter import ANY_NULL, item, key_item, section, update
-from weft._codecs.yjs.compact import DEAD, collected, compact
+from weft._codecs.yjs.compact import DEAD, StoredClient, collected, compact
 from weft._codecs.yjs.lib0 import Writer
+from weft._codecs.yjs.ranges import Ranges
 from weft.documents.yjs.update_log import UpdateLog
 
 VALUE = b"\x01" + ANY_NULL
@@ -103,6 +104,8 @@ def test_types_nested_very_deep_are_followed_without_recursion() -> None:
     number = 20_000
     nested = [Writer().byte(0x27).byte(0).uint(1).uint(at).string("k").byte(1) for at in range(number - 1)]
     structs = [MAP, *(each.finish() for each in nested)]
-    data = update(section(1, 0, *structs), deletes=deletes((0, 1)))
+    gone = Ranges()
+    gone.add(0, 1)
+    clients = {1: StoredClient(1, b"".join(structs), number, gone)}
     wanted = section(1, 0, item(1, b"\x01"), Writer().byte(0).uint(number - 1).finish())
-    assert compacted(data) == update(wanted, deletes=deletes((0, 1)))
+    assert compact(clients, deletes((0, 1)), collected(clients)) == update(wanted, deletes=deletes((0, 1)))

@@ -55,16 +55,20 @@ class LosesDeletions(UpdateLog):
 
 
 class GivesOutTooEarly(UpdateLog):
-    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False) -> Added:
-        added = super().add(update, stored=stored)
+    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False, origin: object = None) -> Added:
+        added = super().add(update, stored=stored, origin=origin)
         assert isinstance(update, bytes)
         return added._replace(updates=(update,)) if added.held else added
 
 
 class ForgetsWhatWaits(UpdateLog):
-    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False) -> Added:
+    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False, origin: object = None) -> Added:
         waits = not UpdateLog.of([self.diff()]).add(update).updates
-        return Added((), held=False, is_new=False) if waits else super().add(update, stored=stored)
+        return (
+            Added((), held=False, is_new=False)
+            if waits
+            else super().add(update, stored=stored, origin=origin)
+        )
 
 
 class AnswersByTheBinding(UpdateLog):

@@ -7,10 +7,12 @@ from support.fuzzing import fuzz_seed
 from support.ywriter import item, section, update
 from weft._codecs.yjs.structs import read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.places import Rules
 
 if TYPE_CHECKING:
     import pytest
 
+RULES = Rules(64, {}, {}, False)
 SHAPES = [
     (b"\x00\x03", 3),
     (item(1, b"\x02"), 2),
@@ -34,7 +36,7 @@ def test_every_clock_is_found_however_the_structs_came() -> None:
             kinds = kinds * 20 + [6] * (not plain)  # the large one rarely
             shapes = [SHAPES[rng.choice(kinds)] for _ in range(rng.choice([1, 3, 90, 300]))]
             (run,), _ = read_update(update(section(1, clock, *(struct for struct, _ in shapes))))
-            assert Part(run).advance(clients, marks) is None
+            assert Part(run, RULES).advance(clients, marks) is None
             for struct, length in shapes:
                 wanted += [(len(set(wanted)), at, clock)] * length
                 clock += length
@@ -57,7 +59,7 @@ def test_what_is_behind_a_large_struct_is_found_without_another_look_at_it(
     clients: dict[int, ClientStructs] = {}
     large = item(4, b"\x90\x4e" + "é".encode() * 5_000)
     (run,), _ = read_update(update(section(1, 0, *[SHAPES[5][0]] * 3, large, *[SHAPES[4][0]] * 3, large)))
-    Part(run).advance(clients, {})
+    Part(run, RULES).advance(clients, {})
     before = [clients[1].find(clock) for clock in range(10_009)]
     with monkeypatch.context() as patch:
         patch.setattr("weft._codecs.yjs.stored.utf16_length", None)
@@ -71,12 +73,12 @@ def test_going_back_leaves_what_was_before() -> None:
     clients: dict[int, ClientStructs] = {}
     marks: dict[int, Mark] = {}
     (run,), _ = read_update(update(section(1, 0, *structs)))
-    Part(run).advance(clients, marks)
+    Part(run, RULES).advance(clients, marks)
     own = clients[1]
     assert marks == {1: (0, 0, 0, 0)}
     mark, data = own.mark(), bytes(own.data)
     (run,), _ = read_update(update(section(1, 200, *structs)))
-    Part(run).advance(clients, marks)
+    Part(run, RULES).advance(clients, marks)
     assert own.find(399)[0] == 399
     own.go_back(mark)
     assert (own.mark(), bytes(own.data)) == (mark, data)

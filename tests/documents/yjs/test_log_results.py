@@ -19,7 +19,7 @@ def test_what_was_dropped_and_released_is_named() -> None:
     assert log.add(CHILD) == Added((), True, True)
     text = update(section(3, 0, item(4, b"\x01x")))
     assert log.add(text) == Added(
-        (text,), False, True, ("not a usable update: parent 3:0 is no type",), (CHILD,), (CHILD,)
+        (text,), False, True, ("not a usable update: parent 3:0 is no type",), ((CHILD, None),), (CHILD,)
     )
 
 

@@ -153,7 +153,9 @@ def test_what_another_struct_under_a_known_id_needs_is_needed() -> None:
     log.add(update(section(1, 0, A)))
     # Yjs would wait for 2:5 at the first struct, and the second needs it as well.
     forged = update(section(1, 0, after(2, 5), after(2, 5)))
-    assert log.add(forged)[:4] == ((), True, True, ())
+    with pytest.raises(RemoteProtocolError, match="1:0 is known as something else"):
+        log.add(forged)
+    assert log.add(forged, stored=True)[:4] == ((), True, True, ())
     assert log.missing == {2: 6}
     assert log.state() == {1: 1}
 
@@ -180,12 +182,11 @@ def test_a_parent_must_be_a_type() -> None:
     log = UpdateLog()
     log.add(update(section(1, 0, MAP, A, item(1, b"\x01"), b"\x00\x01")))
     before = log.diff()
-    for clock in (0, 2, 3):
-        log.add(update(section(2, 0, child(1, 0)), section(3, 0, child(1, clock))))
+    for client, clock in ((3, 0), (8, 2), (9, 3)):
+        log.add(update(section(2, 0, child(1, 0)), section(client, 0, child(1, clock))))
     for wrong in (
         update(section(4, 0, child(1, 1))),
         update(section(1, 4, B, child(1, 4))),
-        update(section(1, 0, MAP, MAP), section(4, 0, child(1, 1))),
         update(section(5, 0, B), section(4, 0, A, child(5, 0)), deletes=b"\1\1\1\0\1"),
     ):
         whole, state = log.diff(), log.state()
@@ -325,12 +326,11 @@ def test_one_update_that_waits_for_many_is_looked_through_once() -> None:
 def test_types_nested_over_many_updates_end_nothing() -> None:
     log = UpdateLog()
     log.add(update(section(1, 0, MAP)))
-    nested = Writer()
-    for at in range(1, 20_000):
+    for at in range(1, 64):
         nested = Writer().byte(0x27).byte(0).uint(1).uint(at - 1).string("k").byte(1)
         log.add(update(section(1, at, nested.finish())))
     log.add(update(deletes=b"\1\1\1\0\1"))
-    assert log.state() == {1: 20_000}
+    assert log.state() == {1: 64}
     again = UpdateLog()
     again.add(log.diff())
     assert again.diff() == log.diff()

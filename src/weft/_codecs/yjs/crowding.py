@@ -15,7 +15,7 @@ from weft.errors import RemoteProtocolError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weft._codecs.yjs.structs import Run
+    from weft._codecs.yjs.run import Run
 
 __all__ = ["MAX_CROWD", "check_crowding"]
 

@@ -20,7 +20,7 @@ from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from weft._codecs.yjs.guard import Spans
-    from weft._codecs.yjs.structs import Run
+    from weft._codecs.yjs.run import Run
 
 __all__ = ["check_joined", "join_neighbours"]
 

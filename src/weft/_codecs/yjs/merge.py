@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from weft._codecs.yjs.items import cut_front
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.run import Run
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import State, decode_state_vector, encode_state_vector
 from weft._codecs.yjs.stored import find_struct
-from weft._codecs.yjs.structs import STORED, Run, read_update
+from weft._codecs.yjs.structs import STORED, read_update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 from array import array
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from weft._codecs.yjs.guard import MAX_CLOCK
 from weft._codecs.yjs.patterns import BATCH, log_patterns
 from weft._codecs.yjs.ranges import Ranges, is_covered, is_ordered
+from weft._codecs.yjs.run import Run
 from weft._codecs.yjs.skip import (
     check_json_depth,
     refuse,
@@ -30,7 +31,7 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from weft._codecs.yjs.update import ItemId
 
-__all__ = ["STORED", "Need", "Run", "deletes_more", "read_update"]
+__all__ = ["STORED", "deletes_more", "read_update"]
 
 STORED = Limits(max_string=2**53)
 """For what a log or a document has: it was within the limits when it came, and may have been joined since."""
@@ -38,6 +39,7 @@ STORED = Limits(max_string=2**53)
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
 _GC, _DELETED, _JSON, _BINARY, _STRING, _EMBED, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(11)
 _XML_NAMED, _LAST_TYPE = frozenset({3, 5}), 6
+_LONG = frozenset({_JSON, _STRING, _ANY})
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -48,74 +50,8 @@ def _refuse_constant(name: str) -> NoReturn:
 _decode_json = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float).decode
 
 
-_NONE, _NO_TYPES = array("Q"), array("I")  # never changed
 _SORTED = 2**18  # ranges of one client that are put in order; more would take much memory
 _REMEMBERED = 10_000  # references that are known to have been noted; one that is noted again does no harm
-
-
-class Need(NamedTuple):
-    """What a struct of a run refers to, unless the structs before it in the run need as much.
-
-    Attributes:
-        clock: First clock of the struct.
-        client: Whose struct it refers to.
-        needed: The clock that must be known.
-        is_parent: Whether that struct must be a type.
-    """
-
-    clock: int
-    client: int
-    needed: int
-    is_parent: bool
-
-
-class Run:
-    """Structs of one client that follow on from each other: a section of an update, or part of one.
-
-    Attributes:
-        data: The update.
-        client: Who wrote them.
-        clock: First clock of the first struct.
-        end: Clock after the last one.
-        count: How many they are.
-        begin: Where in the update they begin.
-        stop: Where they end.
-        types: Clocks of those that are types, in order.
-    """
-
-    __slots__ = ("_needs", "begin", "client", "clock", "count", "data", "end", "stop", "types")
-
-    def __init__(self, data: bytes, client: int, clock: int, begin: int) -> None:
-        self.data = data
-        self.client = client
-        self.clock = self.end = clock
-        self.begin = self.stop = begin
-        self.count = 0
-        # Numbers in arrays: an update may have two million structs, and each may refer to another.
-        self._needs = _NONE
-        self.types = _NO_TYPES
-
-    @property
-    def needs(self) -> int:
-        """How many structs refer to what is not the client's own, or must be a type."""
-        return len(self._needs) // 3
-
-    def need(self, index: int) -> Need:
-        """What they refer to, in order."""
-        clock, client, needed = self._needs[3 * index : 3 * index + 3]
-        return Need(clock, client, needed >> 1, bool(needed & 1))
-
-    def add_need(self, clock: int, client: int, needed: int, *, is_parent: bool) -> None:
-        """Note what a struct refers to."""
-        if not self._needs:
-            self._needs = array("Q")
-        self._needs.extend((clock, client, needed << 1 | is_parent))
-
-    def add_type(self, clock: int) -> None:
-        """Note that a struct is a type."""
-        if not self.types:
-            self.types = array("I")
-        self.types.append(clock)
 
 
 def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run], dict[int, Ranges]]:
@@ -219,7 +155,9 @@ def _read_run(run: Run, count: int, limits: Limits) -> int:
             if ids:
                 needs.note(ids, is_parent, clock)
             if info & 0x1F == _TYPE:
-                run.add_type(clock)
+                run.add_type(clock, ids, is_parent=is_parent, is_keyed=bool(info & _HAS_KEY))
+            elif length > 1 and info & 0x1F in _LONG and (not is_parent or info & _HAS_KEY):
+                run.add_long(clock, clock + length, None if is_parent else ids[0])
         clock += length
         ordinal += 1
         if clock > MAX_CLOCK or at > end:
@@ -270,8 +208,13 @@ class _Needs:
                 self.note(ids, not flags, clock + found.index(reference))
         if any(reference[0] & 0x1F == _TYPE for reference in distinct):
             for at, reference in enumerate(found, clock):
-                if reference[0] & 0x1F == _TYPE:
-                    self._run.add_type(at)
+                info = reference[0]
+                if info & 0x1F == _TYPE:
+                    is_parent = not info & (_HAS_ORIGIN | _HAS_RIGHT_ORIGIN)
+                    named: list[ItemId] = []
+                    if not is_parent or not reference[1]:
+                        named, _ = read_ids(reference, 1 + is_parent, info)
+                    self._run.add_type(at, named, is_parent=is_parent, is_keyed=bool(info & _HAS_KEY))
 
 
 def _read_head(data: bytes, at: int, max_string: int) -> tuple[list[ItemId], bool, int]:

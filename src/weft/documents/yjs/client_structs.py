@@ -6,19 +6,22 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from weft._codecs.yjs.items import cut_front
+from weft._codecs.yjs.agreement import contradiction
+from weft._codecs.yjs.items import cut_front, read_items
 from weft._codecs.yjs.patterns import BATCH, patterns
 from weft._codecs.yjs.stored import content_at, find_struct, struct_ends
+from weft.documents.yjs.places import first_fault
 from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weft._codecs.yjs.structs import Run
+    from weft._codecs.yjs.run import Run
+    from weft.documents.yjs.places import Places, Rules
 
 __all__ = ["ClientStructs", "Mark", "Part"]
 
-_NONE, _ZERO = array("I"), array("Q", [0])  # never changed
+_NONE, _NO_PLACES, _ZERO = array("I"), array("H"), array("Q", [0])  # never changed
 _EMPTY = frozenset({0, 1})  # GC and deleted content: a type may have been there
 _LARGE = 1024  # bytes of a struct that nobody should have to pass to get at one behind it
 
@@ -43,15 +46,20 @@ class ClientStructs:
         structs: How many they are.
         data: Their bytes.
         types: Clocks of those that are types, in order.
+        places: Where they are, once somebody has asked.
     """
 
-    __slots__ = ("_clocks", "_ordinals", "_places", "clock", "data", "structs", "types")
+    __slots__ = (
+        "_clocks", "_ordinals", "_places", "_type_places", "clock", "data", "places", "structs", "types",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.clock = 0
         self.structs = 0
         self.data = bytearray()
         self.types = _NONE
+        self.places: Places | None = None
+        self._type_places = _NO_PLACES
         # Of a struct after every 64, and of each large one and the one behind it: the first clock, the place
         # in ``data``, and how many are before it. As far as anybody has asked for.
         self._clocks, self._places, self._ordinals = _ZERO, _ZERO, _ZERO
@@ -64,7 +72,9 @@ class ClientStructs:
         """Take away what came after a mark."""
         self.clock, self.structs = mark.clock, mark.structs
         del self.data[mark.size :]
-        self.types = self.types[: mark.types]
+        self.types, self._type_places = self.types[: mark.types], self._type_places[: mark.types]
+        if self.places is not None:
+            self.places.go_back(mark.clock, mark.structs, len(self.data))
         kept = bisect_right(self._ordinals, mark.structs)
         self._clocks, self._places = self._clocks[:kept], self._places[:kept]
         self._ordinals = self._ordinals[:kept]
@@ -109,16 +119,21 @@ class ClientStructs:
             self._places.append(at)
             self._ordinals.append(ordinal)
 
-    def add_types(self, clocks: Sequence[int]) -> None:
-        """Note types among structs that have been put behind the others."""
+    def add_type(self, clock: int, place: int) -> None:
+        """Note a type among structs that have been put behind the others, and where it is."""
         if not self.types:
-            self.types = array("I")
-        self.types.extend(clocks)
+            self.types, self._type_places = array("I"), array("H")
+        self.types.append(clock)
+        self._type_places.append(place)
+
+    def type_place(self, clock: int) -> int | None:
+        """Where the type at a clock is; ``None`` where there is none."""
+        at = bisect_left(self.types, clock)
+        return self._type_places[at] if at < len(self.types) and self.types[at] == clock else None
 
     def can_be_parent(self, clock: int) -> bool:
         """Whether the struct at a clock is a type, or may have been one."""
-        at = bisect_left(self.types, clock)
-        if at < len(self.types) and self.types[at] == clock:
+        if self.type_place(clock) is not None:
             return True
         return content_at(self.data, self.find(clock)[1]) in _EMPTY
 
@@ -128,14 +143,17 @@ class Part:
 
     Attributes:
         run: The run.
+        rules: What it must keep to.
         is_cut: Whether a struct of it was there in part, so that the log has only the rest of it.
     """
 
-    __slots__ = ("_at", "_clock", "_met", "_ordinal", "is_cut", "run")
+    __slots__ = ("_at", "_clock", "_is_compared", "_met", "_ordinal", "is_cut", "rules", "run")
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, rules: Rules) -> None:
         self.run = run
+        self.rules = rules
         self.is_cut = False
+        self._is_compared = rules.is_stored  # what is stored was taken in
         self._clock, self._at, self._ordinal = run.clock, run.begin, 0  # what is before was put into the log
         self._met = 0  # how many of the run's needs are met
 
@@ -150,13 +168,17 @@ class Part:
             The client and clock that the rest waits for, or ``None`` when there is no rest.
 
         Raises:
-            RemoteProtocolError: A parent is no type. What is before that struct is in the log.
+            RemoteProtocolError: A parent is no type, a type is too deep, a key has a value of several
+                clocks, or something else is known by the same id. What is before that struct is in the log.
         """
         run = self.run
         own = clients.get(run.client)
         known = 0 if own is None else own.clock
         if run.clock > known:
             return run.client, run.clock
+        if own is not None and run.clock < known and not self._is_compared:
+            self._compare(own)
+        self._is_compared = True
         while self._met < run.needs:
             need = run.need(self._met)
             # Also of structs that are there already: Yjs looks at them before it leaves them out, and another
@@ -178,8 +200,29 @@ class Part:
         self._take(clients, marks, run.end)
         return None
 
+    def _compare(self, own: ClientStructs) -> None:
+        """Refuse it if what is known by the same ids is something else."""
+        run = self.run
+        before, at, first = own.find(run.clock)
+        if first == run.clock:
+            if own.data.startswith(run.data[run.begin : run.stop], at):
+                return
+            if run.end >= own.clock and run.data.startswith(own.data[at:], run.begin):
+                return
+        clock = contradiction(
+            read_items(own.data, at, own.structs - before, run.client, first),  # type: ignore[arg-type]
+            read_items(run.data, run.begin, run.count, run.client, run.clock),
+            min(run.end, own.clock),
+        )
+        if clock is not None:
+            raise RemoteProtocolError(f"not a usable update: {run.client}:{clock} is known as something else")
+
     def _take(self, clients: dict[int, ClientStructs], marks: dict[int, Mark], clock: int) -> None:
-        """Put into the log what is before a clock of the run, where a struct begins, and is not there yet."""
+        """Put into the log what is before a clock of the run, where a struct begins, and is not there yet.
+
+        Raises:
+            RemoteProtocolError: Something is not allowed. What is before it is in the log.
+        """
         run = self.run
         own = clients.get(run.client)
         if clock <= (0 if own is None else own.clock):
@@ -213,11 +256,14 @@ class Part:
             ordinal = self._ordinal + passed + 1
         own.data += run.data[self._at : at]
         own.structs += ordinal - self._ordinal
-        types = run.types[bisect_left(run.types, own.clock) : bisect_left(run.types, clock)]
-        if types:
-            own.add_types(types)
-        own.clock = clock
+        start, own.clock = own.clock, clock
         self._clock, self._at, self._ordinal = clock, at, ordinal
+        if run.types or run.longs:
+            fault = first_fault(clients, run, start, clock, self.rules)
+            if fault is not None:
+                passed, place, first = own.find(fault[0])
+                own.go_back(Mark(first, passed, place, bisect_left(own.types, first)))
+                raise fault[1]
 
 
 def _is_in(clocks: Sequence[int], clock: int) -> bool:

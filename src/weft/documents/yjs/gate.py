@@ -59,8 +59,8 @@ class Passed(NamedTuple):
     def take(self, added: Added, waiting: dict[bytes, object]) -> None:
         """Note what has become of an update, and of those that waited."""
         self.updates.extend(added.updates)
-        for reason, update in zip(added.refused, added.dropped, strict=True):
-            self.refused.append((waiting.get(update), RemoteProtocolError(reason)))
+        for reason, (_, origin) in zip(added.refused, added.dropped, strict=True):
+            self.refused.append((origin, RemoteProtocolError(reason)))
         for update in added.released:
             self.note(waiting.pop(update, None))
 
@@ -148,11 +148,12 @@ class Gate:
             RemoteProtocolError: It must not reach the binding. The log is as before.
         """
         try:
-            added = self.log.add(update)
+            added = self.log.add(update, origin=origin)
         except NoRoomError:  # the resync that closes the gap brings again what waits
-            self.log.drop_held()
-            self._waiting.clear()
-            added = self.log.add(update)
+            self.log.drop_held(origin)
+            for held in self._waiting.keys() - self.log.held():
+                del self._waiting[held]
+            added = self.log.add(update, origin=origin)
         self._size += len(update.update)
         passed = Passed([], [], [])
         if added.updates:
@@ -213,7 +214,7 @@ class Gate:
         self._base = self._size = self.log.size
         passed = Passed([], [], [])
         for update, origin in tuple(self._waiting.items()):
-            added = self.log.add(update, stored=True)
+            added = self.log.add(update, stored=True, origin=origin)
             if added.updates:
                 passed.note(origin)
             passed.take(added, self._waiting)

@@ -8,9 +8,9 @@ from weft.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from weft._codecs.yjs.ranges import Ranges
+    from weft._codecs.yjs.run import Run
     from weft._codecs.yjs.small import SmallUpdate
     from weft._codecs.yjs.state import State
-    from weft._codecs.yjs.structs import Run
 
 __all__ = ["Added", "CheckedUpdate", "NoRoomError"]
 
@@ -30,7 +30,7 @@ class Added(NamedTuple):
         is_new: Whether the update must be stored: it brought something, or waits and did not before.
         refused: Why parts of updates that had waited were dropped when what they waited for came; of a stored
             update also of itself.
-        dropped: Of which updates these are parts.
+        dropped: Of which updates these are parts, and who brought them.
         released: Updates that had waited and do so no more.
     """
 
@@ -38,7 +38,7 @@ class Added(NamedTuple):
     held: bool
     is_new: bool
     refused: tuple[str, ...] = ()
-    dropped: tuple[bytes, ...] = ()
+    dropped: tuple[tuple[bytes, object], ...] = ()
     released: tuple[bytes, ...] = ()
 
 
@@ -50,12 +50,14 @@ class CheckedUpdate(NamedTuple):
         small: What it is, if it is a small one; the rest is empty then.
         runs: Its structs.
         deletes: What it deletes.
+        max_depth: How deep types may be nested.
     """
 
     update: bytes
     small: SmallUpdate | None
     runs: list[Run]
     deletes: dict[int, Ranges]
+    max_depth: int
 
     def ends(self) -> State:
         """The state that a document has of these clients when it has taken in all of them."""

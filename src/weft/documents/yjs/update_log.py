@@ -7,7 +7,7 @@ client's begin, and answers state vectors with those bytes.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -19,7 +19,9 @@ from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector, encode_state_vector
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.held import HeldUpdates, Pending
 from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
+from weft.documents.yjs.places import MAX_TYPE_DEPTH, Rules, check_long, type_place
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
@@ -31,44 +33,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "NoRoomError", "UpdateLog"]
 
+_HAS_KEY = 0x20
 MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
-_PART_BYTES, _NEED_BYTES = 512, 32  # what the objects for a held part, and for one need of it, take
-
-
-class _Pending:
-    """An update that is being taken in.
-
-    Attributes:
-        update: Its bytes.
-        deletes: What it deletes, after all its structs are there.
-        ends: For each client the clock that must be known for that.
-        left: How many of its runs are not in the log yet.
-        cost: Bytes it takes while it waits.
-        is_cut: Whether a struct of it was there in part, so that the log has only the rest of it.
-    """
-
-    __slots__ = ("cost", "deletes", "ends", "is_cut", "left", "update")
-
-    def __init__(self, update: bytes, deletes: dict[int, Ranges], left: int) -> None:
-        self.update = update
-        self.deletes = deletes
-        self.ends = [(client, ranges.end) for client, ranges in deletes.items()]
-        self.left = left
-        self.cost = 0
-        self.is_cut = False
 
 
 class _Entry(NamedTuple):
     """A part of an update; ``None`` for its deletions."""
 
-    pending: _Pending
+    pending: Pending
     part: Part | None
 
 
 _Queues = dict[int, list[tuple[int, int, _Entry]]]
 """For each client a heap: the clock waited for, a number, and what waits."""
 
-_Refused = list[tuple[str, bytes]]
+_Refused = list[tuple[str, Pending]]
 """Why a part of an update was refused, and the update."""
 
 
@@ -84,20 +63,17 @@ class UpdateLog:
     """
 
     __slots__ = (
-        "_clients", "_deletes", "_encoded", "_held", "_held_size", "_limits", "_max_held", "_number",
-        "_waiting", "_whole",
+        "_clients", "_deletes", "_encoded", "_held", "_limits", "_number", "_waiting", "_whole",
     )  # fmt: skip
 
     def __init__(self, *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD) -> None:
         self._limits = limits
-        self._max_held = max_held
         self._clients: dict[int, ClientStructs] = {}
         self._deletes: dict[int, Ranges] = {}
         # The answer to an empty vector and the delete set in every answer, once somebody has asked.
         self._whole: bytes | None = None
         self._encoded: bytes | None = None
-        self._held: dict[bytes, _Pending] = {}
-        self._held_size = 0
+        self._held = HeldUpdates(max_held)
         self._waiting: _Queues = {}
         self._number = count()
 
@@ -128,9 +104,9 @@ class UpdateLog:
         limits = limits or self._limits
         small = read_small(update, limits)
         if small is not None:
-            return CheckedUpdate(update, small, [], {})
+            return CheckedUpdate(update, small, [], {}, limits.max_depth)
         runs, deletes = read_update(update, limits)
-        return CheckedUpdate(update, None, runs, deletes)
+        return CheckedUpdate(update, None, runs, deletes, limits.max_depth)
 
     def deletes_more(self, update: CheckedUpdate) -> bool:
         """Whether an update deletes anything of which the log does not know that it is deleted."""
@@ -143,36 +119,41 @@ class UpdateLog:
             deletes = update.deletes
         return not is_covered(deletes, self._deletes)
 
-    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False) -> Added:
+    def add(self, update: bytes | CheckedUpdate, *, stored: bool = False, origin: object = None) -> Added:
         """Take in an update.
 
         Args:
             update: Yjs v1 update, or what :meth:`check` gave for it.
             stored: Whether it was taken in before, here or by another process. The bounds do not apply to it,
-                and structs whose parent is no type are left out with what follows them, as they are where
-                that is noticed when something waited for arrives.
+                but that types are nested no deeper than any document bears. Structs of which that is not so,
+                or whose parent is no type, are left out with what follows them, as they are where that is
+                noticed when something waited for arrives.
+            origin: Who brought it: one may have waiting as much as is left to others.
 
         Raises:
             RemoteProtocolError: It is malformed, Yjs would refuse or misread it, it breaks a limit, the
-                parent of one of its structs is no type, or it would have to wait and there is no room. The
-                log is as before.
+                parent of one of its structs is no type, a key has a value of several clocks, it says
+                something else than what is known by the same ids, or it would have to wait and there is no
+                room. The log is as before.
         """
         if not isinstance(update, CheckedUpdate):
             update = self.check(update, STORED if stored else None)
-        update, small, runs, deletes = update
+        update, small, runs, deletes, max_depth = update
+        max_depth = MAX_TYPE_DEPTH if stored else min(max_depth, MAX_TYPE_DEPTH)
         if small is not None:
-            if self._append(update, small):
+            if self._append(update, small, max_depth):
                 return Added((update,), False, True)
             runs, deletes = read_update(update, STORED)
         if self._held and update in self._held:
             return Added((), held=True, is_new=False)
-        pending = _Pending(update, deletes, len(runs))
+        pending = Pending(update, origin, deletes, len(runs))
+        rules = Rules(max_depth, deletes, self._deletes, stored)
         marks: dict[int, Mark] = {}
         waiting: _Queues = {}
         refused: _Refused = []
         released: tuple[bytes, ...] = ()
-        complete: list[_Pending] = []
-        entries = (_Entry(pending, Part(run)) for run in runs) if runs else [_Entry(pending, None)]
+        complete: list[Pending] = []
+        entries = (_Entry(pending, Part(run, rules)) for run in runs) if runs else [_Entry(pending, None)]
         try:
             for entry in entries:
                 complete += self._run([entry], waiting, marks, refused if stored else None)
@@ -194,20 +175,23 @@ class UpdateLog:
             complete = self._run(woken, self._waiting, before, refused)
             released = tuple(found.update for found in complete)
             for found in complete:
-                del self._held[found.update]
-                self._held_size -= found.cost
+                self._held.release(found)
             for client, ranges in self._delete(complete).items():
                 deleted.setdefault(client, Ranges()).update(ranges)
         if before or deleted:
             updates += (self._since(before, deleted),)
         if updates:
             self._whole = None
-        reasons, dropped = (), ()
-        if refused:
-            reasons, dropped = zip(*refused, strict=True)
-        return Added(updates, bool(waiting), bool(updates or waiting), reasons, dropped, released)
+        return Added(
+            updates,
+            bool(waiting),
+            bool(updates or waiting),
+            tuple(reason for reason, _ in refused),
+            tuple((found.update, found.origin) for _, found in refused),
+            released,
+        )
 
-    def _append(self, update: bytes, small: SmallUpdate) -> bool:
+    def _append(self, update: bytes, small: SmallUpdate, max_depth: int) -> bool:
         """Take in an update of one struct if it follows on; whether it did."""
         client, clock, end, begin, stop, is_type, ids, is_parent, deleted = small
         clients = self._clients
@@ -218,6 +202,18 @@ class UpdateLog:
             found = own if other == client else clients.get(other)
             if found is None or needed >= found.clock or (is_parent and not found.can_be_parent(needed)):
                 return False
+        place = 0
+        if is_type or (end > clock + 1 and (ids or update[begin] & _HAS_KEY)):
+            neighbour, parent = (None, ids[0]) if is_parent and ids else (ids[0] if ids else None, None)
+            try:
+                if is_type:
+                    place = type_place(clients, neighbour, parent, bool(update[begin] & _HAS_KEY), max_depth)
+                elif neighbour is not None or update[begin] & _HAS_KEY:
+                    check_long(
+                        clients, client, clock, end, neighbour, Rules(max_depth, {}, self._deletes, False)
+                    )
+            except RemoteProtocolError:
+                return False  # which is said where all is known
         if deleted is not None:
             other, first, length = deleted
             if first + length > (end if other == client else self._clock(other)):
@@ -233,7 +229,7 @@ class UpdateLog:
         own.clock = end
         own.structs += 1
         if is_type:
-            own.add_types((clock,))
+            own.add_type(clock, place)
         self._whole = None
         return True
 
@@ -243,7 +239,7 @@ class UpdateLog:
         waiting: _Queues,
         marks: dict[int, Mark],
         refused: _Refused | None,
-    ) -> list[_Pending]:
+    ) -> list[Pending]:
         """Put entries into the log, and those that waited for them; give the updates that are complete.
 
         What cannot be put there yet is put into ``waiting``. Each turn of the loop meets at least one need of
@@ -262,7 +258,7 @@ class UpdateLog:
                 except RemoteProtocolError as error:
                     if refused is None:
                         raise
-                    refused.append((str(error), pending.update))
+                    refused.append((str(error), pending))
                     lacking = None
             if lacking is not None:
                 client, clock = lacking
@@ -299,16 +295,10 @@ class UpdateLog:
             ends.pop()
         return ends[-1] if ends else None
 
-    def _hold(self, pending: _Pending, waiting: _Queues, *, unbounded: bool) -> None:
+    def _hold(self, pending: Pending, waiting: _Queues, *, unbounded: bool) -> None:
         waiters = [(client, waiter) for client, queue in waiting.items() for waiter in queue]
         needs = sum(entry.part.run.needs for _, (_, _, entry) in waiters if entry.part is not None)
-        pending.cost = len(pending.update) + len(waiters) * _PART_BYTES + needs * _NEED_BYTES
-        if self._held_size + pending.cost > self._max_held and not unbounded:
-            raise NoRoomError(
-                f"update of {len(pending.update)} bytes that does not follow on, and too much waits already"
-            )
-        self._held[pending.update] = pending
-        self._held_size += pending.cost
+        self._held.hold(pending, len(waiters), needs, unbounded=unbounded)
         for client, waiter in waiters:
             heappush(self._waiting.setdefault(client, []), waiter)
 
@@ -319,7 +309,7 @@ class UpdateLog:
             else:
                 del self._clients[client]
 
-    def _delete(self, complete: list[_Pending]) -> dict[int, Ranges]:
+    def _delete(self, complete: list[Pending]) -> dict[int, Ranges]:
         """Note what updates delete, and give that of which any is new."""
         news: dict[int, Ranges] = {}
         for pending in complete:
@@ -359,11 +349,15 @@ class UpdateLog:
         """The updates of which something waits, as they were received."""
         return frozenset(self._held)
 
-    def drop_held(self) -> None:
-        """Forget what is held: whoever brought it brings it again, asked from the state vector."""
-        self._held.clear()
-        self._waiting.clear()
-        self._held_size = 0
+    def drop_held(self, origin: object = None) -> None:
+        """Forget what is held, or what somebody brought of it: they bring it again when asked for it."""
+        dropped = {id(pending) for pending in self._held.drop(origin)}
+        for client, queue in tuple(self._waiting.items()):
+            kept = [waiter for waiter in queue if id(waiter[2].pending) not in dropped]
+            heapify(kept)
+            self._waiting[client] = kept
+            if not kept:
+                del self._waiting[client]
 
     @property
     def is_waiting(self) -> bool:
