@@ -28,10 +28,12 @@ const commands = {
   reset: dropAllPeers,
 };
 
-// Loading Automerge takes longer than all the rest: only who uses it waits for it.
+// Loading Automerge takes longer than all the rest, and a browser is another program: only who uses them waits.
 const AUTOMERGE = /^(am|repo|ephemeral|presence)\./;
 const find = async (op) => {
-  const found = AUTOMERGE.test(op) ? (await import('./lib/automerge.mjs')).automergeCommands : commands;
+  let found = commands;
+  if (AUTOMERGE.test(op)) found = (await import('./lib/automerge.mjs')).automergeCommands;
+  else if (op.startsWith('page.')) found = (await import('./lib/browser.mjs')).browserCommands;
   if (!Object.hasOwn(found, op)) throw new Error(`no command named ${op}`);
   return found[op];
 };

@@ -34,6 +34,7 @@ LAYERS = {
     "weft.providers": 6,
     "weft.server": 7,
     "weft.cli": 8,
+    "weft.notebook": 8,
     "weft.testing": 8,
     "weft.__main__": 8,
     "weft": 9,
@@ -81,6 +82,7 @@ EXTRAS = {
     "pandas": ("weft.store.frames", "weft.store._core.views"),
     "polars": ("weft.store.frames", "weft.store._core.views"),
     "pyarrow": ("weft.store.frames", "weft.store._core.views"),
+    "anywidget": ("weft.notebook.widget",),
     "pytest": ("weft.testing.persisters.", "weft.testing.storage."),
 }
 
@@ -252,6 +254,10 @@ ROOMS = {
         "weft.providers.transport", "weft.providers._core", "weft.providers.replica",
         "weft.providers.automerge_repo",
     ),
+    "weft.notebook.order": (),
+    "weft.notebook.page": ("weft.notebook.order",),
+    "weft.notebook.edits": ("weft.notebook.page",),
+    "weft.notebook.batches": (),
     "weft.server.storage": ("weft.server.storage",),
     "weft.server._core": ("weft.server._core", "weft.server.storage"),
     "weft.server.ysync": (

@@ -25,6 +25,7 @@ PUBLIC = [
     "weft.mirrors",
     "weft.mirrors.automerge",
     "weft.mirrors.yjs",
+    "weft.notebook",
     "weft.persisters",
     "weft.persisters.postgres",
     "weft.persisters.sqlite",

@@ -115,6 +115,7 @@ assert weft.protocols.ysync.YSyncSession
         ("weft.persisters.AsyncpgDriver", "asyncpg", "postgres"),
         ("weft.persisters.postgres.PsycopgDriver", "psycopg", "psycopg"),
         ("weft.persisters.sqlite.ApswDriver", "apsw", "apsw"),
+        ("weft.notebook.live", "anywidget", "notebook"),
         ("weft.testing.SimNet", "pycrdt", "yjs"),
     ],
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weft import (
         documents as documents,
         mirrors as mirrors,
+        notebook as notebook,
         persisters as persisters,
         protocols as protocols,
         providers as providers,
@@ -38,6 +39,7 @@ else:
         {
             "documents": "",
             "mirrors": "",
+            "notebook": "",
             "persisters": "",
             "protocols": "",
             "providers": "",

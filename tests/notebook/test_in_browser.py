@@ -1,0 +1,123 @@
+"""The widget in Chromium: a notebook that a kernel runs, in a room with a peer who edits at the same time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.live import LivePeer, until
+from support.notebooks import NotebookPage
+from weft.server import MemoryRoomStorage, Server, allow_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.node import JsPeer
+
+NOTEBOOK = """
+from weft import Store, YjsMirror, YWebsocketProvider, create_doc
+from weft.notebook import live
+
+store, doc = Store(), create_doc()
+YjsMirror(store, doc).start()
+provider = YWebsocketProvider(doc, {url!r}, "farm")
+await provider.connect()
+await provider.wait_synced(timeout=20)
+store.set_tables_schema({{"pets": {{"species": {{"type": "string"}}, "price": {{"type": "number"}}}}}})
+
+before = store.get_listener_stats()
+table = live(store, "pets", columns=["species", "price"], editable=["price"], page_size=20, sort="species")
+
+@store.on_value("close")
+def close(*_):
+    import asyncio
+    asyncio.get_running_loop().call_soon(end)
+
+def end():
+    table.close()
+    close.unsubscribe()
+    store.set_value("is_clean", store.get_listener_stats() == before)
+
+table
+"""
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(120)
+async def test_a_table_changes_as_peers_edit_and_is_edited(tmp_path: Path, js_peer: JsPeer) -> None:
+    async with (
+        Server(auth=allow_all, storage=MemoryRoomStorage(), port=0) as server,
+        LivePeer(server.url, "farm") as peer,
+    ):
+        await peer.provider.wait_synced(timeout=20)
+        store = peer.store
+        store.set_table("pets", {f"pet{at}": {"species": f"<b>{at:02}</b>", "price": at} for at in range(45)})
+        async with NotebookPage(tmp_path, NOTEBOOK.format(url=server.url)) as page:
+            try:
+                await _use(js_peer, peer, page.url)
+            finally:
+                await js_peer("page.closeAll")
+
+
+async def _use(js: JsPeer, peer: LivePeer, url: str) -> None:
+    async def on_page(op: str, **arguments: Any) -> Any:
+        return await js(f"page.{op}", name="notebook", timeout=30, **arguments)
+
+    store = peer.store
+    await on_page("open", url=url)
+    await on_page("wait", selector=".weft-count", text="1 to 20 of 45 rows")
+    # Whatever a cell holds is text and not HTML.
+    row = "tbody tr:nth-child(2)"
+    assert await on_page("texts", selector=f".weft-live {row} > *") == ["pet1", "<b>01</b>", "1"]
+
+    # A peer edits, adds and deletes.
+    with store.transaction():
+        store.set_cell("pets", "pet1", "price", 1000)
+        store.set_row("pets", "new", {"species": "cat", "price": -1})
+        store.del_row("pets", "pet0")
+    await on_page("wait", selector=".weft-live tbody tr:first-child td", text="1000")
+    await on_page("wait", selector=".weft-count", text="1 to 20 of 45 rows")
+
+    # What is typed is checked, and reaches the peer.
+    price = ".weft-live tbody tr:first-child td:nth-child(3)"
+    await on_page("click", selector=price, twice=True)
+    await on_page("fill", selector=f"{price} input", text="dear")
+    await on_page("press", key="Enter")
+    await on_page("wait", selector=".weft-error", text="pet1 price: this must be a number")
+    await on_page("fill", selector=f"{price} input", text="77")
+    await on_page("press", key="Enter")
+    await on_page("wait", selector=".weft-live input", gone=True)
+    assert await on_page("text", selector=price) == "77"
+    await peer.until_cell("pets", "pet1", "price", 77)
+    # A column that was not asked for is no field.
+    await on_page("click", selector=".weft-live tbody tr:first-child td:nth-child(2)", twice=True)
+    assert await on_page("texts", selector=".weft-live input") == []
+    # Escape gives up, and a peer's edit shows when the editing ends.
+    await on_page("click", selector=price, twice=True)
+    store.set_cell("pets", "pet1", "price", 78)
+    await on_page("wait", selector=f"{price} input")
+    await on_page("press", key="Escape")
+    await on_page("wait", selector=price, text="78")
+
+    # Sorted, and another page.
+    head = ".weft-live th[data-column=price]"
+    await on_page("click", selector=head)
+    await on_page("wait", selector=".weft-live tbody tr:first-child th", text="new")
+    await on_page("click", selector=head)
+    await on_page("wait", selector=".weft-live tbody tr:first-child th", text="pet1")
+    store.set_cell("pets", "pet9", "price", 5000)
+    await on_page("wait", selector=".weft-live tbody tr:first-child th", text="pet9")
+    await on_page("click", selector=".weft-next")
+    await on_page("wait", selector=".weft-count", text="21 to 40 of 45 rows")
+
+    # Closing takes it from the page and stops listening.
+    store.set_value("close", True)
+    await on_page("wait", selector=".weft-live", gone=True)
+    await until(
+        lambda: store.get_value("is_clean") is not None,
+        lambda hear: store.on_values()(hear).unsubscribe,
+        "the notebook's answer",
+    )
+    assert store.get_value("is_clean") is True
+    assert await on_page("errors") == []
