@@ -36,6 +36,27 @@ def test_an_update_is_told_as_it_came() -> None:
     assert room.told == [(FIRST, (FIRST,), origin)]
 
 
+def test_who_brought_what_is_refused_late_is_blamed_also_after_a_compaction() -> None:
+    blamed: list[tuple[object, str]] = []
+    document = LogDocument(
+        taken_in=lambda *_: None, blamed=lambda origin, error: blamed.append((origin, str(error)))
+    )
+    assert document.apply(CHILD_OF_VALUE, origin="culprit")
+    document.shrink(UpdateLog())
+    assert not document.apply(FIRST, origin="victim")
+    assert blamed == [("culprit", "not a usable update: parent 1:0 is no type")]
+    assert not document.is_waiting
+
+
+def test_one_client_cannot_take_all_the_room_for_what_waits() -> None:
+    document = LogDocument(taken_in=lambda *_: None)
+    for clock in range(1, 17):  # 8 MB
+        assert document.apply(update(section(9, clock, key_item("k" * 500_000))), origin="greedy")
+    with pytest.raises(RemoteProtocolError, match="waits already"):
+        document.apply(update(section(9, 17, key_item("k" * 500_000))), origin="greedy")
+    assert document.apply(update(section(8, 1, key_item("k" * 500_000))), origin="other")
+
+
 def test_what_is_known_is_told_to_nobody() -> None:
     room = Room([FIRST])
     assert room.document.apply(FIRST, origin=None) is False

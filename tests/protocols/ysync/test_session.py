@@ -494,6 +494,31 @@ def test_a_deletion_is_a_write_too(overwrites: bool) -> None:
     assert (server.content, server.heard) == ({"a": 1}, [])
 
 
+@pytest.mark.parametrize("overwrites", [False, True])
+@pytest.mark.parametrize("has_log", [False, True])
+def test_what_was_deleted_offline_is_told_in_the_handshake(overwrites: bool, has_log: bool) -> None:
+    writer, reader = Node(), Node()
+    writer.map["a"] = 1
+    writer.map["b"] = 1
+    log = LogDocument(taken_in=lambda *_: None)
+    log.apply(writer.doc.get_update(), origin=None)
+    reader.hub.apply(writer.doc.get_update(), origin=None)
+    document = log if has_log else writer.hub
+    before = document.diff(b"\0")
+    if overwrites:
+        reader.map["a"] = 2
+    else:
+        del reader.map["a"]
+    server = YSyncSession(document, role="server", read_only=True)
+    client = YSyncSession(reader.hub, role="client")
+    (ask,) = server.connected(0.0)
+    client.connected(0.0)
+    assert isinstance(ask, Send)
+    (answer,) = sent(client.receive(ask.data, 0.0))
+    assert server.receive(answer, 0.0)[:2] == [Send(denied_message("read-only")), Synced()]
+    assert document.diff(b"\0") == before
+
+
 def test_what_yjs_deletes_by_itself_is_nobody_s_write() -> None:
     """Of two concurrent writes to a key one is deleted at each reader, which names it when it is asked."""
     told: list[object] = []

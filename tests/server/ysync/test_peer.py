@@ -15,7 +15,7 @@ from support.servers import eventually, peers_in, serving
 from support.storage_suite import write_updates
 from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, update_frame
 from weft.documents.yjs.document import create_doc
-from weft.errors import ProviderError
+from weft.errors import ProviderError, ReadOnlyError, WriteDeniedError
 from weft.limits import Limits
 from weft.providers import YWebsocketProvider
 from weft.server._core.send_queue import AcknowledgedQueue
@@ -143,6 +143,32 @@ async def test_a_read_only_client_that_deletes_is_told() -> None:
         assert writer.content == {"x": 1, "y": 3}
         rows = (await storage.load("room")).rows
         assert rows[:-1] == stored.rows
+
+
+@pytest.mark.parametrize("overwrites", [False, True])
+async def test_a_read_only_client_that_has_edited_offline_is_told(overwrites: bool) -> None:
+    async with (
+        serving(auth=lambda request: Allow(read_only="guest" in request.query)) as server,
+        YClient(server.url, "room") as writer,
+    ):
+        await writer.set(x=1, y=2)
+        await writer.flush()
+        doc = create_doc()
+        guest = YWebsocketProvider(doc, server.url, "room", params={"guest": "1"})
+        async with guest:
+            await guest.wait_synced()
+        if overwrites:
+            doc.get("m", type=Map)["x"] = 7
+        else:
+            del doc.get("m", type=Map)["x"]
+        errors: list[Exception] = []
+        async with YWebsocketProvider(
+            doc, server.url, "room", params={"guest": "1"}, on_error=errors.append
+        ) as provider:
+            with pytest.raises(ReadOnlyError, match="read-only"):
+                await provider.flush()
+            assert isinstance(provider.last_error, WriteDeniedError)
+        assert writer.content == {"x": 1, "y": 2}
 
 
 class FastClock:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycrdt import Doc, Map
+from websockets.asyncio.client import connect
 
 from support.servers import FaultyStorage, eventually, serving
 from support.storage_suite import write_updates
 from support.yclient import YClient, awareness_frame, step1_frame, step2_frame, update_frame
+from support.ywriter import key_item, section, update
 from weft._codecs.yjs.lib0 import Reader
 from weft._codecs.yjs.merge import merge_updates
 from weft.documents.yjs.document import create_doc
@@ -116,6 +118,25 @@ async def test_who_closes_a_gap_gets_what_waited_for_it() -> None:
         await two.send(update_frame(updates[0]))
         await two.wait_for(mine=1, k1=1, k2=2)
         await one.wait_for(mine=1, k0=0)
+
+
+async def test_who_brought_what_is_refused_when_its_gap_closes_is_let_go_and_nobody_else() -> None:
+    first = update(section(7, 0, key_item("k")))
+    child_of_value = update(section(8, 0, b"\x28\x00\x07\x00\x01k\x01\x7e"))
+    async with serving() as server, YClient(server.url, "room") as victim:
+        await victim.synced()
+        async with connect(f"{server.url}/room") as culprit:
+            await culprit.send(update_frame(child_of_value))
+            await culprit.send(step1_frame(b"\0"))
+            while (await culprit.recv())[:2] != b"\0\1":
+                pass
+            await victim.send(update_frame(first))
+            await culprit.wait_closed()
+        assert culprit.close_code == 1007
+        assert culprit.close_reason == "invalid message: not a usable update: parent 7:0 is no type"
+        await victim.set(mine=1)
+        await victim.flush()
+        assert victim.content["mine"] == 1
 
 
 async def test_what_waits_for_a_gap_survives_a_restart() -> None:

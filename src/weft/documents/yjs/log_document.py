@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from weft._codecs.yjs.state import State
-    from weft.documents.yjs.update_log import CheckedUpdate
+    from weft.documents.yjs.update_log import Added, CheckedUpdate
 
 __all__ = ["LogDocument", "unreadable_updates"]
 
@@ -33,6 +33,8 @@ class LogDocument:
         taken_in: Called with each update that must be stored: the update as received; what of it, and of
             those that waited for it, is news to everybody else (perhaps nothing); and the origin given to
             :meth:`apply`. It must not raise.
+        blamed: Called when something that had waited is refused: with the origin given to :meth:`apply` for
+            it, and why. It must not raise.
         limits: Bounds of what is received.
         name: How the log of the program calls the document.
 
@@ -40,22 +42,24 @@ class LogDocument:
         RemoteProtocolError: One of the updates is none.
     """
 
-    __slots__ = ("_limits", "_name", "_taken_in", "log")
+    __slots__ = ("_blamed", "_limits", "_name", "_taken_in", "log")
 
     def __init__(
         self,
         updates: Iterable[bytes] = (),
         *,
         taken_in: Callable[[bytes, tuple[bytes, ...], object], None],
+        blamed: Callable[[object, RemoteProtocolError], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         name: str = "a document",
     ) -> None:
         self.log = UpdateLog(limits=limits)
         self._limits = limits
         self._taken_in = taken_in
+        self._blamed = blamed
         self._name = name
         for update in updates:
-            self._report(self.log.add(update, stored=True).refused)
+            self._report(self.log.add(update, stored=True))
 
     def check(self, update: bytes, limits: Limits) -> CheckedUpdate:
         """Walk through an update, before anything of the message it came in has an effect.
@@ -69,7 +73,7 @@ class LogDocument:
         return checked
 
     def deletes_more(self, spans: CheckedUpdate) -> bool:
-        """Whether an update deletes anything of which it is not known that it is deleted."""
+        """Whether an update deletes anything not known as deleted, and that Yjs does not delete by itself."""
         return self.log.deletes_more(spans)
 
     def apply(self, update: bytes, *, origin: object, spans: CheckedUpdate | None = None) -> bool:
@@ -86,9 +90,9 @@ class LogDocument:
         Raises:
             RemoteProtocolError: It cannot be taken in. The document is as before.
         """
-        added = self.log.add(update if spans is None else spans)
+        added = self.log.add(update if spans is None else spans, origin=origin)
         if added.refused:
-            self._report(added.refused)
+            self._report(added)
         if added.is_new:
             self._taken_in(update, added.updates, origin)
         return self.log.is_waiting
@@ -105,7 +109,7 @@ class LogDocument:
             except RemoteProtocolError as error:
                 _log.error("%s: a stored row is left out: %s", self._name, error)
                 continue
-            self._report(added.refused)
+            self._report(added)
             news += added.updates
         return news
 
@@ -117,7 +121,7 @@ class LogDocument:
         """
         log.add(self.log.diff(log.state_vector()), stored=True)
         for update in self.log.held():
-            log.add(update, stored=True)
+            log.add(update, stored=True, origin=self.log.origin_of(update))
         if log.state() == self.log.state() and log.deletes() == self.log.deletes():
             self.log = log
 
@@ -146,9 +150,11 @@ class LogDocument:
         """Whether received updates wait for structs that are missing."""
         return self.log.is_waiting
 
-    def _report(self, refused: tuple[str, ...]) -> None:
-        for reason in refused:
+    def _report(self, added: Added) -> None:
+        for reason, (_, origin) in zip(added.refused, added.dropped, strict=True):
             _log.warning("%s: an update that had waited is left out: %s", self._name, reason)
+            if self._blamed is not None and origin is not None:
+                self._blamed(origin, RemoteProtocolError(reason))
 
 
 def unreadable_updates(updates: Sequence[bytes]) -> dict[int, str]:

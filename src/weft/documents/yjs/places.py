@@ -37,7 +37,7 @@ if TYPE_CHECKING:
             """Note a type, and where it is."""
 
 
-__all__ = ["MAX_TYPE_DEPTH", "Places", "Rules", "check_long", "first_fault", "type_place"]
+__all__ = ["MAX_TYPE_DEPTH", "Places", "Rules", "check_long", "first_fault", "is_at_key", "type_place"]
 
 # How deep types may be nested in what is stored: yrs bears some thousands on a thread's stack of 8 MB.
 MAX_TYPE_DEPTH = 255
@@ -156,6 +156,11 @@ def _place_of(clients: Mapping[int, Structs], wanted: ItemId) -> int:
     return 0 if found is None else found.place(wanted[1])
 
 
+def is_at_key(clients: Mapping[int, Structs], wanted: ItemId) -> bool:
+    """Whether a struct is a value of a key."""
+    return bool(_place_of(clients, wanted) & _AT_KEY)
+
+
 def type_place(
     clients: Mapping[int, Structs],
     neighbour: ItemId | None,
@@ -186,9 +191,7 @@ def check_long(
     Raises:
         RemoteProtocolError: It is one.
     """
-    if (neighbour is None or _place_of(clients, neighbour) & _AT_KEY) and not rules.are_deleted(
-        client, clock, end
-    ):
+    if (neighbour is None or is_at_key(clients, neighbour)) and not rules.are_deleted(client, clock, end):
         raise RemoteProtocolError(f"not a usable update: {client}:{clock} is several values of one key")
 
 

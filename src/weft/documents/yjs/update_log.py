@@ -19,6 +19,7 @@ from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector, encode_state_vector
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.deletions import OwnDeletions
 from weft.documents.yjs.held import HeldUpdates, Pending
 from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
 from weft.documents.yjs.places import MAX_TYPE_DEPTH, Rules, check_long, type_place
@@ -63,7 +64,8 @@ class UpdateLog:
     """
 
     __slots__ = (
-        "_clients", "_deletes", "_encoded", "_held", "_limits", "_number", "_waiting", "_whole",
+        "_clients", "_deletes", "_encoded", "_held", "_limits", "_number", "_own_deletions",
+        "_waiting", "_whole",
     )  # fmt: skip
 
     def __init__(self, *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD) -> None:
@@ -74,6 +76,7 @@ class UpdateLog:
         self._whole: bytes | None = None
         self._encoded: bytes | None = None
         self._held = HeldUpdates(max_held)
+        self._own_deletions: OwnDeletions | None = None  # once somebody has asked
         self._waiting: _Queues = {}
         self._number = count()
 
@@ -109,7 +112,10 @@ class UpdateLog:
         return CheckedUpdate(update, None, runs, deletes, limits.max_depth)
 
     def deletes_more(self, update: CheckedUpdate) -> bool:
-        """Whether an update deletes anything of which the log does not know that it is deleted."""
+        """Whether an update deletes anything not known as deleted, and that Yjs does not delete by itself.
+
+        Of two concurrent writes to a key that is one, with what is in it.
+        """
         small = update.small
         if small is not None and small.deleted is not None:
             client, first, length = small.deleted
@@ -117,7 +123,11 @@ class UpdateLog:
             deletes[client].add(first, first + length)
         else:
             deletes = update.deletes
-        return not is_covered(deletes, self._deletes)
+        if is_covered(deletes, self._deletes):
+            return False
+        if self._own_deletions is None:
+            self._own_deletions = OwnDeletions(self._clients, self._deletes)
+        return self._own_deletions.are_more(deletes)
 
     def add(self, update: bytes | CheckedUpdate, *, stored: bool = False, origin: object = None) -> Added:
         """Take in an update.
@@ -348,6 +358,10 @@ class UpdateLog:
     def held(self) -> frozenset[bytes]:
         """The updates of which something waits, as they were received."""
         return frozenset(self._held)
+
+    def origin_of(self, held: bytes) -> object:
+        """Who brought an update of which something waits."""
+        return self._held[held].origin
 
     def drop_held(self, origin: object = None) -> None:
         """Forget what is held, or what somebody brought of it: they bring it again when asked for it."""

@@ -79,7 +79,7 @@ class SyncDocument(Protocol):
         """Look at an update before it is applied; raise ``RemoteProtocolError`` if it must not be."""
 
     def deletes_more(self, spans: Any, /) -> bool:
-        """Whether an update for which ``check`` gave this deletes what is not known to be deleted."""
+        """Whether an update for which ``check`` gave this deletes what is not deleted here."""
 
     def apply(self, update: bytes, *, origin: object, spans: Any = None) -> bool:
         """Take in an update, with what ``check`` gave for it; whether something waits for what is missing."""
@@ -334,17 +334,11 @@ class YSyncSession:
     def _refuse_update(self, message: Update, effects: list[Effect]) -> None:
         """Do not apply an update; tell the other end, unless it brings nothing new as a handshake does.
 
-        Deletions are somebody's doing where they come alone and unasked. An answer, or what a client has read
-        from its own storage, names all that is deleted there; of two concurrent writes to a key Yjs deletes
-        one by itself, at each client, and nobody tells a log of that.
+        Of two concurrent writes to a key Yjs deletes one by itself, at each client, which names it with what
+        somebody has deleted; the document tells the two apart.
         """
-        if self._told_read_only:
-            return
-        ends = message.spans.ends()
-        if (
-            self.document.lacking(ends)
-            if ends
-            else not message.is_answer and self.document.deletes_more(message.spans)
+        if not self._told_read_only and (
+            self.document.lacking(message.spans.ends()) or self.document.deletes_more(message.spans)
         ):
             self._told_read_only = True
             effects.append(Send(denied_message("read-only")))

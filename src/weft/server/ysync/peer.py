@@ -14,6 +14,7 @@ from weft.server._core.wrong_protocol import expect_no_repo
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from weft.errors import RemoteProtocolError
     from weft.protocols.ysync import Effect
     from weft.server._core.link import Link
     from weft.server.auth import Allow
@@ -94,6 +95,12 @@ class YPeer(Peer):
         """Stop queueing updates; everything up to this state has been queued."""
         self._behind = state_vector
         _log.info("%s reads slowly; it will get what it misses as one update", self.name)
+
+    def blame(self, origin: object, error: RemoteProtocolError) -> None:
+        """Be let go for what this client brought earlier and was refused now."""
+        if origin is self.session:
+            # Not at once: it may be this client's message in which that turned out.
+            asyncio.get_running_loop().call_soon(self.fail, error)
 
     def tick(self, now: float) -> None:
         """Let time pass for the session."""

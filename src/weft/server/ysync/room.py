@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from weft.documents import Compacted, UpdateLog
+    from weft.errors import RemoteProtocolError
     from weft.protocols.awareness import AwarenessChange
     from weft.server._core.room import RoomContext
     from weft.server.ysync.local_document import LocalDocument
@@ -41,6 +42,9 @@ class YClient(RoomClient, TurnClient, Protocol):
 
     def tick(self, now: float) -> None:
         """Let time pass for the session."""
+
+    def blame(self, origin: object, error: RemoteProtocolError) -> None:
+        """Let the client go if it is the origin of what was refused."""
 
 
 class Room(BaseRoom[YClient]):
@@ -70,7 +74,11 @@ class Room(BaseRoom[YClient]):
         self._compacted: UpdateLog | None = None  # of what is about to take its place in storage
         self.gc = True  # whether compaction gives up what was deleted
         self.document = LogDocument(
-            updates, taken_in=self._taken_in, limits=context.limits, name=f"room {name!r:.200}"
+            updates,
+            taken_in=self._taken_in,
+            blamed=self._blamed,
+            limits=context.limits,
+            name=f"room {name!r:.200}",
         )
         self.awareness = Awareness(secrets.randbits(32), limits=context.limits)
         self.answers = AnswerCache()
@@ -197,6 +205,10 @@ class Room(BaseRoom[YClient]):
         # What is written in the document may bring what others' updates waited for.
         if local is not None and (origin is not local or news != (update,)):
             local.feed(news)
+
+    def _blamed(self, origin: object, error: RemoteProtocolError) -> None:
+        for peer in tuple(self.clients):
+            peer.blame(origin, error)
 
     def _compact(self, updates: Sequence[bytes]) -> Compacted | None:
         """Make one update out of many, and a log of it for the room itself; in a thread."""
