@@ -14,6 +14,8 @@ COVERED = {
     "_support/sqlite_file.py": "server/storage/test_sqlite_file.py",
     "documents/yjs/load.py": "providers/replica/test_replica.py",
     "providers/_core/durable.py": "providers/replica/test_replica.py",
+    "providers/automerge_repo/kept.py": "providers/replica/test_replica.py",
+    "providers/replica/automerge.py": "providers/replica/test_replica.py",
     "providers/replica/commits.py": "providers/replica/test_replica.py",
     "providers/replica/file.py": "providers/replica/test_replica.py",
     "providers/replica/meta.py": "providers/replica/test_replica.py",

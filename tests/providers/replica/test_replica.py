@@ -7,11 +7,12 @@ import logging
 import shutil
 import sqlite3
 import threading
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.replicas import KINDS, connected, joined, mirrored
 from support.servers import eventually, serving
 from weft import Replica, Store
 from weft.errors import (
@@ -28,28 +29,15 @@ from weft.server import Allow
 from weft.server.storage import MemoryRoomStorage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from weft.server import Server
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
-@asynccontextmanager
-async def mirrored(path: Path, **options: Any) -> AsyncIterator[tuple[Replica, Store]]:
-    async with Replica(path, **options) as replica:
-        store = Store()
-        with YjsMirror(store, replica.document):
-            yield replica, store
-
-
-@asynccontextmanager
-async def connected(path: Path, server: Server) -> AsyncIterator[tuple[Replica, Store, YWebsocketProvider]]:
-    async with (
-        mirrored(path) as (replica, store),
-        YWebsocketProvider(replica, server.url, "farm") as provider,
-    ):
-        await provider.wait_synced()
-        yield replica, store, provider
+def author_of(replica: Replica) -> object:
+    document = replica.document
+    return document.client_id if replica.kind == "yjs" else document.actor
 
 
 def rows(path: Path) -> int:
@@ -58,41 +46,41 @@ def rows(path: Path) -> int:
 
 
 @pytest.mark.parametrize("durable", ["now", "soon"])
-async def test_what_was_written_is_there_at_the_next_start(tmp_path: Path, durable: Any) -> None:
+async def test_what_was_written_is_there_at_the_next_start(tmp_path: Path, kind: str, durable: Any) -> None:
     path = tmp_path / "farm.weft"
-    async with mirrored(path, durable=durable) as (replica, store):
-        assert (replica.kind, replica.pending.updates, replica.last_synced_at) == ("yjs", 0, None)
+    async with mirrored(path, kind, durable=durable) as (replica, store):
+        assert replica.last_synced_at is None
         store.set_cell("readings", "1", "t", 21.5)
         store.set_value("name", "farm")
         await replica.saved()
-        client = replica.document.client_id
-    async with mirrored(path) as (replica, store):
+        author = author_of(replica)
+    async with mirrored(path, kind) as (replica, store):
         assert store.get_content() == ({"readings": {"1": {"t": 21.5}}}, {"name": "farm"})
-        assert replica.document.client_id == client
-        assert replica.pending.updates == 2
+        assert author_of(replica) == author
+        assert replica.pending.updates == 2 + (kind == "automerge")  # which has a beginning of its own
         assert replica.pending.bytes > 0
 
 
-async def test_what_was_written_is_on_disk_when_the_next_await_returns(tmp_path: Path) -> None:
+async def test_what_was_written_is_on_disk_when_the_next_await_returns(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "farm.weft"
-    async with mirrored(path) as (_, store):
+    async with mirrored(path, kind) as (_, store):
         for number in range(5):
             store.set_cell("readings", str(number), "t", number)
             await asyncio.sleep(0)
             shutil.copytree(
                 tmp_path, copy := tmp_path / f"copy{number}", ignore=shutil.ignore_patterns("copy*")
             )
-            async with mirrored(copy / "farm.weft") as (_, other):
+            async with mirrored(copy / "farm.weft", kind) as (_, other):
                 assert len(other.get_row_ids("readings")) == number + 1
 
 
-async def test_the_server_gets_what_was_written_offline_and_confirms_it(tmp_path: Path) -> None:
+async def test_the_server_gets_what_was_written_offline_and_confirms_it(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "farm.weft"
-    async with mirrored(path) as (replica, store):
+    async with mirrored(path, kind) as (replica, store):
         store.set_cell("readings", "1", "t", 1)
         store.set_cell("readings", "2", "t", 2)
     async with serving() as server:
-        async with connected(path, server) as (replica, store, provider):
+        async with connected(path, server.url, kind) as (replica, store, provider):
             await eventually(lambda: not replica.pending)
             assert replica.last_synced_at is not None
             store.del_row("readings", "1")
@@ -100,54 +88,51 @@ async def test_the_server_gets_what_was_written_offline_and_confirms_it(tmp_path
             assert replica.pending.updates == 2
             await provider.flush()
             assert not replica.pending
-        async with mirrored(path) as (replica, store):
+        async with mirrored(path, kind) as (replica, store):
             assert not replica.pending
             assert replica.last_synced_at is not None
             store.del_row("readings", "2")
-        async with connected(tmp_path / "other.weft", server) as (other, theirs, _):
+        async with connected(tmp_path / "other.weft", server.url, kind, like=replica) as (other, theirs, _):
             assert theirs.get_tables() == {"readings": {"2": {"t": 2}, "3": {"t": 3}}}
-            async with connected(path, server):
+            async with connected(path, server.url, kind):
                 await eventually(lambda: theirs.get_tables() == {"readings": {"3": {"t": 3}}})
             assert not other.pending
 
 
-async def test_a_deletion_alone_is_pending_until_it_is_confirmed(tmp_path: Path) -> None:
+async def test_a_deletion_alone_is_pending_until_it_is_confirmed(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "farm.weft"
     async with serving() as server:
-        async with connected(path, server) as (replica, store, provider):
+        async with connected(path, server.url, kind) as (replica, store, provider):
             store.set_cell("readings", "1", "t", 1)
             await provider.flush()
-        async with mirrored(path) as (replica, store):
+        async with mirrored(path, kind) as (replica, store):
             store.del_cell("readings", "1", "t")
             assert replica.pending
-        async with mirrored(path) as (replica, _):
+        async with mirrored(path, kind) as (replica, _):
             assert replica.pending
-        async with connected(path, server) as (replica, _, provider):
+        async with connected(path, server.url, kind) as (replica, _, provider):
             await eventually(lambda: not replica.pending)
 
 
-async def test_a_server_that_has_lost_everything_makes_it_pending_again(tmp_path: Path) -> None:
+async def test_a_server_that_has_lost_everything_makes_it_pending_again(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "farm.weft"
-    async with serving() as server, connected(path, server) as (replica, store, provider):
+    async with serving() as server, connected(path, server.url, kind) as (replica, store, provider):
         store.set_cell("readings", "1", "t", 1)
         await provider.flush()
         assert not replica.pending
-    seen = []
-    async with serving() as server, mirrored(path) as (replica, _):
+    async with serving() as server, mirrored(path, kind) as (replica, _):
         assert not replica.pending
-        async with YWebsocketProvider(replica, server.url, "farm") as provider:
-            provider.add_status_listener(lambda *_: seen.append(bool(replica.pending)))
-            await provider.wait_synced()
+        async with joined(replica, server.url):
+            await eventually(lambda: replica.pending)
             await eventually(lambda: not replica.pending)
-        assert True in seen
-        async with connected(tmp_path / "other.weft", server) as (_, theirs, _):
+        async with connected(tmp_path / "other.weft", server.url, kind, like=replica) as (_, theirs, _):
             assert theirs.get_tables() == {"readings": {"1": {"t": 1}}}
 
 
-async def test_what_a_server_denies_stays_pending(tmp_path: Path) -> None:
+async def test_what_a_server_denies_stays_pending(tmp_path: Path, kind: str) -> None:
     async with (
         serving(auth=lambda _: Allow(user="reader", read_only=True)) as server,
-        connected(tmp_path / "farm.weft", server) as (replica, store, provider),
+        connected(tmp_path / "farm.weft", server.url, kind) as (replica, store, provider),
     ):
         store.set_cell("readings", "1", "t", 1)
         with pytest.raises(WriteDeniedError, match="does not allow"):
@@ -155,7 +140,7 @@ async def test_what_a_server_denies_stays_pending(tmp_path: Path) -> None:
         assert replica.pending
 
 
-async def test_one_file_is_open_once(tmp_path: Path) -> None:
+async def test_one_file_is_open_once(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "farm.weft"
     async with Replica(path) as replica:
         with pytest.raises(ReplicaInUseError, match="open already"):
@@ -167,7 +152,7 @@ async def test_one_file_is_open_once(tmp_path: Path) -> None:
     await replica.close()
 
 
-async def test_a_closed_document_refuses_to_be_written(tmp_path: Path) -> None:
+async def test_a_closed_document_refuses_to_be_written(tmp_path: Path, kind: str) -> None:
     store = Store()
     async with Replica(tmp_path / "farm.weft") as replica:
         mirror = YjsMirror(store, replica.document).start()
@@ -176,7 +161,7 @@ async def test_a_closed_document_refuses_to_be_written(tmp_path: Path) -> None:
     mirror.stop()
 
 
-async def test_it_belongs_to_the_thread_that_opened_it(tmp_path: Path) -> None:
+async def test_it_belongs_to_the_thread_that_opened_it(tmp_path: Path, kind: str) -> None:
     errors: list[Exception] = []
 
     def write() -> None:
@@ -192,7 +177,7 @@ async def test_it_belongs_to_the_thread_that_opened_it(tmp_path: Path) -> None:
     assert len(errors) == 1
 
 
-async def test_a_replica_has_one_provider_at_a_time(tmp_path: Path) -> None:
+async def test_a_replica_has_one_provider_at_a_time(tmp_path: Path, kind: str) -> None:
     async with Replica(tmp_path / "farm.weft") as replica, serving() as server:
         async with YWebsocketProvider(replica, server.url, "a"):
             with pytest.raises(LocalProtocolError, match="a provider already"):
@@ -202,7 +187,7 @@ async def test_a_replica_has_one_provider_at_a_time(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_file_of_something_else_or_of_a_newer_weft_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_of_something_else_or_of_a_newer_weft_is_left_alone(tmp_path: Path, kind: str) -> None:
     other, newer, noise = tmp_path / "other.db", tmp_path / "newer.weft", tmp_path / "noise"
     with closing(sqlite3.connect(other)) as db:
         db.execute("CREATE TABLE t (x)")
@@ -218,50 +203,52 @@ async def test_a_file_of_something_else_or_of_a_newer_weft_is_left_alone(tmp_pat
         assert path.read_bytes() == before
 
 
-async def test_a_damaged_row_is_an_error_that_names_it(tmp_path: Path) -> None:
+async def test_a_damaged_row_is_an_error_that_names_it(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "farm.weft"
-    async with mirrored(path) as (_, store):
+    async with mirrored(path, kind) as (_, store):
         store.set_cell("readings", "1", "t", 1)
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE updates SET data = x'00'")
         db.commit()
-    with pytest.raises(StorageError, match=r"do not match their checksums \(1\)"):
+    with pytest.raises(StorageError, match=r"do not match their checksums \(1"):
         await Replica(path).open()
 
 
-async def test_it_compacts_itself_and_loses_neither_content_nor_what_is_pending(tmp_path: Path) -> None:
+async def test_it_compacts_itself_and_loses_neither_content_nor_what_is_pending(
+    tmp_path: Path, kind: str
+) -> None:
     path = tmp_path / "farm.weft"
-    async with mirrored(path) as (replica, store):
+    async with mirrored(path, kind) as (replica, store):
         for number in range(1_100):
             store.set_cell("readings", "1", "t", number)
         store.del_row("readings", "1")
         store.set_cell("readings", "2", "t", 2)
         await replica.saved()
     assert rows(path) < 1_100
-    async with mirrored(path) as (replica, store):
+    async with mirrored(path, kind) as (replica, store):
         assert store.get_tables() == {"readings": {"2": {"t": 2}}}
-        assert replica.pending.updates == 1_102
-        async with serving() as server, YWebsocketProvider(replica, server.url, "farm") as provider:
+        assert replica.pending.updates == 1_102 + (kind == "automerge")
+        async with serving() as server, joined(replica, server.url) as provider:
             await provider.flush()
             assert not replica.pending
-            async with connected(tmp_path / "other.weft", server) as (_, theirs, _):
+            async with connected(tmp_path / "other.weft", server.url, kind, like=replica) as (_, theirs, _):
                 assert theirs.get_tables() == {"readings": {"2": {"t": 2}}}
-    async with mirrored(path) as (replica, store):
+    async with mirrored(path, kind) as (replica, store):
         assert not replica.pending
 
 
 @pytest.mark.parametrize("way", ["copied", "copied with all", "replaced by an older one"])
 async def test_a_copy_and_an_older_file_get_a_client_id_of_their_own(
-    tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, kind: str, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "weft.replica")
     path, backup = tmp_path / "farm.weft", tmp_path / "backup.weft"
-    async with mirrored(path) as (replica, store):
+    async with mirrored(path, kind) as (replica, store):
         store.set_cell("readings", "1", "t", 1)
-        client = replica.document.client_id
+        author = author_of(replica)
     if way == "replaced by an older one":
         shutil.copy(path, backup)
-        async with mirrored(path) as (_, store):
+        async with mirrored(path, kind) as (_, store):
             store.set_cell("readings", "2", "t", 2)
         shutil.copyfile(backup, path)  # in place: the inode stays
         copy = path
@@ -271,22 +258,25 @@ async def test_a_copy_and_an_older_file_get_a_client_id_of_their_own(
         shutil.copy(path, copy)
         if way == "copied with all":
             shutil.copy(f"{path}-id", f"{copy}-id")
-    assert "new client id" not in caplog.text
-    async with mirrored(copy) as (replica, store):
+    assert "under a new" not in caplog.text
+    async with mirrored(copy, kind) as (replica, store):
         assert store.get_tables() == {"readings": {"1": {"t": 1}}}
-        assert replica.document.client_id != client
-        assert replica.pending.updates == 1
-        other = replica.document.client_id
-    assert "new client id" in caplog.text
+        assert author_of(replica) != author
+        assert replica.pending
+        other = author_of(replica)
+    assert "under a new" in caplog.text
     async with Replica(copy) as replica:
-        assert replica.document.client_id == other
+        assert author_of(replica) == other
 
 
-async def test_storage_of_the_server_before_a_confirmation(tmp_path: Path) -> None:
+async def test_storage_of_the_server_before_a_confirmation(tmp_path: Path, kind: str) -> None:
     """A server that restarts with less than it had told of."""
     path, storage = tmp_path / "farm.weft", MemoryRoomStorage()
-    async with serving(storage=storage) as server, connected(path, server) as (replica, store, provider):
+    async with (
+        serving(storage=storage) as server,
+        connected(path, server.url, kind) as (replica, store, provider),
+    ):
         store.set_cell("readings", "1", "t", 1)
         await provider.flush()
-    async with serving(storage=storage) as server, connected(path, server) as (replica, _, _):
+    async with serving(storage=storage) as server, connected(path, server.url, kind) as (replica, _, _):
         assert not replica.pending

@@ -29,6 +29,7 @@ class DocumentSync:
     refused: bool = False
     wanted: bool = False  # it was asked for, and is neither here nor known to be unavailable
     unacknowledged: bool = False  # changes were received that no sent message has announced yet
+    heard: bool = False  # whether the other end has said what it has
     peer_heads: tuple[bytes, ...] = ()
     flushes: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # token to the heads to be covered
 

@@ -270,6 +270,11 @@ class RepoSession:
         sync = self._documents.get(document_id)
         return sync is not None and not sync.read_only and bool(sync.peer_heads) and not sync.document.heads
 
+    def announced(self, document_id: str) -> tuple[bytes, ...] | None:
+        """The heads that the other end announced last on this connection; ``None`` if it has not so far."""
+        sync = self._documents.get(document_id)
+        return sync.peer_heads if sync is not None and sync.heard else None
+
     def is_answered(self, document_id: str) -> bool:
         """Whether the other end has said something of a document since it was last told of it.
 
@@ -378,6 +383,7 @@ class RepoSession:
                 effects += [self._send(ErrorMessage(reason, document_id)), WriteDenied(document_id, reason)]
             return effects
         before = document.heads
+        sync.heard = True
         heads = sync.peer_heads = document.receive_sync_message(sync.state, message.data, origin=self)
         if document.heads != before:
             sync.unacknowledged = True

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.send_queue import ResendQueue
     from weft.providers._core.status import StatusTracker
+    from weft.providers.automerge_repo.kept import Kept
     from weft.providers.transport import Connection
 
 __all__ = ["RepoAdapter"]
@@ -99,7 +100,9 @@ class RepoAdapter:
 
     # --- for the provider
 
-    def add(self, document_id: str, document: AutomergeDocument, *, is_new: bool) -> SharedDocument:
+    def add(
+        self, document_id: str, document: AutomergeDocument, *, is_new: bool, kept: Kept | None = None
+    ) -> SharedDocument:
         """Begin to keep a document in sync.
 
         Raises:
@@ -113,7 +116,7 @@ class RepoAdapter:
         was_removed = self.session.was_removed(document_id) and document_id not in self.shares
         effects = [] if was_removed else self.session.add(document_id, document)
         confirmations = Confirmations(self.tracker, lambda: self._ask(document_id))
-        shared = SharedDocument(document_id, document, is_new, confirmations)
+        shared = SharedDocument(document_id, document, is_new, confirmations, kept=kept)
         self.shares[document_id] = shared
         if was_removed:
             self._next.append(shared)
@@ -157,6 +160,12 @@ class RepoAdapter:
         self._attached = False
         for shared in self.shares.values():
             shared.detach()
+
+    async def durable(self) -> None:
+        """Return when all that is in the documents is on disk, of those that a replica keeps."""
+        for shared in tuple(self.shares.values()):
+            if shared.kept is not None:
+                await shared.kept.durable()
 
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when all documents have what the server had when the present connection was made."""
@@ -224,6 +233,9 @@ class RepoAdapter:
                     permanent=True,
                 )
             self._perform(self.session.receive(data))
+            for shared in self.shares.values():
+                if shared.kept is not None:
+                    shared.kept.heard()
             if self._send_pending() is not None:
                 self.wake()
 

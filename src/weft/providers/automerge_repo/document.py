@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weft.errors import ProviderError
     from weft.protocols.automerge_repo import EphemeralMessage
     from weft.providers._core.confirmations import Confirmations
+    from weft.providers.automerge_repo.kept import Kept
     from weft.providers.automerge_repo.presence import Presence
 
 __all__ = ["EphemeralListener", "SharedDocument"]
@@ -36,6 +37,7 @@ class SharedDocument:
         synced: What the server had has been received on the present connection.
         unavailable: The server said on this connection that nobody has it, and has not brought it since.
         denied: What the server said on this connection of changes that it does not take.
+        kept: The replica that keeps it on disk, if one does.
         told_at: When the server was last told of changes.
         listeners: Who hears what others broadcast.
         presence: Who else has it open, if that is asked for.
@@ -48,6 +50,7 @@ class SharedDocument:
     synced: bool = False
     unavailable: bool = False
     denied: ProviderError | None = None
+    kept: Kept | None = None
     told_at: float = -inf
     listeners: list[EphemeralListener] = field(default_factory=list)
     presence: Presence | None = None
@@ -60,8 +63,10 @@ class SharedDocument:
 
     def attach(self, heard: Callable[[SharedDocument, DocumentEvent], None]) -> None:
         """Listen to the document."""
+        if self.kept is not None:
+            self.kept.attach()
         self._unsubscribe = self.document.subscribe(lambda event: heard(self, event))
-        if self.document.heads:
+        if self.document.heads if self.kept is None else self.kept.content.pending():
             self.confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
     def detach(self) -> None:
@@ -69,6 +74,8 @@ class SharedDocument:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+        if self.kept is not None:
+            self.kept.detach()
 
     def disconnected(self) -> None:
         """What was known is of a connection that is over."""

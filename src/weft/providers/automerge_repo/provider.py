@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from weft._support.arguments import wrong_kind
 from weft.documents.automerge import AutomergeDocument
+from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import encode_document_id, parse_document_url
 from weft.providers._core.address import check_server
 from weft.providers._core.provider import WebsocketProvider
 from weft.providers.automerge_repo.adapter import RepoAdapter
 from weft.providers.automerge_repo.handle import DocHandle
+from weft.providers.automerge_repo.kept import Kept
+from weft.providers.replica.automerge import AutomergeContent
+from weft.providers.replica.replica import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +49,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
 
     def __init__(
         self,
-        document: AutomergeDocument,
+        document: AutomergeDocument | Replica,
         url: str,
         document_url: str | None = None,
         *,
@@ -56,7 +60,9 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
         """Describe the connection; nothing is opened yet.
 
         Args:
-            document: The document; :meth:`add` takes more of them.
+            document: The document; :meth:`add` takes more of them. A :class:`Replica` that is open: its
+                document, under its URL; nothing of it is sent then before it is on disk, and the replica
+                knows what the server has confirmed.
             url: The server, ``ws://`` or ``wss://``, without query.
             document_url: Which document it is: an ``automerge:`` URL, or the id in it. ``None`` draws a new
                 id: the document is one that nobody else has so far.
@@ -67,7 +73,8 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
 
         Raises:
             ValueError: One of the URLs cannot be used.
-            LocalProtocolError: A transaction of the document is open.
+            LocalProtocolError: A transaction of the document is open, or the replica is not, or is a Yjs
+                document's.
         """
         super().__init__(check_server(url), limits, **options)
         self._use(
@@ -80,6 +87,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
                 dial=self._dial,
             )
         )
+        self._durable = self._adapter.durable
         self._handle = self.add(document, document_url)
         self.expects_connect = True
 
@@ -103,7 +111,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
         """The first document's URL, under which others find it."""
         return self._handle.url
 
-    def add(self, document: AutomergeDocument, document_url: str | None = None) -> DocHandle:
+    def add(self, document: AutomergeDocument | Replica, document_url: str | None = None) -> DocHandle:
         """Keep another document in sync over the same connection; ``close()`` of what is returned ends it.
 
         Args:
@@ -114,6 +122,8 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
             ValueError: The URL is none, or that document was added before.
             LocalProtocolError: A transaction of the document is open.
         """
+        if isinstance(document, Replica):
+            return self._add_kept(document, document_url)
         if not isinstance(document, AutomergeDocument):
             raise wrong_kind("a weft.AutomergeDocument", document)
         if document_url is not None and not isinstance(document_url, str):
@@ -123,6 +133,17 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
         else:
             document_id = parse_document_url(document_url)
         shared = self._adapter.add(document_id, document, is_new=document_url is None)
+        return DocHandle(self._adapter, shared)
+
+    def _add_kept(self, replica: Replica, document_url: str | None) -> DocHandle:
+        content = replica.content
+        if not isinstance(content, AutomergeContent):
+            raise LocalProtocolError(f"{replica!r} is a Yjs document's, and this server has Automerge's")
+        document_id = parse_document_url(replica.url)
+        if document_url is not None and parse_document_url(document_url) != document_id:
+            raise ValueError(f"the replica's document is {replica.url}, not {document_url}")
+        kept = Kept(replica, content, document_id, self._adapter.session)
+        shared = self._adapter.add(document_id, content.doc, is_new=replica.is_new, kept=kept)
         return DocHandle(self._adapter, shared)
 
     def broadcast(self, message: object) -> bool:

@@ -23,6 +23,7 @@ class Meta:
         kind: Of the document.
         author: Under whose id it is written here: a client id in decimal, or an actor in hexadecimal digits.
         url: Automerge: the document's.
+        is_new: Automerge: whether the URL was drawn here, so that nobody is expected to have it.
         token: Drawn anew with each author; stands beside the file, too.
         session: How often the file was opened; stands beside the file, too.
         confirmed: How much the server has confirmed: a state vector, or heads one behind the other.
@@ -36,6 +37,7 @@ class Meta:
     kind: Kind
     author: str
     url: str = ""
+    is_new: bool = False
     token: str = ""
     session: int = 0
     confirmed: bytes = b""

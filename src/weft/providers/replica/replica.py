@@ -13,6 +13,7 @@ from weft._support.owner import Owner
 from weft._support.uncopied import Uncopied
 from weft.errors import LocalProtocolError, RemoteProtocolError, StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
+from weft.protocols.automerge_repo import document_url, encode_document_id, parse_document_url
 from weft.providers.replica.file import ReplicaFile
 from weft.providers.replica.meta import Meta, replace
 from weft.providers.replica.session import Session
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from weft._support.owner import Hold
+    from weft.providers.replica.automerge import AutomergeContent
     from weft.providers.replica.commits import Durable
     from weft.providers.replica.file import Row
     from weft.providers.replica.meta import Kind
@@ -33,7 +35,7 @@ __all__ = ["Replica"]
 
 _log = logging.getLogger("weft.replica")
 
-Content: TypeAlias = "YjsContent"
+Content: TypeAlias = "YjsContent | AutomergeContent"
 
 
 class Replica(Uncopied):
@@ -147,6 +149,10 @@ class Replica(Uncopied):
             raise StorageError(f"{self.path}: it holds a document of kind {meta.kind!r}, not {kind!r}")
         if meta is None:
             meta = Meta(kind, "")
+        if kind == "automerge":
+            meta = self._with_url(meta)
+        elif self._url is not None:
+            raise ValueError(f"{self.path}: a Yjs document has no URL: the provider names its room")
         if not is_proved:
             if rows:
                 _log.info(
@@ -155,6 +161,16 @@ class Replica(Uncopied):
                 )
             meta = replace(meta, author=_new_author(kind), token=secrets.token_hex(16), session=0)
         return replace(meta, session=meta.session + 1)
+
+    def _with_url(self, meta: Meta) -> Meta:
+        given = None if self._url is None else parse_document_url(self._url)
+        if meta.url:
+            if given not in {None, parse_document_url(meta.url)}:
+                raise StorageError(f"{self.path}: it holds the document {meta.url}, not {self._url}")
+            return meta
+        if given is None:
+            given = encode_document_id(secrets.token_bytes(16))
+        return replace(meta, url=document_url(given), is_new=self._url is None)
 
     def _fill(self, thread: WorkerThread, rows: Sequence[Row], meta: Meta) -> None:
         session = Session(self._file, thread, rows, meta, durable=self._durable, failed=self._failed)
@@ -180,9 +196,12 @@ class Replica(Uncopied):
         if hold is None or thread is None or self._session is None:
             return
         self._hold = self._thread = None
-        self.content.close("the document", f"its replica {self.path!r} was closed; open it again")
         try:
-            await self._session.close()
+            try:
+                await self._session.settle()
+            finally:
+                self.content.close("the document", f"its replica {self.path!r} was closed; open it again")
+                await self._session.close()
         finally:
             self._is_open = False
             hold.drop()
@@ -202,6 +221,15 @@ class Replica(Uncopied):
     def kind(self) -> Kind:
         """Of the document: ``"yjs"`` or ``"automerge"``."""
         return self._kind or ("yjs" if self._session is None else self._session.meta.kind)
+
+    @property
+    def url(self) -> str:
+        """Automerge: the document's URL, under which others find it. Empty for a Yjs document.
+
+        Raises:
+            LocalProtocolError: The replica was not opened.
+        """
+        return self._known().url
 
     @property
     def document(self) -> Any:
@@ -248,6 +276,11 @@ class Replica(Uncopied):
             raise self._not_open()
         return self._content
 
+    @property
+    def is_new(self) -> bool:
+        """Automerge: whether the URL was drawn here, so that nobody is expected to have the document."""
+        return self._known().is_new
+
     def attach(self, provider: object) -> None:
         """Let a provider alone say what the server has.
 
@@ -281,6 +314,11 @@ class Replica(Uncopied):
             raise self._not_open()
         return self._session
 
+    def _known(self) -> Meta:
+        if self._session is None:
+            raise self._not_open()
+        return self._session.meta
+
     def _not_open(self) -> LocalProtocolError:
         return LocalProtocolError(f"the replica {self.path!r} is not open: use 'async with', or await open()")
 
@@ -303,6 +341,10 @@ def _new_author(kind: Kind) -> str:
 
 
 def _content_of(kind: Kind) -> type[Content]:
+    if kind == "automerge":
+        from weft.providers.replica.automerge import AutomergeContent  # noqa: PLC0415 - an extra
+
+        return AutomergeContent
     from weft.providers.replica.yjs import YjsContent  # noqa: PLC0415 - an extra
 
     return YjsContent

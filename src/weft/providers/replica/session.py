@@ -7,7 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from weft.errors import RemoteProtocolError, StorageError
+from weft._aio.tasks import end_tasks
+from weft.errors import WeftError
 from weft.providers.replica.commits import CommitQueue
 from weft.providers.replica.meta import Meta, replace
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from weft._aio.thread import WorkerThread
     from weft.documents import Compactor
+    from weft.errors import StorageError
     from weft.providers.replica.commits import Durable
     from weft.providers.replica.file import ReplicaFile, Row
 
@@ -99,24 +101,25 @@ class Session:
             self.meta = self.content.note(self.meta)
         return self.meta
 
+    async def settle(self) -> None:
+        """Compact what has grown."""
+        if not self.queue.is_failing:
+            self._compact_if(_IDLE_ROWS)
+            if self._compaction is not None:
+                await asyncio.wait([self._compaction])
+
     async def close(self) -> None:
-        """Compact what has grown, write what is queued, and close the file.
+        """Write what is queued, and close the file.
 
         Raises:
             StorageError: Not all could be written.
         """
         try:
-            if not self.queue.is_behind:
-                self._compact_if(_IDLE_ROWS)
-            if self._compaction is not None and not self.queue.is_failing:
-                await asyncio.wait([self._compaction])
+            await self.queue.settle()
         finally:
-            try:
-                await self.queue.settle()
-            finally:
-                if self._compaction is not None:
-                    await asyncio.wait([self._compaction])  # it waited for what was queued
-                await self._thread.run(self._file.close)
+            if self._compaction is not None:
+                await end_tasks([self._compaction])
+            await self._thread.run(self._file.close)
 
     def _compact_if(self, rows: int) -> None:
         # Compacting when the tail outweighs the snapshot writes each byte a constant number of times.
@@ -128,7 +131,7 @@ class Session:
             await self.queue.durable()
             if self.content is not None and not self.queue.is_behind:
                 await self._replace(self.content, self.queue.stored)
-        except (StorageError, RemoteProtocolError) as error:
+        except WeftError as error:  # a log that cannot be compacted is a log all the same
             _log.error("%s could not be compacted: %s", self._file.path, error)
             self._snapshot_weight = self._weight  # wait for twice as much before the next try
         finally:
