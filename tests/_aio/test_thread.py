@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from weft._aio.thread import WorkerThread
+from weft._aio.thread import WorkerThread, run_apart
 from weft.testing.persisters import until
 
 
@@ -64,3 +66,44 @@ async def test_a_closing_that_is_cancelled_ends_the_thread_all_the_same() -> Non
     gate.set()
     assert await work
     await until(lambda: not any(one.name.startswith("weft-cancelled") for one in threading.enumerate()))
+
+
+async def test_apart_it_gives_and_raises_what_the_function_does() -> None:
+    assert await run_apart(lambda one, two: one + two, 1, two=2) == 3
+    with pytest.raises(ZeroDivisionError):
+        await run_apart(lambda: 1 // 0)
+
+
+def test_neither_the_loop_nor_the_process_waits_for_what_runs_apart() -> None:
+    program = (
+        "import asyncio, threading\n"
+        "from weft._aio.thread import run_apart\n"
+        "async def main():\n"
+        "    task = asyncio.create_task(run_apart(threading.Event().wait))\n"
+        "    await asyncio.sleep(0.01)\n"
+        "    task.cancel()\n"
+        "asyncio.run(main())\n"
+        "print('over')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert (done.stdout, done.stderr) == ("over\n", "")
+
+
+async def test_what_comes_after_a_cancellation_goes_nowhere() -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        release.wait(10)
+        raise ValueError("nobody hears of it")
+
+    call = asyncio.create_task(run_apart(slow))
+    await asyncio.to_thread(begun.wait, 10)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    release.set()
+    await until(lambda: not any(thread.name == "weft-apart" for thread in threading.enumerate()))
+    await asyncio.sleep(0)

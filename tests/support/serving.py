@@ -95,13 +95,21 @@ class WeftServe:
         Raises:
             AssertionError: It did not end, or ended with a failure.
         """
+        code = self.end()
+        assert code == 0, f"weft serve ended with {code}:\n{self._complaints()}"
+
+    def end(self) -> int:
+        """End it as a service manager does; gives the exit code.
+
+        Raises:
+            AssertionError: It did not end.
+        """
         self._process.send_signal(signal.SIGTERM)
         try:
-            code = self._process.wait(_STOP_S)
+            return self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"weft serve did not stop:\n{self._complaints()}") from None
-        assert code == 0, f"weft serve ended with {code}:\n{self._complaints()}"
 
     def __enter__(self) -> Self:
         return self

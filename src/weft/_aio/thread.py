@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from weft._support.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["WorkerThread"]
+__all__ = ["WorkerThread", "run_apart"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+async def run_apart(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function in a thread of its own, for which the end of the process does not wait.
+
+    A cancelled caller leaves it running, and what it gives or raises then goes nowhere. Unlike
+    ``asyncio.to_thread``, for which the end of the event loop waits, however long that takes.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[R] = loop.create_future()
+
+    def settle(result: R | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(cast("R", result))
+        else:
+            done.set_exception(error)
+
+    def work() -> None:
+        result, raised = None, None
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            raised = error
+        with suppress(RuntimeError):  # the event loop is closed
+            loop.call_soon_threadsafe(settle, result, raised)
+
+    threading.Thread(target=work, name="weft-apart", daemon=True).start()
+    return await done
 
 
 class WorkerThread:

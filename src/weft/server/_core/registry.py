@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -263,10 +263,14 @@ class RoomRegistry(Generic[R]):
     async def _unload(self, name: str, entry: _Entry[R], *, force: bool = False) -> None:
         try:
             room = await entry.opening
-            await room.log.settle(compact=not force)
+            await room.log.settle(compact=not force, wait=not force)
             if force:  # all are stored; now one after the other, as long as there is time
                 async with self._last_compaction:
-                    await room.log.settle(compact=asyncio.get_running_loop().time() < self._compact_until)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout_at(self._compact_until):
+                            await room.log.settle(
+                                compact=asyncio.get_running_loop().time() < self._compact_until
+                            )
         except Exception as error:  # noqa: BLE001 - told to whoever waited for the room, too
             # Storage keeps what it has taken in and tries again before it loads the room for the next client.
             _log.error("room %.200r is forgotten before it could be stored: %s", name, error)

@@ -136,11 +136,12 @@ class RoomLog:
         if self.rows >= _LIVE_ROWS and self._is_heavy and self._compaction is None:
             self._start_compaction()
 
-    async def settle(self, *, compact: bool = True) -> None:
+    async def settle(self, *, compact: bool = True, wait: bool = True) -> None:
         """Wait until everything is stored and no compaction is under way.
 
         Args:
             compact: Whether to compact if it is worth it.
+            wait: Whether to wait for a compaction.
 
         Raises:
             StorageError: An update could not be stored.
@@ -149,14 +150,17 @@ class RoomLog:
             await self.stored(self.ticket)
             if compact and self._compaction is None and self.rows >= _IDLE_ROWS and self._is_heavy:
                 self._start_compaction()
-            under_way = {task for task in (self._saver, self._compaction) if task is not None}
+            compaction = self._compaction if wait else None
+            under_way = {task for task in (self._saver, compaction) if task is not None}
             if not under_way:
                 return
             await asyncio.wait(under_way)
 
     def close(self) -> None:
-        """Take nothing more, and blame nobody for it."""
+        """Take nothing more, and blame nobody for it. A compaction is left where it is: the log is whole."""
         self._failed = None
+        if self._compaction is not None:
+            self._compaction.cancel()
 
     def _fail(self, error: Exception) -> None:
         failed, self._failed = self._failed, None

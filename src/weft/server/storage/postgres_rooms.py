@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from weft._aio.thread import run_apart
 from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage import postgres_statements as sql
 from weft.server.storage.contract import StoredRoom
@@ -97,7 +97,7 @@ async def compact(connection: Any, name: str, compactor: Compactor) -> int | Non
         ):
             return None
         _, stored = await read(connection, name, 0)
-        replacement = await asyncio.to_thread(Replacement.of, name, stored, compactor)
+        replacement = await run_apart(Replacement.of, name, stored, compactor)
         if replacement is None:
             return None
         seed = checksum_seed(room_id)

@@ -12,7 +12,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from weft._aio.thread import WorkerThread
+from weft._aio.thread import WorkerThread, run_apart
 from weft._support.arguments import path_of
 from weft._support.sqlite_file import SqliteFile
 from weft.errors import StorageError
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteRoomStorage"]
 
+# At a time: each has a room's rows in memory, and takes the interpreter from who serves.
+_COMPACTIONS = 2
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -72,6 +74,7 @@ class SqliteRoomStorage(RoomStorage):
         # Of the event loop's side:
         self._thread: WorkerThread | None = None
         self._commits = GroupCommit(self._write, self.path)
+        self._compactions = asyncio.Semaphore(_COMPACTIONS)
         # Of the thread's side:
         self._file = SqliteFile(
             self.path, ROOMS, synchronous=synchronous, exclusive=exclusive, busy_timeout=busy_timeout
@@ -156,9 +159,13 @@ class SqliteRoomStorage(RoomStorage):
             StorageError: A row is corrupt or is not an update, and nothing was changed; or a slice could not
                 be deleted.
         """
+        async with self._compactions:
+            return await self._compact(room, compactor)
+
+    async def _compact(self, room: str, compactor: Compactor) -> int | None:
         stored = await self.since(room, 0)
         # Not on the storage's thread: it may take seconds, in which nothing of other rooms would be written.
-        replacement = await asyncio.to_thread(Replacement.of, room, stored, compactor)
+        replacement = await run_apart(Replacement.of, room, stored, compactor)
         if replacement is None:
             return None
         room_id = await self._run(self._rooms.put_snapshot, room, replacement)
