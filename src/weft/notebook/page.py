@@ -22,9 +22,10 @@ from weft.notebook.order import RowOrder
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weft.store import Store
+    from weft.values import Cell, Undefined
 
 __all__ = ["MAX_COLUMNS", "MAX_TEXT", "TablePage", "kind_of"]
 
@@ -35,17 +36,20 @@ MAX_TEXT: Final = 500
 
 Shown: TypeAlias = list[str] | None
 """A cell as it is told: its kind and its text."""
+News: TypeAlias = "tuple[bool, dict[str, Cell | Undefined] | None]"
+"""Of a row: whether it was gone meanwhile, and its cells that changed, ``None`` where it is gone now."""
 
 
 class TablePage:
     """A page of a table, which listens to the Store.
 
-    Listeners only note what changed, in whichever thread they are called. All else is for one thread, and
+    The listener only notes what changed, in whichever thread it is called. All else is for one thread, and
     calls the Store with no lock held: a Store of ``weft.sync`` waits for its own thread then.
 
     Args:
         store: The Store.
         table_id: The table, which need not be there.
+        heard: Called when something was noted, by whoever wrote it.
         columns: The cell ids to show; ``None`` for those that the table has.
         size: Rows of a page.
         sort: Column to sort by; ``None`` for the Store's order.
@@ -56,6 +60,7 @@ class TablePage:
         self,
         store: Store,
         table_id: str,
+        heard: Callable[[], object],
         *,
         columns: Sequence[str] | None,
         size: int,
@@ -64,6 +69,7 @@ class TablePage:
     ) -> None:
         self._store = store
         self._table_id = table_id
+        self._heard = heard
         self._wanted = None if columns is None else list(columns)
         self._size = size
         self._offset = 0
@@ -74,43 +80,33 @@ class TablePage:
         self._more_columns = 0
         self._shown: dict[str, dict[str, Shown]] = {}
         self._lock = Lock()
-        self._new_cells: dict[str, dict[str, object]] = {}
-        self._new_rows: dict[str, tuple[bool, bool]] = {}  # whether it was gone, and whether it is there
-        self._has_new_columns = False
+        self._news: dict[str, News] = {}
+        self._is_cleared = False
         # Listening first: what changes while the table is read is read, or noted, or both.
-        self._listeners = [
-            store.add_cell_listener(table_id, None, None, self._note_cell),
-            store.add_has_row_listener(table_id, None, self._note_row),
-            store.add_table_cell_ids_listener(table_id, self._note_columns),
-        ]
+        self._listener = store.add_did_finish_transaction_listener(self._note)
         self._order = self._read_order()
 
     def close(self) -> None:
-        """Stop listening. A second call does nothing."""
-        while self._listeners:
-            self._store.del_listener(self._listeners.pop())
+        """Stop listening."""
+        self._store.del_listener(self._listener)
 
-    # Noting.
-
-    def _note_cell(
-        self, _store: Store, _table_id: str, row_id: str, cell_id: str, new: object, *_: Any
-    ) -> None:
+    def _note(self, store: Store) -> None:
+        rows = store.get_transaction_changes()[0].get(self._table_id)
+        if rows is None:
+            return
         with self._lock:
-            self._new_cells.setdefault(row_id, {})[cell_id] = new
-
-    def _note_row(self, _store: Store, _table_id: str, row_id: str, has_row: bool) -> None:
-        with self._lock:
-            was_gone, _ = self._new_rows.pop(row_id, (False, False))
-            self._new_rows[row_id] = (was_gone or not has_row, has_row)
-
-    def _note_columns(self, *_: Any) -> None:
-        with self._lock:
-            self._has_new_columns = True
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether anything was noted since the last change was taken."""
-        return bool(self._new_cells or self._new_rows or self._has_new_columns)
+            if rows is UNDEFINED:
+                self._news = {}
+                self._is_cleared = True
+            else:
+                for row_id, cells in rows.items():
+                    # Taken out, so that a row that comes again stands after those that came before it.
+                    was_gone, before = self._news.pop(row_id, (self._is_cleared, {}))
+                    if cells is UNDEFINED:
+                        self._news[row_id] = (True, None)
+                    else:
+                        self._news[row_id] = (was_gone, {**(before or {}), **cells})
+        self._heard()
 
     # Telling.
 
@@ -125,7 +121,6 @@ class TablePage:
 
     def take_page(self) -> dict[str, Any]:
         """Give the whole page."""
-        self._has_new_columns = True
         self._ids, self._shown, self._columns = [], {}, []
         change = self.take_change()
         return {
@@ -135,15 +130,16 @@ class TablePage:
     def take_change(self) -> dict[str, Any]:
         """Give what changed since this or :meth:`take_page` was called last."""
         with self._lock:
-            cells, self._new_cells = self._new_cells, {}
-            rows, self._new_rows = self._new_rows, {}
-            has_new_columns, self._has_new_columns = self._has_new_columns, False
+            news, self._news = self._news, {}
+            is_cleared, self._is_cleared = self._is_cleared, False
         change: dict[str, Any] = {}
-        if has_new_columns and (columns := self._read_columns()) != self._columns:
+        if (columns := self._read_columns()) != self._columns:
             # All of them anew: that happens seldom, and a page is small.
             self._columns = change["columns"] = columns
             self._ids, self._shown = [], {}
-        if self._enter(cells, rows) or not self._ids:
+        if is_cleared:
+            self._order = RowOrder([], is_sorted=self._sort is not None, descending=self._descending)
+        if self._enter(news) or is_cleared or not self._ids:
             self._offset = max(0, min(self._offset, (len(self._order) - 1) // self._size * self._size))
             ids = self._order.part(self._offset, self._offset + self._size)
             if ids != self._ids or "columns" in change:
@@ -154,8 +150,10 @@ class TablePage:
             if shown is None:
                 row = self._store.get_row(self._table_id, row_id)
                 changed_rows[row_id] = {id_: _shown(row[id_]) for id_ in self._columns if id_ in row}
-            elif row_id in cells:
-                new = {id_: _shown(cell) for id_, cell in cells[row_id].items() if id_ in self._columns}
+            elif row_id in news:
+                was_gone, cells = news[row_id]
+                new: dict[str, Shown] = dict.fromkeys(shown) if was_gone else {}
+                new |= {id_: _shown(cell) for id_, cell in (cells or {}).items() if id_ in self._columns}
                 new = {id_: cell for id_, cell in new.items() if cell != shown.get(id_)}
                 if new:
                     changed_rows[row_id] = new
@@ -171,20 +169,15 @@ class TablePage:
         }  # fmt: skip
         return change
 
-    def _enter(self, cells: dict[str, dict[str, object]], rows: dict[str, tuple[bool, bool]]) -> bool:
+    def _enter(self, news: dict[str, News]) -> bool:
         """Bring the order up to date; tell whether it changed."""
         changed = False
         order, sort = self._order, self._sort
-        for row_id, (was_gone, has_row) in rows.items():
+        for row_id, (was_gone, cells) in news.items():
             if was_gone:
                 changed |= order.remove(row_id)
-            if has_row:
-                cell = None if sort is None else self._store.get_cell(self._table_id, row_id, sort)
-                changed |= order.put(row_id, cell)
-        if sort is not None:
-            for row_id, changed_cells in cells.items():
-                if sort in changed_cells and row_id in order:
-                    changed |= order.put(row_id, changed_cells[sort])
+            if cells is not None and (row_id not in order or (sort is not None and sort in cells)):
+                changed |= order.put(row_id, UNDEFINED if sort is None else cells.get(sort, UNDEFINED))
         return changed
 
     def _read_order(self) -> RowOrder:

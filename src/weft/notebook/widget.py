@@ -100,12 +100,16 @@ class LiveTable(AnyWidget):
         self._store = store
         self._editable = editable if isinstance(editable, bool) else frozenset(editable)
         self._is_drawn = False
-        self._page = TablePage(
-            store, table_id, columns=columns, size=page_size, sort=sort, descending=descending
-        )
         self._batches = Batches(self._tell_change)
-        # The last of all that a transaction calls, so that a change is told once.
-        self._listener = store.add_did_finish_transaction_listener(self._note)
+        self._page = TablePage(
+            store,
+            table_id,
+            self._heard,
+            columns=columns,
+            size=page_size,
+            sort=sort,
+            descending=descending,
+        )
         self.on_msg(self._receive)
         self._is_closed = False
 
@@ -113,13 +117,12 @@ class LiveTable(AnyWidget):
         """Stop listening, and take it from the page. A second call does nothing."""
         if not self._is_closed:
             self._is_closed = True
-            self._store.del_listener(self._listener)
             self._page.close()
             self._batches.close()
         super().close()
 
-    def _note(self, *_: object) -> None:
-        if self._is_drawn and self._page.has_changed:
+    def _heard(self) -> None:
+        if self._is_drawn:
             self._batches.note()
 
     def _tell_change(self) -> None:
