@@ -28,6 +28,18 @@ class Limits:
         max_awareness_states_per_session: Client ids one connection may speak for; a y-websocket
             client speaks for itself, a relay for a few.
         max_awareness_state: Bytes of JSON in one awareness state.
+        max_clients: Yjs client ids in one document, in one update, and in one state vector. Each session of
+            an editor is one; a server keeps about 700 bytes for each, and every transaction of a JavaScript
+            client takes 12 ms longer for 20,000. What is there already is kept and served.
+        max_new_clients: Client ids that one connection may bring to a room that the room did not have. An
+            editor brings one, a copy of a document all that have ever edited it.
+        max_crowd: Client ids of one update that write at one place without having heard of each other. 10,000
+            take the binding 0.4 s, and twice as many four times as long; sessions that set a key before they
+            know the document add up to a crowd in a room that has existed for long.
+        max_frame_messages: y-websocket messages in one frame. Known senders put one or two into it.
+        max_frame_questions: Questions among them. A frame of 16 MB could ask for everything a million times.
+        max_answers: Answers that wait for one client before no more is read of it. A question is a few bytes,
+            and an answer can be the whole document; who flushes has one or two under way.
         max_documents: Documents on one automerge-repo connection; further ones are unavailable to the client.
             One that asks for one that nobody has costs the server about 20 KB for it, as long as it is
             connected.
@@ -43,6 +55,12 @@ class Limits:
     max_awareness_states: int = 1_000
     max_awareness_states_per_session: int = 64
     max_awareness_state: int = 4 * 1024
+    max_clients: int = 200_000
+    max_new_clients: int = 100_000
+    max_crowd: int = 10_000
+    max_frame_messages: int = 1_000
+    max_frame_questions: int = 8
+    max_answers: int = 64
     max_documents: int = 1_000
     max_ephemeral: int = 64 * 1024
     max_outbound: int = 16 * 1024 * 1024
@@ -71,6 +89,15 @@ class ServerLimits:
         max_waiting: Bytes that wait in memory for all connections together: what is to be sent, messages of
             which a part has come, and what waits to be taken in. What several wait for counts once. Beyond it
             who has most of it is let go. More than the largest document is needed, as it waits as a whole.
+        max_unsaved: Bytes of one room that were taken in and are not durable, each update with 2 KiB more.
+            With more of them the room's clients are not read until storage has caught up: it sets the pace
+            then, and the writes of other rooms wait for one commit of this one, not for ten.
+        max_openings: Documents of one automerge-repo client that are opened at a time. What it says of them
+            waits in memory.
+        ping_interval: Seconds between two pings of the websocket, which find clients that are gone without a
+            word. Mobile networks forget connections after some minutes.
+        ping_timeout: Seconds that a pong may take; a bad radio link takes two or three.
+        close_timeout: Seconds that a client has to answer a close frame, or to take what is on its way.
         max_stall: Seconds that the event loop may be at one thing, in which it serves nobody, before the log
             says where it is. A person notices from a quarter of a second on.
         max_connections: Connections at a time, from the first byte on; fewer where the process may not have
@@ -106,6 +133,11 @@ class ServerLimits:
     max_early_messages: int = 16
     message_timeout: float = 120.0
     max_waiting: int = 256 * 1024 * 1024
+    max_unsaved: int = 8 * 1024 * 1024
+    max_openings: int = 32
+    ping_interval: float = 20.0
+    ping_timeout: float = 20.0
+    close_timeout: float = 5.0
     max_stall: float = 0.25
     max_connections: int = 100_000
     max_connections_per_address: int = 10_000

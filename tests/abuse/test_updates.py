@@ -69,7 +69,7 @@ async def test_what_is_refused_costs_its_sender_the_connection_and_nobody_else(
 
 async def test_what_memory_does_not_suffice_for_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "weft.sqlite3"
-    with abused(path) as server:
+    with abused(path, "--max-clients", "2000000", "--max-new-clients", "2000000") as server:
         async with honest_pair(server.url), LogClient(server.url, "room", client_id=2**31) as beside:
             await beside.synced()
             await beside.write("before")

@@ -30,16 +30,24 @@ _COUNTS = {
     "max_depth": "levels of lists and mappings within one another in an update",
     "max_awareness_states": "awareness states in one room",
     "max_awareness_states_per_session": "awareness states that one connection may speak for",
+    "max_clients": "Yjs client ids in one document, update or state vector",
+    "max_new_clients": "Yjs client ids that one connection may bring to a room",
+    "max_crowd": "Yjs client ids of one update that write at one place unknown to each other",
+    "max_frame_messages": "y-websocket messages in one frame",
+    "max_frame_questions": "questions in one frame",
+    "max_answers": "answers that wait for one client before no more is read of it",
     "max_documents": "documents on one automerge-repo connection",
 }
 # Those of weft.limits.ServerLimits.
 _SERVER_SIZES = {
     "max_waiting": "waits in memory for all clients together, before who has most of it is let go",
     "max_early_bytes": "an automerge-repo client may send before its join message",
+    "max_unsaved": "was taken in of one room and is not durable, before its clients have to wait",
     "byte_rate": "one connection may send in a second",
 }
 _SERVER_COUNTS = {
     "max_connections": "connections at a time, and no more than there are descriptors for",
+    "max_openings": "documents of one automerge-repo client that are opened at a time",
     "max_early_messages": "messages and other frames of an automerge-repo client before its join message",
     "max_connections_per_address": "connections from one address at a time",
     "max_connections_per_user": "connections of one user that the auth hook names",
@@ -61,6 +69,9 @@ _SERVER_TIMES = {
     "time_burst": "--time-share is saved up likewise",
     "max_owed": "pings and other frames that bring nothing may be ahead of their rate",
     "join_timeout": "a connection may take until its client is let in",
+    "ping_interval": "passes between two pings of a connection",
+    "ping_timeout": "a client may take to answer one",
+    "close_timeout": "a client may take to answer a close frame",
     "message_timeout": "one message may take to come",
     "max_stall": "nobody may be served because of one thing, before the log says of which",
 }

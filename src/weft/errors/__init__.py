@@ -281,7 +281,15 @@ class LocalProtocolError(ProtocolError, RuntimeError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent bytes that are not a message, or that break a limit. Nothing was applied."""
+    """The peer sent bytes that are not a message, or that break a limit. Nothing was applied.
+
+    Attributes:
+        bound: The name of the limit, if it is one of ``weft.limits.Limits``; else empty.
+    """
+
+    def __init__(self, *args: object, bound: str = "") -> None:
+        super().__init__(*args)
+        self.bound = bound
 
 
 class MessageTooLargeError(RemoteProtocolError):
@@ -293,7 +301,7 @@ class MessageTooLargeError(RemoteProtocolError):
     """
 
     def __init__(self, size: int, limit: int) -> None:
-        super().__init__(size, limit)
+        super().__init__(size, limit, bound="max_message")
         self.size = size
         self.limit = limit
 

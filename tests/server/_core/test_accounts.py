@@ -6,7 +6,7 @@ import pytest
 
 from weft.limits import ServerLimits
 from weft.server._core.accounts import Accounts, account_key
-from weft.server._core.rates import PINGS
+from weft.server._core.rates import QUESTIONS
 
 
 def test_no_more_connections_are_let_in_than_may_be() -> None:
@@ -26,7 +26,7 @@ def test_who_has_gone_is_forgotten_when_it_owes_nothing() -> None:
     ada, bob = accounts.enter("ada"), accounts.enter("bob")
     assert ada is not None
     assert bob is not None
-    ada.meter.take_one(PINGS, 500, now)
+    ada.meter.take_one(QUESTIONS, 5_000, now)
     accounts.leave(ada)
     accounts.leave(bob)
     assert accounts.enter("ada") is ada  # to come back is no way to be rid of what is owed

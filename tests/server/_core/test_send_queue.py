@@ -125,6 +125,7 @@ class Bench(QueueOwner, Receiver):
             self.link,
             self,
             max_bytes=max_bytes,
+            max_answers=64,
             confirmations=Confirmations(self.disk.stored),
             stall_timeout=stall_timeout,
         )
@@ -337,7 +338,7 @@ async def test_a_link_that_is_broken_ends_its_own_client_and_the_others_are_told
     for bench in (broken, well):
         link = bench.link if bench is well else BrokenLink()
         bench.queue = AcknowledgedQueue(
-            link, bench, max_bytes=1000, confirmations=confirmations, stall_timeout=60.0
+            link, bench, max_bytes=1000, max_answers=64, confirmations=confirmations, stall_timeout=60.0
         )
         bench.put_answer(b"answer", 1)
     well.disk.reach(1)

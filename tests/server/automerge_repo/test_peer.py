@@ -143,9 +143,8 @@ async def test_a_document_too_many_is_unavailable_and_the_others_go_on(
     assert "has 3 documents open, as many as one connection may (max_documents)" in record.getMessage()
 
 
-async def test_what_is_said_of_documents_being_opened_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_module, "_MAX_OPENINGS", 4)
-    few = ServerLimits(max_early_messages=4)
+async def test_what_is_said_of_documents_being_opened_is_bounded() -> None:
+    few = ServerLimits(max_early_messages=4, max_openings=4)
     storage = FaultyStorage()
     storage.loading.clear()
     ids = [numbered_id(number) for number in range(1, 21)]

@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 
 from support.servers import eventually, serving
 from support.yclient import YClient, awareness_frame, step1_frame
-from weft.limits import Limits
+from weft.limits import Limits, ServerLimits
 from weft.server import Allow
 from weft.server._core.settings import RoomSettings
 from weft.server.fronts import connections as module
@@ -71,13 +71,11 @@ async def stuck(server: Server, wanted: int) -> socket.socket:
     return client
 
 
-async def test_who_neither_reads_nor_answers_the_close_is_gone_by_a_deadline(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("weft.server.fronts.websocket_link._CLOSE_TIMEOUT", 0.0)
+async def test_who_neither_reads_nor_answers_the_close_is_gone_by_a_deadline() -> None:
+    at_once = ServerLimits(close_timeout=0.0)
     settings = RoomSettings(stall_timeout=0.2, unload_delay=0.0)
     async with (
-        serving(settings=settings, limits=Limits(max_outbound=1_000_000)) as server,
+        serving(settings=settings, limits=Limits(max_outbound=1_000_000), server_limits=at_once) as server,
         YClient(server.url, "room") as writer,
     ):
         for number in range(8):
@@ -90,15 +88,15 @@ async def test_who_neither_reads_nor_answers_the_close_is_gone_by_a_deadline(
             client.close()
 
 
-async def test_a_peer_that_answers_no_ping_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_PING_INTERVAL", "_PING_TIMEOUT", "_CLOSE_TIMEOUT"):
-        monkeypatch.setattr(f"weft.server.fronts.websocket_link.{name}", 0.0)
-    async with serving() as server, YClient(server.url, "room") as client:
+async def test_a_peer_that_answers_no_ping_is_gone() -> None:
+    at_once = ServerLimits(ping_interval=0.0, ping_timeout=0.0, close_timeout=0.0)
+    async with serving(server_limits=at_once) as server, YClient(server.url, "room") as client:
         await client.synced()
         quiet = await stuck(server, 0)
         await eventually(lambda: server.connections == 2)
         await eventually(lambda: server.connections == 1)
         await client.flush()  # who reads has answered
+        assert server.stats().refused == {"ping_timeout": 1}
         quiet.close()
 
 

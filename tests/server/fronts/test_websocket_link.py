@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 
 from support.servers import FaultyStorage, eventually, peers_in, serving
 from support.yclient import YClient
-from weft.limits import Limits
+from weft.limits import Limits, ServerLimits
 from weft.server.auth import Allow, Deny
 from weft.server.fronts.websocket_link import WebsocketLink
 
@@ -166,12 +166,11 @@ async def test_more_than_a_little_is_not_taken_in_while_the_room_is_loaded() -> 
 
 
 async def test_a_server_that_closes_while_a_room_is_loaded_waits_for_no_time_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("weft.server.fronts.websocket_link._CLOSE_TIMEOUT", 1000.0)
     storage = FaultyStorage()
     storage.loading.clear()
-    server = serving(storage=storage)
+    server = serving(storage=storage, server_limits=ServerLimits(close_timeout=1000.0))
     await server.start()
     async with YClient(server.url, "room") as client:
         await eventually(lambda: storage.loads == {"room": 1})

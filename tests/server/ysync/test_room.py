@@ -18,6 +18,7 @@ from weft._codecs.yjs.lib0 import Reader
 from weft._codecs.yjs.merge import merge_updates
 from weft.documents.yjs.document import create_doc
 from weft.errors import StorageError
+from weft.limits import ServerLimits
 from weft.server._core.settings import RoomSettings
 from weft.server.fanout import MemoryBroadcast, MemoryBroker
 from weft.server.storage import MemoryRoomStorage
@@ -259,10 +260,12 @@ async def test_the_answer_to_a_question_waits_for_storage_and_nothing_else_does(
         assert [frame[:2] for frame in one.frames[-2:]] == [b"\0\1", b"\0\2"]
 
 
-async def test_when_the_disk_is_far_behind_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weft.server._core.room_log._MAX_UNSAVED", 100_000)
-    storage = FaultyStorage()
-    async with serving(storage=storage) as server, YClient(server.url, "room") as client:
+async def test_when_the_disk_is_far_behind_no_more_is_read() -> None:
+    storage, little = FaultyStorage(), ServerLimits(max_unsaved=120_000)
+    async with (
+        serving(storage=storage, server_limits=little) as server,
+        YClient(server.url, "room") as client,
+    ):
         await client.synced()
         storage.writing.clear()
         for number in range(40):

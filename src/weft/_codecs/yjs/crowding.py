@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.items import read_items
 from weft.errors import RemoteProtocolError
+from weft.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_CROWD", "check_crowding"]
 
-# Clients at one place: they take the binding 0.4 s. Sessions that set a key before they know the document add
-# up to a crowd in a room that has existed for long, so it is not a small number.
-MAX_CROWD = 10_000
+MAX_CROWD = DEFAULT_LIMITS.max_crowd
 
 
 def check_crowding(runs: Sequence[Run], most: int = MAX_CROWD) -> None:
@@ -43,4 +42,5 @@ def check_crowding(runs: Sequence[Run], most: int = MAX_CROWD) -> None:
         crowds.update(places)
     crowd = max(crowds.values())
     if crowd > most:
-        raise RemoteProtocolError(f"not a usable update: {crowd} clients that write at one place")
+        text = f"not a usable update: {crowd} clients that write at one place"
+        raise RemoteProtocolError(text, bound="max_crowd")

@@ -24,8 +24,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def refuse(reason: str, position: int) -> NoReturn:
-    raise RemoteProtocolError(f"not a usable update: {reason} at byte {position}")
+def refuse(reason: str, position: int, *, bound: str = "") -> NoReturn:
+    raise RemoteProtocolError(f"not a usable update: {reason} at byte {position}", bound=bound)
 
 
 def uint(data: bytes | bytearray, at: int) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def check_json_depth(text: bytes, max_depth: int, at: int) -> None:
         elif mark in b"[{":
             depth += 1
             if depth > max_depth:
-                refuse(f"JSON nested more than {max_depth} deep", at)
+                refuse(f"JSON nested more than {max_depth} deep", at, bound="max_depth")
         elif mark in b"]}":
             depth -= 1
 
@@ -171,7 +171,7 @@ def skip_values(data: bytes | bytearray, at: int, count: int, limits: Limits, *,
             elif tag in {117, 118}:  # array, object
                 size, at = uint(data, at)
                 if len(outer) >= max_depth:
-                    refuse(f"value nested more than {max_depth} deep", at)
+                    refuse(f"value nested more than {max_depth} deep", at, bound="max_depth")
                 if size * (tag - 116) > end - at:  # an entry of an object has a key too
                     refuse(f"{size} values announced", at)
                 outer.append((count, is_object))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STORED", "deletes_more", "read_update"]
 
-STORED = Limits(max_string=2**53)
+STORED = Limits(max_string=2**53, max_clients=2**53, max_crowd=2**53)
 """For what a log or a document has: it was within the limits when it came, and may have been joined since."""
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80
@@ -71,7 +71,7 @@ def read_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[list[Run]
     """
     try:
         runs, at = _read_runs(data, limits)
-        deletes, at = _read_deletes(data, at)
+        deletes, at = _read_deletes(data, at, limits.max_clients)
     except IndexError:
         refuse("unexpected end", len(data))
     if at != len(data):
@@ -91,6 +91,8 @@ def _read_runs(data: bytes, limits: Limits) -> tuple[list[Run], int]:
     sections, at = uint(data, 0)
     if sections * 3 > end - at:  # a section is at least a count, a client and a clock
         refuse(f"{sections} clients announced", at)
+    if sections > limits.max_clients:  # 900,000 took 11 seconds, before anything could be said of them
+        refuse(f"{sections} clients, more than max_clients,", at, bound="max_clients")
     for _ in range(sections):
         count, at = uint(data, at)
         client, at = uint(data, at)
@@ -247,7 +249,7 @@ def _skip_content(data: bytes, at: int, ref: int, limits: Limits) -> tuple[int, 
     elif ref == _STRING:
         size, at = uint(data, at)
         if size > max_string:
-            refuse(f"string of {size} bytes", at)
+            refuse(f"string of {size} bytes", at, bound="max_string")
         if size > len(data) - at:
             refuse("unexpected end", len(data))
         length = utf16_length(data, at, size)
@@ -287,7 +289,7 @@ def _skip_json(data: bytes, at: int, limits: Limits, *, undefined: bool = False)
     start = at
     size, at = uint(data, at)
     if size > limits.max_string:
-        refuse(f"string of {size} bytes", at)
+        refuse(f"string of {size} bytes", at, bound="max_string")
     text = data[at : at + size]
     if len(text) < size:
         refuse("unexpected end", len(data))
@@ -300,12 +302,14 @@ def _skip_json(data: bytes, at: int, limits: Limits, *, undefined: bool = False)
     return at + size
 
 
-def _read_deletes(data: bytes, at: int) -> tuple[dict[int, Ranges], int]:
+def _read_deletes(data: bytes, at: int, max_clients: int) -> tuple[dict[int, Ranges], int]:
     end = len(data)
     found: dict[int, tuple[array[int], array[int]]] = {}
     sections, at = uint(data, at)
     if sections * 2 > end - at:  # a client and a count
         refuse(f"{sections} clients announced", at)
+    if sections > max_clients:
+        refuse(f"deletions of {sections} clients, more than max_clients,", at, bound="max_clients")
     for _ in range(sections):
         client, at = uint(data, at)
         count, at = uint(data, at)

@@ -69,8 +69,35 @@ class LogDocument:
                 given, which could not join any more.
         """
         checked = self.log.check(update, limits)
-        check_crowding(checked.runs)
+        check_crowding(checked.runs, limits.max_crowd)
         return checked
+
+    def check_clients(self, spans: CheckedUpdate, limits: Limits, *, brought: int) -> int:
+        """Bound whom an update brings that the document does not know.
+
+        Args:
+            spans: What :meth:`check` gave for it.
+            limits: ``max_clients`` and ``max_new_clients``.
+            brought: How many its sender has brought before.
+
+        Returns:
+            How many it has brought with these.
+
+        Raises:
+            RemoteProtocolError: It would be more than may be.
+        """
+        new = self.log.count_new(spans)
+        if not new:
+            return brought
+        for bound, count, what in (
+            ("max_new_clients", brought + new, "from one connection"),
+            ("max_clients", self.log.clients + new, "in one document"),
+        ):
+            most = getattr(limits, bound)
+            if count > most:
+                text = f"{count} Yjs client ids {what}; {most} are allowed ({bound})"
+                raise RemoteProtocolError(text, bound=bound)
+        return brought + new
 
     def deletes_more(self, spans: CheckedUpdate) -> bool:
         """Whether an update deletes anything not known as deleted, and that Yjs does not delete by itself."""

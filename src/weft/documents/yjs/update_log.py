@@ -111,6 +111,18 @@ class UpdateLog:
         runs, deletes = read_update(update, limits)
         return CheckedUpdate(update, None, runs, deletes, limits.max_depth)
 
+    @property
+    def clients(self) -> int:
+        """How many clients have written in it."""
+        return len(self._clients)
+
+    def count_new(self, update: CheckedUpdate) -> int:
+        """How many clients an update is of that have written nothing in it yet."""
+        clients = self._clients
+        if update.small is not None:
+            return update.small.client not in clients
+        return len({run.client for run in update.runs if run.client not in clients})
+
     def deletes_more(self, update: CheckedUpdate) -> bool:
         """Whether an update deletes anything not known as deleted, and that Yjs does not delete by itself.
 

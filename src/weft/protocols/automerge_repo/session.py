@@ -98,9 +98,7 @@ class RepoSession:
         self.peer_id = peer_id
         self.other: str | None = None
         self._session_id = session_id
-        self._metadata: dict[str, object] = {"isEphemeral": role == "client"}
-        if metadata is not None:
-            self._metadata = dict(metadata)
+        self._metadata = dict({"isEphemeral": role == "client"} if metadata is None else metadata)
         self._limits = limits
         self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
         self.questions = 0  # that the other end has asked
@@ -434,8 +432,8 @@ class RepoSession:
             # with a count that is high enough nobody would hear that other any more.
             if message.sender != self.other:
                 return []
-            if len(message.data) > self._limits.max_ephemeral:
-                raise RemoteProtocolError(f"an ephemeral message of {len(message.data)} bytes")
+            if (size := len(message.data)) > self._limits.max_ephemeral:
+                raise RemoteProtocolError(f"an ephemeral message of {size} bytes", bound="max_ephemeral")
         if message.sender == self.peer_id or message.document_id not in self._documents:
             return []
         speaker = (message.sender, message.session)

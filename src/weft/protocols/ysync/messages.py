@@ -60,11 +60,6 @@ _SMALL_HEADS = tuple(bytes((_SYNC, _UPDATE, size)) for size in range(128))
 # pings of the websocket do not count.
 KEEP_ALIVE = bytes((_AWARENESS, 1, 0))
 
-# One frame of 16 MB could ask a million times for the whole document. Known senders put one or two messages
-# into a frame.
-_MAX_MESSAGES = 1_000
-_MAX_QUESTIONS = 8
-
 
 @dataclass(frozen=True, slots=True)
 class SyncStep1:
@@ -151,7 +146,7 @@ def read_frame(data: bytes, limits: Limits, check: Check = check_update) -> list
             if isinstance(message, QueryAwareness) and certain is None:
                 # It has no body, but y-sweet sends one. What follows counts if all of it is messages.
                 certain = len(messages)
-            _check_number(messages)
+            _check_number(messages, limits)
     except RemoteProtocolError:
         if certain is None:
             raise
@@ -159,13 +154,13 @@ def read_frame(data: bytes, limits: Limits, check: Check = check_update) -> list
     return messages
 
 
-def _check_number(messages: list[Message]) -> None:
-    if len(messages) > _MAX_MESSAGES:
-        raise RemoteProtocolError("too many messages in one frame")
+def _check_number(messages: list[Message], limits: Limits) -> None:
+    if len(messages) > limits.max_frame_messages:
+        raise RemoteProtocolError("too many messages in one frame", bound="max_frame_messages")
     if isinstance(messages[-1], SyncStep1 | QueryAwareness):
         questions = sum(isinstance(message, SyncStep1 | QueryAwareness) for message in messages)
-        if questions > _MAX_QUESTIONS:
-            raise RemoteProtocolError("too many questions in one frame")
+        if questions > limits.max_frame_questions:
+            raise RemoteProtocolError("too many questions in one frame", bound="max_frame_questions")
 
 
 def _read_message(reader: Reader, limits: Limits, check: Check) -> Message:
@@ -187,7 +182,7 @@ def _read_sync(reader: Reader, limits: Limits, check: Check) -> Message:
     kind = reader.uint()
     if kind == _STEP1:
         state_vector = reader.bytes()
-        _check_state_vector(state_vector)
+        _check_state_vector(state_vector, limits)
         return SyncStep1(state_vector)
     if kind in {_STEP2, _UPDATE}:
         update = reader.bytes()
@@ -195,9 +190,15 @@ def _read_sync(reader: Reader, limits: Limits, check: Check) -> Message:
     raise RemoteProtocolError(f"unknown sync message {kind}")
 
 
-def _check_state_vector(data: bytes) -> None:
+def _check_state_vector(data: bytes, limits: Limits) -> None:
     reader = Reader(data)
-    for _ in range(reader.uint()):
+    count = reader.uint()
+    if count > limits.max_clients:  # a million takes a second
+        raise RemoteProtocolError(
+            f"a state vector of {count} clients; {limits.max_clients} are allowed (max_clients)",
+            bound="max_clients",
+        )
+    for _ in range(count):
         reader.uint()
         if reader.uint() >= 2**32:  # what yrs keeps a clock in
             raise RemoteProtocolError("clock out of range in a state vector")

@@ -41,6 +41,8 @@ from weft.protocols.ysync.messages import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weft._codecs.yjs.state import State
     from weft.protocols.awareness import Awareness, AwarenessChange, AwarenessEntry
     from weft.protocols.ysync.messages import UpdateSpans
@@ -118,6 +120,8 @@ class YSyncSession:
         limits: What the other end may ask for.
         read_only: Take no update from the other end. It is told once that it may not write.
         answers: Shared by the sessions of one document on a server.
+        check_clients: Bounds whom an update brings. Given its spans and how many were brought before, it
+            gives how many were with it, or raises ``RemoteProtocolError``.
     """
 
     def __init__(
@@ -129,6 +133,7 @@ class YSyncSession:
         limits: Limits = DEFAULT_LIMITS,
         read_only: bool = False,
         answers: AnswerCache | None = None,
+        check_clients: Callable[[Any, int], int] | None = None,
     ) -> None:
         self.document = document
         self.role = role
@@ -138,6 +143,8 @@ class YSyncSession:
         self.max_part = limits.max_part  # bytes of a message that is sent, where it can be cut
         self.questions = 0  # that the other end has asked
         self._answers = answers
+        self._check_clients = check_clients
+        self._brought = 0  # clients that were not known
         self._tokens = 0
         self._connected = False
         self._reset()
@@ -324,6 +331,8 @@ class YSyncSession:
         if self.read_only:
             self._refuse_update(message, effects)
         elif message.update != EMPTY_UPDATE:
+            if self._check_clients is not None:
+                self._brought = self._check_clients(message.spans, self._brought)
             if self.document.apply(message.update, origin=self, spans=message.spans):
                 self._note_gap(message, effects)
             else:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weft.limits import Limits
     from weft.server._core.confirmations import Confirmations
     from weft.server._core.link import Link
+    from weft.server._core.refused import RefusedCounts
 
 __all__ = ["Peer", "close_code_for"]
 
@@ -59,6 +60,7 @@ class Peer(ABC):
         limits: Bounds of the connection.
         confirmations: Of the storage that answers wait for.
         stall_timeout: Seconds that a client with something to read may make no progress.
+        refused: Told what is refused by which bound.
         released: Called once, when the client has gone or was let go.
     """
 
@@ -69,16 +71,19 @@ class Peer(ABC):
         limits: Limits,
         confirmations: Confirmations,
         stall_timeout: float,
+        refused: RefusedCounts,
         released: Callable[[], None],
     ) -> None:
         self.queue = AcknowledgedQueue(
             link,
             self,
             max_bytes=limits.max_outbound,
+            max_answers=limits.max_answers,
             confirmations=confirmations,
             stall_timeout=stall_timeout,
         )
         self._link = link
+        self._refused = refused
         self._released = released
         self._is_over = False
         self._is_held = False  # nothing is read of it
@@ -131,6 +136,7 @@ class Peer(ABC):
         if hold is not self._is_held:
             self._is_held = hold
             if hold:
+                self._refused.count("max_answers" if self.queue.has_too_many_answers else self._held_by())
                 self._link.pause_reading()
             else:
                 self._link.resume_reading()
@@ -145,6 +151,8 @@ class Peer(ABC):
         if self._is_over:
             return
         code, reason = close_code_for(error)
+        if isinstance(error, RemoteProtocolError | StalledError) and error.bound:
+            self._refused.count(error.bound)
         if code == 1011:
             _log.error("%s failed", self.name, exc_info=error)
         else:
@@ -192,6 +200,10 @@ class Peer(ABC):
     @abstractmethod
     def _is_too_fast(self) -> bool:
         """Whether no more should be read of this client; :meth:`reconsider` is called when that changes."""
+
+    def _held_by(self) -> str:
+        """The bound for which :meth:`_is_too_fast` says so."""
+        return "max_unsaved"
 
     @abstractmethod
     def _leave(self) -> None:

@@ -88,12 +88,13 @@ class Meter:
 def meter_of(limits: ServerLimits, scale: float | None = None) -> Meter:
     """A meter for one connection, or for a user or an address that may have as much as several.
 
-    The time that messages take is bounded for each connection alone: one thread serves all.
+    The time that messages take is bounded for each connection alone, as one thread serves all; and so is what
+    brings nothing, as who sends too much of it is let go.
     """
     rates: list[float] = [getattr(limits, name) * (scale or 1) for name in RATES]
     bursts = [limits.rate_burst] * len(RATES)
     bursts[TIME] = limits.time_burst
     if scale is None:
         return Meter(rates, bursts)
-    rates[TIME] = 0.0
+    rates[TIME] = rates[PINGS] = 0.0
     return Meter(rates, bursts, max_owed=_SHARED_S)

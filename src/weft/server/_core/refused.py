@@ -24,6 +24,10 @@ class RefusedCounts:
         self.counts: Counter[str] = Counter()
         self._quiet_until: dict[str, float] = {}
 
+    def count(self, bound: str) -> None:
+        """A bound has refused something of which the log hears elsewhere, or not at all."""
+        self.counts[bound] += 1
+
     def note(self, bound: str, who: str, what: str) -> None:
         """A bound has refused something.
 
@@ -32,7 +36,7 @@ class RefusedCounts:
             who: Whom.
             what: What becomes of it, for the log: at most every ten seconds for each bound.
         """
-        self.counts[bound] += 1
+        self.count(bound)
         now = time.monotonic()
         if now >= self._quiet_until.get(bound, 0.0):
             self._quiet_until[bound] = now + _QUIET_S

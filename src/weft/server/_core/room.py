@@ -13,6 +13,7 @@ from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server._core.confirmations import Confirmations
 from weft.server._core.counters import RoomCounters
 from weft.server._core.peer import close_code_for
+from weft.server._core.refused import RefusedCounts
 from weft.server._core.room_log import RoomLog
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class RoomContext:
         tell: Passes bytes on to the same room in other processes, if there are any.
         server_limits: Bounds of every client.
         counters: What happens in them.
+        refused: What is refused by which bound.
     """
 
     storage: RoomStorage
@@ -66,6 +68,7 @@ class RoomContext:
     tell: Callable[[str, bytes], None] | None = None
     server_limits: ServerLimits = DEFAULT_SERVER_LIMITS
     counters: RoomCounters = field(default_factory=RoomCounters)
+    refused: RefusedCounts = field(default_factory=RefusedCounts)
 
 
 class BaseRoom(ABC, Generic[C]):
@@ -98,6 +101,7 @@ class BaseRoom(ABC, Generic[C]):
         self.limits = context.limits
         self.settings = context.settings
         self.clock = context.clock
+        self.refused = context.refused
         self.clients: set[C] = set()
         self.log = RoomLog(
             name,
@@ -106,6 +110,7 @@ class BaseRoom(ABC, Generic[C]):
             compactor=compactor,
             failed=self.fail,
             counters=context.counters,
+            max_unsaved=context.server_limits.max_unsaved,
             prepare=None if context.tell is None else self._read_settings,
             compacted=self._take_compacted,
         )

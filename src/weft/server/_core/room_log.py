@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from weft.errors import StorageError
+from weft.limits import DEFAULT_SERVER_LIMITS
 from weft.server._core.counters import RoomCounters
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ __all__ = ["RoomLog"]
 
 _log = logging.getLogger("weft.server")
 
-# Bytes received but not yet durable at which a room stops reading: the disk sets the pace then, not memory.
-_MAX_UNSAVED = 32 * 1024 * 1024
+# What a row costs beside its data while it is not durable, in bytes: thousands of small ones take a storage
+# as long as megabytes.
+_UNSAVED_ROW = 2048
 # What a row costs beside its data, in bytes of file and in time to load; makes many small rows weigh.
 _ROW_WEIGHT = 64
 # Rows below which compaction is not worth its commit: while clients are in the room, and when all have left.
@@ -41,6 +43,7 @@ class RoomLog:
         compactor: Called when a compaction begins; gives what makes one update out of many.
         failed: Called once, when storage could not take an update; nothing may be acknowledged any more.
         counters: Of the server's rooms.
+        max_unsaved: Bytes that are not durable at which the room is behind.
         prepare: Awaited before the compactor is asked for, if given.
         compacted: Called after what the compactor gave has taken its place in storage, if given.
     """
@@ -54,6 +57,7 @@ class RoomLog:
         compactor: Callable[[], Compactor],
         failed: Callable[[Exception], None],
         counters: RoomCounters | None = None,
+        max_unsaved: int = DEFAULT_SERVER_LIMITS.max_unsaved,
         prepare: Callable[[], Awaitable[None]] | None = None,
         compacted: Callable[[], None] | None = None,
     ) -> None:
@@ -70,6 +74,8 @@ class RoomLog:
         self._counters = counters or RoomCounters()
         self._durable = 0  # a ticket
         self.unsaved = 0  # bytes that are not durable yet
+        self._unsaved_rows = 0  # and updates
+        self._max_unsaved = max_unsaved
         self._saver: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._caught_up.set()
@@ -122,7 +128,8 @@ class RoomLog:
         self._counters.updates += 1
         self._counters.update_bytes += size
         self.unsaved += size
-        if self.unsaved > _MAX_UNSAVED:
+        self._unsaved_rows += 1
+        if self._has_much_unsaved:
             self._caught_up.clear()
         if self._saver is None:
             self._saver = asyncio.get_running_loop().create_task(self._save())
@@ -171,16 +178,21 @@ class RoomLog:
     async def _save(self) -> None:
         try:
             while self._durable < self.ticket:
-                ticket, size = self.ticket, self.unsaved
+                ticket, size, rows = self.ticket, self.unsaved, self._unsaved_rows
                 await self.stored(ticket)
                 self._durable = ticket
                 self.unsaved -= size
-                if self.unsaved <= _MAX_UNSAVED:
+                self._unsaved_rows -= rows
+                if not self._has_much_unsaved:
                     self._caught_up.set()
         except Exception as error:  # noqa: BLE001 - whatever a storage raises, nothing is acknowledged any more
             self._fail(error)
         finally:
             self._saver = None
+
+    @property
+    def _has_much_unsaved(self) -> bool:
+        return self.unsaved + _UNSAVED_ROW * self._unsaved_rows > self._max_unsaved
 
     @property
     def _is_heavy(self) -> bool:

@@ -33,15 +33,14 @@ __all__ = ["AcknowledgedQueue", "QueueOwner", "StalledError"]
 _CHUNK = 64 * 1024
 # Bytes per second below which a client that has something to read counts as stuck.
 _MIN_RATE = 1024
-# Answers that may wait in one queue. A question is a few bytes and an answer can be the whole document:
-# without a bound, asking is an attack. Clients that flush have one or two under way.
-_MAX_ANSWERS = 64
 # Parts of a queue that are told one by one.
 _MAX_PARTS = 1_000
 
 
 class StalledError(Exception):
     """The client has stopped reading."""
+
+    bound = "stall_timeout"
 
 
 class QueueOwner(Protocol):
@@ -72,13 +71,14 @@ class AcknowledgedQueue:
         link: Where they go.
         owner: Told when the queue has emptied, and when it cannot.
         max_bytes: Bytes that may wait before :attr:`is_full`.
+        max_answers: Answers that may wait before :attr:`has_too_many_answers`.
         confirmations: Of the storage that tickets are of.
         stall_timeout: Seconds without progress worth the name after which the client counts as stuck.
     """
 
     __slots__ = (
         "_answer_bytes", "_answers", "_before", "_confirmations", "_is_closed", "_is_waiting", "_link",
-        "_max_bytes", "_owner", "_queue", "_queued", "_stall", "_stall_timeout",
+        "_max_answers", "_max_bytes", "_owner", "_queue", "_queued", "_stall", "_stall_timeout",
     )  # fmt: skip
 
     def __init__(
@@ -87,12 +87,14 @@ class AcknowledgedQueue:
         owner: QueueOwner,
         *,
         max_bytes: int,
+        max_answers: int,
         confirmations: Confirmations,
         stall_timeout: float,
     ) -> None:
         self._link = link
         self._owner = owner
         self._max_bytes = max_bytes
+        self._max_answers = max_answers
         self._confirmations = confirmations
         self._stall_timeout = stall_timeout
         self._queue: deque[Batch | _Answer] | None = None  # made when it is needed first
@@ -117,7 +119,9 @@ class AcknowledgedQueue:
     @property
     def has_too_many_answers(self) -> bool:
         """Whether so many answers wait that no further question should be read."""
-        return self._answers >= _MAX_ANSWERS or (self._answers > 1 and self._answer_bytes > self._max_bytes)
+        return self._answers >= self._max_answers or (
+            self._answers > 1 and self._answer_bytes > self._max_bytes
+        )
 
     def held(self) -> Iterator[tuple[int, int]]:
         """What is in the queue, as ``MemoryBudget`` counts it; many parts are one that is nobody else's."""

@@ -53,6 +53,7 @@ class Documents:
         self.limits = context.limits
         self.server_limits = context.server_limits
         self.settings = context.settings
+        self.refused = context.refused
         self.confirmations = Confirmations(context.storage.stored)
         self._room_of: Callable[[str], str | None] = lambda _: None
         self._use_bridged: Callable[[str], AbstractAsyncContextManager[DocumentRoom]] = self.rooms.use

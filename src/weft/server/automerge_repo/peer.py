@@ -39,8 +39,6 @@ __all__ = ["RepoPeer"]
 
 _log = logging.getLogger("weft.server")
 
-# Documents of one client that are being opened at a time. What it says of them waits in memory.
-_MAX_OPENINGS = 32
 _TRY_AGAIN_LATER = 1013
 _PROTOCOL_ERROR = 1002
 
@@ -66,6 +64,7 @@ class RepoPeer(Peer):
             limits=documents.limits,
             confirmations=documents.confirmations,
             stall_timeout=documents.settings.stall_timeout,
+            refused=documents.refused,
             released=released,
         )
         self.session = RepoSession(
@@ -161,6 +160,9 @@ class RepoPeer(Peer):
             or self._backlog > self._max_backlog
         )
 
+    def _held_by(self) -> str:
+        return "max_openings" if self._catching_up is None else "max_unsaved"
+
     async def _catch_up(self) -> None:
         while self._behind:
             await self._behind.pop().log.catch_up()
@@ -240,6 +242,7 @@ class RepoPeer(Peer):
                     self._deny(effect.reason, effects)
 
     def _note_refused(self, document_id: str) -> None:
+        self._refused.count("max_documents")
         if not self._has_refused:  # once is news: a client may go on asking
             self._has_refused = True
             _log.warning(
@@ -269,7 +272,8 @@ class RepoPeer(Peer):
             if not self._link.identify(decision.user):
                 self.end(_TRY_AGAIN_LATER, "too many connections of this user")
                 return
-            self._max_backlog, self._max_openings = self._documents.limits.max_outbound, _MAX_OPENINGS
+            self._max_backlog = self._documents.limits.max_outbound
+            self._max_openings = self._documents.server_limits.max_openings
             room = await self._stack.enter_async_context(self._documents.use(document_id))
             self._rooms[document_id] = room
             room.clients.add(self)

@@ -61,6 +61,7 @@ class Connections:
         max_message: Bytes in a message that is received.
         open_timeout: Seconds that a handshake may take.
         limits: Other bounds of each connection.
+        refused: Told what is refused by which bound.
         proxies: Networks of those that are believed where their clients come from.
 
     Attributes:
@@ -79,6 +80,7 @@ class Connections:
         max_message: int,
         open_timeout: float,
         limits: ServerLimits = DEFAULT_SERVER_LIMITS,
+        refused: RefusedCounts | None = None,
         proxies: Sequence[str] = (),
     ) -> None:
         self.buffer = memoryview(bytearray(_READ))
@@ -86,7 +88,7 @@ class Connections:
         self.max_message = max_message
         self.open_timeout = open_timeout
         self.limits = limits
-        self.refused = RefusedCounts()
+        self.refused = RefusedCounts() if refused is None else refused
         self.users = Accounts(limits, "user", clock=time.monotonic)
         self.addresses = Accounts(limits, "address", clock=time.monotonic)
         self.watchdog = LoopWatchdog(limits.max_stall)

@@ -37,8 +37,9 @@ class EarlyMessages:
         """
         self._count += 1
         self._size += len(payload)
-        if self._count > self._limits.max_early_messages or self._size > self._limits.max_early_bytes:
-            raise FrameError(_POLICY, TOO_MUCH)
+        for bound, came in (("max_early_messages", self._count), ("max_early_bytes", self._size)):
+            if came > getattr(self._limits, bound):
+                raise FrameError(_POLICY, TOO_MUCH, bound=bound)
 
     def keep(self, message: bytes) -> bool:
         """Keep a message for who will be attached; whether no more should come."""

@@ -55,10 +55,12 @@ class FrameError(Exception):
     Attributes:
         code: The close code for it.
         reason: And the phrase.
+        bound: The name of the setting that it is beyond, if so.
     """
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, *, bound: str = "") -> None:
         super().__init__(reason)
+        self.bound = bound
         self.code = code
         self.reason = reason
 
@@ -151,7 +153,7 @@ class FrameReader:
             error = PayloadTooBig(length, self.max_message - self._size)
             if self._parts is not None:
                 error.set_current_size(self._size)
-            raise FrameError(1009, str(error))
+            raise FrameError(1009, str(error), bound="max_message")
         end = start + length
         if len(data) < end:
             return None
@@ -210,7 +212,7 @@ class FrameReader:
             frame.check()
         except PayloadTooBig as error:
             error.set_current_size(self._size)
-            raise FrameError(1009, str(error)) from error
+            raise FrameError(1009, str(error), bound="max_message") from error
         except ProtocolError as error:
             raise FrameError(1002, str(error)) from error
         return bytes(frame.data)

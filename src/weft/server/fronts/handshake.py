@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Handshake", "HandshakeOwner"]
 
 _END_OF_HEAD = b"\r\n\r\n"
-# Seconds that a client has to take the answer to a request that is not for a websocket.
-_CLOSE_TIMEOUT = 5.0
 
 # Errors of handshakes are the peers'; of the package's chatter nothing matters.
 _log = logging.getLogger("weft.server.websockets")
@@ -153,6 +151,8 @@ class Handshake(asyncio.Protocol):
     def deadline(self) -> None:
         """It takes too long, or the client does not take the answer."""
         if not self._is_lost:
+            if not self._is_answered:
+                self._owner.links.refused.count("join_timeout")
             self.transport.abort()
 
     def respond(self, status: int, text: str, **headers: str) -> None:
@@ -202,7 +202,7 @@ class Handshake(asyncio.Protocol):
             if data:
                 self.transport.write(data)
             else:  # the end; what still comes is not looked at
-                self._owner.wheel.set(self, _CLOSE_TIMEOUT)
+                self._owner.wheel.set(self, self._owner.limits.close_timeout)
                 self.transport.resume_reading()
                 if self.transport.can_write_eof():
                     self.transport.write_eof()

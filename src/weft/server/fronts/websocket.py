@@ -187,6 +187,7 @@ class Server(EditableRooms):
             max_message=limits.max_message,
             open_timeout=max(server_limits.join_timeout, auth_timeout),
             limits=server_limits,
+            refused=context.refused,
             proxies=proxies,
         )
         self._is_started = False

@@ -38,12 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WebsocketLink"]
 
-# Websocket pings find peers that are gone without a word, in seconds; RFC 6455 section 5.5.2.
-_PING_INTERVAL = 20.0
-_PING_TIMEOUT = 20.0
-# Seconds that a client has to answer a close frame, or to take what is on its way before the end.
-_CLOSE_TIMEOUT = 5.0
-
 _POLICY, _TOO_LARGE = 1008, 1009  # RFC 6455, section 7.4.1
 _OPEN, _CLOSING, _CLOSED = range(3)
 _TRY_AGAIN_LATER = 1013  # the registry of the same
@@ -107,7 +101,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
         transport.resume_reading()
-        self._watch(_PING_INTERVAL if admit_by is None else admit_by - _now())
+        self._watch(owner.limits.ping_interval if admit_by is None else admit_by - _now())
 
     # As the core sees it
 
@@ -127,7 +121,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         if self._admit_by is not None and self._state == _OPEN:
             self._admit_by = None
             self._reader.max_message = self._owner.max_message
-            self._watch(_PING_INTERVAL)
+            self._watch(self._owner.limits.ping_interval)
 
     def feed(self, data: bytes) -> None:
         """Take in what came together with the handshake."""
@@ -193,7 +187,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self.sent_close = code, reason
         self._state = _CLOSING
         self._go_on(_HELD | _EARLY | _OVER_RATE)
-        self._owner.wheel.set(self, _CLOSE_TIMEOUT)
+        self._owner.wheel.set(self, self._owner.limits.close_timeout)
 
     def abort(self) -> None:
         """Cut the connection off."""
@@ -208,6 +202,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     def let_go(self) -> None:
         """End the connection since memory is short, and free what is held for it."""
+        self._owner.refused.count("max_waiting")
         if self._state == _OPEN and self.is_clear:
             self.close(1013, "the server is short of memory")
         else:  # in the middle of a message nothing can be said
@@ -224,20 +219,23 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._transport.abort()
         elif self._state == _OPEN:
             if self._admit_by is not None:
+                self._owner.refused.count("join_timeout")
                 self.close(1002, "no join message came")
                 return
-            since, limit = self._within_since, self._owner.limits.message_timeout
-            if since and not self._stops and _now() - since >= limit:
+            since, limits = self._within_since, self._owner.limits
+            if since and not self._stops and _now() - since >= limits.message_timeout:
+                self._owner.refused.count("message_timeout")
                 self.close(_POLICY, "a message took too long to come")
                 return
             if self._has_pinged and not self._stops:
+                self._owner.refused.count("ping_timeout")
                 self.close(1011, "keepalive ping timeout")
                 return
             # In the middle of a message nothing can be said, and who takes nothing is given up elsewhere.
             if self.is_clear and not self._has_pinged:
                 self._has_pinged = True
                 self._writer.send(control_frame(PING, b"weft"))
-            self._watch(_PING_TIMEOUT if self._has_pinged else _PING_INTERVAL)
+            self._watch(limits.ping_timeout if self._has_pinged else limits.ping_interval)
 
     # As the transport sees it
 
@@ -332,7 +330,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         """Take in what has come; whether there is more that has to wait for the next turn."""
         read, is_more = self._reader.read, False
         frames = messages = empty = 0
-        began = now = time.monotonic()
+        began, now = time.thread_time(), time.monotonic()
         try:
             while not self._stops and not self._is_finishing and (frame := read()) is not None:
                 kind, payload = frame
@@ -358,13 +356,15 @@ class WebsocketLink(asyncio.BufferedProtocol):
                     break
         except FrameError as error:
             if self._admit_by is not None and error.code == _TOO_LARGE:
-                error = FrameError(_POLICY, TOO_MUCH)
+                error = FrameError(_POLICY, TOO_MUCH, bound="max_early_bytes")
+            if error.bound:
+                self._owner.refused.count(error.bound)
             self.close(error.code, error.reason)
             self._end()
             self._finish()
         if not self._within_since and self._reader.is_within_message:
             self._within_since = _now()
-        wait = self._rates.take((self._came, frames, messages, empty, now - began), now)
+        wait = self._rates.take((self._came, frames, messages, empty, time.thread_time() - began), now)
         self._came = 0
         if wait == float("inf"):
             self.close(_TRY_AGAIN_LATER, "too many frames that bring nothing")
@@ -385,7 +385,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         elif kind == PONG:
             if self._has_pinged and self._state == _OPEN:  # one that nobody asked for puts nothing off
                 self._has_pinged = False
-                self._watch(_PING_INTERVAL)
+                self._watch(self._owner.limits.ping_interval)
         elif kind == CLOSE:
             code, reason = read_close(payload)
             if self._state == _OPEN:  # the frame itself is the answer
@@ -426,7 +426,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
             receiver.lost()
             self._reader = FrameReader(max_message=0)  # half a message may be megabytes
         if self._state == _CLOSING:
-            self._owner.wheel.set(self, _CLOSE_TIMEOUT)
+            self._owner.wheel.set(self, self._owner.limits.close_timeout)
 
     def _finish(self) -> None:
         """Both have said that it is over."""

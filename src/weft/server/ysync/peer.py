@@ -45,6 +45,7 @@ class YPeer(Peer):
             limits=limits,
             confirmations=room.confirmations,
             stall_timeout=room.settings.stall_timeout,
+            refused=room.refused,
             released=released,
         )
         self.session = YSyncSession(
@@ -54,6 +55,7 @@ class YPeer(Peer):
             limits=limits,
             read_only=allow.read_only,
             answers=room.answers,
+            check_clients=lambda spans, brought: room.document.check_clients(spans, limits, brought=brought),
         )
         self._room = room
         self._remote = remote
@@ -94,6 +96,7 @@ class YPeer(Peer):
     def note_full(self, state_vector: bytes) -> None:
         """Stop queueing updates; everything up to this state has been queued."""
         self._behind = state_vector
+        self._refused.count("max_outbound")
         _log.info("%s reads slowly; it will get what it misses as one update", self.name)
 
     def blame(self, origin: object, error: RemoteProtocolError) -> None:
@@ -146,6 +149,8 @@ class YPeer(Peer):
         self._perform(self.session.receive(message, self._room.clock()))
         if self.session.questions != asked:
             self._link.note_questions(self.session.questions - asked)
+        if awareness.ignored > before:
+            self._refused.count("max_awareness_state")
         if awareness.ignored > before and not self._has_lost_awareness:
             self._has_lost_awareness = True
             _log.warning(
