@@ -24,9 +24,11 @@ if TYPE_CHECKING:
         protocols as protocols,
         providers as providers,
         server as server,
+        sync as sync,
         testing as testing,
     )
     from weft.documents import AutomergeDocument as AutomergeDocument, create_doc as create_doc
+    from weft.facade import connect as connect, open as open  # noqa: A004 - as io.open
     from weft.mirrors import AutomergeMirror as AutomergeMirror, YjsMirror as YjsMirror
     from weft.providers import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
@@ -44,8 +46,10 @@ else:
             "protocols": "",
             "providers": "",
             "server": "",
+            "sync": "",
             "testing": "",
             "weft.documents": "AutomergeDocument create_doc",
+            "weft.facade": "connect open",
             "weft.mirrors": "AutomergeMirror YjsMirror",
             "weft.providers": "AutomergeWebsocketProvider Replica YWebsocketProvider",
         },

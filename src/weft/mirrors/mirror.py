@@ -101,6 +101,11 @@ class Mirror(Uncopied, ABC):
         return self._replica.store
 
     @property
+    def origin(self) -> object:
+        """What ``store.transaction_origin`` is while the Store is given what came into the document."""
+        return self._token
+
+    @property
     def running(self) -> bool:
         """Whether the two sides follow each other at the moment."""
         return bool(self._ends)

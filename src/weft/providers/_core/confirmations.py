@@ -45,9 +45,9 @@ class Confirmations:
         self._confirmed = 0  # of those, as many as the server has for certain
 
     @property
-    def unconfirmed(self) -> bool:
-        """Whether something was written that the server has not confirmed."""
-        return self._writes > self._confirmed
+    def unconfirmed(self) -> int:
+        """How many writes the server has not confirmed."""
+        return self._writes - self._confirmed
 
     @property
     def has_questions(self) -> bool:

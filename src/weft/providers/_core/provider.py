@@ -12,20 +12,20 @@ from weft._support.arguments import check_callable, check_seconds, wrong_kind
 from weft._support.uncopied import Uncopied
 from weft.errors import ConnectError, ProviderError
 from weft.limits import Limits
-from weft.providers._core.address import resolve, room_url
 from weft.providers._core.backoff import Backoff
 from weft.providers._core.durable import DurableConnection
 from weft.providers._core.reconnect import Adapter, ReconnectLoop
 from weft.providers._core.status import StatusTracker
 from weft.providers._core.websockets import WebsocketsTransport
+from weft.providers.address import resolve, room_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from weft._aio.clock import Clock
-    from weft.providers._core.address import Given
     from weft.providers._core.status import ProviderStatus, StatusListener
+    from weft.providers.address import Given
     from weft.providers.transport import Connection, Transport
 
 __all__ = ["ConnectionOptions", "ProviderAdapter", "WebsocketProvider"]
@@ -44,6 +44,10 @@ class ProviderAdapter(Adapter, Protocol):
 
     def detach(self) -> None:
         """Listen no longer."""
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many writes the server has not confirmed."""
 
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when the server's state has been received on the present connection."""
@@ -193,6 +197,14 @@ class WebsocketProvider(Uncopied, Generic[A]):
         """What went wrong last since all was last in sync, or ``None``."""
         return self._tracker.last_error
 
+    @property
+    def unconfirmed(self) -> int:
+        """How many writes of its documents the server has not confirmed; only a :meth:`flush` has it confirm.
+
+        What stood in a document when the provider began to listen to it counts as one.
+        """
+        return self._adapter.unconfirmed
+
     def add_status_listener(self, listener: StatusListener) -> Callable[[], None]:
         """Call ``listener(status, synced)`` whenever one of them changes.
 
@@ -227,9 +239,13 @@ class WebsocketProvider(Uncopied, Generic[A]):
         """
         await self._stop(settle=True, for_good=False)
 
-    async def close(self) -> None:
-        """Leave the server for good: see :meth:`disconnect`. Calling it again does nothing."""
-        await self._stop(settle=True, for_good=True)
+    async def close(self, *, settle: bool = True) -> None:
+        """Leave the server for good: see :meth:`disconnect`. Calling it again does nothing.
+
+        Args:
+            settle: Whether to wait for the server's confirmation; what is queued is sent either way.
+        """
+        await self._stop(settle=settle, for_good=True)
 
     async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it raises our own error
         """Return when every document has all the server had of it when the present connection was made.

@@ -167,6 +167,11 @@ class RepoAdapter:
             if shared.kept is not None:
                 await shared.kept.durable()
 
+    @property
+    def unconfirmed(self) -> int:
+        """How many writes of all documents the server has not confirmed."""
+        return sum(shared.confirmations.unconfirmed for shared in self.shares.values())
+
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when all documents have what the server had when the present connection was made."""
         self.reconnect_loop.check_running()

@@ -13,8 +13,8 @@ from weft.documents.automerge import AutomergeDocument
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import encode_document_id, parse_document_url
-from weft.providers._core.address import check_server
 from weft.providers._core.provider import WebsocketProvider
+from weft.providers.address import check_server
 from weft.providers.automerge_repo.adapter import RepoAdapter
 from weft.providers.automerge_repo.handle import DocHandle
 from weft.providers.automerge_repo.kept import Kept

@@ -121,6 +121,11 @@ class YSyncAdapter:
         if self._kept is not None:
             self._kept.detach()
 
+    @property
+    def unconfirmed(self) -> int:
+        """How many writes the server has not confirmed."""
+        return self._confirmations.unconfirmed
+
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when the server's state has been received on the present connection."""
         self.reconnect_loop.check_running()

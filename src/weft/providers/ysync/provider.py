@@ -13,8 +13,8 @@ from weft.documents.yjs import YDocument
 from weft.errors import LocalProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.awareness import Awareness
-from weft.providers._core.address import check_url, names_room
 from weft.providers._core.provider import WebsocketProvider
+from weft.providers.address import check_url, names_room
 from weft.providers.replica.replica import Replica
 from weft.providers.replica.yjs import YjsContent
 from weft.providers.ysync.adapter import YSyncAdapter

@@ -113,7 +113,7 @@ class Store(ListenerDecorators):
         }
         own_counts = {table_id: count.copy() for table_id, count in counts.items()}
         own_pools = {table_id: pool.copy() for table_id, pool in pools.items()}
-        other = type(self)(**self._options())
+        other: Self = self._free_type()(**self._options())
         other.__setstate__((own_tables, values.copy(), own_counts, own_pools, tables_schema, values_schema))
         return other
 
@@ -127,10 +127,14 @@ class Store(ListenerDecorators):
         return self.copy()
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
-        return partial(type(self), **self._options()), (), self._own_state()
+        return partial(self._free_type(), **self._options()), (), self._own_state()
 
     def __setstate__(self, state: _State) -> None:
         (self._tables, self._values, self._counts, self._pools, self._schema, self._values_schema) = state
+
+    def _free_type(self) -> Any:
+        """The class of copies, which are attached to nothing: of a Store that always is, ``Store``."""
+        return type(self)
 
     def _own_state(self) -> _State:
         """What is the Store's own, and nobody's who is attached to it."""

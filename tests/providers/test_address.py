@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from weft.providers._core.address import check_server, check_url, resolve, room_url
+from weft.providers.address import check_server, check_url, resolve, room_url
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,275 @@
+"""A Store in a document, on this machine, at a server, or both: ``store.sync`` of ``weft.connect``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from weft._aio.tasks import end_tasks
+from weft.errors import LocalProtocolError, ProviderError, SyncTimeoutError
+from weft.facade.presence import Presence
+from weft.facade.state import StoreSync, SyncStatus, SyncSummary
+from weft.providers import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.facade.protocol import Protocol
+    from weft.providers import ProviderStatus
+    from weft.store import Store
+
+__all__ = ["DocumentSync"]
+
+_log = logging.getLogger("weft")
+
+_ASK_AGAIN_S = 0.25  # between two questions to the server whether it has what was written
+
+
+class DocumentSync(StoreSync):
+    """How a Store stands to its document, and that to a server: see the base class.
+
+    While it is connected, the server is asked by itself for its word on what was written, at most four times
+    a second; so ``pending`` tells what the server may not have.
+
+    Args:
+        store: The Store, empty.
+        address: Where it is kept.
+        on_error: Takes what goes wrong where nobody waits for it.
+        close_timeout: Seconds for which :meth:`close` waits for the server's word.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        address: str,
+        on_error: Callable[[Exception], None] | None,
+        *,
+        close_timeout: float = 0.0,
+    ) -> None:
+        super().__init__(store, address, on_error)
+        self.protocol: Protocol | None = None
+        self._close_timeout = close_timeout
+        self._synced_at: datetime | None = None
+        self._listens = False  # whether the provider hears what is written
+        self._unheard = 0  # transactions that it has not heard
+        self._wake = asyncio.Event()
+        self._away = asyncio.Event()  # the last try to connect failed, or the connection broke
+        self._task: asyncio.Task[None] | None = None
+        self._ends: list[Callable[[], object]] = []
+
+    async def begin(self, *, connect: bool) -> None:
+        """Follow document and server. All parts are set by then; after an error, close it."""
+        assert self.mirror is not None  # noqa: S101 - set by who makes this
+        self.mirror.start()
+        listener_id = self.store.add_did_finish_transaction_listener(self._wrote)
+        self._ends.append(lambda: self.store.del_listener(listener_id))
+        if self.provider is not None:
+            self.provider.expects_connect = False  # sync() may be all that is wanted
+            self._ends.append(self.provider.add_status_listener(self._stands_otherwise))
+            self._task = asyncio.create_task(self._confirm(), name=f"weft sync {self.address}")
+            if connect:
+                self._listens = True
+                await self.provider.connect()
+
+    @property
+    def status(self) -> SyncStatus:
+        """Where it stands."""
+        if self._closed:
+            return "closed"
+        if self.provider is None:
+            return "local"
+        return "synced" if self.provider.synced else self.provider.status
+
+    @property
+    def pending(self) -> Pending:
+        """What the server has not confirmed: with a replica, since ever; otherwise since this began."""
+        if self.replica is not None:
+            return self.replica.pending
+        return Pending(0 if self.provider is None else max(self.provider.unconfirmed, self._unheard))
+
+    @property
+    def last_synced_at(self) -> datetime | None:
+        """When the server had last confirmed everything, in UTC; with a replica, across restarts."""
+        return self._synced_at if self.replica is None else self.replica.last_synced_at
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What went wrong last: with the connection, otherwise with the document."""
+        error = None if self.provider is None else self.provider.last_error
+        return error or super().last_error
+
+    async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - raises our own error
+        """Return when the Store has what the server had: see the base class. At once without a server."""
+        if self.provider is not None:
+            await self.provider.wait_synced(timeout)
+
+    async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - raises our own error
+        """Return when the server has what was written, or the disk without one: see the base class."""
+        if self.replica is not None:
+            await self.replica.saved()
+        if self.provider is not None:
+            await self.provider.flush(timeout)
+            self._note_confirmed()
+
+    async def sync(self, timeout: float | None = None) -> SyncSummary:  # noqa: ASYNC109 - raises our own error
+        """Connect, exchange, and leave again if there was no connection before: see the base class.
+
+        Raises:
+            LocalProtocolError: There is no server.
+        """
+        provider = self.provider
+        if provider is None:
+            raise LocalProtocolError(f"{self.address} has no server to exchange anything with")
+        leaves = provider.status in {"disconnected", "closed"} and provider.last_error is None
+        received = _Received(self.store, self.mirror)
+        try:
+            async with asyncio.timeout(timeout):
+                sent = self.pending.updates  # and not what is written meanwhile
+                self._listens = True
+                await provider.connect()
+                await provider.wait_synced()
+                await self.flush()
+        except TimeoutError as error:
+            raise SyncTimeoutError(f"no exchange with {self.address} within {timeout} s") from error
+        else:
+            return SyncSummary(sent, received.count)
+        finally:
+            received.end()
+            if leaves:
+                await provider.disconnect()
+                self._listens = False
+
+    def make_presence(self, call: Callable[..., object]) -> Presence:
+        """Who else has the document open."""
+        if self.protocol is None or self.provider is None:
+            raise LocalProtocolError(f"{self.address} has no server to hear of others by")
+        presence = Presence(self.protocol.peers(self.provider), call)
+        self._ends.append(presence.close)
+        return presence
+
+    # -- what changes ------------------------------------------------------------------------------------
+
+    def _wrote(self, store: Store) -> None:
+        if not self._listens and self.provider is not None:
+            touched_cells, touched_values, *_ = store.get_transaction_log()
+            self._unheard += touched_cells or touched_values
+        self._wake.set()
+
+    def _stands_otherwise(self, status: ProviderStatus, _synced: bool) -> None:
+        self._wake.set()
+        if status == "connected":
+            self._away.clear()
+        elif status == "disconnected":
+            self._away.set()
+        self._changed()
+
+    async def _confirm(self) -> None:
+        """Ask the server for its word on what was written, for as long as this is open."""
+        provider = self.provider
+        assert provider is not None  # noqa: S101 - the task is made for it
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._changed()
+            if not provider.synced:
+                continue
+            if not provider.unconfirmed:
+                self._note_confirmed()
+                continue
+            # What stands in the way is reported by the provider, and the next change asks again.
+            with suppress(ProviderError):
+                await provider.flush()
+                self._note_confirmed()
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    def _note_confirmed(self) -> None:
+        assert self.provider is not None  # noqa: S101 - it has confirmed
+        if not self.provider.unconfirmed:
+            self._synced_at = datetime.now(UTC)
+            self._unheard = 0
+        self._changed()
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        unsent = None
+        try:
+            if self.provider is not None:
+                unsent = await self._last_word()
+                await self.provider.close(settle=False)
+        finally:
+            if self._task is not None:
+                await end_tasks([self._task])
+            for end in self._ends:
+                end()
+            try:
+                if self.mirror is not None:
+                    self.mirror.stop()
+            finally:
+                if self.replica is not None:
+                    await self.replica.close()
+        if unsent is not None:
+            raise unsent
+
+    async def _last_word(self) -> ProviderError | None:
+        """Wait for the server's word on what is pending; the error, where that is lost without it."""
+        provider = self.provider
+        assert provider is not None  # noqa: S101 - asked before
+        reason: Exception | None = None
+        if self._listens and provider.status != "closed":
+            settling = asyncio.create_task(self._settle())
+            waits: list[asyncio.Task[object]] = [settling]
+            if self.replica is not None:  # then there is no need to wait for a server that is away
+                waits.append(asyncio.create_task(self._away.wait()))
+            try:
+                await asyncio.wait(waits, timeout=self._close_timeout, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await end_tasks(waits)
+            reason = None if settling.cancelled() else settling.result()
+        reason = reason or provider.last_error
+        if not self.pending:
+            return None
+        if self.replica is not None:
+            _log.info("%s: %s not confirmed, kept in the replica", self.address, self.pending)
+            return None
+        unsent = ProviderError(
+            f"{self.address}: {self.pending.updates} updates were not confirmed by the server within "
+            f"{self._close_timeout:g} s and are kept nowhere ({reason or 'never connected'}). With "
+            "offline='FILE.weft' they are kept and sent the next time"
+        )
+        unsent.__cause__ = reason
+        return unsent
+
+    async def _settle(self) -> ProviderError | None:
+        """Return when nothing is pending, or why that cannot be."""
+        assert self.provider is not None  # noqa: S101 - asked before
+        try:
+            while self.pending:  # also for what the server's state makes the mirror write
+                await self.provider.flush()
+                self._note_confirmed()
+        except ProviderError as error:
+            return error
+        return None
+
+
+class _Received:
+    """Counts the cells and values that a mirror changes in its Store."""
+
+    def __init__(self, store: Store, mirror: Any) -> None:
+        self.count = 0
+        self._store = store
+        self._origin = mirror.origin
+        self._id = store.add_did_finish_transaction_listener(self._finished)
+
+    def _finished(self, store: Store) -> None:
+        if store.transaction_origin is self._origin:
+            _, _, cells, _, values, *_ = store.get_transaction_log()
+            rows = (row for table in cells.values() for row in table.values())
+            self.count += sum(len(row) for row in rows) + len(values)
+
+    def end(self) -> None:
+        """Count no longer."""
+        self._store.del_listener(self._id)

@@ -1,0 +1,61 @@
+"""Documents of either kind, and the mirrors that keep a Store equal with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from weft import documents, mirrors, providers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.mirrors import AutomergeMirror, YjsMirror
+    from weft.providers import Replica
+    from weft.store import Store
+
+__all__ = ["Kind", "check_layout", "create_document", "create_mirror", "open_replica"]
+
+Kind: TypeAlias = Literal["yjs", "automerge"]
+
+
+def check_layout(kind: Kind, layout: object) -> None:
+    """Check a layout.
+
+    Raises:
+        ValueError: There is none of that name for this kind of document.
+    """
+    if kind == "automerge" and layout not in {None, "tinybase"}:
+        raise ValueError(f"layout is {layout!r}, and an Automerge document has TinyBase's only")
+    if isinstance(layout, str) and layout not in {"tinybase", "flat"}:
+        raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or 'flat'")
+
+
+def create_document(kind: Kind) -> Any:
+    """Make an empty document, a ``pycrdt.Doc`` or an ``AutomergeDocument``, in the calling thread."""
+    return documents.create_doc() if kind == "yjs" else documents.AutomergeDocument()
+
+
+async def open_replica(path: str, *, kind: Kind | None, **options: Any) -> Replica:
+    """Open the replica in a file.
+
+    Args:
+        path: The file.
+        kind: Of the document; ``None`` for that of the file, or a Yjs document in a new one.
+        options: Of the replica.
+
+    Raises:
+        StorageError: It cannot be read, is in use, or holds another document than is asked for.
+    """
+    return await providers.Replica(path, kind=kind, **options).open()
+
+
+def create_mirror(
+    kind: Kind, store: Store, document: Any, *, layout: Any, on_error: Callable[[Exception], None]
+) -> YjsMirror | AutomergeMirror:
+    """Make the mirror of a Store in a document; it has not been started yet.
+
+    The layout has been checked.
+    """
+    if kind == "yjs":
+        return mirrors.YjsMirror(store, document, layout=layout or "tinybase", on_error=on_error)
+    return mirrors.AutomergeMirror(store, document, on_error=on_error)

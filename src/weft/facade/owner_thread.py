@@ -1,0 +1,232 @@
+"""The thread in which the Stores of programs without an event loop live: one loop, for all of them.
+
+Any other thread has its calls run here, one after the other, and waits for each. For as long as one has a
+transaction open it *holds* this thread: then nothing else runs here, no other thread's calls and no message
+from a server, so that the transaction's writes need not come here one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures.thread  # noqa: F401 - whose end is registered first, and so comes after ours
+import logging
+import os
+import sys
+import threading
+from _thread import allocate_lock, get_ident
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from weft._support.owner import Owner
+from weft.errors import LocalProtocolError, WrongProcessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+__all__ = ["OwnerThread"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_log = logging.getLogger("weft")
+
+_LOOK_S = 1.0  # how often it is looked whether a thread that holds this one has ended without letting go
+_END_S = 20.0  # for all that is still open when the program ends
+
+
+class OwnerThread:
+    """An event loop in a daemon thread. Use :meth:`current`.
+
+    Attributes:
+        ident: Its identifier.
+        closings: What is to be closed when the program ends, if it was not before: coroutine functions.
+    """
+
+    _present: OwnerThread | None = None
+    _making = threading.Lock()
+
+    def __init__(self) -> None:
+        self.ident = 0
+        self.closings: dict[object, Callable[[], Coroutine[Any, Any, object]]] = {}
+        self._owner = Owner("weft's thread")
+        self._loop = asyncio.new_event_loop()
+        self._hold: _Hold | None = None
+        started = threading.Event()
+        # As a daemon: a program that forgets to close a Store still ends.
+        self._thread = threading.Thread(target=self._run, args=(started,), name="weft", daemon=True)
+        self._thread.start()
+        started.wait()
+        # Called before the executors are shut down, which closing needs; what atexit calls comes after that.
+        threading._register_atexit(self._end)  # type: ignore[attr-defined]  # noqa: SLF001 - nothing else is
+
+    @classmethod
+    def current(cls) -> OwnerThread:
+        """The one of this process, begun when it is first asked for."""
+        with cls._making:
+            if cls._present is None:
+                cls._present = OwnerThread()
+            return cls._present
+
+    @classmethod
+    def forget(cls) -> None:
+        """After a fork: the thread is the parent's, and the lock may have been another thread's."""
+        cls._present, cls._making = None, threading.Lock()
+
+    def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function there, and wait for it. It must not wait for anything itself.
+
+        Raises:
+            WrongProcessError: The process was forked since.
+        """
+        here, hold = get_ident(), self._hold
+        if here == self.ident:
+            return function(*args, **kwargs)
+        self._owner.check_process()
+        call = _Call(function, args, kwargs)
+        if hold is not None and hold.thread == here:
+            hold.calls.put(call)
+        else:
+            self._loop.call_soon_threadsafe(call.run)
+        return cast("R", call.result())
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        """Run a coroutine function there, and wait for it. An interruption of the wait cancels it.
+
+        Raises:
+            WrongProcessError: The process was forked since.
+            LocalProtocolError: Called there, as listeners are, or inside a transaction: it waited for itself.
+        """
+        here, hold = get_ident(), self._hold
+        self._owner.check_process()
+        if here == self.ident or (hold is not None and hold.thread == here):
+            what = "by a listener" if here == self.ident else "inside a transaction"
+            raise LocalProtocolError(f"nothing can be waited for {what}, as nothing else happens meanwhile")
+        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # of one that is done nothing comes
+
+    def hold(self, abandoned: Callable[[], object]) -> None:
+        """Have the thread do nothing but what this one asks for, until :meth:`release`; they nest.
+
+        Args:
+            abandoned: Called there if this thread ends without letting go.
+
+        Raises:
+            WrongProcessError: The process was forked since.
+        """
+        here, hold = get_ident(), self._hold
+        if hold is None or hold.thread != here:
+            self._owner.check_process()
+            hold = _Hold(here)
+            self._loop.call_soon_threadsafe(self._serve, hold)
+            try:
+                hold.granted.acquire()
+            except BaseException:  # interrupted: once granted, it is given back at once
+                hold.calls.put(None)
+                raise
+        hold.abandoned.append(abandoned)
+
+    def release(self) -> None:
+        """Let go, as often as :meth:`hold` was called."""
+        hold = self._hold
+        assert hold is not None  # noqa: S101 - only the thread that holds it calls this
+        hold.abandoned.pop()
+        if not hold.abandoned:
+            self._hold = None  # before anything else is asked for
+            hold.calls.put(None)
+
+    # -- there -------------------------------------------------------------------------------------------
+
+    def _run(self, started: threading.Event) -> None:
+        self.ident = get_ident()
+        self._loop.call_soon(started.set)
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _serve(self, hold: _Hold) -> None:
+        self._hold = hold
+        hold.granted.release()
+        while True:
+            try:
+                call = hold.calls.get(timeout=_LOOK_S)
+            except Empty:
+                if hold.thread in sys._current_frames():  # noqa: SLF001 - documented, in spite of its name
+                    continue
+                for abandoned in reversed(hold.abandoned):
+                    abandoned()
+                break
+            if call is None:
+                break
+            call.run()
+        self._hold = None
+
+    # -- the end of the program --------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        try:
+            self._owner.check_process()
+        except WrongProcessError:
+            return
+        for name, close in tuple(self.closings.items()):
+            try:
+                asyncio.run_coroutine_threadsafe(close(), self._loop).result(_END_S)
+            except Exception:  # noqa: BLE001 - logged: the others are to be closed, too
+                _log.exception("%s could not be closed at the end of the program", name)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_LOOK_S)
+
+
+class _Hold:
+    """A thread that holds the owner thread.
+
+    Attributes:
+        thread: Its identifier.
+        granted: Locked until it does.
+        calls: What it asks for; ``None`` lets go.
+        abandoned: What to do if it ends without letting go; one for each time it asked.
+    """
+
+    __slots__ = ("abandoned", "calls", "granted", "thread")
+
+    def __init__(self, thread: int) -> None:
+        self.thread = thread
+        self.granted = allocate_lock()
+        self.granted.acquire()
+        self.calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self.abandoned: list[Callable[[], object]] = []
+
+
+class _Call:
+    """A call on behalf of another thread."""
+
+    __slots__ = ("_args", "_done", "_error", "_function", "_kwargs", "_result")
+
+    def __init__(self, function: Callable[..., object], args: Any, kwargs: Any) -> None:
+        self._function, self._args, self._kwargs = function, args, kwargs
+        self._result: object = None
+        self._error: BaseException | None = None
+        self._done = allocate_lock()
+        self._done.acquire()
+
+    def run(self) -> None:
+        try:
+            self._result = self._function(*self._args, **self._kwargs)
+        except BaseException as error:  # noqa: BLE001 - raised where it was called
+            self._error = error
+        self._done.release()
+
+    def result(self) -> object:
+        self._done.acquire()
+        error = self._error
+        if error is None:
+            return self._result
+        try:
+            raise error
+        finally:
+            self._error = error = None  # its traceback holds this frame
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=OwnerThread.forget)

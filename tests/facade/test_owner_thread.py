@@ -1,0 +1,112 @@
+"""The thread of programs without an event loop: calls in order, holds, forks and the end of the program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from _thread import get_ident
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.foreign import in_child, in_thread
+from weft.errors import LocalProtocolError
+from weft.facade.owner_thread import OwnerThread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def owner() -> OwnerThread:
+    return OwnerThread.current()
+
+
+def test_there_is_one_and_calls_run_in_it(owner: OwnerThread) -> None:
+    assert OwnerThread.current() is owner
+    assert owner.call(get_ident) == owner.ident != get_ident()
+    assert owner.call(lambda: owner.call(get_ident)) == owner.ident
+    with pytest.raises(ZeroDivisionError):
+        owner.call(lambda: 1 / 0)
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return get_ident()
+
+    assert owner.run(work) == owner.ident
+
+
+def test_what_would_wait_for_itself_is_refused(owner: OwnerThread) -> None:
+    async def work() -> None: ...
+
+    with pytest.raises(LocalProtocolError, match="by a listener"):
+        owner.call(lambda: owner.run(work))
+    owner.hold(lambda: None)
+    try:
+        with pytest.raises(LocalProtocolError, match="inside a transaction"):
+            owner.run(work)
+    finally:
+        owner.release()
+    owner.run(work)
+
+
+def test_who_holds_it_is_alone_until_it_lets_go(owner: OwnerThread) -> None:
+    done: list[str] = []
+    others = [threading.Thread(target=owner.call, args=(done.append, "other")) for _ in range(3)]
+    owner.hold(lambda: None)
+    owner.hold(lambda: None)  # it nests
+    for other in others:
+        other.start()
+    for number in range(3):
+        owner.call(done.append, str(number))
+    owner.release()
+    owner.call(done.append, "last")
+    owner.release()
+    for other in others:
+        other.join(20)
+    assert done == ["0", "1", "2", "last", "other", "other", "other"]
+
+
+def test_a_thread_that_ends_without_letting_go_is_noticed(owner: OwnerThread) -> None:
+    said: list[str] = []
+
+    def hold() -> None:
+        owner.hold(lambda: said.append("abandoned"))
+
+    in_thread(hold)
+    assert owner.call(get_ident) == owner.ident  # waits for it
+    assert said == ["abandoned"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_after_a_fork_it_is_the_parents_and_the_child_gets_its_own(owner: OwnerThread) -> None:
+    assert "WrongProcessError: weft's thread was made in process" in in_child(lambda: owner.call(get_ident))
+
+    async def work() -> None: ...
+
+    assert "WrongProcessError" in in_child(lambda: owner.run(work))
+    assert "WrongProcessError" in in_child(lambda: owner.hold(lambda: None))
+
+    def own() -> None:
+        there = OwnerThread.current()
+        raise AssertionError(there is not owner and there.call(get_ident) == there.ident)
+
+    assert in_child(own) == "AssertionError: True"
+    assert owner.call(get_ident) == owner.ident
+
+
+def test_what_is_open_when_the_program_ends_is_closed(tmp_path: Path) -> None:
+    program = """
+import weft
+store = weft.sync.open("pets.json").start()
+store.set_cell("pets", "fido", "species", "dog")
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "pets.json").read_text() == '[{"pets":{"fido":{"species":"dog"}}},{}]'

@@ -1,0 +1,118 @@
+"""``weft.open``: a Store at a place, loaded at entry, saved by itself, safe at exit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import weft
+from weft.errors import DocumentClosedError, StorageError, SyncTimeoutError
+from weft.providers import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONTENT: Any = ({"pets": {"fido": {"species": "dog"}}}, {"open": True})
+
+
+@pytest.mark.parametrize("form", ["{}/pets.json", "sqlite:{}/pets.db"])
+def test_what_was_written_is_there_the_next_time(form: str, tmp_path: Path) -> None:
+    place = form.format(tmp_path)
+    with weft.open(place) as store:
+        store.set_content(CONTENT)
+        store.sync.flush(timeout=20)
+        assert store.sync.last_synced_at is not None
+        assert not store.sync.pending
+        assert (store.sync.status, store.sync.address) == ("local", place)
+        assert store.sync.persister is not None
+        store.sync.wait_synced()
+    with pytest.raises(DocumentClosedError, match="was closed"):
+        store.set_value("open", False)
+    assert store.sync.status == "closed"
+    with weft.open(place) as store:
+        assert store.get_content() == CONTENT
+
+
+async def test_in_an_event_loop(tmp_path: Path) -> None:
+    path = tmp_path / "pets.json"
+    async with weft.open(path, schema={"pets": {"species": {"type": "string"}}}) as store:
+        store.set_content(CONTENT)
+        assert store.sync.pending == Pending(1)
+        await store.sync.flush(timeout=20)
+        assert store.sync.pending == Pending(0)
+        assert json.loads(path.read_text()) == list(CONTENT)
+        store.del_value("open")
+    assert json.loads(path.read_text()) == [CONTENT[0], {}]
+
+
+def test_what_others_save_is_loaded(tmp_path: Path) -> None:
+    place = tmp_path / "pets.json"
+    with weft.open(place) as here, weft.open(place) as there, weft.sync.open(place, poll=True) as polled:
+        polled.on_value("open")(lambda *_: None)
+        there.set_content(CONTENT)
+        assert polled.sync.poll(timeout=20) == 1
+        assert polled.get_content() == CONTENT
+        here.sync.flush(timeout=20)
+
+
+def _write(place: Path, errors: list[Exception], wrong: Callable[[], object]) -> None:
+    with weft.open(place, on_error=errors.append) as store:
+        store.set_content(CONTENT)
+        wrong()
+
+
+def test_errors_at_the_end_are_raised(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    errors: list[Exception] = []
+    with pytest.raises(StorageError, match="No such file or directory"):
+        _write(folder / "pets.json", errors, lambda: shutil.rmtree(folder))
+
+
+def test_an_error_of_the_block_is_raised_and_what_was_written_is_saved(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "pets.json"
+    with pytest.raises(ZeroDivisionError) as raised:
+        _write(path, [], lambda: 1 / 0)
+    assert not hasattr(raised.value, "__notes__")
+    assert json.loads(path.read_text()) == list(CONTENT)
+
+
+def test_what_is_something_else_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "pets.json"
+    path.write_text("no JSON")
+    with pytest.raises(StorageError), weft.open(path):
+        pass
+    assert path.read_text() == "no JSON"
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "said"),
+    [
+        (7, TypeError, "a place, such as FILE.json, FILE.weft, sqlite:FILE or postgresql://HOST/DATABASE"),
+        ("pets.xml", ValueError, "'pets.xml' does not say what is there: give FILE.json"),
+        ("ws://h/room", ValueError, "ws://h/room is no place.*weft.connect goes to servers"),
+        ("sqlite:", ValueError, "a path is needed"),
+        ("", ValueError, "does not say what is there"),
+    ],
+)
+def test_what_is_no_place_is_refused_at_once(place: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        weft.open(place)
+
+
+def test_a_save_that_takes_too_long_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "pets.db"
+    with weft.open(f"sqlite:{place}") as store:
+        blocker = sqlite3.connect(place, isolation_level=None)
+        blocker.execute("BEGIN EXCLUSIVE")
+        store.set_value("v", 1)
+        with pytest.raises(SyncTimeoutError, match=r"was not saved within 0.05 s"):
+            store.sync.flush(timeout=0.05)
+        blocker.close()
