@@ -7,12 +7,13 @@ from support.fuzzing import fuzz_seed
 from support.ywriter import item, section, update
 from weft._codecs.yjs.structs import read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.crowds import Crowds
 from weft.documents.yjs.places import Rules
 
 if TYPE_CHECKING:
     import pytest
 
-RULES = Rules(64, {}, {}, False)
+RULES = Rules(64, {}, {}, False, Crowds({}, None))
 SHAPES = [
     (b"\x00\x03", 3),
     (item(1, b"\x02"), 2),

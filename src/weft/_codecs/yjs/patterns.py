@@ -105,6 +105,7 @@ class LogPatterns(NamedTuple):
     unit: re.Pattern[bytes]
     units: re.Pattern[bytes]  # 64 units
     references: re.Pattern[bytes]  # a unit; the group has its info byte and neighbours or parent
+    placed: re.Pattern[bytes]  # the same, with the key
     small: re.Pattern[bytes]  # an update of one struct and at most one deletion; client, text, deletions
 
 
@@ -141,6 +142,7 @@ def log_patterns() -> LogPatterns:
         re.compile(unit, re.DOTALL),
         re.compile(unit + b"{%d}" % BATCH, re.DOTALL),
         re.compile(b"(?=(" + references + b"))" + unit, re.DOTALL),
+        re.compile(b"(?=(" + head(*every) + b"))" + unit, re.DOTALL),
         re.compile(
             rb"\x01\x01(" + _UINT + b")" + _CLOCK + _any_of(unit, text)
             + rb"(\x00|\x01" + _UINT + rb"\x01" + _CLOCK + _LENGTH + b")",

@@ -129,7 +129,7 @@ def _read_run(run: Run, count: int, limits: Limits) -> int:
     """Read up to the next hole (Skip), or the end of the section."""
     data, clock, at = run.data, run.clock, run.begin
     end = len(data)
-    _, units, references, _ = log_patterns()
+    _, units, references, *_ = log_patterns()
     needs = _Needs(run)
     ordinal = one_by_one = 0
     while ordinal < count:

@@ -35,9 +35,6 @@ class Mark(NamedTuple):
     types: int
 
 
-_START = Mark(0, 0, 0, 0)
-
-
 class ClientStructs:
     """One client's structs from clock 0 on, one behind the other.
 
@@ -229,9 +226,8 @@ class Part:
             return
         if own is None:
             own = clients[run.client] = ClientStructs()
-            marks[run.client] = _START
-        elif run.client not in marks:
-            marks[run.client] = own.mark()
+        before = own.mark()
+        marks.setdefault(run.client, before)
         if own.clock > self._clock:
             known, left = own.clock, run.count - self._ordinal
             passed, self._at, self._clock = find_struct(run.data, self._at, left, self._clock, known)
@@ -258,12 +254,29 @@ class Part:
         own.structs += ordinal - self._ordinal
         start, own.clock = own.clock, clock
         self._clock, self._at, self._ordinal = clock, at, ordinal
+        fits = self.rules.crowds.take(own.data, before.size, own.structs - before.structs)
+        if not fits and not self.rules.is_stored:
+            _withdraw(clients, marks, run.client, before)
+            raise RemoteProtocolError(
+                f"not a usable update: {run.client}:{start} is at a place where too many are"
+            )
         if run.types or run.longs:
             fault = first_fault(clients, run, start, clock, self.rules)
             if fault is not None:
                 passed, place, first = own.find(fault[0])
-                own.go_back(Mark(first, passed, place, bisect_left(own.types, first)))
+                mark = Mark(first, passed, place, bisect_left(own.types, first))
+                _withdraw(clients, marks, run.client, mark)
                 raise fault[1]
+
+
+def _withdraw(clients: dict[int, ClientStructs], marks: dict[int, Mark], client: int, mark: Mark) -> None:
+    """Take away what came after a mark, and note nothing where nothing is left."""
+    own = clients[client]
+    own.go_back(mark)
+    if own.mark() == marks[client]:
+        del marks[client]
+    if not own.structs:
+        del clients[client]
 
 
 def _is_in(clocks: Sequence[int], clock: int) -> bool:

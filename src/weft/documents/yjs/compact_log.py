@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.compact import collected, compact
+from weft._codecs.yjs.crowding import MAX_CROWD
 from weft._codecs.yjs.verify import difference
 from weft.documents.compaction import Compacted
 from weft.documents.yjs.update_log import UpdateLog
@@ -56,7 +57,7 @@ def compact_to_log(
     before, deletes = log.structs(), log.deletes()
     for fates in (collected(before), None) if gc else (None,):
         snapshot = compact(before, deletes, fates)
-        again = UpdateLog.of([snapshot], limits=limits)
+        again = UpdateLog.of([snapshot], limits=limits, max_crowd=MAX_CROWD)
         reason = difference(before, again.structs(), fates)
         if (
             reason is None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from weft._codecs.yjs.crowding import MAX_CROWD
 from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import State, missing
@@ -86,7 +87,7 @@ class Gate:
     )  # fmt: skip
 
     def __init__(self, *, is_behind: bool) -> None:
-        self.log = UpdateLog()
+        self.log = UpdateLog(max_crowd=MAX_CROWD)
         self._is_behind = is_behind
         self._was_written = False  # locally, since the log was last compared with the document
         self._unread: list[bytes] = []
@@ -227,12 +228,12 @@ class Gate:
 
 
 def _log_of(document: Document) -> UpdateLog:
-    log, state = UpdateLog(), document.state()
+    log, state = UpdateLog(max_crowd=MAX_CROWD), document.state()
     whole = _is_taken(log, document.diff(b"\0"))
     if not whole or log.state() != state:
         # Where a surrogate pair was split, yrs encodes other clocks than it has. Then all that is known is
         # how far they go, and anything may have been a type.
-        log = UpdateLog()
+        log = UpdateLog(max_crowd=MAX_CROWD)
         log.add(_collected(state.items()), stored=True)
     return log
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weft._codecs.yjs.ranges import Ranges
     from weft._codecs.yjs.run import Run
     from weft._codecs.yjs.update import ItemId
+    from weft.documents.yjs.crowds import Crowds
 
     class Structs(Protocol):
         """One client's structs, as far as they are read and noted here."""
@@ -54,12 +55,14 @@ class Rules(NamedTuple):
         deletes: What the update deletes.
         known: What the log knows as deleted.
         is_stored: Whether it was taken in before.
+        crowds: What counts those at one place.
     """
 
     max_depth: int
     deletes: Mapping[int, Ranges]
     known: Mapping[int, Ranges]
     is_stored: bool
+    crowds: Crowds
 
     def are_deleted(self, client: int, clock: int, end: int) -> bool:
         """Whether clocks of a client are deleted by the update, or were before."""

@@ -19,6 +19,7 @@ from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector, encode_state_vector
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.crowds import Crowds
 from weft.documents.yjs.deletions import OwnDeletions
 from weft.documents.yjs.held import HeldUpdates, Pending
 from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
@@ -61,14 +62,22 @@ class UpdateLog:
     Args:
         limits: Bounds of a received update: ``max_depth`` and ``max_string``.
         max_held: Bytes of updates that may wait, with what the log must note of them.
+        max_crowd: Structs that may be written at one place without knowing of each other, in a log that is to
+            be given to yrs, which takes quadratic time for them.
     """
 
     __slots__ = (
-        "_clients", "_deletes", "_encoded", "_held", "_limits", "_number", "_own_deletions",
+        "_clients", "_crowds", "_deletes", "_encoded", "_held", "_limits", "_number", "_own_deletions",
         "_waiting", "_whole",
     )  # fmt: skip
 
-    def __init__(self, *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        max_held: int = MAX_HELD,
+        max_crowd: int | None = None,
+    ) -> None:
         self._limits = limits
         self._clients: dict[int, ClientStructs] = {}
         self._deletes: dict[int, Ranges] = {}
@@ -76,20 +85,26 @@ class UpdateLog:
         self._whole: bytes | None = None
         self._encoded: bytes | None = None
         self._held = HeldUpdates(max_held)
+        self._crowds = Crowds(self._clients, max_crowd)
         self._own_deletions: OwnDeletions | None = None  # once somebody has asked
         self._waiting: _Queues = {}
         self._number = count()
 
     @classmethod
     def of(
-        cls, updates: Iterable[bytes], *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD
+        cls,
+        updates: Iterable[bytes],
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        max_held: int = MAX_HELD,
+        max_crowd: int | None = None,
     ) -> Self:
         """A log of stored updates, in any order; see ``stored`` of :meth:`add`.
 
         Raises:
             RemoteProtocolError: One of them is not an update.
         """
-        log = cls(limits=limits, max_held=max_held)
+        log = cls(limits=limits, max_held=max_held, max_crowd=max_crowd)
         for update in updates:
             log.add(update, stored=True)
         return log
@@ -169,7 +184,7 @@ class UpdateLog:
         if self._held and update in self._held:
             return Added((), held=True, is_new=False)
         pending = Pending(update, origin, deletes, len(runs))
-        rules = Rules(max_depth, deletes, self._deletes, stored)
+        rules = self._rules(deletes, max_depth, is_stored=stored)
         marks: dict[int, Mark] = {}
         waiting: _Queues = {}
         refused: _Refused = []
@@ -183,6 +198,7 @@ class UpdateLog:
                 self._hold(pending, waiting, unbounded=stored)
         except BaseException:  # want of memory too: what is here and not stored would be lost in silence
             self._undo(marks)
+            self._crowds.settle(undo=True)
             raise
         updates: tuple[bytes, ...] = ()
         deleted = self._delete(complete)
@@ -200,6 +216,7 @@ class UpdateLog:
                 self._held.release(found)
             for client, ranges in self._delete(complete).items():
                 deleted.setdefault(client, Ranges()).update(ranges)
+        self._crowds.settle()
         if before or deleted:
             updates += (self._since(before, deleted),)
         if updates:
@@ -231,11 +248,11 @@ class UpdateLog:
                 if is_type:
                     place = type_place(clients, neighbour, parent, bool(update[begin] & _HAS_KEY), max_depth)
                 elif neighbour is not None or update[begin] & _HAS_KEY:
-                    check_long(
-                        clients, client, clock, end, neighbour, Rules(max_depth, {}, self._deletes, False)
-                    )
+                    check_long(clients, client, clock, end, neighbour, self._rules({}, max_depth))
             except RemoteProtocolError:
                 return False  # which is said where all is known
+        if not self._crowds.has_room(update, begin):
+            return False
         if deleted is not None:
             other, first, length = deleted
             if first + length > (end if other == client else self._clock(other)):
@@ -252,8 +269,13 @@ class UpdateLog:
         own.structs += 1
         if is_type:
             own.add_type(clock, place)
+        self._crowds.take(update, begin, 1)
+        self._crowds.settle()
         self._whole = None
         return True
+
+    def _rules(self, deletes: dict[int, Ranges], max_depth: int, *, is_stored: bool = False) -> Rules:
+        return Rules(max_depth, deletes, self._deletes, is_stored, self._crowds)
 
     def _run(
         self,
