@@ -7,6 +7,7 @@ anybody's edit, so clients that are connected follow, and what they write meanwh
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
-    from weft.changes import Changes
+    from weft.changes import Changes, Content
     from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.storage import RoomStorage
     from weft.server.ysync.room import Room
@@ -213,12 +214,10 @@ class Versions:
             StorageError: There is none of that name, or it cannot be read.
             RemoteProtocolError: The binding cannot read what the room has.
         """
-        before = read_version(self._room, (await self._read(name))[1])
-        after = read_version(self._room, await self._now() if other is None else (await self._read(other))[1])
-        lines = unified_diff(
-            _lines(before.shown()), _lines(after.shown()), name, other or "now", lineterm="", n=2
-        )
-        return VersionDifference(before.changes_to(after), "\n".join(lines))
+        before = (await self._read(name))[1]
+        after = await self._now() if other is None else (await self._read(other))[1]
+        # On a thread, as what follows: of a large room it takes seconds, in which nobody would be served.
+        return await asyncio.to_thread(_difference, self._room, before, after, (name, other or "now"))
 
     async def restore(self, name: str) -> None:
         """Make the room's content what it was, by an edit: stored and told to everybody like any other.
@@ -227,14 +226,14 @@ class Versions:
             StorageError: There is none of that name, it cannot be read, or the edit cannot be stored.
             RemoteProtocolError: The binding cannot read what the room has.
         """
-        version = read_version(self._room, (await self._read(name))[1])
-        content = version.content()
+        saved = (await self._read(name))[1]
+        content = await asyncio.to_thread(_content, self._room, saved)
         if content is not None:
             async with self._rooms.open(self._room) as store:
                 store.set_content(content)
         else:
             async with self._rooms.open_document(self._room) as doc:
-                doc.apply_update(version.way_back(doc.get_update()))
+                doc.apply_update(await asyncio.to_thread(_way_back, self._room, saved, doc.get_update()))
 
     async def delete(self, name: str) -> None:
         """Give a version up; does nothing if there is none.
@@ -263,6 +262,20 @@ class Versions:
             raise StorageError(
                 f"version {name!r:.200} of room {self._room!r:.200} cannot be read: {error}"
             ) from error
+
+
+def _difference(room: str, saved: bytes, other: bytes, names: tuple[str, str]) -> VersionDifference:
+    before, after = read_version(room, saved), read_version(room, other)
+    lines = unified_diff(_lines(before.shown()), _lines(after.shown()), *names, lineterm="", n=2)
+    return VersionDifference(before.changes_to(after), "\n".join(lines))
+
+
+def _content(room: str, saved: bytes) -> Content | None:
+    return read_version(room, saved).content()
+
+
+def _way_back(room: str, saved: bytes, now: bytes) -> bytes:
+    return read_version(room, saved).way_back(now)
 
 
 def _key(room: str, name: str) -> str:

@@ -460,3 +460,40 @@ async def test_nothing_is_kept_in_memory_of_rooms_that_nobody_holds(dsn: str) ->
             await storage.stored(storage.append(f"room {number}", b"x"))
             storage.release(f"room {number}")
         assert not storage._ids
+
+
+async def test_a_place_that_cannot_be_written_is_said_at_once(dsn: str) -> None:
+    await run(dsn, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN")
+    address = dsn.replace("weft@", "reader@")
+    try:
+        await run(
+            dsn,
+            "GRANT USAGE ON SCHEMA public TO reader",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON weft_rooms, weft_writers TO reader",
+            "GRANT SELECT ON weft_updates, weft_quarantine TO reader",
+        )
+        with pytest.raises(
+            StorageError, match=r"may not read and write weft_updates, weft_quarantine; GRANT"
+        ):
+            await PostgresRoomStorage(address).open()
+        await run(
+            dsn,
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON weft_updates, weft_quarantine TO reader",
+            "ALTER ROLE reader SET default_transaction_read_only = on",
+        )
+        with pytest.raises(StorageError, match="it cannot be written, it is a standby or set to read-only"):
+            await PostgresRoomStorage(address).open()
+        await run(
+            dsn,
+            "ALTER ROLE reader RESET ALL",
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RAISE disk_full USING MESSAGE = ''No space left on device''; END'",
+            "CREATE TRIGGER full_disk BEFORE INSERT ON weft_writers EXECUTE FUNCTION full_disk()",
+        )
+        with pytest.raises(StorageError, match="No space left on device"):
+            await PostgresRoomStorage(address).open()
+        await run(dsn, "DROP TRIGGER full_disk ON weft_writers")
+        async with PostgresRoomStorage(address) as storage:
+            await storage.stored(storage.append("room", b"x"))
+    finally:
+        await run(dsn, "DROP OWNED BY reader", "DROP ROLE reader")

@@ -105,7 +105,7 @@ class PostgresRoomStorage(RoomStorage):
         """Connect.
 
         Raises:
-            StorageError: The server cannot be reached, or the tables are not there.
+            StorageError: The server cannot be reached, or the tables are not there or cannot be written.
         """
         if self._pool is not None:
             raise StorageError(f"{self.place}: already open")
@@ -115,7 +115,7 @@ class PostgresRoomStorage(RoomStorage):
                 connection.fetch(sql.MISSING_TABLES)
             ):
                 raise StorageError(self._tables_are_missing)
-            await self._mapped(connection.execute(sql.OLD_WRITERS))
+            await self._mapped(self._check_writing(connection))
             self._pool = await asyncpg.create_pool(
                 self._dsn, min_size=0, max_size=_READERS, init=_prepare_session, **_OPTIONS
             )
@@ -324,6 +324,17 @@ class PostgresRoomStorage(RoomStorage):
             connection.terminate()
             raise
         return connection
+
+    async def _check_writing(self, connection: asyncpg.Connection[Any]) -> None:
+        """What a server would otherwise learn of each room by itself."""
+        if await connection.fetchval("SHOW transaction_read_only") == "on":
+            raise StorageError(f"{self.place}: it cannot be written, it is a standby or set to read-only")
+        denied = [name for (name,) in await connection.fetch(sql.DENIED_TABLES)]
+        if denied:
+            tables = ", ".join(denied)
+            raise StorageError(f"{self.place}: this role may not read and write {tables}; GRANT it that")
+        await connection.execute(sql.OLD_WRITERS)
+        await connection.execute(sql.PROBE)  # whether there is space
 
     async def _check_format(self, connection: asyncpg.Connection[Any]) -> bool:
         """Whether the tables are there; those of a newer weft are left alone."""

@@ -24,6 +24,7 @@ __all__ = [
     "CONFIGURE",
     "DELETE_ABSORBED",
     "DELETE_ROOM",
+    "DENIED_TABLES",
     "DISCARD",
     "END_WRITER",
     "FIRST_SINCE",
@@ -87,6 +88,13 @@ FORMAT_OF_TABLES = "SELECT obj_description(to_regclass('weft_rooms'), 'pg_class'
 MISSING_TABLES = """
 SELECT name FROM unnest('{weft_updates,weft_quarantine,weft_writers}'::text[]) AS needed (name)
 WHERE to_regclass(name) IS NULL
+"""
+DENIED_TABLES = """
+SELECT name FROM unnest('{weft_rooms,weft_updates,weft_quarantine,weft_writers}'::text[]) AS needed (name)
+WHERE NOT (
+  has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT')
+  AND has_table_privilege(name, 'UPDATE') AND has_table_privilege(name, 'DELETE')
+)
 """
 
 OLD_WRITERS = "DELETE FROM weft_writers WHERE seen < now() - interval '30 days'"
