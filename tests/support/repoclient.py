@@ -45,7 +45,8 @@ def put(document: AutomergeDocument, **cells: int) -> None:
 def read(document: AutomergeDocument) -> dict[str, Any]:
     """The numbers in a document's root."""
     core = document.core
-    return {key: value[0][1] for key, value in zip(core.keys(ROOT), core.values(ROOT), strict=True)}
+    found = zip(core.keys(ROOT), core.values(ROOT), strict=True)
+    return {key: value[0][1] for key, value in found if isinstance(value[0], tuple)}
 
 
 class RepoClient(SocketClient):

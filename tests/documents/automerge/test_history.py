@@ -6,6 +6,7 @@ import pytest
 
 from support.amdocs import content, log_of, put
 from support.automerge_chunks import ACTOR, BACKWARDS, OTHER, chunk, honest_changes, numbered_wrongly
+from weft._codecs.automerge.change_builder import ChangeBuilder
 from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
 from weft._codecs.automerge.leb128 import write_int, write_uint
 from weft._codecs.automerge.sync_message import make_sync_message
@@ -137,3 +138,30 @@ def test_two_changes_of_one_number_are_not_both_taken_in() -> None:
     with pytest.raises(RemoteProtocolError, match="number 1 of its actor, of which 1 are here"):
         one.apply_changes(other.changes_since(()))
     assert one.heads == before
+
+
+@pytest.mark.parametrize(
+    ("behind", "start_op", "operations", "is_taken"),
+    [(0, 1, 0, True), (0, 3, 0, False), (2, 3, 0, True), (2, 5, 0, False), (0, 3, 1, True)],
+)
+def test_a_change_without_operations_is_numbered_behind_what_it_follows_on(
+    behind: int, start_op: int, operations: int, *, is_taken: bool
+) -> None:
+    """Otherwise what is saved cannot be loaded: "missing ops"."""
+
+    def made(actor: bytes, start_op: int, count: int, deps: list[bytes]) -> bytes:
+        builder = ChangeBuilder(actor=actor, seq=1, start_op=start_op, deps=deps)
+        for number in range(count):
+            builder.put(None, f"k{number}", number)
+        return builder.chunk()
+
+    document = AutomergeDocument()
+    first = [made(ACTOR, 1, behind, [])] if behind else []
+    deps = [split_chunks(change)[0].hash for change in first]
+    changes = [*first, made(OTHER, start_op, operations, deps)]
+    if is_taken:
+        document.apply_changes(changes)
+    else:
+        with pytest.raises(RemoteProtocolError, match="without operations"):
+            document.apply_changes(changes)
+    assert AutomergeDocument(document.save()).heads == document.heads

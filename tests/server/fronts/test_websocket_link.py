@@ -16,6 +16,7 @@ from support.servers import FaultyStorage, eventually, peers_in, serving
 from support.yclient import YClient
 from weft.limits import Limits, ServerLimits
 from weft.server.auth import Allow, Deny
+from weft.server.fronts.socket_writer import SocketWriter
 from weft.server.fronts.websocket_link import WebsocketLink
 
 if TYPE_CHECKING:
@@ -221,3 +222,21 @@ async def test_whose_connection_is_lost_while_its_room_is_loaded_is_in_no_room()
         storage.loading.set()
         await client.wait_closed()
         await eventually(lambda: len(server.rooms) == 0)
+
+
+async def test_the_end_is_not_said_to_a_socket_that_has_been_reset_without_the_loop_hearing_of_it_yet() -> (
+    None
+):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        lost = asyncio.Event()
+
+        class Protocol(asyncio.Protocol):
+            def connection_lost(self, exc: Exception | None) -> None:
+                lost.set()
+
+        transport, _ = await asyncio.get_running_loop().create_connection(Protocol, *listening.getsockname())
+        client, _ = listening.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        SocketWriter(transport, lambda _: None).finish()
+        await lost.wait()

@@ -176,6 +176,11 @@ class ChangeNumbers:
         if change.start_op <= end:
             return "a change is numbered as if it did not follow on its actor's last one"
         for dep in change.deps:
-            if change.start_op <= (ends.get(dep) or self._max_ops.get(dep, 0)):
+            dep_end = ends.get(dep) or self._max_ops.get(dep, 0)
+            if change.start_op <= dep_end:
                 return "a change is numbered as if it did not follow on its dependencies"
+            end = max(end, dep_end)
+        # The binding takes it, and misses the operations in between when it loads what it has saved.
+        if change.max_op < change.start_op != end + 1:
+            return "a change without operations is numbered as if there were more before it"
         return "the operations of a change are numbered too high" if change.max_op > MAX_COUNTER else None

@@ -100,7 +100,10 @@ class SocketWriter:
             return
         # The client is to close first: where it has sent something that is not read, a reset would take the
         # close frame from it.
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
+        if not self._transport.can_write_eof():
             self._transport.close()
+            return
+        try:
+            self._transport.write_eof()
+        except OSError:  # a reset has come, of which the loop has not heard yet
+            self._transport.abort()
