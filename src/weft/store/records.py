@@ -32,6 +32,7 @@ __all__ = ["RowIds", "rows_of"]
 
 RowIds: TypeAlias = "str | Callable[[Mapping[str, Any]], str] | None"
 
+_PLAIN = frozenset({str, int, bool})  # cells as they are
 _MISSING = {"NAType", "NaTType", "MaskedConstant"}  # pandas' two, NumPy's
 
 
@@ -52,11 +53,18 @@ def rows_of(
         row_id = None
         if row_ids is not None:
             row_id = _row_id(record, row_ids, number, convert=convert)
-        if convert:
-            record = {  # noqa: PLW2901
-                _text(name): _inside(value, 0) for name, value in record.items() if not _is_missing(value)
-            }
-        yield row_id, record
+        yield row_id, _converted(record) if convert else record
+
+
+def _converted(record: dict[Any, object]) -> dict[str, object]:
+    row = {}
+    for name, value in record.items():
+        if type(value) not in _PLAIN:
+            if _is_missing(value):
+                continue
+            value = _inside(value, 0)  # noqa: PLW2901
+        row[_text(name)] = value
+    return row
 
 
 def _row_id(record: dict[Any, object], row_ids: Any, number: int, *, convert: bool) -> str:
@@ -103,7 +111,7 @@ def _is_missing(value: object) -> bool:
 
 def _inside(value: Any, depth: int) -> object:
     """Convert a cell; what can be none stays: the Store says so, or its ``encode`` makes one of it."""
-    if isinstance(value, (str, int)) and type(value) in {str, int, bool}:
+    if type(value) in _PLAIN:
         return value
     if _is_missing(value):
         return None  # in a list or an object, where nothing can be absent
