@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import weft
 from support.foreign import in_thread
 from weft import Store
+from weft.errors import InvalidCellError
 from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
 from weft.store import RowView, TablesView, TableView, ValuesView
 
@@ -43,8 +45,9 @@ def test_everything_a_view_defines_runs_in_the_owner_thread(blocking: type[Any],
         if callable(thing) and (not name.startswith("_") or name.startswith("__"))
     }
     left = {name for name in defined if getattr(blocking, name) is getattr(view, name)}
-    # What comes to the others, and what runs the caller's code in a transaction.
-    assert left - {"__class_getitem__"} <= {"__init__", "__ior__", "__or__", "__ror__", "update"}
+    # What comes to the others, and what runs the caller's code or takes long.
+    frames = {"load", "to_arrow", "to_pandas", "to_polars"}
+    assert left - {"__class_getitem__"} <= {"__init__", "__ior__", "__or__", "__ror__", "update"} | frames
     assert issubclass(blocking, view)
 
 
@@ -90,6 +93,24 @@ def test_what_another_thread_deletes_does_not_disturb_iteration(store: Store) ->
     for table in store.tables.values():
         table["new"] = {"c": 1}
     assert store.get_tables() == {}
+
+
+def test_records_are_read_where_they_are_loaded_and_frames_are_made_there(store: Store) -> None:
+    readers: list[int] = []
+
+    def records() -> Iterator[dict[str, object]]:
+        readers.append(get_ident())
+        yield {"name": "rex", "price": 1}
+
+    pets = store.table("pets")
+    assert pets.load(records(), id="name").added == 1
+    assert readers == [get_ident()]
+    with store.transaction():
+        assert pets.load([{"name": "rex", "price": 2}], id="name").changed == 1
+    frame = in_thread(pets.to_polars)
+    assert frame["price"].to_list() == [None, 5, 2]
+    with pytest.raises(InvalidCellError, match="record 0"):
+        pets.load([{"name": "bo", "price": {1}}], id="name")
 
 
 def test_in_a_transaction_they_are_the_threads(store: Store) -> None:

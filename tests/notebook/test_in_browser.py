@@ -16,23 +16,20 @@ if TYPE_CHECKING:
     from support.node import JsPeer
 
 NOTEBOOK = """
-from weft import Store, YjsMirror, YWebsocketProvider, create_doc
-from weft.notebook import live
+import asyncio
+import weft
 
-store, doc = Store(), create_doc()
-YjsMirror(store, doc).start()
-provider = YWebsocketProvider(doc, {url!r}, "farm")
-await provider.connect()
-await provider.wait_synced(timeout=20)
+store = weft.sync.connect({url!r} + "/farm").start()
+store.sync.wait_synced(timeout=20)
 store.set_tables_schema({{"pets": {{"species": {{"type": "string"}}, "price": {{"type": "number"}}}}}})
 
+loop = asyncio.get_running_loop()
 before = store.get_listener_stats()
-table = live(store, "pets", columns=["species", "price"], editable=["price"], page_size=20, sort="species")
+table = store.live("pets", columns=["species", "price"], editable=["price"], page_size=20, sort="species")
 
 @store.on_value("close")
-def close(*_):
-    import asyncio
-    asyncio.get_running_loop().call_soon(end)
+def close(*_):  # in the thread of weft
+    loop.call_soon_threadsafe(end)
 
 def end():
     table.close()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from typing import Any
+from _thread import get_ident
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import weft
+from support.foreign import in_thread
 from weft import Store
 from weft.notebook import LiveTable, live
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SPECIES = {"fido": {"species": "dog", "price": 5}, "felix": {"species": "cat", "price": 4}}
 
@@ -131,6 +138,43 @@ def test_closing_ends_it(store: Store, page: Page) -> None:
     store.set_cell("pets", "fido", "price", 6)
     assert page.says(table, type="edit", row="fido", cell="price", text="7") == []
     assert store.get_cell("pets", "fido", "price") == 6
+
+
+async def test_a_store_of_weft_sync_is_shown_by_the_thread_of_the_notebook(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[tuple[int, dict[str, Any]]] = []
+    came = asyncio.Event()
+
+    def send(_: object, message: dict[str, Any]) -> None:
+        sent.append((get_ident(), message))
+        came.set()
+
+    monkeypatch.setattr(LiveTable, "send", send)
+    with weft.sync.open(tmp_path / "pets.json", poll=True) as store:
+        store.set_table("pets", SPECIES)
+        table = store.live("pets", editable=True)
+        table._handle_custom_msg({"type": "hello"}, [])
+        sent.clear()
+        came.clear()
+        in_thread(lambda: store.set_cell("pets", "fido", "price", 6))
+        await came.wait()
+        ((thread, change),) = sent
+        assert thread == get_ident()
+        assert change["rows"] == {"fido": {"price": ["number", "6"]}}
+        table._handle_custom_msg({"type": "edit", "row": "fido", "cell": "price", "text": "7"}, [])
+        assert store.get_cell("pets", "fido", "price") == 7
+        assert sent[-1][1]["type"] == "taken"
+        table.close()
+
+
+async def test_a_store_of_weft_open_has_live(page: Page, tmp_path: Path) -> None:
+    async with weft.open(tmp_path / "pets.json") as store:
+        store.set_table("pets", SPECIES)
+        table = store.live("pets", columns=["price"], page_size=1, sort="price", descending=True)
+        _, message = page.says(table, type="hello")
+        assert (message["ids"], message["columns"], message["size"]) == (["fido"], ["price"], 1)
+        table.close()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from weft._support.callbacks import check_callback
 from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
+from weft.facade.store import KeptStore
 from weft.store import Store, Transaction
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["BlockingStore"]
 R = TypeVar("R")
 
 
-class BlockingStore(Store):
+class BlockingStore(KeptStore):
     """A :class:`Store` whose methods any thread may call: that of ``weft.sync.connect`` and ``open``.
 
     A copy is a plain ``Store``. Functions that are given to it are called in the owner thread: listeners,
@@ -167,9 +168,6 @@ class BlockingStore(Store):
         """The ``origin`` of the calling thread's transaction; of the running one in a listener."""
         return self._origin if get_ident() == self._runs_in else None
 
-    def _free_type(self) -> type[Store]:
-        return Store
-
 
 class HeldTransaction(Transaction[BlockingStore]):
     """A transaction of one thread, which holds the owner thread."""
@@ -219,7 +217,8 @@ def _in_transaction(method: Callable[..., R]) -> Callable[..., R]:
     return call
 
 
-_DUNDERS = ("__copy__", "__deepcopy__", "__reduce_ex__", "__repr__", "_repr_html_")
+# The last is what the views call when they have read what is to be loaded.
+_DUNDERS = ("__copy__", "__deepcopy__", "__reduce_ex__", "__repr__", "_repr_html_", "_load")
 
 
 def _hand_over_all() -> None:

@@ -33,16 +33,17 @@ def _blocking(view: V) -> V:
         if not base.__module__.startswith("weft."):
             continue
         for name, method in vars(base).items():
-            is_own = not name.startswith("_") or (name.startswith("__") and name not in _LEFT)
-            if is_own and callable(method) and name not in vars(view):
+            is_own = not name.startswith("_") or name.startswith("__") or name == "_repr_html_"
+            if is_own and name not in _LEFT and callable(method) and name not in vars(view):
                 setattr(view, name, _there(method))
     return view
 
 
-# What the class itself needs, what calls others that are handed over, and what runs user code between them.
+# What the class itself needs, what calls others that are handed over, and what takes long, or runs user code,
+# between them.
 _LEFT = {
     "__class_getitem__", "__init__", "__init_subclass__", "__ior__", "__new__", "__or__", "__ror__",
-    "__subclasshook__", "update",
+    "__subclasshook__", "load", "to_arrow", "to_pandas", "to_polars", "update",
 }  # fmt: skip
 
 

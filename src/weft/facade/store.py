@@ -4,16 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weft import notebook
 from weft.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from weft.facade.presence import Presence
     from weft.facade.state import StoreSync
+    from weft.notebook import LiveTable
 
-__all__ = ["SharedStore"]
+__all__ = ["KeptStore", "SharedStore"]
 
 
-class SharedStore(Store):
+class KeptStore(Store):
+    """What a Store that is kept elsewhere has beside that, in either form."""
+
+    __slots__ = ()
+
+    def live(
+        self,
+        table_id: str,
+        *,
+        columns: Sequence[str] | None = None,
+        editable: bool | Collection[str] = False,
+        page_size: int = 50,
+        sort: str | None = None,
+        descending: bool = False,
+    ) -> LiveTable:
+        """Show a table in a notebook, as it changes: see :func:`weft.notebook.live`, which shows any Store's.
+
+        Raises:
+            ImportError: A package of ``weft[notebook]`` is missing.
+        """
+        return notebook.live(
+            self,
+            table_id,
+            columns=columns,
+            editable=editable,
+            page_size=page_size,
+            sort=sort,
+            descending=descending,
+        )
+
+    def _free_type(self) -> type[Store]:
+        return Store
+
+
+class SharedStore(KeptStore):
     """A :class:`Store` with what keeps it, as ``store.sync``, and who else is there, as ``store.presence``.
 
     It belongs to the event loop in which it was opened. A copy is a plain ``Store``.
@@ -46,6 +84,3 @@ class SharedStore(Store):
     def attach(self, sync: StoreSync) -> None:
         """Take what keeps it: for who opens it."""
         self._sync = sync
-
-    def _free_type(self) -> type[Store]:
-        return Store
