@@ -21,7 +21,6 @@ COVERED = {
     "providers/replica/meta.py": "providers/replica/test_replica.py",
     "providers/replica/pending.py": "providers/replica/test_replica.py",
     "providers/replica/session.py": "providers/replica/test_replica.py",
-    "providers/replica/sidecar.py": "providers/replica/test_replica.py",
     "providers/replica/yjs.py": "providers/replica/test_replica.py",
     "providers/ysync/kept.py": "providers/replica/test_replica.py",
     "errors/base.py": "test_errors.py",

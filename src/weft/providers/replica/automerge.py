@@ -34,7 +34,8 @@ class AutomergeContent:
         rows: Of the file.
         meta: Of the file.
         append: Writes changes to the file, given whether they are own ones; gives the row's number.
-        changed: Called when what :meth:`note` says has changed.
+        changed: Called when what :meth:`note` says has changed, with whether nothing may be sent before that
+            is on disk.
         limits: Bounds of what is received.
 
     Raises:
@@ -47,7 +48,7 @@ class AutomergeContent:
         meta: Meta,
         *,
         append: Callable[[bytes, bool], int],
-        changed: Callable[[], None],
+        changed: Callable[[bool], None],
         limits: Limits,
     ) -> None:
         data = [row.data for row in rows]
@@ -87,7 +88,7 @@ class AutomergeContent:
             return False
         if heads != self._confirmed:
             self._confirmed = heads
-            self._changed()
+            self._changed(False)
         return True
 
     def pending(self) -> Pending:

@@ -54,6 +54,7 @@ class CommitQueue:
         self._loop = asyncio.get_running_loop()
         self._rows: list[Row] = []
         self._is_stale = False  # whether what is known has changed since it was written
+        self._is_owed = False  # whether nothing may be sent before it is
         self._turn: asyncio.Handle | None = None  # the end of the turn, or the next try
         self._tries = 0
         self._writing: asyncio.Task[None] | None = None
@@ -67,8 +68,8 @@ class CommitQueue:
 
     @property
     def is_behind(self) -> bool:
-        """Whether rows are not on disk."""
-        return self._durable < self.last
+        """Whether something is not on disk that is to be before anything is sent."""
+        return self._durable < self.last or self._is_owed
 
     @property
     def is_failing(self) -> bool:
@@ -82,9 +83,10 @@ class CommitQueue:
         self._schedule()
         return self.last
 
-    def touch(self) -> None:
-        """Have what is known written with the next rows, or alone."""
+    def touch(self, is_owed: bool = False) -> None:
+        """Have what is known written with the next rows, or alone; perhaps before anything is sent."""
         self._is_stale = True
+        self._is_owed |= is_owed
         self._schedule()
 
     async def saved(self) -> None:
@@ -121,7 +123,8 @@ class CommitQueue:
                 await asyncio.wait([self._writing])
             if self._rows or self._is_stale:
                 await self._thread.run(self._write, self._rows, self._meta())
-                self._rows, self._durable, self._is_stale = [], self.last, False
+                self._rows, self._durable = [], self.last
+                self._is_stale = self._is_owed = False
         finally:
             if self._turn is not None:
                 self._turn.cancel()
@@ -151,7 +154,7 @@ class CommitQueue:
             except StorageError as error:
                 self._put_back(*batch, error)
                 return
-            self._note(batch[0])
+            self._note(*batch)
 
     async def _write_all(self) -> None:
         try:
@@ -164,7 +167,7 @@ class CommitQueue:
                 except BaseException:
                     self._rows[:0] = batch[0]
                     raise
-                self._note(batch[0])
+                self._note(*batch)
         finally:
             self._writing = None
 
@@ -186,8 +189,10 @@ class CommitQueue:
         self._tell(error)
         self._failed(error)
 
-    def _note(self, rows: list[Row]) -> None:
+    def _note(self, rows: list[Row], meta: Meta | None) -> None:
         self._tries = 0
+        if meta is not None and not self._is_stale:
+            self._is_owed = False
         if rows:
             self._durable = rows[-1].number
         self._tell(None)
@@ -197,7 +202,7 @@ class CommitQueue:
         for number, is_told, outcome in self._waiters:
             if outcome.done():
                 continue
-            if number <= self._durable:
+            if number <= self._durable and not self._is_owed:
                 outcome.set_result(None)
             elif error is not None and is_told:
                 outcome.set_result(StorageError(*error.args))

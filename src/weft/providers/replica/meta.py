@@ -29,6 +29,8 @@ class Meta:
         confirmed: How much the server has confirmed: a state vector, or heads one behind the other.
         deletes: Yjs: a delete set of those rows up to ``accounted`` that it has not.
         accounted: The number of a row. Of those up to it, what is not confirmed stands here.
+        exposed: Yjs: the author's clock up to which anything may have been sent; below 0 for all of it.
+        is_taken: Yjs: whether a server knows more of the author than that: another one writes with it.
         folded: How many of them were written here, and not confirmed.
         folded_bytes: How many bytes they had.
         synced: Seconds since 1970 when file and server were last equal.
@@ -43,6 +45,8 @@ class Meta:
     confirmed: bytes = b""
     deletes: bytes = b""
     accounted: int = 0
+    exposed: int = -1
+    is_taken: bool = False
     folded: int = 0
     folded_bytes: int = 0
     synced: float | None = None

@@ -14,7 +14,7 @@ from weft._support.uncopied import Uncopied
 from weft.errors import LocalProtocolError, RemoteProtocolError, StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import document_url, encode_document_id, parse_document_url
-from weft.providers.replica.file import ReplicaFile
+from weft.providers.replica.file import ReplicaFile, Row
 from weft.providers.replica.meta import Meta, replace
 from weft.providers.replica.session import Session
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from weft._support.owner import Hold
     from weft.providers.replica.automerge import AutomergeContent
     from weft.providers.replica.commits import Durable
-    from weft.providers.replica.file import Row
     from weft.providers.replica.meta import Kind
     from weft.providers.replica.pending import Pending
     from weft.providers.replica.yjs import YjsContent
@@ -129,6 +128,8 @@ class Replica(Uncopied):
         try:
             rows, meta, is_proved = await thread.run(self._file.open)
             try:
+                if meta is not None and meta.is_taken and meta.kind == "yjs":
+                    rows, meta = await self._rename(thread, rows, meta)
                 meta = self._next_session(meta, is_proved, len(rows))
                 await thread.run(self._file.begin, meta)
                 self._fill(thread, rows, meta)
@@ -142,6 +143,18 @@ class Replica(Uncopied):
             raise
         self._hold, self._thread = hold, thread
         return self
+
+    async def _rename(self, thread: WorkerThread, rows: list[Row], meta: Meta) -> tuple[list[Row], Meta]:
+        """Have what nobody has seen written by somebody else."""
+        from weft.providers.replica.yjs import under_another  # noqa: PLC0415 - an extra
+
+        _log.warning("%s: its client id is used by another: what was not sent gets a new one", self.path)
+        try:
+            snapshot, meta = under_another(rows, meta, _new_author("yjs"))
+        except RemoteProtocolError as error:
+            raise StorageError(f"{self.path}: its rows are no document: {error}") from error
+        await thread.run(self._file.replace, snapshot, rows[-1].number, (), meta)
+        return [Row(rows[-1].number, False, snapshot)], meta
 
     def _next_session(self, meta: Meta | None, is_proved: bool, rows: int) -> Meta:
         kind = self._kind or (meta.kind if meta is not None else "yjs")

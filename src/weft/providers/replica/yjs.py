@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
+from weft._codecs.yjs.rename import rename_author
 from weft._codecs.yjs.state import decode_delete_set, decode_state_vector, encode_state_vector, missing
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs import YDocument
 from weft.documents.yjs.compact_log import compact_to_log
 from weft.documents.yjs.load import load_doc
 from weft.documents.yjs.log_document import LogDocument
+from weft.documents.yjs.update_log import UpdateLog
+from weft.errors import ConnectionClosedError, RemoteProtocolError
 from weft.providers.replica.meta import replace
 from weft.providers.replica.pending import Pending
 
@@ -26,14 +29,16 @@ if TYPE_CHECKING:
 
     from weft._codecs.yjs.state import State
     from weft.documents import Compacted, Compactor
-    from weft.documents.yjs.update_log import CheckedUpdate, UpdateLog
+    from weft.documents.yjs.update_log import CheckedUpdate
     from weft.limits import Limits
     from weft.providers.replica.file import Row
     from weft.providers.replica.meta import Meta
 
-__all__ = ["YjsContent", "YjsPosition"]
+__all__ = ["YjsContent", "YjsPosition", "under_another"]
 
 Deletes = dict[int, Ranges]
+
+_TAKEN = 4409  # a close code of those after which nothing is tried again
 
 
 class YjsPosition(NamedTuple):
@@ -57,7 +62,8 @@ class YjsContent:
         rows: Of the file.
         meta: Of the file.
         append: Writes an update to the file, given whether it is an own one; gives the row's number.
-        changed: Called when what :meth:`note` says has changed.
+        changed: Called when what :meth:`note` says has changed, with whether nothing may be sent before that
+            is on disk.
         limits: Bounds of what is received.
 
     Raises:
@@ -70,7 +76,7 @@ class YjsContent:
         meta: Meta,
         *,
         append: Callable[[bytes, bool], int],
-        changed: Callable[[], None],
+        changed: Callable[[bool], None],
         limits: Limits,
     ) -> None:
         updates = [row.data for row in rows]
@@ -88,6 +94,10 @@ class YjsContent:
         self._recent = {row.number: row.data for row in rows if row.is_own and row.number > meta.accounted}
         self._last = rows[-1].number if rows else 0
         self._compacted: list[UpdateLog] = []  # the log of what is about to stand in the file
+        self._author = int(meta.author)
+        # Nobody can know more of the author than what has been sent; ``None`` for all that there is.
+        self._exposed: int | None = meta.exposed if meta.exposed >= 0 else self._own_clock()
+        self._is_taken = False
         self._server: object = None  # the session with the server, while it is connected
         self._announced: State | None = None  # what it said to have
         self._server_deletes: Deletes | None = None  # what it has said is deleted, until it has said all
@@ -171,14 +181,36 @@ class YjsContent:
         self._announced = None
         self._server_deletes = {}
 
+    def disconnected(self) -> None:
+        """The connection is over: what is written from now on has not been sent."""
+        if self._exposed is None:
+            self._exposed = self._own_clock()
+            self._changed(False)
+
+    def _own_clock(self) -> int:
+        return self.document.state().get(self._author, 0)
+
     def _note_announced(self, state: State) -> None:
         """What the server had confirmed, and has lost, is pending again."""
         self._announced = state
+        if self._exposed is not None:
+            if state.get(self._author, 0) > self._exposed:
+                self._is_taken = True
+                self._changed(True)
+                raise ConnectionClosedError(
+                    _TAKEN,
+                    f"the server knows more of client id {self._author} than was sent from here: a copy of "
+                    "the replica writes with it. Nothing was sent. Open the replica again: what was written "
+                    "here goes on under another client id",
+                    permanent=True,
+                )
+            self._exposed = None
+            self._changed(True)
         lost = missing(state, self._confirmed)
         if lost:
             self._confirmed |= {client: state.get(client, 0) for client in lost}
             self._folded += 1
-            self._changed()
+            self._changed(False)
 
     def synced(self) -> None:
         """The server has answered with all it has, and has what it announced before that."""
@@ -196,7 +228,7 @@ class YjsContent:
             self._deletes = lacking
             if not self.pending():
                 self._folded, self._folded_bytes = 1, len(encode_deletes(lacking))
-        self._changed()
+        self._changed(False)
 
     def position(self) -> YjsPosition:
         """How far it is now, for :meth:`confirmed`."""
@@ -210,7 +242,7 @@ class YjsContent:
         self._recent = {number: data for number, data in self._recent.items() if number > position.last}
         self._deletes, self._folded, self._folded_bytes = {}, 0, 0
         self._accounted = max(self._accounted, position.last)
-        self._changed()
+        self._changed(False)
 
     def pending(self) -> Pending:
         """What the server has not confirmed."""
@@ -224,6 +256,8 @@ class YjsContent:
             confirmed=encode_state_vector(self._confirmed),
             deletes=encode_deletes(self._deletes) if self._deletes else b"",
             accounted=self._accounted,
+            exposed=-1 if self._exposed is None else self._exposed,
+            is_taken=self._is_taken,
             folded=self._folded,
             folded_bytes=self._folded_bytes,
         )
@@ -279,6 +313,41 @@ class YjsContent:
         if self._compacted and self._log is not None:
             self._log.shrink(self._compacted[0])
         self._compacted = []
+
+
+def under_another(rows: Sequence[Row], meta: Meta, author: str) -> tuple[bytes, Meta]:
+    """Give what nobody has seen of an author to another one.
+
+    Args:
+        rows: Of the file.
+        meta: Of the file; its author is taken.
+        author: Another client id.
+
+    Returns:
+        What is to stand in the place of the rows, and of the meta.
+
+    Raises:
+        RemoteProtocolError: The rows are no document.
+    """
+    log = UpdateLog.of([row.data for row in rows])
+    if log.is_waiting:
+        raise RemoteProtocolError("something in it does not follow on")
+    old, exposed = int(meta.author), max(meta.exposed, 0)
+    confirmed = decode_state_vector(meta.confirmed or b"\0")
+    if old in confirmed:
+        confirmed[old] = min(confirmed[old], exposed)
+    own = [len(row.data) for row in rows if row.is_own and row.number > meta.accounted]
+    return rename_author(log.diff(), old, exposed, int(author)), replace(
+        meta,
+        author=author,
+        confirmed=encode_state_vector(confirmed),
+        deletes=b"",  # what the server has not is seen when it answers
+        accounted=rows[-1].number if rows else 0,
+        exposed=0,
+        is_taken=False,
+        folded=meta.folded + len(own),
+        folded_bytes=meta.folded_bytes + sum(own),
+    )
 
 
 def _nothing(update: bytes, updates: tuple[bytes, ...], origin: object) -> None:

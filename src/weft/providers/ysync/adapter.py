@@ -196,6 +196,8 @@ class YSyncAdapter:
     def closed(self) -> None:
         """Let go of the connection; what waits for an answer will be asked again."""
         self._void_questions()
+        if self._kept is not None:
+            self._kept.closed()
         self._forget_connection()
         self._perform(self.session.disconnected(self._clock.now()))
 

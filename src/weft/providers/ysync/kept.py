@@ -46,6 +46,11 @@ class Kept:
         self.void()
         self.content.connected(session)
 
+    def closed(self) -> None:
+        """The connection is over."""
+        self.void()
+        self.content.disconnected()
+
     def wrote(self, now: float) -> bool:
         """Something was written; whether that makes it earlier that the server is to be asked."""
         if self.ask_at is None:
