@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from support.ports import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -22,26 +23,18 @@ _START_S = 30.0
 
 
 class NotebookPage:
-    """Serves a notebook of one cell; whoever opens its page has it run. Use as ``async with``.
+    """Serves a notebook; whoever opens its page has it run. Use as ``async with``.
 
     Args:
         folder: Where everything of Jupyter's goes; empty at first.
-        source: The cell.
+        notebook: The notebook, as its file has it.
 
     Attributes:
         url: Of the page.
     """
 
-    def __init__(self, folder: Path, source: str) -> None:
+    def __init__(self, folder: Path, notebook: Mapping[str, Any]) -> None:
         self._folder = folder
-        code: dict[str, object] = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": []}
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = {
-            "cells": [{**code, "execution_count": None, "source": source}],
-            "metadata": {"kernelspec": kernel},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
         self._path = folder / "page.ipynb"
         self._path.write_text(json.dumps(notebook), encoding="utf-8")
         self._log = folder / "log.txt"
