@@ -13,7 +13,7 @@ import sys
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage import SqliteRoomStorage
@@ -22,9 +22,11 @@ from weft.server.storage.sqlite_reader import read_sqlite
 from weft.testing.storage import join_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["DAMAGES", "losses", "make_database"]
+
+Damage: TypeAlias = "Callable[[bytearray, random.Random], None]"
 
 _PAGE = 4096
 _ATTEMPTS = 4  # as often does a server try
@@ -87,7 +89,7 @@ def _swap_pages(data: bytearray, rng: random.Random) -> None:
     )
 
 
-def _by_sql(statement: str) -> Callable[[bytearray, random.Random], None]:
+def _by_sql(statement: str) -> Damage:
     """A file that SQLite finds whole, and that is not what was written."""
 
     def damage(data: bytearray, rng: random.Random) -> None:
@@ -127,7 +129,7 @@ _STATEMENTS = (
 )
 
 
-DAMAGES: tuple[Callable[[bytearray, random.Random], None], ...] = (
+DAMAGES: tuple[Damage, ...] = (
     _flip,
     _flip_in_a_small_table,
     _flip_at_the_start_of_a_page,
@@ -139,12 +141,14 @@ DAMAGES: tuple[Callable[[bytearray, random.Random], None], ...] = (
 )
 
 
-async def losses(content: bytes, rows: dict[str, list[bytes]], path: Path, seed: int) -> list[str]:
-    """Damage a file by a seed; what has gone missing of it without a word."""
+async def losses(
+    content: bytes, rows: dict[str, list[bytes]], path: Path, seed: int, damages: Sequence[Damage] = ()
+) -> list[str]:
+    """Damage a file by a seed, in one of these ways; what has gone missing of it without a word."""
     rng = random.Random(seed)
     data = bytearray(content)
-    # Of what SQLite does not see less: there is less to be drawn in it.
-    damage = rng.choice(DAMAGES if rng.random() < 0.5 else DAMAGES[: -len(_STATEMENTS)])
+    # Half of them below SQLite alone: there is more to be drawn in it.
+    damage = rng.choice(damages or (DAMAGES if rng.random() < 0.5 else DAMAGES[: -len(_STATEMENTS)]))
     damage(data, rng)
     path.write_bytes(data)  # noqa: ASYNC240 - a test
     await _check(path)

@@ -111,6 +111,31 @@ async def test_updates_of_a_deleted_room_are_dropped_and_only_who_waits_for_them
     await commits.stored(commits.append("gone", b"z"))
 
 
+async def test_whose_update_was_refused_hears_of_it_before_the_others(
+    place: Place, commits: GroupCommit
+) -> None:
+    """A client of both is let go by that room before it is told that all up to a later ticket is stored."""
+    place.deleted = {"gone"}
+    place.open.clear()
+    told: list[str] = []
+
+    async def wait(ticket: int, name: str) -> None:
+        try:
+            await commits.stored(ticket)
+            told.append(f"{name} is stored")
+        except RoomDeletedError:
+            told.append(f"{name} is refused")
+
+    refused, later = commits.append("gone", b"x"), commits.append("other", b"y")
+    tasks = [asyncio.create_task(wait(later, "all")) for _ in range(3)]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(wait(refused, "one")))
+    await eventually(lambda: place.tried == 1)
+    place.open.set()
+    await asyncio.gather(*tasks)
+    assert told == ["one is refused"] + 3 * ["all is stored"]
+
+
 async def test_flushing_is_no_ones_complaint_about_a_deleted_room(place: Place, commits: GroupCommit) -> None:
     place.deleted = {"gone"}
     commits.append("gone", b"x")

@@ -178,3 +178,16 @@ async def test_nothing_is_kept_in_memory_of_rooms_that_nobody_holds(
         used.release(name)
     assert not storage._rooms._ids
     assert not memory._held
+
+
+async def test_rooms_are_listed_a_few_at_a_time(
+    storage: SqliteRoomStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.server.storage.sqlite_rooms._COUNTED_ROWS", 20)
+    names = [f"room {number:02}" for number in range(30)]
+    for name in names:
+        await fill(storage, write_updates(5), name)
+    calls = at_call(storage, monkeypatch, "rooms", 0, list)
+    assert [(room.name, room.rows) for room in await storage.rooms(limit=25)] == [(n, 5) for n in names[:25]]
+    assert len(calls) == 7
+    assert [room.name for room in await storage.rooms(after=names[24])] == names[25:]

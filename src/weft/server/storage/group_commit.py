@@ -187,7 +187,12 @@ class GroupCommit:
 
     def _wake(self, error: StorageError | None) -> None:
         waiting = []
-        for ticket, waiter in self._waiters:
+        # First whose update was refused: its room lets its clients go then, before one of them that has other
+        # rooms, too, is told that all it wrote up to some later ticket is stored.
+        waiters = self._waiters
+        if self._refused:
+            waiters = sorted(waiters, key=lambda each: each[0] not in self._refused)
+        for ticket, waiter in waiters:
             if waiter.done():
                 continue
             if ticket <= self._durable:

@@ -25,6 +25,7 @@ from weft.server.storage.listing import end_of_prefix
 from weft.server.storage.missing import report_accepted
 from weft.server.storage.postgres_reader import PostgresReader
 from weft.server.storage.postgres_writer import PostgresWriter
+from weft.server.storage.slices import SLICE_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -257,9 +258,15 @@ class PostgresRoomStorage(RoomStorage):
     async def rooms(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[RoomInfo]:
         """A page of the rooms there are."""
         await self._commits.flush()
-        page = (after, prefix, end_of_prefix(prefix), limit)
-        rows = await self._again(lambda connection: connection.fetch(sql.ROOMS, *page))
-        return [RoomInfo(*row) for row in rows]
+        found: list[RoomInfo] = []
+        while len(found) < limit:
+            page = (after, prefix, end_of_prefix(prefix), min(limit - len(found), SLICE_ROWS))
+            rows = await self._again(lambda connection: connection.fetch(sql.ROOMS, *page))  # noqa: B023
+            found += [RoomInfo(*row) for row in rows]
+            if len(rows) < page[-1]:
+                break
+            after = found[-1].name
+        return found
 
     @property
     def commit_stats(self) -> CommitStats:

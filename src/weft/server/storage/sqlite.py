@@ -19,6 +19,7 @@ from weft.errors import StorageError
 from weft.server.storage.contract import RoomStorage
 from weft.server.storage.group_commit import GroupCommit
 from weft.server.storage.replacement import Replacement
+from weft.server.storage.slices import SLICE_ROWS
 from weft.server.storage.sqlite_rooms import SqliteRooms
 from weft.server.storage.sqlite_rows import RowsRead
 from weft.server.storage.sqlite_schema import ROOMS
@@ -219,7 +220,14 @@ class SqliteRoomStorage(RoomStorage):
     async def rooms(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[RoomInfo]:
         """A page of the rooms there are."""
         await self._commits.flush()
-        return await self._run(self._rooms.rooms, prefix, after, limit)
+        found: list[RoomInfo] = []
+        while len(found) < limit:
+            part = await self._run(self._rooms.rooms, prefix, after, min(limit - len(found), SLICE_ROWS))
+            if not part:
+                break
+            found += part
+            after = part[-1].name
+        return found
 
     @property
     def commit_stats(self) -> CommitStats:

@@ -9,6 +9,7 @@ from weft.errors import RoomDamagedError, RoomDeletedError, StorageError
 from weft.server.storage.contract import DELETED, QuarantinedRow, RoomInfo, StoredRoom
 from weft.server.storage.listing import end_of_prefix
 from weft.server.storage.missing import report_accepted
+from weft.server.storage.slices import SLICE_ROWS
 from weft.server.storage.sqlite_rows import RoomRecord, RowsRead
 from weft.server.storage.sqlite_schema import (
     FORMAT,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from weft.server.storage.replacement import Replacement
 
 __all__ = ["SqliteRooms"]
+
+
+# To count a row takes a fraction of reading it.
+_COUNTED_ROWS = 10 * SLICE_ROWS
 
 
 class SqliteRooms:
@@ -294,17 +299,25 @@ class SqliteRooms:
         self._file.verify()
 
     def rooms(self, prefix: str, after: str, limit: int) -> list[RoomInfo]:
-        """A page of the rooms."""
+        """The next rooms of a page, so many that not too many rows have to be counted."""
+        found: list[RoomInfo] = []
+        left = _COUNTED_ROWS
         with self._file.reading() as db:
-            rows = db.execute(
-                "SELECT name, head, count(updates.seq), coalesce(sum(length(data)), 0)"
-                " FROM (SELECT id, name, head FROM rooms"
-                "       WHERE name > :after AND name >= :prefix AND (:end IS NULL OR name < :end)"
-                "       AND deleted IS NULL ORDER BY name LIMIT :limit) AS page"
-                " LEFT JOIN updates ON updates.room = page.id GROUP BY page.id ORDER BY name",
+            page = db.execute(
+                "SELECT id, name, head FROM rooms"
+                " WHERE name > :after AND name >= :prefix AND (:end IS NULL OR name < :end)"
+                " AND deleted IS NULL ORDER BY name LIMIT :limit",
                 {"after": after, "prefix": prefix, "end": end_of_prefix(prefix), "limit": limit},
             ).fetchall()
-        return [RoomInfo(*row) for row in rows]
+            for room_id, name, head in page:
+                rows, size = db.execute(
+                    "SELECT count(*), coalesce(sum(length(data)), 0) FROM updates WHERE room = ?", (room_id,)
+                ).fetchone()
+                found.append(RoomInfo(name, head, rows, size))
+                left -= rows
+                if left <= 0:
+                    break
+        return found
 
     def probe(self) -> None:
         """Write what is there already."""
