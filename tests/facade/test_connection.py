@@ -61,20 +61,24 @@ async def test_what_was_done_offline_reaches_a_javascript_peer_after_a_restart(
         await js_peer("doc.wait", name="js", path=["tinybase", "t", "pets", "felix"], equals=ABSENT)
 
 
-async def test_offline_restart_online(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["", "automerge+"])
+async def test_offline_restart_online(tmp_path: Path, scheme: str) -> None:
     storage = MemoryRoomStorage()
     file = tmp_path / "farm.weft"
     async with Server(auth=allow_all, storage=storage, port=0) as server:
-        port, address = server.port, f"{server.url}/farm"
-        async with weft.connect(address) as other, weft.connect(address, offline=file) as store:
+        port, address = server.port, f"{scheme}{server.url}" + ("" if scheme else "/farm")
+        async with weft.connect(address) as other:
+            address = other.sync.address
             other.set_table("pets", {"fido": {"price": 5}, "felix": {"price": 6}})
             await other.sync.flush(timeout=20)
-            await until_equal(store, other)
+            async with weft.connect(address, offline=file) as store:
+                await until_equal(store, other)
+                assert store.sync.address == address
     async with weft.connect(address, offline=file, on_error=lambda error: None) as store:
         store.set_cell("pets", "fido", "price", 50)
         row = store.add_row("pets", {"price": 1})
         store.del_row("pets", "felix")
-        assert store.sync.pending.updates == 3
+        assert store.sync.pending.updates >= 3
         content = store.get_content()
     # Killed here, it would be the same: nothing was said to any server.
     async with (
@@ -145,3 +149,21 @@ def test_without_an_event_loop(tmp_path: Path) -> None:
         assert store.sync.pending.updates == 1
     with weft.sync.open(file) as store:
         assert (store.get_value("v"), store.sync.pending.updates) == (1, 1)
+
+
+async def test_a_new_automerge_document_is_the_files_from_then_on(tmp_path: Path) -> None:
+    file = tmp_path / "farm.weft"
+    async with serving() as server:
+        async with weft.connect(f"automerge+{NOWHERE.removesuffix('/farm')}", offline=file) as store:
+            store.set_value("v", 1)
+            made = store.sync.address.partition("#")[2]
+        async with weft.connect(f"automerge+{server.url}", offline=file) as store:
+            assert store.sync.address == f"automerge+{server.url}#{made}"
+            await store.sync.flush(timeout=20)
+        async with weft.connect(f"automerge+{server.url}#{made}") as other:
+            await other.sync.wait_synced(timeout=20)
+            assert other.get_value("v") == 1
+        async with weft.open(file) as store:
+            assert store.get_value("v") == 1
+        with pytest.raises(StorageError, match="automerge"):
+            await weft.connect(f"{server.url}/farm", offline=file).start()

@@ -15,7 +15,7 @@ from support.node import NodeProgram
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["DOCS", "ROOT", "RUN_HERE", "import_modules", "page_name", "run_page"]
+__all__ = ["DOCS", "ROOT", "RUN_HERE", "import_modules", "modules_of", "page_name", "run_page"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -36,7 +36,7 @@ def run_page(page: Path, folder: Path, places: Mapping[str, str]) -> None:
         folder: Where they run; empty at first.
         places: What stands on the page for something that only a test can name, and that name.
     """
-    for name, source in _modules(page):  # for the other blocks to import
+    for name, source in modules_of(page):  # for the other blocks to import
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
     for block in blocks(page):
         source = block.text
@@ -51,13 +51,14 @@ def run_page(page: Path, folder: Path, places: Mapping[str, str]) -> None:
 def import_modules(page: Path) -> dict[str, ModuleType]:
     """Import the blocks that begin with the name of a module."""
     modules = {}
-    for name, source in _modules(page):
+    for name, source in modules_of(page):
         module = modules[name] = sys.modules[name] = ModuleType(name)
         exec(compile(source, f"{page}:{name}", "exec"), module.__dict__)
     return modules
 
 
-def _modules(page: Path) -> Iterator[tuple[str, str]]:
+def modules_of(page: Path) -> Iterator[tuple[str, str]]:
+    """Give the name and source of the blocks that begin with the name of a module."""
     for block in blocks(page):
         if block.language == "python" and (name := _FILE.match(block.text)):
             yield name[1], block.text
