@@ -211,7 +211,7 @@ class WrongThreadError(WeftError, RuntimeError):
             f"{said}No event loop ran where it was attached (at import, perhaps): start the mirror or "
             "provider where it is used, in the application's lifespan or in the thread that works with it. "
             f"If an event loop runs in {self.owner!r} by now, hand the call over with {hand_over}; a program "
-            "without one can use weft.persisters.blocking(...)"
+            "without one uses weft.sync.connect(...) or weft.sync.open(...)"
         )
 
 

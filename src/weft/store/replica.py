@@ -34,7 +34,8 @@ RawValues = dict[str, object]
 _KEPT_TWICE = (
     "this Store is mirrored, and a persister loads and saves it by itself, too: at the next start what was"
     " deleted offline comes back, and what was edited offline loses to the document, as a place that keeps a"
-    " Store knows of neither. Keep the document instead, or load() once and start nothing automatic:"
+    " Store knows of neither. Keep the document instead, as weft.connect(address, offline=FILE) does, or"
+    " load() once and start nothing automatic:"
     " docs/persisting.md"
 )
 
