@@ -56,6 +56,7 @@ COVERED = {
     "server/_core/link.py": "server/fronts/test_websocket_link.py",
     "server/fronts/early.py": "server/fronts/test_websocket_link.py",
     "server/fronts/link_owner.py": "server/fronts/test_websocket_link.py",
+    "server/fronts/listener.py": "server/fronts/test_descriptors.py",
     "server/fronts/repo_documents.py": "server/fronts/test_websocket.py",
     "server/fronts/socket_writer.py": "server/fronts/test_websocket_link.py",
     "server/_core/settings.py": "server/ysync/test_room.py",

@@ -281,3 +281,15 @@ async def test_a_document_stored_with_such_changes_opens_without_them(
             await other.wait(lambda: other.documents[PETS].heads == one.documents[PETS].heads)
             assert change_hash(BACKWARDS[1]) in map(change_hash, one.documents[PETS].changes_since(()))
         assert sum("left out" in record.message for record in caplog.records) == 1
+
+
+async def test_documents_that_nobody_has_count_as_held_for_who_asked() -> None:
+    ids = [numbered_id(number) for number in range(10)]
+    async with serving() as server, RepoClient(server.url, *ids) as client:
+        for document_id in ids:
+            await client.unavailable(document_id)
+        (link,) = server._connections.served
+        assert sum(size for _, size in link.held()) >= 200_000
+        await client.put(ids[0], x=1)
+        await client.flush(ids[0])
+        assert 180_000 <= sum(size for _, size in link.held()) < 200_000

@@ -11,8 +11,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from support.logclient import LogClient
+from support.rawclient import masked, raw_client
 from support.servers import eventually, serving
-from support.yclient import YClient, awareness_frame, step1_frame
+from support.yclient import YClient, awareness_frame, step1_frame, update_frame
+from support.ywriter import key_item, section, update
 from weft.limits import Limits, ServerLimits
 from weft.server import Allow
 from weft.server._core.settings import RoomSettings
@@ -38,6 +41,25 @@ async def test_a_flood_in_one_packet_is_worked_on_in_turns(monkeypatch: pytest.M
         await other.flush()
         await flooder.flush()  # nothing of the flood is lost, and its order is kept
         await other.wait(lambda: other.awareness.get(7) == {"n": 499})
+
+
+async def test_what_has_come_of_a_client_that_is_gone_is_taken_in_turn_by_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_TURN", 0.0)
+    monkeypatch.setattr(module, "_SHARE", 0.0)
+    writes = (update(section(7, clock, key_item(f"{clock}"))) for clock in range(300))
+    data = b"".join(masked(update_frame(each)) for each in writes)
+    async with serving() as server:
+        async with raw_client(server.port) as client:
+            await client.send(data)
+            await eventually(lambda: server._connections.received == len(data))
+            (link,) = server._connections.served
+            link.abort()
+            await eventually(lambda: link._state == 2)
+            async with LogClient(server.url, "room") as late:
+                await late.wait(lambda: late.log.state() == {7: 300})
+        await eventually(lambda: not server.connections)
 
 
 async def test_clients_have_no_task_each() -> None:

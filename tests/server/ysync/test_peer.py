@@ -352,3 +352,15 @@ async def test_pings_of_who_does_not_read_are_not_all_answered() -> None:
         assert max(peer.queue.size for peer in peers_in(room)) <= before
         slow.cut()
         await slow.__aexit__(None, None, None)
+
+
+async def test_what_a_room_keeps_of_what_a_client_says_counts_as_held_for_it() -> None:
+    states: dict[int, tuple[int, Any]] = {at: (1, {"name": "x" * 3000}) for at in range(40)}
+    async with serving() as server, YClient(server.url, "room") as client:
+        await client.send(awareness_frame(states))
+        await client.flush()
+        (link,) = server._connections.served
+        assert sum(size for _, size in link.held()) > 120_000
+        await client.send(awareness_frame(dict.fromkeys(range(40), (2, None))))
+        await client.flush()
+        assert sum(size for _, size in link.held()) < 1_000

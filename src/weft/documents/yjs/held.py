@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weft.documents.yjs.log_results import NoRoomError
 
 if TYPE_CHECKING:
     from weft._codecs.yjs.ranges import Ranges
+    from weft.documents.yjs.client_structs import Part
 
-__all__ = ["HeldUpdates", "Pending"]
+__all__ = ["Entry", "HeldUpdates", "Pending", "Queues", "Refused"]
 
 _PART_BYTES, _NEED_BYTES = 512, 32  # what the objects for a held part, and for one need of it, take
 
@@ -37,6 +38,20 @@ class Pending:
         self.left = left
         self.cost = 0
         self.is_cut = False
+
+
+class Entry(NamedTuple):
+    """A part of an update; ``None`` for its deletions."""
+
+    pending: Pending
+    part: Part | None
+
+
+Queues = dict[int, list[tuple[int, int, Entry]]]
+"""For each client a heap: the clock waited for, a number, and what waits."""
+
+Refused = list[tuple[str, Pending]]
+"""Why a part of an update was refused, and the update."""
 
 
 class HeldUpdates(dict[bytes, Pending]):

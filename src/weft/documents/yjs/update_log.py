@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from weft._codecs.yjs.compact import StoredClient
 from weft._codecs.yjs.lib0 import Writer
@@ -18,10 +18,10 @@ from weft._codecs.yjs.skip import uint_bytes
 from weft._codecs.yjs.small import read_small
 from weft._codecs.yjs.state import decode_state_vector, encode_state_vector
 from weft._codecs.yjs.structs import STORED, read_update
-from weft.documents.yjs.client_structs import ClientStructs, Mark, Part
+from weft.documents.yjs.client_structs import ClientStructs, Part
 from weft.documents.yjs.crowds import Crowds
 from weft.documents.yjs.deletions import OwnDeletions
-from weft.documents.yjs.held import HeldUpdates, Pending
+from weft.documents.yjs.held import Entry, HeldUpdates, Pending
 from weft.documents.yjs.log_results import Added, CheckedUpdate, NoRoomError
 from weft.documents.yjs.places import MAX_TYPE_DEPTH, Rules, check_long, type_place
 from weft.errors import RemoteProtocolError
@@ -32,25 +32,13 @@ if TYPE_CHECKING:
 
     from weft._codecs.yjs.small import SmallUpdate
     from weft._codecs.yjs.state import State
+    from weft.documents.yjs.client_structs import Mark
+    from weft.documents.yjs.held import Queues, Refused
 
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "NoRoomError", "UpdateLog"]
 
 _HAS_KEY = 0x20
 MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
-
-
-class _Entry(NamedTuple):
-    """A part of an update; ``None`` for its deletions."""
-
-    pending: Pending
-    part: Part | None
-
-
-_Queues = dict[int, list[tuple[int, int, _Entry]]]
-"""For each client a heap: the clock waited for, a number, and what waits."""
-
-_Refused = list[tuple[str, Pending]]
-"""Why a part of an update was refused, and the update."""
 
 
 class UpdateLog:
@@ -87,7 +75,7 @@ class UpdateLog:
         self._held = HeldUpdates(max_held)
         self._crowds = Crowds(self._clients, max_crowd)
         self._own_deletions: OwnDeletions | None = None  # once somebody has asked
-        self._waiting: _Queues = {}
+        self._waiting: Queues = {}
         self._number = count()
 
     @classmethod
@@ -186,11 +174,11 @@ class UpdateLog:
         pending = Pending(update, origin, deletes, len(runs))
         rules = self._rules(deletes, max_depth, is_stored=stored)
         marks: dict[int, Mark] = {}
-        waiting: _Queues = {}
-        refused: _Refused = []
+        waiting: Queues = {}
+        refused: Refused = []
         released: tuple[bytes, ...] = ()
         complete: list[Pending] = []
-        entries = (_Entry(pending, Part(run, rules)) for run in runs) if runs else [_Entry(pending, None)]
+        entries = (Entry(pending, Part(run, rules)) for run in runs) if runs else [Entry(pending, None)]
         try:
             for entry in entries:
                 complete += self._run([entry], waiting, marks, refused if stored else None)
@@ -279,10 +267,10 @@ class UpdateLog:
 
     def _run(
         self,
-        entries: list[_Entry],
-        waiting: _Queues,
+        entries: list[Entry],
+        waiting: Queues,
         marks: dict[int, Mark],
-        refused: _Refused | None,
+        refused: Refused | None,
     ) -> list[Pending]:
         """Put entries into the log, and those that waited for them; give the updates that are complete.
 
@@ -312,14 +300,14 @@ class UpdateLog:
             else:
                 pending.left -= 1
                 if not pending.left:
-                    entries.append(_Entry(pending, None))
+                    entries.append(Entry(pending, None))
             if part is not None:
                 entries += self._woken(waiting, part.run.client)
         return complete
 
-    def _woken(self, waiting: _Queues, client: int) -> list[_Entry]:
+    def _woken(self, waiting: Queues, client: int) -> list[Entry]:
         """Take from those that wait for a client those that need not any more."""
-        woken: list[_Entry] = []
+        woken: list[Entry] = []
         queue = waiting.get(client)
         if queue is not None:
             known = self._clock(client)
@@ -339,7 +327,7 @@ class UpdateLog:
             ends.pop()
         return ends[-1] if ends else None
 
-    def _hold(self, pending: Pending, waiting: _Queues, *, unbounded: bool) -> None:
+    def _hold(self, pending: Pending, waiting: Queues, *, unbounded: bool) -> None:
         waiters = [(client, waiter) for client, queue in waiting.items() for waiter in queue]
         needs = sum(entry.part.run.needs for _, (_, _, entry) in waiters if entry.part is not None)
         self._held.hold(pending, len(waiters), needs, unbounded=unbounded)

@@ -87,6 +87,10 @@ class Awareness(Uncopied):
         known = self._known.get(self.client_id)
         return 0 if known is None else len(known.text.encode())
 
+    def size_of(self, origin: object) -> int:
+        """Characters of JSON in the states that an origin has brought."""
+        return sum(len(known.text) for known in self._known.values() if known.origin is origin)
+
     @property
     def local_state(self) -> State | None:
         """One's own state, or ``None``. Not to be changed: set it."""

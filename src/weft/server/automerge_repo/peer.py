@@ -39,6 +39,7 @@ __all__ = ["RepoPeer"]
 
 _log = logging.getLogger("weft.server")
 
+_EMPTY = 20_000  # bytes that a document takes which nobody has
 _TRY_AGAIN_LATER = 1013
 _PROTOCOL_ERROR = 1002
 
@@ -81,6 +82,7 @@ class RepoPeer(Peer):
         self._stack = AsyncExitStack()  # holds the rooms open
         self._rooms: dict[str, DocumentRoom] = {}
         self._openings: set[asyncio.Task[None]] = set()
+        self._wanted: set[str] = set()  # documents that nobody had when it asked for them
         self._backlog = 0  # bytes received while something was being opened
         self._ticket = 0  # storage's, of the last change of any of the documents
         self._behind: set[DocumentRoom] = set()  # that take in more than storage does
@@ -129,7 +131,8 @@ class RepoPeer(Peer):
 
     def held(self) -> Iterator[tuple[int, int]]:
         """What waits in memory for it, also of what it has said."""
-        yield 0, self._backlog
+        empty = sum(not self._rooms[document_id].document.heads for document_id in self._wanted)
+        yield 0, self._backlog + _EMPTY * empty
         yield from super().held()
 
     def _join(self) -> None:
@@ -229,6 +232,8 @@ class RepoPeer(Peer):
                     self._openings.add(opening)
                     opening.add_done_callback(self._opened)
                 case Wanted():
+                    self._wanted.add(effect.document_id)
+                    self._link.note_held(_EMPTY)
                     self._rooms[effect.document_id].answer_request(self)
                 case Ephemeral():
                     self._rooms[effect.message.document_id].relay(effect.message)

@@ -14,8 +14,9 @@ from weft.server._core.accounts import Accounts, account_key
 from weft.server._core.memory_budget import MemoryBudget
 from weft.server._core.rates import JOINS
 from weft.server._core.refused import RefusedCounts
-from weft.server.fronts.descriptors import accepts_at_once, deepen_backlog, max_descriptors
+from weft.server.fronts.descriptors import max_descriptors
 from weft.server.fronts.handshake import Handshake
+from weft.server.fronts.listener import Listener
 from weft.server.fronts.proxies import Proxies
 from weft.server.fronts.timer_wheel import TimerWheel
 from weft.server.fronts.watchdog import LoopWatchdog
@@ -35,17 +36,12 @@ __all__ = ["RESTART", "Connections", "report_too_large"]
 
 _log = logging.getLogger("weft.server")
 
-# Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
-# for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
-_BACKLOG = 2048
 # Bytes read at a time, of one client after the other.
 _READ = 256 * 1024
 # Seconds in one turn of the event loop that messages are worked on, for all clients together, and what each
 # of them has of it at least. One packet can hold thousands of messages.
 _TURN = 0.005
 _SHARE = 0.0002
-# Seconds for the end of a TLS connection.
-_TLS_CLOSE_TIMEOUT = 5.0
 _NO_CLOSE, _TOO_LARGE = 1006, 1009  # RFC 6455, section 7.4.1
 _MAX_CODES = 100  # that are counted each for itself
 RESTART = 1012, "server is shutting down"  # the registry of the same: clients should come back
@@ -102,9 +98,9 @@ class Connections:
         self._proxies = Proxies(proxies)
         self._open: set[Handshake | WebsocketLink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._all_gone: asyncio.Future[None] | None = None
-        self._max_open = limits.max_connections
+        self._max_descriptors = limits.max_connections
         self._turn_end = 0.0
         self._is_in_turn = False
 
@@ -116,10 +112,7 @@ class Connections:
     @property
     def port(self) -> int | None:
         """The port listened on, while there is one."""
-        if self._server is None or not self._server.sockets:
-            return None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return None if self._listener is None else self._listener.port
 
     async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None) -> None:
         """Accept connections from now on.
@@ -127,22 +120,20 @@ class Connections:
         Raises:
             OSError: The address cannot be listened on.
         """
+        listener = Listener(
+            lambda: Handshake(self),
+            tls=tls,
+            open_timeout=self.open_timeout,
+            close_timeout=self.limits.close_timeout,
+        )
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: Handshake(self),
-                host,
-                port,
-                backlog=accepts_at_once(),
-                ssl=tls,
-                ssl_handshake_timeout=None if tls is None else self.open_timeout,
-                ssl_shutdown_timeout=None if tls is None else _TLS_CLOSE_TIMEOUT,
-            )
+            await listener.open(host, port)
         except OSError as error:
             told = OSError(f"cannot listen on {host}:{port}: {error.strerror or error}")
             told.errno = error.errno
             raise told from error
-        deepen_backlog(self._server.sockets, _BACKLOG)
-        self._max_open = min(self.limits.max_connections, max_descriptors())
+        self._listener = listener
+        self._max_descriptors = max_descriptors()
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Have something done that :meth:`all_gone` waits for. It does not raise."""
@@ -152,8 +143,8 @@ class Connections:
 
     def stop_listening(self) -> None:
         """Accept nobody any more; who has asked for nothing yet is cut off."""
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            self._listener.close()
         for connection in tuple(self._open):
             if isinstance(connection, Handshake) and not connection.has_asked:
                 connection.abort()
@@ -195,14 +186,13 @@ class Connections:
 
     def opened(self, handshake: Handshake) -> None:
         """Somebody has connected; beyond the bound it is cut off."""
-        if len(self._open) >= self._max_open:
+        if len(self._open) >= self.limits.max_connections:
             handshake.abort()
-            self.refused.note(
-                "max_connections",
-                f"{len(self._open)} clients are connected",
-                "as many as that and the descriptors of the process allow: others are cut off",
-            )
+            text = "as many as may be: others are cut off"
+            self.refused.note("max_connections", f"{len(self._open)} clients are connected", text)
             return
+        if len(self._open) >= self._max_descriptors:
+            asyncio.get_running_loop().call_soon(self._pause_accepting)
         address = handshake.address
         if address and address not in self._proxies and not self._enter(handshake, address):
             handshake.abort()
@@ -280,7 +270,20 @@ class Connections:
         self._tasks.discard(task)
         self._note_gone()
 
+    def _pause_accepting(self) -> None:
+        """There are few descriptors left: others wait until some have gone."""
+        if self._listener is not None and not self._listener.is_paused:
+            self._listener.pause()
+            self.refused.note(
+                "max_connections",
+                f"{len(self._open)} clients are connected",
+                "as many as the descriptors (ulimit -n) allow: others wait until some have gone",
+            )
+
     def _note_gone(self) -> None:
+        listener = self._listener
+        if listener is not None and listener.is_paused and len(self._open) < self._max_descriptors:
+            self.spawn(listener.resume())
         if self._all_gone is not None and not self._all_gone.done() and not self._open and not self._tasks:
             self._all_gone.set_result(None)
 

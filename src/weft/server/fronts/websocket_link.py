@@ -63,7 +63,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_admit_by", "_came", "_early", "_extensions", "_has_ended", "_has_pinged", "_is_finishing",
-        "_owner", "_pong", "_rates", "_reader", "_receiver", "_state", "_stops", "_transport",
+        "_is_gone", "_owner", "_pong", "_rates", "_reader", "_receiver", "_state", "_stops", "_transport",
         "_within_since", "_writer", "sent_close", "slot",
     )  # fmt: skip
 
@@ -94,6 +94,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._stops = 0  # why reading is paused
         self._writer = SocketWriter(transport, owner.budget.note)
         self._is_finishing = False  # nothing more is sent, nor read
+        self._is_gone = False  # and its owner knows
         self._has_ended = False  # the client has said its last
         self._pong: bytes | None = None  # the answer to a ping that found no room
         self._has_pinged = False  # and no pong has come yet
@@ -266,11 +267,11 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._state = _CLOSED
         self._has_ended = True  # whoever is attached only now is told so
         self._writer.forget()
+        self._owner.wheel.discard(self)
         if self._receiver is not None:
             self._read_rest()
-        self._rates.close()
-        self._owner.wheel.discard(self)
-        self._owner.link_closed(self)
+        else:
+            self._go()
 
     def pause_writing(self) -> None:
         """The socket takes no more."""
@@ -404,14 +405,16 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._go_on(_EARLY)
 
     def _read_rest(self) -> None:
-        """Take in all that has come of a client that is gone, or has said that it goes."""
-        while True:
-            before, self._stops = self._reader.waiting, 0
-            self._read_messages(float("inf"))
-            if self._reader.waiting == before:
-                break
+        """Take in all that has come of a client that is gone, or has said that it goes; turn by turn."""
+        before, self._stops = self._reader.waiting, 0
+        self._read_messages(self._owner.turn_end())
+        if 0 < self._reader.waiting < before:
+            asyncio.get_running_loop().call_soon(self._read_rest)
+            return
         self._end()
-        if self._state != _CLOSED:
+        if self._state == _CLOSED:
+            self._go()
+        else:
             self._transport.resume_reading()
 
     # The end
@@ -427,6 +430,13 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._reader = FrameReader(max_message=0)  # half a message may be megabytes
         if self._state == _CLOSING:
             self._owner.wheel.set(self, self._owner.limits.close_timeout)
+
+    def _go(self) -> None:
+        """There is nothing left to do."""
+        if not self._is_gone:
+            self._is_gone = True
+            self._rates.close()
+            self._owner.link_closed(self)
 
     def _finish(self) -> None:
         """Both have said that it is over."""

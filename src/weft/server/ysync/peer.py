@@ -6,13 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from weft.protocols.ysync import Send, YSyncSession
+from weft.protocols.ysync import AwarenessChanged, Send, YSyncSession
 from weft.server._core.batch import Batch
 from weft.server._core.peer import Peer
 from weft.server._core.wrong_protocol import expect_no_repo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from weft.errors import RemoteProtocolError
     from weft.protocols.ysync import Effect
@@ -68,6 +68,7 @@ class YPeer(Peer):
         self._asked_at = b"\0"  # the state before the message that is worked on; an answer has no more
         self._awareness_behind = False
         self._has_spoken = False
+        self._said = 0  # bytes of awareness that the room keeps of it; below zero when that has changed
         self._has_lost_awareness = False  # once is news
         self._catching_up: asyncio.Task[None] | None = None  # while storage has too much to do
 
@@ -75,6 +76,13 @@ class YPeer(Peer):
     def name(self) -> str:
         """How the logs call the client."""
         return f"{self._remote} in room {self._room.name!r:.200}"
+
+    def held(self) -> Iterator[tuple[int, int]]:
+        """What waits in memory for it, and what the room keeps of what it says of itself."""
+        if self._said < 0:
+            self._said = self._room.awareness.size_of(self.session)
+        yield 0, self._said
+        yield from super().held()
 
     def relay(self, updates: Batch) -> bool:
         """Send updates of others; whether more waits for the client now than may."""
@@ -149,6 +157,8 @@ class YPeer(Peer):
         self._perform(self.session.receive(message, self._room.clock()))
         if self.session.questions != asked:
             self._link.note_questions(self.session.questions - asked)
+        if self._said < 0:
+            self._link.note_held(len(message))
         if awareness.ignored > before:
             self._refused.count("max_awareness_state")
         if awareness.ignored > before and not self._has_lost_awareness:
@@ -184,6 +194,8 @@ class YPeer(Peer):
                 self.queue.put_answer(Batch([effect.data]), ticket)
                 if effect.after_stored:
                     self._note_answered()
+            elif isinstance(effect, AwarenessChanged):
+                self._said = -1
 
     def _note_answered(self) -> None:
         self._live = True
