@@ -181,9 +181,8 @@ def endless_integer() -> Iterator[bytes]:
 KEPT: dict[str, Updates] = {
     made.__name__: made
     for made in (
-        nested_types, one_key_by_many, many_clients, released_for_ever,
-        refused_at_release, backwards, gaps_across_clients, waiting_twice, children_of_what_is_gone,
-        scattered_deletions, overlapping,
+        many_clients, released_for_ever, backwards, gaps_across_clients, waiting_twice,
+        children_of_what_is_gone, scattered_deletions, overlapping,
     )
 }  # fmt: skip
 """What a server takes in."""
@@ -191,7 +190,8 @@ KEPT: dict[str, Updates] = {
 REFUSED: dict[str, Updates] = {
     made.__name__: made
     for made in (
-        parents_that_are_no_types, nested_arrays, nested_json, announced, endless_integer, one_key_at_once,
+        nested_types, one_key_by_many, refused_at_release, parents_that_are_no_types, nested_arrays,
+        nested_json, announced, endless_integer, one_key_at_once,
     )
 }  # fmt: skip
 """What a server refuses, with its sender."""

@@ -50,10 +50,10 @@ def test_who_brought_what_is_refused_late_is_blamed_also_after_a_compaction() ->
 
 def test_one_client_cannot_take_all_the_room_for_what_waits() -> None:
     document = LogDocument(taken_in=lambda *_: None)
-    for clock in range(1, 17):  # 8 MB
-        assert document.apply(update(section(9, clock, key_item("k" * 500_000))), origin="greedy")
+    for clock in range(1, 17):  # 16 MB
+        assert document.apply(update(section(9, clock, key_item("k" * 1_000_000))), origin="greedy")
     with pytest.raises(RemoteProtocolError, match="waits already"):
-        document.apply(update(section(9, 17, key_item("k" * 500_000))), origin="greedy")
+        document.apply(update(section(9, 17, key_item("k" * 1_000_000))), origin="greedy")
     assert document.apply(update(section(8, 1, key_item("k" * 500_000))), origin="other")
 
 

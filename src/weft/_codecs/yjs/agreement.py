@@ -9,7 +9,7 @@ written, BigInt as a number, keys in another order, and clocks that are off behi
 from __future__ import annotations
 
 import json
-from itertools import islice
+import re
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,9 @@ __all__ = ["contradiction"]
 
 _UNKNOWN = frozenset({GC, DELETED})
 _EMBED, _FORMAT, _TYPE, _DOC = 5, 6, 7, 9
-_PAIR = 0xF0  # the least first byte of a character that is a pair of surrogates
-_MOST = 4096  # structs that are compared of one run
+# The first byte of a character that is a pair of surrogates, or U+FFFD, as half of one is written.
+_PAIR = re.compile(rb"[\xf0-\xff]|\xef\xbf\xbd")
+_MOST = 256  # pieces that are compared of one run, which takes 3 ms
 
 
 def contradiction(known: Iterator[StoredItem], received: Iterator[StoredItem], end: int) -> int | None:
@@ -34,22 +35,26 @@ def contradiction(known: Iterator[StoredItem], received: Iterator[StoredItem], e
     Args:
         known: Structs from one that holds the first of the received ones on.
         received: What claims to be the same.
-        end: Clock up to which they are compared; what is beyond some thousand structs is not.
+        end: Clock up to which they are compared; what is beyond some hundred pieces is not.
     """
     old = next(known, None)
-    for new in islice(received, _MOST):
+    is_off = old is not None and _may_be_off(old)
+    left = _MOST
+    for new in received:
         start = new.clock
+        is_off = is_off or _may_be_off(new)
         while start < min(new.end, end):
             while old is not None and old.end <= start:
                 old = next(known, None)
-            if old is None:
+                is_off = is_off or (old is not None and _may_be_off(old))
+            if old is None or is_off or not left:
                 return None
+            left -= 1
             stop = min(old.end, new.end, end)
-            if old.ref not in _UNKNOWN and new.ref not in _UNKNOWN:
-                if _may_be_off(old) or _may_be_off(new):
-                    return None
-                if not _is_alike(old, new, start) or not _agree(old, new, start, stop):
-                    return start
+            if _UNKNOWN.isdisjoint((old.ref, new.ref)) and not (
+                _is_alike(old, new, start) and _agree(old, new, start, stop)
+            ):
+                return start
             start = stop
         if start >= end:
             return None
@@ -61,7 +66,7 @@ def _may_be_off(item: StoredItem) -> bool:
     if item.ref != STRING:
         return False
     text = item.content(item.clock, item.end)
-    return not text.isascii() and (max(text) >= _PAIR or b"\xef\xbf\xbd" in text)
+    return not text.isascii() and _PAIR.search(text) is not None
 
 
 def _is_alike(old: StoredItem, new: StoredItem, clock: int) -> bool:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "NoRoomError", "UpdateLog"]
 
 _HAS_KEY = 0x20
-MAX_HELD = 16 * 1024 * 1024  # bytes; a resync that closes the gap brings again what was refused
+# Bytes, of which one client may have half; a resync that closes the gap brings again what was refused.
+MAX_HELD = 32 * 1024 * 1024
 
 
 class UpdateLog:
