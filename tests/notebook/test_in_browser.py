@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,19 @@ def example(url: str) -> dict[str, Any]:
     return notebook
 
 
+@pytest.fixture
+def chromium() -> str:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    return path
+
+
 @pytest.mark.interop
 @pytest.mark.timeout(120)
-async def test_a_table_changes_as_peers_edit_and_is_edited(tmp_path: Path, js_peer: JsPeer) -> None:
+async def test_a_table_changes_as_peers_edit_and_is_edited(
+    tmp_path: Path, js_peer: JsPeer, chromium: str
+) -> None:
     async with (
         Server(auth=allow_all, storage=MemoryRoomStorage(), port=0) as server,
         LivePeer(server.url, "farm") as peer,
@@ -64,17 +75,17 @@ async def test_a_table_changes_as_peers_edit_and_is_edited(tmp_path: Path, js_pe
         store.set_table("pets", {f"pet{at}": {"species": f"<b>{at:02}</b>", "price": at} for at in range(45)})
         async with NotebookPage(tmp_path, example(server.url)) as page:
             try:
-                await _use(js_peer, peer, page.url)
+                await _use(js_peer, peer, page.url, chromium)
             finally:
                 await js_peer("page.closeAll")
 
 
-async def _use(js: JsPeer, peer: LivePeer, url: str) -> None:
+async def _use(js: JsPeer, peer: LivePeer, url: str, chromium: str) -> None:
     async def on_page(op: str, **arguments: Any) -> Any:
         return await js(f"page.{op}", name="notebook", timeout=30, **arguments)
 
     store = peer.store
-    await on_page("open", url=url)
+    await on_page("open", url=url, chromium=chromium)
     await on_page("wait", selector=".weft-count", text="1 to 20 of 45 rows")
     # Whatever a cell holds is text and not HTML.
     row = "tbody tr:nth-child(2)"
