@@ -7,6 +7,7 @@ import gc
 import inspect
 import logging
 import os
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck
 
 from support.node import JsPeer, NodeServer, SyncJsPeer, node_missing
 from support.postgres import PostgresServer, postgres_missing
+from weft.limits import DEFAULT_SERVER_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,9 +35,66 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("default"), max_examples=10_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "default"))
 
+# In debug mode asyncio notes of each future where it was made. The innermost calls say so; to write down all,
+# some forty of pytest's among them, was a sixth of the time of the asyncio tests.
+traceback.extract_stack.__defaults__ = (None, 8)
+
+# Each starts its own PostgreSQL, Node and so on; and a container may use less than the cores of its machine.
+_MAX_WORKERS = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker for each core, and none where there is one core."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if cores == 1 else min(cores, _MAX_WORKERS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run folders in workers; single files and tests, and what is looked at, in this process."""
+    option = config.option
+    if hasattr(config, "workerinput") or getattr(option, "dist", None) != "no":  # None with -p no:xdist
+        return
+    if option.numprocesses is None and not (option.collectonly or option.usepdb or option.capture == "no"):
+        folder = config.invocation_params.dir
+        if any((folder / argument).is_dir() for argument in config.args):
+            option.numprocesses = "auto"
+    if option.numprocesses:
+        option.dist = "worksteal"
+
+
+# Workers begin with these, so that the end is not one long test for which the others wait.
+_LONGEST = (
+    "test_benchmarks.py",
+    "test_quality.py",
+    "test_site.py",
+    "typing/",
+    "abuse/",
+    "server/test_processes.py",
+    "server/storage/test_backup.py",
+    "differential/",
+    "crash/",
+    "server/test_settlement.py",
+    "fuzz/",
+    "interop/test_live_clients.py",
+    "interop/test_large_documents.py",
+    "persisters/test_processes.py",
+    "testing/sim/",
+    "cli/",
+    "interop/",
+)
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.nodeid.removeprefix("tests/")
+    return next((at for at, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests unless they are asked for, and watch the loop of every asyncio test."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
     if "long" not in config.option.markexpr and not any("::" in argument for argument in config.args):
         long = [item for item in items if item.get_closest_marker("long") is not None]
         if long:
@@ -80,6 +139,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     report = yield
     _no_skip_in_ci(report)
     return report
+
+
+# What a busy machine has the code say.
+_BUSY = (
+    "Executing <",
+    f"the event loop has served nobody for more than {DEFAULT_SERVER_LIMITS.max_stall:g} s",
+)
+for _name in ("asyncio", "weft.server"):
+    logging.getLogger(_name).addFilter(lambda record: not record.getMessage().startswith(_BUSY))
 
 
 class _Errors(logging.Handler):

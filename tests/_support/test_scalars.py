@@ -40,7 +40,7 @@ def test_numbers_and_truth_values_become_pythons_own(given: object, plain: objec
 @pytest.mark.parametrize(
     "given",
     [
-        Decimal("0.1"), Fraction(1, 3), 1j, "5", b"5", [1], None, object(), NOW,
+        Decimal("0.1"), Fraction(1, 3), 1j, "5", b"5", [1], None, pytest.param(object(), id="object()"), NOW,
         np.array(5), np.array([5]),
         np.timedelta64(5, "s"), np.datetime64("2026-11-30"), np.complex64(1), pd.NA, pd.NaT, pd.Timedelta(5),
     ],

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.amlinks import JsLink
-from support.node import JsError, JsPeer, SyncJsPeer
+from support.node import WRITES_WHILE_CLOSING, JsError, JsPeer, SyncJsPeer
+from support.ports import free_port
 from weft.documents.automerge.binding import ROOT, ObjType
 from weft.documents.automerge.document import AutomergeDocument
 from weft.mirrors.automerge.keys import genesis
@@ -137,8 +138,10 @@ async def test_repos_meet_on_a_websocket(js_peer: JsPeer) -> None:
 
 
 async def test_connections_are_cut_left_and_taken_up_again(js_peer: JsPeer) -> None:
+    js_peer.complaint = WRITES_WHILE_CLOSING
     await js_peer("repo.create", name="server", peerId="the-server")
-    port = (await js_peer("repo.listen", name="server"))["port"]
+    port = free_port()
+    await js_peer("repo.listen", name="server", port=port)
     await js_peer("repo.create", name="client")
     await js_peer("repo.connect", name="client", url=f"ws://127.0.0.1:{port}")
     await js_peer("repo.peers.wait", name="client", count=1)

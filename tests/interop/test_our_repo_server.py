@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.node import WRITES_WHILE_CLOSING
 from support.repoclient import RepoClient, numbered_id, put, read
 from support.serving import WeftServe
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
@@ -94,6 +95,7 @@ async def test_an_unknown_document_is_unavailable_and_arrives_when_somebody_make
 async def test_a_server_that_is_killed_and_restarted_meets_the_edits_of_both_sides(
     tmp_path: Path, js_peer: JsPeer
 ) -> None:
+    js_peer.complaint = WRITES_WHILE_CLOSING
     with WeftServe(tmp_path / "weft.sqlite3") as first:
         await join(js_peer, "one", first.url)
         url = await make(js_peer, "a", "one", x=1)
@@ -122,6 +124,7 @@ async def test_lost_connections_with_edits_on_both_sides_lose_nothing(
     weft_server: Server, js_peer: JsPeer, end: str
 ) -> None:
     """``close`` says goodbye, ``cut`` does not."""
+    js_peer.complaint = WRITES_WHILE_CLOSING
     await join(js_peer, "one", weft_server.url)
     url = await make(js_peer, "a", "one", x=1)
     document_id = parse_document_url(url)
@@ -136,6 +139,7 @@ async def test_lost_connections_with_edits_on_both_sides_lose_nothing(
         assert tuple(await js_peer("am.heads", name="a")) == python.documents[document_id].heads
 
 
+@pytest.mark.timeout(240)
 async def test_a_document_of_100_000_cells_goes_through_the_server(
     weft_server: Server, js_peer: JsPeer
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.editing_server import EditingServer
+from support.ports import free_port
 from support.repoclient import numbered_id
 from support.serving import WeftServe
 from weft.protocols.automerge_repo import document_url
@@ -45,10 +46,9 @@ async def test_what_a_block_wrote_and_saw_outlives_a_kill_right_after_it(
 ) -> None:
     path = tmp_path / "weft.sqlite3"
     expected: dict[str, dict[str, Any]] = {}
-    port = 0
+    port = free_port()
     for turn in range(3):
         with EditingServer(path, port) as server:
-            port = int(server.url.rpartition(":")[2])
             names = ["one", "two"]
             ours: list[list[Any]] = [[f"python {turn}", f"r{row}", "n", row] for row in range(ROWS)]
             theirs = [[f"js {turn}", name, "text", "é😀"] for name in names]
@@ -75,7 +75,8 @@ async def test_what_a_block_wrote_and_saw_outlives_a_kill_right_after_it(
 async def test_a_plain_yjs_client_edits_texts_beside_a_block(tmp_path: Path, js_peer: JsPeer) -> None:
     """What the block's document cannot keep as it is, it does not write: JavaScript sees its own."""
     path = tmp_path / "weft.sqlite3"
-    with EditingServer(path) as server:
+    port = free_port()
+    with EditingServer(path, port) as server:
         for name in ("a", "b"):
             await js_peer("live.join", name=name, url=server.url, room="texts")
         editing = asyncio.create_task(
@@ -88,7 +89,6 @@ async def test_a_plain_yjs_client_edits_texts_beside_a_block(tmp_path: Path, js_
         await js_peer("live.cut", name="a", step="cut", base="x😀y")
         await js_peer("doc.edit", name="a", edits=[["set", [*cell, "age"], 3]])
         assert await editing == {"pets": {"fido": {"species": "dog", "age": 3}}}
-        port = int(server.url.rpartition(":")[2])
         server.kill()
     with WeftServe(path, port=port) as second:
         for name in ("a", "b"):

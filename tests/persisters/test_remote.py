@@ -8,6 +8,7 @@ import pytest_asyncio
 from aiohttp import ClientSession, web
 
 from support.persister_peer import TinyBasePeer
+from support.ports import free_port
 from weft.errors import StorageError
 from weft.persisters import RemotePersister, remote_handler
 from weft.store import Store
@@ -25,7 +26,7 @@ class Site:
 
     def __init__(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
         self.handler = handler
-        self.port = 0
+        self.port = free_port()
         self.requests: list[str] = []
         self._runner: web.AppRunner | None = None
 
@@ -41,7 +42,6 @@ class Site:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner is not None:

@@ -21,7 +21,7 @@ __all__ = ["EditingServer"]
 class EditingServer:
     """The process. Use as a context manager; it is killed at the end."""
 
-    def __init__(self, db: Path, port: int = 0) -> None:
+    def __init__(self, db: Path, port: int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, __file__, str(db), str(port)],
             stdin=subprocess.PIPE,

@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
+from support.ports import free_port
 from support.wire import from_wire, parse_line, to_wire
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTEROP",
+    "WRITES_WHILE_CLOSING",
     "JsError",
     "JsPeer",
     "NodeProgram",
@@ -44,6 +46,9 @@ _ANSWER_S = 20.0  # a command's time; far below the test's own, so that the reas
 _INSTALL_S = 240.0  # npm ci takes 3 s here; a cold cache and a slow registry take longer
 _EXIT_S = 10.0
 _LINE_BYTES = 1 << 28  # a 100,000-cell content on one line
+
+# What automerge-repo says when it has something to send on a socket that is just closing; it goes on.
+WRITES_WHILE_CLOSING = r"(sync with peers threw an exception\s*)*"
 
 
 class JsError(AssertionError):
@@ -323,8 +328,8 @@ class JsPeer:
 class NodeServer(_Child):
     """A Node y-websocket server (interop/server.mjs), which keeps its rooms in memory only."""
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__("server.mjs", str(port))
+    def __init__(self, port: int | None = None) -> None:
+        super().__init__("server.mjs", str(free_port() if port is None else port))
         try:
             line = self._read_line("the Node server", time.monotonic() + _ANSWER_S)
         except JsError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from support.markdown import Block, blocks
 from support.node import NodeProgram
+from support.serving import complaints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ def _python(page: Path, block: Block, source: str, folder: Path) -> None:
     )
     where = f"{page_name(page)}:{block.line}"
     assert done.returncode == 0, f"{where}\n{done.stderr}"
-    assert not done.stderr.strip(), f"{where}\n{done.stderr}"
+    assert not complaints(done.stderr).strip(), f"{where}\n{done.stderr}"
     if block.prints is not None:
         assert done.stdout == block.prints, f"{where}\n{done.stdout}"
 

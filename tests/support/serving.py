@@ -11,23 +11,31 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Self
 
+from support.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["WeftServe"]
+__all__ = ["WeftServe", "complaints"]
 
 _START_S = 20.0
 _STOP_S = 20.0
 
 
+def complaints(stderr: str) -> str:
+    """What a process that has a server wrote there, but for stalls: of those a busy machine has its own."""
+    return "".join(line for line in stderr.splitlines(keepends=True) if "(max_stall)" not in line)
+
+
 class WeftServe:
-    """A server process on a free loopback port. Use as a context manager."""
+    """A server process on a free loopback port, to which it may come back. Use as a context manager."""
 
     def __init__(
-        self, db: Path | str, *options: str, port: int = 0, program: Sequence[str] = ("-m", "weft")
+        self, db: Path | str, *options: str, port: int | None = None, program: Sequence[str] = ("-m", "weft")
     ) -> None:
+        port = free_port() if port is None else port
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, *program, "serve", "--port", str(port), "--db", str(db), *options],

@@ -20,9 +20,13 @@ from weft.server.fronts.descriptors import accepts_at_once, max_descriptors
 if TYPE_CHECKING:
     from pathlib import Path
 
-_WITHOUT_UVLOOP = (
-    "import sys; sys.modules['uvloop'] = None; from weft import cli; sys.exit(cli.main(sys.argv[1:]))"
-)
+_FEW = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+{}
+from weft import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
 
 
 def test_some_descriptors_are_kept_free() -> None:
@@ -53,15 +57,10 @@ async def test_who_comes_beyond_the_cap_is_cut_off_and_it_is_said_once(
     assert "max_connections" in caplog.text
 
 
-@pytest.mark.parametrize("program", [("-m", "weft"), ("-c", _WITHOUT_UVLOOP)], ids=["uvloop", "asyncio"])
-async def test_a_server_without_descriptors_goes_on_quietly(tmp_path: Path, program: tuple[str, str]) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))  # the server's, which inherits it
-    try:
-        server = WeftServe(tmp_path / "weft.sqlite3", program=program)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    with server, ExitStack() as stack:
+@pytest.mark.parametrize("line", ["", "sys.modules['uvloop'] = None"], ids=["uvloop", "asyncio"])
+async def test_a_server_without_descriptors_goes_on_quietly(tmp_path: Path, line: str) -> None:
+    program = ("-c", _FEW.format(line))
+    with WeftServe(tmp_path / "weft.sqlite3", program=program) as server, ExitStack() as stack:
         async with YClient(server.url, "room") as one, YClient(server.url, "room") as other:
             await one.synced()
             await other.synced()
