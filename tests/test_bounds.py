@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 
 _ROW = re.compile(r"^\| `--([a-z-]+)` \| ([^|]+) \|((?:[^|]+\|){3})$", re.MULTILINE)
 _PAGE = (DOCS / "bounds.md").read_text(encoding="utf-8")
+_FIXED_ROW = re.compile(r"^\| ([a-z][^|]+) \| ([0-9]+)(?: bytes)? \| [^|]+ \|$", re.MULTILINE)
+_FIXED = {
+    "name of a room": "server.names.MAX_ROOM_NAME",
+    "parameters of a URL": "server.names._MAX_PARAMETERS",
+    "items of a CBOR message": "protocols.automerge_repo.cbor.MAX_ITEMS",
+    "levels of a CBOR message": "protocols.automerge_repo.cbor._MAX_DEPTH",
+    "messages before": "protocols.automerge_repo.session._MAX_GREETINGS",
+    "peers whose": "protocols.automerge_repo.session._MAX_SPEAKERS",
+    "operations of an Automerge change": "_codecs.automerge.chunks.MAX_OPS",
+    "operations of a saved": "_codecs.automerge.saved_document._MAX_DOCUMENT_OPS",
+    "bytes of an Automerge chunk": "_codecs.automerge.chunks.MAX_INFLATED",
+    "levels of shared types": "documents.yjs.places.MAX_TYPE_DEPTH",
+    "steps of a clock": "protocols.awareness.states._MAX_CLOCK_STEP",
+    "parts of a peer's state": "providers.automerge_repo.presence._MAX_CHANNELS",
+    "seconds that a server": "providers._core.backoff._MOST_PATIENCE",
+    "connections in a row": "providers._core.refusals._MOST",
+    "seconds from a signal": "cli.serve._EXIT_TIMEOUT",
+    "bytes that wait for a broker": "server.fanout.reconnecting._MAX_WAITING",
+}
 # A tick of its own, in which nothing is refused.
 _NO_BOUND = {"tick"}
 
@@ -52,6 +72,15 @@ def test_each_row_is_an_option_with_the_same_default(tmp_path: Path) -> None:
         found = re.search(rf"--{option} [A-Z]+ .*?\[default: ([^\]]+)\]", told)
         assert found is not None, option
         assert found[1] == shown, option
+
+
+def test_what_has_no_setting_is_as_the_page_says() -> None:
+    rows = dict(_FIXED_ROW.findall(_PAGE))
+    assert len(rows) == len(_FIXED)
+    for begin, path in _FIXED.items():
+        module, _, name = path.rpartition(".")
+        (shown,) = [value for what, value in rows.items() if what.startswith(begin)]
+        assert float(shown) == getattr(import_module(f"weft.{module}"), name), begin
 
 
 @pytest.mark.parametrize("settings", [Limits, ServerLimits])

@@ -36,6 +36,8 @@ class Limits:
         max_crowd: Client ids of one update that write at one place without having heard of each other. 10,000
             take the binding 0.4 s, and twice as many four times as long; sessions that set a key before they
             know the document add up to a crowd in a room that has existed for long.
+        max_held: Bytes of updates of one document that wait for what they build upon, with what must be noted
+            of them; one client may have half. A resync that closes the gap brings again what was refused.
         max_frame_messages: y-websocket messages in one frame. Known senders put one or two into it.
         max_frame_questions: Questions among them. A frame of 16 MB could ask for everything a million times.
         max_answers: Answers that wait for one client before no more is read of it. A question is a few bytes,
@@ -58,6 +60,7 @@ class Limits:
     max_clients: int = 200_000
     max_new_clients: int = 100_000
     max_crowd: int = 10_000
+    max_held: int = 32 * 1024 * 1024
     max_frame_messages: int = 1_000
     max_frame_questions: int = 8
     max_answers: int = 64
@@ -133,7 +136,7 @@ class ServerLimits:
     max_early_messages: int = 16
     message_timeout: float = 120.0
     max_waiting: int = 256 * 1024 * 1024
-    max_unsaved: int = 8 * 1024 * 1024
+    max_unsaved: int = 2 * 1024 * 1024
     max_openings: int = 32
     ping_interval: float = 20.0
     ping_timeout: float = 20.0

@@ -23,6 +23,7 @@ _SIZES = {
     "max_sent": "leaves in one message, where it can be cut; never more than --max-message",
     "max_outbound": "waits to be sent to one client before it is dropped to a resync",
     "max_string": "is in one string of an update",
+    "max_held": "of one room waits for what it builds upon",
     "max_awareness_state": "is in the awareness state of one client",
     "max_ephemeral": "an automerge-repo client may say in one ephemeral message",
 }

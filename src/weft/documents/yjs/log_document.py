@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from weft._codecs.yjs.crowding import MAX_CROWD, check_crowding
+from weft._codecs.yjs.crowding import check_crowding
 from weft.documents.yjs.update_log import UpdateLog
 from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
@@ -53,7 +53,7 @@ class LogDocument:
         limits: Limits = DEFAULT_LIMITS,
         name: str = "a document",
     ) -> None:
-        self.log = UpdateLog(limits=limits, max_crowd=MAX_CROWD)
+        self.log = UpdateLog(limits=limits, max_held=limits.max_held, max_crowd=limits.max_crowd)
         self._limits = limits
         self._taken_in = taken_in
         self._blamed = blamed

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_HELD", "Added", "CheckedUpdate", "NoRoomError", "UpdateLog"]
 
 _HAS_KEY = 0x20
-# Bytes, of which one client may have half; a resync that closes the gap brings again what was refused.
-MAX_HELD = 32 * 1024 * 1024
+MAX_HELD = DEFAULT_LIMITS.max_held
 
 
 class UpdateLog:

@@ -40,7 +40,7 @@ _log = logging.getLogger("weft.server")
 _READ = 256 * 1024
 # Seconds in one turn of the event loop that messages are worked on, for all clients together, and what each
 # of them has of it at least. One packet can hold thousands of messages.
-_TURN = 0.005
+_TURN = 0.003
 _SHARE = 0.0002
 _NO_CLOSE, _TOO_LARGE = 1006, 1009  # RFC 6455, section 7.4.1
 _MAX_CODES = 100  # that are counted each for itself
