@@ -21,8 +21,9 @@ class Limits:
         max_sent: Bytes in one sent message, where it can be cut: what a document has to say beyond that goes
             out in several. Never more than ``max_message``, as peers mostly have the same. Lower it for a
             server that takes less. One value is never cut.
-        max_depth: Nesting of JSON-like content in a Yjs update. yrs recurses without a limit and
-            overflows a 512 KiB stack at about 1,650 levels; 64 is more than data ever needs.
+        max_depth: Nesting of JSON-like content in a Yjs update, and of shared types in a document, of which
+            never more than 255. yrs recurses without a limit and overflows a 512 KiB stack at about 1,650
+            levels; 64 is more than data ever needs.
         max_string: Bytes in one string on the wire.
         max_awareness_states: Client ids kept per room. Each costs about 400 bytes for good.
         max_awareness_states_per_session: Client ids one connection may speak for; a y-websocket

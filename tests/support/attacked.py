@@ -10,12 +10,13 @@ import asyncio
 import faulthandler
 import resource
 import sys
+from functools import cache
 from typing import Any
 
 from pycrdt import Map
 from websockets.asyncio.server import ServerConnection, serve
 
-from support.attacks import KEPT
+from support.attacks import KEPT, REFUSED
 from support.ywriter import key_item, section, update
 from weft.documents.yjs import YDocument, create_doc
 from weft.errors import RemoteProtocolError
@@ -43,17 +44,20 @@ ATTACKS = {
     ),
     # 40,000 clients that write one key: 31 s.
     "crowd": (),
+    # 100,000 types in each other, 500 an update: the process ended.
+    "nested_types": (),
     # 5,000 that wait for each other and are released as one long run: 600 MB.
     "backwards": (),
 }
 HONEST = "what an honest peer wrote"
 
 
+@cache
 def _updates(name: str) -> list[bytes]:
     if name == "crowd":
         return [update(*(section(100_000 - client, 0, key_item("k")) for client in range(40_000)))]
-    if name == "backwards":
-        return list(KEPT[name]())
+    if not ATTACKS[name]:
+        return list({**KEPT, **REFUSED}[name]())
     return [bytes.fromhex(text) for text in ATTACKS[name]]
 
 
@@ -102,7 +106,7 @@ async def attack_provider(name: str) -> None:
             ended = asyncio.Event()
             provider.add_status_listener(lambda status, _: ended.set() if status == "closed" else None)
             try:
-                async with asyncio.timeout(None if name in {"child", "crowd"} else 1):
+                async with asyncio.timeout(None if name in REFUSED or name in {"child", "crowd"} else 1):
                     await ended.wait()
             except TimeoutError:
                 pass
