@@ -50,7 +50,7 @@ def test_a_plain_script_and_a_javascript_peer(url: str, sync_js: SyncJsPeer) -> 
         assert store.sync.last_synced_at is not None
         sync_js("doc.wait", name="js", path=["tinybase", "t", "pets", "fido", "species"], equals="dog")
         sync_js("doc.edit", name="js", edits=[["set", ["tinybase", "t", "pets", "fido", "price"], 5]])
-        wait(store, lambda: store.get_cell("pets", "fido", "price", default=None) == 5)
+        wait(store, lambda: threads and store.get_cell("pets", "fido", "price", default=None) == 5)
         assert threads == {threading.get_ident()}
         store.presence.on_join(lambda *_: None)
         wait(store, lambda: str(js) in store.presence.others)

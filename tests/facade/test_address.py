@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -73,3 +75,27 @@ def test_what_cannot_be_reached_is_refused(given: str, said: str) -> None:
 def test_every_scheme_has_a_protocol() -> None:
     for scheme in PROTOCOLS:
         protocol_of(Address.parse(f"{scheme}://h/{'' if scheme.startswith('automerge') else 'room'}"))
+
+
+@pytest.mark.parametrize(
+    ("call", "package", "extra"),
+    [
+        ("connect('ws://h/room')", "pycrdt", "yjs"),
+        ("sync.connect('automerge+ws://h')", "cbor2", "automerge"),
+        ("sync.connect('automerge+ws://h')", "automerge", "automerge"),
+        ("open('postgresql://h/d')", "asyncpg", "postgres"),
+    ],
+)
+def test_a_missing_package_is_named_at_once_with_its_extra(call: str, package: str, extra: str) -> None:
+    program = f"""
+import sys, weft
+sys.modules[{package!r}] = None
+try:
+    weft.{call}
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.endswith(f" needs the package '{package}': pip install 'weft[{extra}]'\n")

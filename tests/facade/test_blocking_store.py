@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import threading
 from _thread import get_ident
@@ -12,7 +13,7 @@ import pytest
 import weft
 from support.foreign import in_thread
 from weft import Checkpoints, Store
-from weft.errors import InvalidCellError, ReadOnlyError
+from weft.errors import InvalidCellError, ReadOnlyError, WrongTaskError
 from weft.facade import BlockingStore
 from weft.facade.owner_thread import OwnerThread
 
@@ -109,7 +110,7 @@ def test_an_exception_rolls_back(store: BlockingStore) -> None:
     async def actions() -> None: ...
 
     with pytest.raises(TypeError, match="not awaited"):
-        store.transaction(actions)
+        store.transaction(actions)  # type: ignore[unused-coroutine]
     store.set_value("v", 3)
 
 
@@ -191,3 +192,24 @@ def test_sixteen_threads_lose_nothing_and_raise_nothing(store: BlockingStore) ->
         thread.join(50)
     assert errors == []
     assert (store.get_row_count("t"), store.get_row_count("rows"), store.get_value("n")) == (320, 320, 320)
+
+
+def test_another_task_of_the_thread_cannot_write_into_a_transaction(store: BlockingStore) -> None:
+    async def main() -> None:
+        async def other() -> None:
+            with pytest.raises(WrongTaskError, match="another task holds across an await"):
+                store.set_value("v", 2)
+            with pytest.raises(WrongTaskError):
+                store.start_transaction()
+
+        with store.transaction(origin="mine"):
+            store.set_value("v", 1)
+            await asyncio.create_task(other())
+            store.set_value("w", 1)
+        await asyncio.sleep(0)
+        with store.transaction():
+            store.set_value("w", 2)
+        store.set_value("v", 3)
+
+    asyncio.run(main())
+    assert store.get_values() == {"v": 3, "w": 2}

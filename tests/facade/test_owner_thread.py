@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,9 @@ from weft.facade.owner_thread import OwnerThread
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def nothing() -> None: ...
 
 
 @pytest.fixture
@@ -44,37 +48,75 @@ def test_what_would_wait_for_itself_is_refused(owner: OwnerThread) -> None:
 
     with pytest.raises(LocalProtocolError, match="by a listener"):
         owner.call(lambda: owner.run(work))
-    owner.hold(lambda: None)
+    owner.hold(nothing, nothing)
     try:
         with pytest.raises(LocalProtocolError, match="inside a transaction"):
             owner.run(work)
     finally:
-        owner.release()
+        owner.release(nothing)
     owner.run(work)
 
 
 def test_who_holds_it_is_alone_until_it_lets_go(owner: OwnerThread) -> None:
     done: list[str] = []
     others = [threading.Thread(target=owner.call, args=(done.append, "other")) for _ in range(3)]
-    owner.hold(lambda: None)
-    owner.hold(lambda: None)  # it nests
+    owner.hold(nothing, nothing)
+    owner.hold(nothing, nothing)  # it nests
     for other in others:
         other.start()
     for number in range(3):
         owner.call(done.append, str(number))
-    owner.release()
+    owner.release(nothing)
     owner.call(done.append, "last")
-    owner.release()
+    owner.release(nothing)
     for other in others:
         other.join(20)
     assert done == ["0", "1", "2", "last", "other", "other", "other"]
+
+
+def test_what_does_not_begin_is_not_held(owner: OwnerThread) -> None:
+    said: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        owner.hold(lambda: 1 / 0, lambda: said.append("abandoned"))
+    assert in_thread(lambda: owner.call(get_ident)) == owner.ident
+    assert said == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
+def test_who_is_interrupted_while_it_waits_holds_nothing(owner: OwnerThread) -> None:
+    held, go_on, said = threading.Event(), threading.Event(), list[str]()
+
+    def other() -> None:
+        owner.hold(held.set, nothing)
+        while not owner._loop._ready:  # type: ignore[attr-defined]
+            pass  # until the main thread has asked
+        os.kill(os.getpid(), signal.SIGUSR1)
+        go_on.wait(20)
+        owner.release(nothing)
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    thread = threading.Thread(target=other)
+    try:
+        thread.start()
+        held.wait(20)
+        with pytest.raises(InterruptedError):
+            owner.hold(lambda: said.append("began"), lambda: said.append("abandoned"))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        go_on.set()
+        thread.join(20)
+    assert in_thread(lambda: owner.call(get_ident)) == owner.ident
+    assert said == ["began", "abandoned"]
 
 
 def test_a_thread_that_ends_without_letting_go_is_noticed(owner: OwnerThread) -> None:
     said: list[str] = []
 
     def hold() -> None:
-        owner.hold(lambda: said.append("abandoned"))
+        owner.hold(nothing, lambda: said.append("abandoned"))
 
     in_thread(hold)
     assert owner.call(get_ident) == owner.ident  # waits for it
@@ -88,7 +130,7 @@ def test_after_a_fork_it_is_the_parents_and_the_child_gets_its_own(owner: OwnerT
     async def work() -> None: ...
 
     assert "WrongProcessError" in in_child(lambda: owner.run(work))
-    assert "WrongProcessError" in in_child(lambda: owner.hold(lambda: None))
+    assert "WrongProcessError" in in_child(lambda: owner.hold(nothing, nothing))
 
     def own() -> None:
         there = OwnerThread.current()

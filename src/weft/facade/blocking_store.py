@@ -12,6 +12,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from weft._support.callbacks import check_callback
+from weft._support.owner import running_loop
 from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
 from weft.facade.store import KeptStore
 from weft.store import Store, Transaction
@@ -69,18 +70,20 @@ class BlockingStore(KeptStore):
 
     # -- transactions ------------------------------------------------------------------------------------
 
-    def transaction(self, actions: Any = None, do_rollback: Any = None, *, origin: object = None) -> Any:
-        """Run several writes as one: see ``Store.transaction``. Meanwhile every other thread waits.
+    if not TYPE_CHECKING:  # whose types are those of Store
 
-        It is the calling thread's, and is not to wait for anything but the Store.
-        """
-        if do_rollback is not None:
-            check_callback(do_rollback, "do_rollback")
-        block = HeldTransaction(self, self._enter_block, self._leave_block, do_rollback, origin)
-        if actions is None:
-            return block
-        with block:
-            return super().transaction(actions)
+        def transaction(self, actions=None, do_rollback=None, *, origin=None):
+            """Run several writes as one: see ``Store.transaction``. Meanwhile every other thread waits.
+
+            It is the calling thread's, and is not to wait for anything but the Store.
+            """
+            if do_rollback is not None:
+                check_callback(do_rollback, "do_rollback")
+            block = HeldTransaction(self, self._enter_block, self._leave_block, do_rollback, origin)
+            if actions is None:
+                return block
+            with block:
+                return super().transaction(actions)
 
     def start_transaction(self) -> Self:
         """Open a transaction; the thread that did so has to finish it."""
@@ -99,24 +102,21 @@ class BlockingStore(KeptStore):
         if get_ident() == self._runs_in:
             self._begin(origin)
             return
-        self._owner_thread.hold(self._abandoned)
-        try:
-            self._owner_thread.call(self._begin, origin)
-        except BaseException:
-            self._owner_thread.release()
-            raise
+        self._owner_thread.hold(lambda: self._begin(origin), self._abandoned)
         self._runs_in = get_ident()
+        if running_loop() is not None:  # where an await in the transaction lets another task write into it
+            self._guard_transaction()
 
     def _leave_block(self, do_rollback: Callable[[Self], bool] | None, *, failed: bool) -> None:
         finish = self._fail if failed else partial(super().finish_transaction, do_rollback)
         if self._depth > 1 or self._runs_in == self._owner_thread.ident:
             finish()
             return
+        if self._opener is not None:
+            self._check_writer()
+            self._opener = self._mark = None
         self._runs_in = self._owner_thread.ident
-        try:
-            self._owner_thread.call(finish)
-        finally:
-            self._owner_thread.release()
+        self._owner_thread.release(finish)
 
     def _abandoned(self) -> None:
         """Roll back what a thread that has ended left open."""
@@ -124,9 +124,9 @@ class BlockingStore(KeptStore):
         while self._depth > 0:
             self._fail()
 
-    def _check_writer(self) -> None:
+    def _check_thread(self) -> None:
         if self._runs_in == self._owner_thread.ident or get_ident() != self._runs_in:
-            super()._check_writer()
+            super()._check_thread()
 
     # -- listeners ---------------------------------------------------------------------------------------
 

@@ -107,35 +107,48 @@ class OwnerThread:
         finally:
             future.cancel()  # of one that is done nothing comes
 
-    def hold(self, abandoned: Callable[[], object]) -> None:
+    def hold(self, begin: Callable[[], object], abandoned: Callable[[], object]) -> None:
         """Have the thread do nothing but what this one asks for, until :meth:`release`; they nest.
 
         Args:
-            abandoned: Called there if this thread ends without letting go.
+            begin: Called there first; what it raises is raised here, and then nothing is held.
+            abandoned: Called there if this thread ends, or is interrupted here, without letting go.
 
         Raises:
             WrongProcessError: The process was forked since.
         """
         here, hold = get_ident(), self._hold
-        if hold is None or hold.thread != here:
+        if hold is not None and hold.thread == here:
+            self.call(begin)
+        else:
             self._owner.check_process()
-            hold = _Hold(here)
+            hold = _Hold(here, _Call(begin, (), {}))
             self._loop.call_soon_threadsafe(self._serve, hold)
             try:
-                hold.granted.acquire()
-            except BaseException:  # interrupted: once granted, it is given back at once
+                hold.begin.result()
+            except BaseException:  # where it did not begin, nobody looks for these
+                hold.calls.put(_Call(abandoned, (), {}))
                 hold.calls.put(None)
                 raise
         hold.abandoned.append(abandoned)
 
-    def release(self) -> None:
-        """Let go, as often as :meth:`hold` was called."""
+    def release(self, finish: Callable[[], object]) -> None:
+        """Let go, as often as :meth:`hold` was called.
+
+        Args:
+            finish: Called there before anything else is; what it raises is raised here.
+        """
         hold = self._hold
         assert hold is not None  # noqa: S101 - only the thread that holds it calls this
         hold.abandoned.pop()
-        if not hold.abandoned:
+        if hold.abandoned:
+            self.call(finish)
+        else:
             self._hold = None  # before anything else is asked for
+            last = _Call(finish, (), {})
+            hold.calls.put(last)
             hold.calls.put(None)
+            last.result()
 
     # -- there -------------------------------------------------------------------------------------------
 
@@ -147,8 +160,8 @@ class OwnerThread:
 
     def _serve(self, hold: _Hold) -> None:
         self._hold = hold
-        hold.granted.release()
-        while True:
+        hold.begin.run()
+        while not hold.begin.has_failed:
             try:
                 call = hold.calls.get(timeout=_LOOK_S)
             except Empty:
@@ -183,30 +196,34 @@ class _Hold:
 
     Attributes:
         thread: Its identifier.
-        granted: Locked until it does.
-        calls: What it asks for; ``None`` lets go.
+        begin: What it asks for first.
+        calls: What it asks for then; ``None`` lets go.
         abandoned: What to do if it ends without letting go; one for each time it asked.
     """
 
-    __slots__ = ("abandoned", "calls", "granted", "thread")
+    __slots__ = ("abandoned", "begin", "calls", "thread")
 
-    def __init__(self, thread: int) -> None:
+    def __init__(self, thread: int, begin: _Call) -> None:
         self.thread = thread
-        self.granted = allocate_lock()
-        self.granted.acquire()
+        self.begin = begin
         self.calls: SimpleQueue[_Call | None] = SimpleQueue()
         self.abandoned: list[Callable[[], object]] = []
 
 
 class _Call:
-    """A call on behalf of another thread."""
+    """A call on behalf of another thread.
 
-    __slots__ = ("_args", "_done", "_error", "_function", "_kwargs", "_result")
+    Attributes:
+        has_failed: Whether it raised.
+    """
+
+    __slots__ = ("_args", "_done", "_error", "_function", "_kwargs", "_result", "has_failed")
 
     def __init__(self, function: Callable[..., object], args: Any, kwargs: Any) -> None:
         self._function, self._args, self._kwargs = function, args, kwargs
         self._result: object = None
         self._error: BaseException | None = None
+        self.has_failed = False
         self._done = allocate_lock()
         self._done.acquire()
 
@@ -215,6 +232,7 @@ class _Call:
             self._result = self._function(*self._args, **self._kwargs)
         except BaseException as error:  # noqa: BLE001 - raised where it was called
             self._error = error
+            self.has_failed = True
         self._done.release()
 
     def result(self) -> object:

@@ -260,10 +260,14 @@ class StoreState:
             WrongTaskError: Called in another task than the one that holds a transaction across an ``await``.
             DocumentClosedError: The document that it is mirrored in was closed.
         """
-        if self._owner is not None:
-            self._owner.check()
+        self._check_thread()
         if self._opener is not None and not is_current(self._opener):
             raise WrongTaskError("the Store", f"{self._origin!r:.100}", _caller())
+
+    def _check_thread(self) -> None:
+        """The first part of it."""
+        if self._owner is not None:
+            self._owner.check()
 
     def _guard_transaction(self) -> None:
         """Have the outermost transaction, just opened, refuse the writes of other tasks, where there are any.
