@@ -199,6 +199,16 @@ def test_a_fork_is_told_and_can_have_a_store_of_its_own(url: str) -> None:
         assert store.get_value("child") == 1
 
 
+def test_what_is_called_there_is_a_plain_function(url: str) -> None:
+    with weft.sync.connect(f"{url}/call") as store:
+        assert store.sync.call(lambda: store.sync.document is not None)
+
+        async def wrong() -> None: ...
+
+        with pytest.raises(TypeError, match="a coroutine function"):
+            store.sync.call(wrong)  # type: ignore[unused-coroutine]
+
+
 def test_without_a_block_as_in_a_notebook(url: str) -> None:
     store = weft.sync.connect(f"{url}/notebook").start()
     store.set_value("v", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from weft._support.callbacks import check_callback
 from weft.errors import LocalProtocolError
 from weft.facade.opening import finish
 from weft.facade.presence import Peers, Presence
@@ -99,7 +100,11 @@ class BlockingSync:
         """Call a function in the owner thread, where Checkpoints, the document and the mirror may be used.
 
         It must return at once: nothing else happens meanwhile.
+
+        Raises:
+            TypeError: It is no function, or a coroutine function.
         """
+        check_callback(function, "what is called")
         return self._owner_thread.call(function, *args, **kwargs)
 
     def poll(self, timeout: float | None = 0.0) -> int:

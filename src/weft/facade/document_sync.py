@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -179,10 +178,13 @@ class DocumentSync(StoreSync):
             if not provider.unconfirmed:
                 self._note_confirmed()
                 continue
-            # What stands in the way is reported by the provider, and the next change asks again.
-            with suppress(ProviderError):
+            try:
                 await provider.flush()
                 self._note_confirmed()
+            except ProviderError:
+                pass  # the provider has reported it; the next change asks again
+            except Exception as error:  # noqa: BLE001 - reported: what is pending is to be asked for all the same
+                self.report(error)
             await asyncio.sleep(_ASK_AGAIN_S)
 
     def _note_confirmed(self) -> None:

@@ -58,7 +58,8 @@ class ConnectOptions(OpenOptions, total=False):
         transport: Opens the connections; ``WebsocketsTransport(ssl=…)`` has other TLS settings.
         backoff: Waits between tries.
         open_timeout: Seconds a handshake may take.
-        close_timeout: Seconds for which the end waits for what the server has not confirmed.
+        close_timeout: Seconds for which the end waits for what the server has not confirmed; a server that
+            does not answer the goodbye takes as long again.
     """
 
     token: Given[str]
