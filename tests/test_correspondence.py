@@ -17,7 +17,6 @@ COVERED = {
     "providers/automerge_repo/kept.py": "providers/replica/test_replica.py",
     "providers/replica/automerge.py": "providers/replica/test_replica.py",
     "providers/replica/commits.py": "providers/replica/test_replica.py",
-    "providers/replica/file.py": "providers/replica/test_replica.py",
     "providers/replica/meta.py": "providers/replica/test_replica.py",
     "providers/replica/pending.py": "providers/replica/test_replica.py",
     "providers/replica/session.py": "providers/replica/test_replica.py",

@@ -163,6 +163,9 @@ class SqliteFile:
                 self._db.execute("UPDATE state SET is_open = 0")
             self._db.close()
             self._db = None
+            if self._rescued and self._log_identity is not None and self._log_identity.loss() is None:
+                # SQLite leaves it where the file has moved, and would play it back into the one there now.
+                Path(self._log_identity.path).unlink(missing_ok=True)
 
     def verify(self) -> None:
         """Make sure that what was committed is in the file that will be read again.

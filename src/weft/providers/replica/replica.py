@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from datetime import UTC, datetime
@@ -131,8 +132,12 @@ class Replica(Uncopied):
                 if meta is not None and meta.is_taken and meta.kind == "yjs":
                     rows, meta = await self._rename(thread, rows, meta)
                 meta = self._next_session(meta, is_proved, len(rows))
-                await thread.run(self._file.begin, meta)
-                self._fill(thread, rows, meta)
+                begun = asyncio.create_task(thread.run(self._file.begin, meta))
+                try:
+                    await asyncio.sleep(0)  # what the disk takes and what the binding takes go side by side
+                    self._fill(thread, rows, meta)
+                finally:
+                    await begun
             except BaseException:
                 await thread.run(self._file.close)
                 raise
