@@ -373,15 +373,15 @@ async def test_a_document_of_100_000_cells_goes_both_ways(url: str, js_peer: JsP
     table = {f"r{row}": {f"c{cell}": row * cell for cell in range(5)} for row in range(20_000)}
     async with LiveRepoPeer(url) as python:
         python.store.set_table("t", table)
-        await python.provider.flush(timeout=50)
+        await python.provider.flush(timeout=100)
         made = python.provider.document_url
         async with LiveRepoPeer(url, made) as other:
-            await other.provider.wait_synced(timeout=50)
+            await other.provider.wait_synced(timeout=100)
             assert other.store.get_table("t") == table
-            await js_peer("repo.find", name="js", repo="server", url=made)
+            await js_peer("repo.find", name="js", repo="server", url=made, timeout=60)
             path = ["tinybase", "t", "t", "r19999", "c4"]
-            await js_peer("am.wait", name="js", path=path, equals=79_996)
-            await js_peer("am.edit", name="js", edits=[["set", path, 1]])
+            await js_peer("am.wait", name="js", path=path, equals=79_996, timeout=60)
+            await js_peer("am.edit", name="js", edits=[["set", path, 1]], timeout=60)
             for peer in (python, other):
                 await peer.until_cell("t", "r19999", "c4", 1)
 
