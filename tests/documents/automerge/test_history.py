@@ -165,3 +165,20 @@ def test_a_change_without_operations_is_numbered_behind_what_it_follows_on(
         with pytest.raises(RemoteProtocolError, match="without operations"):
             document.apply_changes(changes)
     assert AutomergeDocument(document.save()).heads == document.heads
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_change_that_does_not_follow_on_its_actors_last_one_is_refused(last: int) -> None:
+    """Otherwise what is saved cannot be loaded: "missing ops"."""
+    changes: list[bytes] = []
+    for seq in range(1, last + 2):
+        deps = [split_chunks(changes[-1])[0].hash] if 1 < seq <= last else []
+        builder = ChangeBuilder(actor=ACTOR, seq=seq, start_op=seq, deps=deps)
+        builder.put(None, "k", seq)
+        changes.append(builder.chunk())
+    document = AutomergeDocument()
+    document.apply_changes(changes[:last])
+    before = document.heads
+    with pytest.raises(RemoteProtocolError, match="actor's last"):
+        document.apply_changes(changes[last:])
+    assert AutomergeDocument(document.save()).heads == document.heads == before

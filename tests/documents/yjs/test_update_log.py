@@ -360,3 +360,15 @@ def test_a_log_needs_no_binding() -> None:
         "assert UpdateLog().diff() == merge_updates([]) and 'asyncio' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+@pytest.mark.parametrize("stored", [1, 2])
+def test_what_waited_is_refused_as_well_when_it_was_read_from_storage_meanwhile(stored: int) -> None:
+    """Otherwise a room has after a restart what no client takes."""
+    late = Writer().byte(0x88).uint(5).uint(0).uint(3).raw(ANY_NULL * 3).finish()  # behind the value of a key
+    rows = [update(section(9, 0, late)), update(section(5, 0, key_item("k")))]
+    log = UpdateLog.of(rows[:stored])
+    for row in rows[stored:]:
+        assert log.add(row).refused == ("not a usable update: 9:0 is several values of one key",)
+    assert log.state() == {5: 1}
+    UpdateLog().add(log.diff())

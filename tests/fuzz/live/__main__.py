@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from fuzz.live.judge import judged, shrunk
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for first in firsts
             for side in sides
         ]
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        told = pool.starmap(_judged, parts, chunksize=1)
+    with ThreadPoolExecutor(options.jobs) as pool:  # each has processes of its own
+        told = list(pool.map(lambda part: _judged(*part), parts))
     totals = {
         name: sum(each.get(name, 0) for each in told) for name in ("answered", "let go", "cut", "wrong")
     }

@@ -20,7 +20,7 @@ from weft.protocols.automerge_repo.cbor import encode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["DOCUMENTS", "draw", "join"]
+__all__ = ["DOCUMENTS", "draw", "drawn_messages", "join"]
 
 DOCUMENTS = [numbered_id(number) for number in (1, 2, 3)]
 """Honest clients are in the first."""
@@ -152,3 +152,9 @@ def draw(seed: str, count: int) -> Iterator[Case]:
         room, connection = random_.randrange(len(DOCUMENTS)), random_.randrange(2)
         data, is_broken = framed(random_, grammars[room].message(connection))
         yield Case(room, connection, data, is_broken)
+
+
+def drawn_messages(count: int) -> Iterator[bytes]:
+    """Messages, out of their frames."""
+    grammar = _Grammar(random.Random("messages"), DOCUMENTS[0])
+    return (grammar.message(0) for _ in range(count))

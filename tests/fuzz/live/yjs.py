@@ -20,7 +20,7 @@ from weft.errors import RemoteProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["HONEST", "ROOMS", "SPOOFED", "draw", "honest_update"]
+__all__ = ["HONEST", "ROOMS", "SPOOFED", "draw", "drawn_messages", "drawn_updates", "honest_update"]
 
 ROOMS = 3
 SPOOFED = frozenset({1, 2})
@@ -58,7 +58,7 @@ class _Grammar:
             case 0 | 1:
                 return step1_frame(self._state_vector())
             case 2:
-                return step2_frame(self._update())
+                return step2_frame(self.update())
             case 3:
                 states = {
                     random_.choice((*self._own, *HONEST)): (
@@ -75,9 +75,9 @@ class _Grammar:
             case 6:
                 return mutated(random_, self.message(), self._said)
             case _:
-                return update_frame(self._update())
+                return update_frame(self.update())
 
-    def _update(self) -> bytes:
+    def update(self) -> bytes:
         random_ = self._random
         if random_.random() < 0.3:
             return next(hostile(random_, self._said[-40:], 1))
@@ -206,3 +206,15 @@ def draw(seed: str, count: int) -> Iterator[Case]:
         room = random_.randrange(ROOMS)
         data, is_broken = framed(random_, grammars[room].message())
         yield Case(room, random_.randrange(2), data, is_broken)
+
+
+def drawn_messages(count: int) -> Iterator[bytes]:
+    """Messages, out of their frames."""
+    grammar = _Grammar(random.Random("messages"), is_spoofed=True)
+    return (grammar.message() for _ in range(count))
+
+
+def drawn_updates(count: int) -> Iterator[bytes]:
+    """Updates, out of their messages."""
+    grammar = _Grammar(random.Random("updates"), is_spoofed=True)
+    return (grammar.update() for _ in range(count))

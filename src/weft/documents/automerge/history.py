@@ -175,12 +175,13 @@ class ChangeNumbers:
             return f"a change is number {change.seq} of its actor, of which {seq} are here"
         if change.start_op <= end:
             return "a change is numbered as if it did not follow on its actor's last one"
-        for dep in change.deps:
-            dep_end = ends.get(dep) or self._max_ops.get(dep, 0)
-            if change.start_op <= dep_end:
-                return "a change is numbered as if it did not follow on its dependencies"
-            end = max(end, dep_end)
-        # The binding takes it, and misses the operations in between when it loads what it has saved.
-        if change.max_op < change.start_op != end + 1:
+        behind = max([ends.get(dep) or self._max_ops.get(dep, 0) for dep in change.deps], default=0)
+        if change.start_op <= behind:
+            return "a change is numbered as if it did not follow on its dependencies"
+        # Loading what it has saved, the binding takes the numbers from there on for this change's, and misses
+        # operations that are another's, or of which there are none.
+        if behind < end:
+            return "a change does not follow on its actor's last one"
+        if change.max_op < change.start_op != behind + 1:
             return "a change without operations is numbered as if there were more before it"
         return "the operations of a change are numbered too high" if change.max_op > MAX_COUNTER else None

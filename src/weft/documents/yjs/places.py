@@ -220,7 +220,7 @@ def first_fault(
             fault = found.clock, error
             break
         own.add_type(found.clock, place)
-    if run.longs and not rules.is_stored:
+    if run.longs:
         for at in range(run.longs):
             long = run.long(at)
             if start <= long.clock < (end if fault is None else fault[0]):
