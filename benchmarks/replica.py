@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import tempfile
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pycrdt import Doc, Map
 from pycrdt.store import SQLiteYStore
 
-from benchmarks._measure import EFFORT, Times, measure, measure_async, measure_each_async, report
+from benchmarks._measure import EFFORT, Effort, Times, measure, measure_async, measure_each_async, report
 from benchmarks._node import best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELLS, TABLE, tables
@@ -39,11 +40,13 @@ _numbers = itertools.count()
 @contextmanager
 def _effort(times: int) -> Iterator[None]:
     """Measure what takes a peer a second not as often as what takes it milliseconds."""
-    before = EFFORT.warmup_each, EFFORT.rounds_each
+    before = replace(EFFORT)
     if times > 1:
-        EFFORT.warmup_each, EFFORT.rounds_each = min(before[0], 2), min(before[1], 15)
+        EFFORT.warmup, EFFORT.rounds = min(EFFORT.warmup, 1), min(EFFORT.rounds, 4)
+        EFFORT.warmup_each, EFFORT.rounds_each = min(EFFORT.warmup_each, 1), min(EFFORT.rounds_each, 5)
     yield
-    EFFORT.warmup_each, EFFORT.rounds_each = before
+    for field in fields(Effort):
+        setattr(EFFORT, field.name, getattr(before, field.name))
 
 
 def _root(doc: Doc[Any]) -> Map[Any]:
@@ -204,7 +207,7 @@ async def _catch_up(folder: Path) -> tuple[dict[str, Times], dict[str, Times]]:
     async def nothing(_: object) -> None:
         pass
 
-    before, EFFORT.warmup, EFFORT.rounds = (EFFORT.warmup, EFFORT.rounds), 0, min(EFFORT.rounds, 2)
+    before, EFFORT.warmup, EFFORT.rounds = (EFFORT.warmup, EFFORT.rounds), 0, 1
     part = await measure_async(lambda: folder / f"catch{next(_numbers)}", take_in_theirs, nothing)
     EFFORT.warmup, EFFORT.rounds = before
     return ours, {"yjs": Times(part.min * SHARE, part.median * SHARE, part.rounds)}
@@ -231,7 +234,8 @@ def lines() -> list[Line]:
         found = []
         for measured, what in ((_edits, "edits"), (_starts, "starts"), (_catch_up, "catching up")):
             report(f"replica: {what}")
-            found.append(asyncio.run(measured(folder)))
+            with _effort(1 if measured is _edits else BATCH):
+                found.append(asyncio.run(measured(folder)))
         node = best(before, _theirs(folder))
     (edits, edits_y), (starts, starts_y), (caught, caught_y) = found
     both = (("yjs", YSTORE, edits_y | starts_y | caught_y), ("automerge", NODEFS, node))
