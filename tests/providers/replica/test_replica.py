@@ -15,6 +15,7 @@ import pytest
 from support.replicas import KINDS, connected, joined, mirrored
 from support.servers import eventually, serving
 from weft import Replica, Store
+from weft.documents import YDocument
 from weft.errors import (
     DocumentClosedError,
     LocalProtocolError,
@@ -280,3 +281,29 @@ async def test_storage_of_the_server_before_a_confirmation(tmp_path: Path, kind:
         await provider.flush()
     async with serving(storage=storage) as server, connected(path, server.url, kind) as (replica, _, _):
         assert not replica.pending
+
+
+async def test_what_is_pending_is_what_the_server_lacks(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "farm.weft"
+    async with serving() as server:
+        async with connected(path, server.url, kind) as (replica, store, provider):
+            store.set_tables({"t": {"gone": {"a": 1}, "kept": {"a": 1, "b": 2}}})
+            await provider.flush()
+        async with mirrored(path, kind) as (_, store):
+            store.del_row("t", "gone")
+            store.del_cell("t", "kept", "b")
+            for number in range(1_100):  # it is compacted
+                store.set_cell("t", "kept", "a", number)
+        async with mirrored(path, kind) as (replica, store):
+            store.set_cell("t", "new", "a", 1)
+            pending, wanted = replica.pending_content(), store.get_tables()
+        async with connected(tmp_path / "other.weft", server.url, kind, like=replica) as (other, theirs, _):
+            assert theirs.get_tables() == {"t": {"gone": {"a": 1}, "kept": {"a": 1, "b": 2}}}
+            if kind == "automerge":
+                other.document.apply_changes([pending])
+            else:
+                YDocument.of(other.document).apply(pending, origin=None)
+            assert theirs.get_tables() == wanted
+        async with connected(path, server.url, kind) as (replica, _, provider):
+            await provider.flush()
+            assert not replica.pending_content().strip(b"\0")

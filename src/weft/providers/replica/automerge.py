@@ -99,6 +99,10 @@ class AutomergeContent:
             self._pending = key, Pending(len(changes), sum(map(len, changes)))
         return self._pending[1]
 
+    def pending_content(self) -> bytes:
+        """The same as chunks of changes, one behind the other."""
+        return b"".join(self.doc.changes_since(self._confirmed)) if self.pending() else b""
+
     def note(self, meta: Meta) -> Meta:
         """What is to stand in the file of it."""
         return replace(meta, confirmed=b"".join(self._confirmed))

@@ -263,6 +263,13 @@ class Replica(Uncopied):
         """What was written here and the server has not confirmed, also in former sessions."""
         return self.content.pending()
 
+    def pending_content(self) -> bytes:
+        """The same as bytes: a Yjs update, or chunks of Automerge changes; for whoever names what is in it.
+
+        Takes time linear in the document.
+        """
+        return self.content.pending_content()
+
     @property
     def last_synced_at(self) -> datetime | None:
         """When the server had all that is here, and nothing that is not, last; ``None`` if it never did."""

@@ -6,11 +6,18 @@ confirmed; where the log is compacted before, their number and what they delete 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.rename import rename_author
-from weft._codecs.yjs.state import decode_delete_set, decode_state_vector, encode_state_vector, missing
+from weft._codecs.yjs.same import is_same
+from weft._codecs.yjs.state import (
+    EMPTY_UPDATE,
+    decode_delete_set,
+    decode_state_vector,
+    encode_state_vector,
+    missing,
+)
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs import YDocument
 from weft.documents.yjs.compact_log import compact_to_log
@@ -66,6 +73,9 @@ class YjsContent:
             is on disk.
         limits: Bounds of what is received.
 
+    Attributes:
+        is_held: Whether nothing is to be sent before the server has answered.
+
     Raises:
         RemoteProtocolError: The rows are no document.
     """
@@ -98,6 +108,7 @@ class YjsContent:
         # Nobody can know more of the author than what has been sent; ``None`` for all that there is.
         self._exposed: int | None = meta.exposed if meta.exposed >= 0 else self._own_clock()
         self._is_taken = False
+        self.is_held = False
         self._server: object = None  # the session with the server, while it is connected
         self._announced: State | None = None  # what it said to have
         self._server_deletes: Deletes | None = None  # what it has said is deleted, until it has said all
@@ -139,6 +150,10 @@ class YjsContent:
 
     def apply(self, update: bytes, *, origin: object, spans: CheckedUpdate | None = None) -> bool:
         """See ``YDocument.apply``; what the server brought, it has."""
+        if self._exposed is not None and origin is self._server:
+            own = self.log.structs().get(self._author)
+            if own is not None and not is_same(update, own, self._author, self._exposed):
+                self._give_up()
         is_waiting = self.document.apply(update, origin=origin, spans=spans)
         if spans is not None and origin is self._server:
             self._note_received(spans)
@@ -153,13 +168,19 @@ class YjsContent:
         return self.log.lacking(wanted)
 
     def state_vector(self) -> bytes:
-        """The same as :meth:`state`, as a Yjs state vector."""
-        return self.log.state_vector()
+        """The same as :meth:`state`, as a Yjs state vector.
+
+        Until the server has answered, it lacks what was not sent from here: the server is to say what it has.
+        """
+        state = self.log.state()
+        if self._exposed is not None and self._server_deletes is not None and self._author in state:
+            state[self._author] = min(state[self._author], self._exposed)
+        return encode_state_vector({client: clock for client, clock in state.items() if clock})
 
     def diff(self, state_vector: bytes) -> bytes:
         """Answer the server, which says by a state vector what it has: what it lacks."""
         self._note_announced(decode_state_vector(state_vector))
-        return self.update_since(state_vector)
+        return EMPTY_UPDATE if self.is_held else self.update_since(state_vector)
 
     def update_since(self, state_vector: bytes) -> bytes:
         """What came after a state vector, in the bytes of its writers."""
@@ -179,6 +200,7 @@ class YjsContent:
         """A connection to the server begins."""
         self._server = session
         self._announced = None
+        self.is_held = False
         self._server_deletes = {}
 
     def disconnected(self) -> None:
@@ -187,25 +209,37 @@ class YjsContent:
             self._exposed = self._own_clock()
             self._changed(False)
 
+    def _expose(self) -> None:
+        """From here on anything may be sent."""
+        if self._exposed is not None:
+            self._exposed = None
+            self._changed(True)
+
+    def _give_up(self) -> NoReturn:
+        self._is_taken = True
+        self._changed(True)
+        raise ConnectionClosedError(
+            _TAKEN,
+            f"the server has something else of client id {self._author} than is here: a copy of the replica "
+            "writes with it. Nothing was sent. Open the replica again: what was written here goes on under "
+            "another client id",
+            permanent=True,
+        )
+
     def _own_clock(self) -> int:
         return self.document.state().get(self._author, 0)
 
     def _note_announced(self, state: State) -> None:
         """What the server had confirmed, and has lost, is pending again."""
         self._announced = state
+        known = state.get(self._author, 0)
         if self._exposed is not None:
-            if state.get(self._author, 0) > self._exposed:
-                self._is_taken = True
-                self._changed(True)
-                raise ConnectionClosedError(
-                    _TAKEN,
-                    f"the server knows more of client id {self._author} than was sent from here: a copy of "
-                    "the replica writes with it. Nothing was sent. Open the replica again: what was written "
-                    "here goes on under another client id",
-                    permanent=True,
-                )
-            self._exposed = None
-            self._changed(True)
+            if known > self._own_clock():
+                self._give_up()
+            # What was not sent from here can have come by a copy of the file: it is about to be compared.
+            self.is_held = known > self._exposed and self._server_deletes is not None
+        if not self.is_held:
+            self._expose()
         lost = missing(state, self._confirmed)
         if lost:
             self._confirmed |= {client: state.get(client, 0) for client in lost}
@@ -214,6 +248,9 @@ class YjsContent:
 
     def synced(self) -> None:
         """The server has answered with all it has, and has what it announced before that."""
+        if self.is_held:
+            self.is_held = False
+            self._expose()
         known = self.log.state()
         if self._announced is not None:
             for client, clock in self._announced.items():
@@ -249,6 +286,17 @@ class YjsContent:
         size = sum(map(len, self._recent.values()))
         return Pending(self._folded + len(self._recent), self._folded_bytes + size)
 
+    def pending_content(self) -> bytes:
+        """The same as an update: structs beyond what is confirmed, and what was deleted since."""
+        if not self.pending():
+            return EMPTY_UPDATE
+        log = self.log
+        deletes = _copy(self._deletes)
+        for update in self._recent.values():
+            _add(deletes, read_update(update, STORED)[1])
+        structs = log.diff(encode_state_vector(self._confirmed)).removesuffix(log.deletes())
+        return structs + encode_deletes(deletes)
+
     def note(self, meta: Meta) -> Meta:
         """What is to stand in the file of it."""
         return replace(
@@ -274,8 +322,7 @@ class YjsContent:
         for run in spans.runs:
             self._has(run.client, run.clock, run.end)
         if has is not None:
-            for client, ranges in spans.deletes.items():
-                has.setdefault(client, Ranges()).update(ranges)
+            _add(has, spans.deletes)
 
     def _has(self, client: int, clock: int, end: int) -> None:
         if clock <= self._confirmed.get(client, 0) < end:
@@ -285,8 +332,7 @@ class YjsContent:
         """Count what is pending of the rows up to a number, so that they need not be kept one by one."""
         for number in [number for number in self._recent if number <= last]:
             update = self._recent.pop(number)
-            for client, ranges in read_update(update, STORED)[1].items():
-                self._deletes.setdefault(client, Ranges()).update(ranges)
+            _add(self._deletes, read_update(update, STORED)[1])
             self._folded_bytes += len(update)
             self._folded += 1
         self._accounted = max(self._accounted, last)
@@ -359,6 +405,17 @@ def _ranges(deletes: bytes) -> Deletes:
     for client, ranges in decode_delete_set(deletes or b"\0").items():
         for start, length in ranges:
             found.setdefault(client, Ranges()).add(start, start + length)
+    return found
+
+
+def _add(deletes: Deletes, others: Mapping[int, Ranges]) -> None:
+    for client, ranges in others.items():
+        deletes.setdefault(client, Ranges()).update(ranges)
+
+
+def _copy(deletes: Deletes) -> Deletes:
+    found: Deletes = {}
+    _add(found, deletes)
     return found
 
 

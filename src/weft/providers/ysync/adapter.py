@@ -227,7 +227,8 @@ class YSyncAdapter:
             return
         self._confirmations.wrote()
         if self.reconnect_loop.queue is not None:
-            self._perform(self.session.local_update(update))
+            if self._kept is None or not self._kept.content.is_held:
+                self._perform(self.session.local_update(update))
             if self._kept is not None and self._kept.wrote(self._clock.now()):
                 self.reconnect_loop.rearm()
 
@@ -270,7 +271,10 @@ class YSyncAdapter:
                     self._send(effect.data)
                 case Synced():
                     if self._kept is not None:
-                        self._kept.synced(self._clock.now())
+                        held = self._kept.synced(self._clock.now())
+                        if held is not None:
+                            self._perform(self.session.local_update(held))
+                            self._ask()
                         self.reconnect_loop.rearm()
                     self.reconnect_loop.mark_synced()
                     self._confirmations.note_synced()
@@ -306,6 +310,8 @@ class YSyncAdapter:
         """Ask for the confirmations that somebody waits for, unless content has to be sent again before."""
         queue = self.reconnect_loop.queue
         if queue is None or queue.forgot or not self.session.connected_now:
+            return
+        if self._kept is not None and self._kept.content.is_held:
             return
         if always or self._confirmations.has_questions:
             token, effects = self.session.request_flush(self._clock.now())

@@ -81,11 +81,13 @@ class Kept:
             self.content.confirmed(position)
             self._note()
 
-    def synced(self, now: float) -> None:
-        """The server has answered with all it has."""
+    def synced(self, now: float) -> bytes | None:
+        """The server has answered with all it has; gives what was held back until then."""
+        was_held = self.content.is_held
         self.content.synced()
         self.ask_at = now
         self._note()
+        return self.content.update_since(b"\0") if was_held else None
 
     def _note(self) -> None:
         if not self.content.pending():
