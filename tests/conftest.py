@@ -7,6 +7,7 @@ import gc
 import inspect
 import logging
 import os
+import shutil
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +203,15 @@ def sync_js(js_session: SyncJsPeer) -> Iterator[SyncJsPeer]:
     """A JavaScript peer process asked one thing at a time; the session's, emptied after each test."""
     yield js_session
     js_session("reset")
+
+
+@pytest.fixture
+def chromium() -> str:
+    """The path of a browser for the JavaScript peers' ``page.open``."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    return path
 
 
 @pytest_asyncio.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,14 +50,6 @@ def example(url: str) -> dict[str, Any]:
     }
     notebook["cells"].append(cell | {"source": CLOSE})
     return notebook
-
-
-@pytest.fixture
-def chromium() -> str:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("chromium is not installed")
-    return path
 
 
 @pytest.mark.interop
