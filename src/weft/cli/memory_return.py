@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _INTERVAL_S = 2.0
 _LONGEST_S = 16.0  # between two looks, where the last ones brought nothing
+_LOOKS = 3  # since somebody has left: what was kept for them may go somewhat later
 _MORE = 1.05  # times the least that the process has had: less is not worth the milliseconds
 _WORTH_IT = 0.98  # of what there was is left at most
 
@@ -46,11 +47,14 @@ class MemoryReturn:
         gc.freeze()  # what the imports left will not go, and need not be looked through each time
         seen = self._departures()
         pause = _INTERVAL_S
+        looks = 0
         while True:
             await asyncio.sleep(pause)
-            if (now := self._departures()) == seen:
+            if (now := self._departures()) != seen:
+                seen, looks = now, _LOOKS
+            if not looks:
                 continue
-            seen = now
+            looks -= 1
             before = after = resident() or 0
             if before > least * _MORE:
                 # Some ten milliseconds for a hundred thousand objects; the other is done in a thread.

@@ -40,6 +40,7 @@ class MemoryBudget:
 
     Attributes:
         let_go: How many were.
+        is_due: Whether it is looked in the next turn of the loop: what comes until then is not counted.
     """
 
     def __init__(self, max_bytes: int, debtors: Callable[[], Iterable[Debtor]]) -> None:
@@ -47,18 +48,18 @@ class MemoryBudget:
         self._max_bytes = max_bytes
         self._debtors = debtors
         self._grown = 0  # bytes since the last look, at most
-        self._is_due = False
+        self.is_due = False
         self._quiet_until = 0.0
 
     def note(self, size: int) -> None:
         """So many bytes more may be held than before."""
         self._grown += size
-        if self._grown * _PARTS > self._max_bytes and not self._is_due:
-            self._is_due = True
+        if self._grown * _PARTS > self._max_bytes and not self.is_due:
+            self.is_due = True
             asyncio.get_running_loop().call_soon(self._look)
 
     def _look(self) -> None:
-        self._grown, self._is_due = 0, False
+        self._grown, self.is_due = 0, False
         debtors = tuple(self._debtors())
         holders: dict[int, int] = {}
         for debtor in debtors:

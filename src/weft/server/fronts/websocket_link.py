@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WebsocketLink"]
 
-_POLICY, _TOO_LARGE = 1008, 1009  # RFC 6455, section 7.4.1
+_POLICY, _TOO_LARGE, _TRY_AGAIN_LATER = 1008, 1009, 1013  # RFC 6455, section 7.4.1, and its registry
 _OPEN, _CLOSING, _CLOSED = range(3)
-_TRY_AGAIN_LATER = 1013  # the registry of the same
 # Who has reading paused: the receiver, the budget of a turn, that there is no receiver yet, or a rate.
 _HELD, _OVER_BUDGET, _EARLY, _OVER_RATE = 1, 2, 4, 8
 
@@ -255,6 +254,9 @@ class WebsocketLink(asyncio.BufferedProtocol):
             self._work()
         if self._within_since or self._stops:
             self._owner.budget.note(nbytes)
+            if self._owner.budget.is_due and not self._stops & _OVER_BUDGET:
+                self._stop(_OVER_BUDGET)  # uvloop reads megabytes of a socket in one turn; this ends it
+                asyncio.get_running_loop().call_soon(self._work_on)
 
     def eof_received(self) -> None:
         """The client says no more; the transport closes when it has sent what it has."""
