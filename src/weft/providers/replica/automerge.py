@@ -42,6 +42,8 @@ class AutomergeContent:
         RemoteProtocolError: The rows are no document.
     """
 
+    idle_rows = 2  # of changes a document is made ten times as slowly as of a saved one
+
     def __init__(
         self,
         rows: Sequence[Row],

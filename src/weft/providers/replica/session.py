@@ -27,12 +27,17 @@ _log = logging.getLogger("weft.replica")
 
 # What a row costs beside its data, in bytes of file and in time to load; makes many small rows weigh.
 _ROW_WEIGHT = 64
-# Rows below which compaction is not worth its commit: while the replica is in use, and when it is closed.
-_LIVE_ROWS, _IDLE_ROWS = 1_000, 50
+_LIVE_ROWS = 1_000  # below which compaction is not worth its commit while the replica is in use
 
 
 class Content(Protocol):
-    """The document, as it concerns the file."""
+    """The document, as it concerns the file.
+
+    Attributes:
+        idle_rows: Rows below which compaction is not worth its commit when the replica is closed.
+    """
+
+    idle_rows: int
 
     def note(self, meta: Meta) -> Meta:
         """What the file is to say of it."""
@@ -103,8 +108,8 @@ class Session:
 
     async def settle(self) -> None:
         """Compact what has grown."""
-        if not self.queue.is_failing:
-            self._compact_if(_IDLE_ROWS)
+        if self.content is not None and not self.queue.is_failing:
+            self._compact_if(self.content.idle_rows)
             if self._compaction is not None:
                 await asyncio.wait([self._compaction])
 

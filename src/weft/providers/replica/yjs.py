@@ -80,6 +80,8 @@ class YjsContent:
         RemoteProtocolError: The rows are no document.
     """
 
+    idle_rows = 50
+
     def __init__(
         self,
         rows: Sequence[Row],
