@@ -88,7 +88,8 @@ def test_who_is_interrupted_while_it_waits_holds_nothing(owner: OwnerThread) -> 
 
     def other() -> None:
         owner.hold(held.set, nothing)
-        while not owner._loop._ready:  # type: ignore[attr-defined]
+        waiting = owner._loop._ready  # type: ignore[attr-defined]
+        while not any(handle._callback == owner._serve for handle in tuple(waiting)):
             pass  # until the main thread has asked
         os.kill(os.getpid(), signal.SIGUSR1)
         go_on.wait(20)
