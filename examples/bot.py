@@ -4,7 +4,7 @@
 the text, and says that it is here as people do (``store.presence``).
 
     weft serve
-    python examples/bot.py ws://127.0.0.1:1234/todo
+    python examples/bot.py
 """
 
 from __future__ import annotations
@@ -37,4 +37,4 @@ async def main(address: str) -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(sys.argv[1]))
+        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "ws://127.0.0.1:1234/todo"))

@@ -20,7 +20,8 @@ README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.rglob("*.md"))]
 URL = "ws://127.0.0.1:1234"
 # Shown, not run: shell lines are the reader's to type (the README's two are looked at below), text is output.
-SHOWN = {"sh", "text"}
+# The tutorial's web page runs where it comes from, in tests/test_examples.py.
+SHOWN = {"sh", "text", "html", "javascript"}
 
 
 @pytest.fixture
@@ -65,6 +66,12 @@ def test_every_page_is_reached_from_the_index(index: str, folder: str) -> None:
     text = (DOCS / index).read_text(encoding="utf-8")
     pages = {page.relative_to(DOCS).as_posix() for page in (DOCS / folder).glob("*.md")} - {index}
     assert {page for page in pages if f"]({page})" not in text} == set()
+
+
+def test_the_tutorial_shows_the_example() -> None:
+    shown = [block.text for block in blocks(DOCS / "tutorial.md")]
+    for file in (ROOT / "examples/todo").iterdir():
+        assert file.read_text(encoding="utf-8") in shown, file
 
 
 def test_the_first_program_is_short_and_has_a_javascript_peer() -> None:

@@ -8,11 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.llms import LLMS, nav_pages, render_llms
 from support.pages import DOCS, ROOT
 from support.reference import names_in
 from test_package import PUBLIC
@@ -64,10 +64,16 @@ def test_every_public_name_and_method_stands_on_the_site(site: Path) -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in site.glob("reference/*.html"))
     anchors = set(re.findall(r'id="(weft\.[^"]+)"', pages))
     assert sorted(set(_public_names()) - anchors) == []
+    assert (site / "llms.txt").is_file()
     assert re.findall(r".{20}:(?:meth|class|attr|func):.{20}", pages) == []
 
 
 def test_every_page_can_be_found() -> None:
-    text = (ROOT / "zensical.toml").read_text(encoding="utf-8")
-    named = re.findall(r'"([\w./-]+\.md)"', str(tomllib.loads(text)["project"]["nav"]).replace("'", '"'))
-    assert sorted(named) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
+    named = sorted(page for _, page in nav_pages())
+    assert named == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
+
+
+def test_the_list_for_machines_names_every_page() -> None:
+    text = LLMS.read_text(encoding="utf-8")
+    assert {page for _, page in nav_pages()} == set(re.findall(r"\]\(([^)]+)\)", text))
+    assert text == render_llms(), "see tests/support/reference.py"

@@ -1,6 +1,6 @@
 """``docs/reference/``: a page for each public module, which names what the site is to show of it.
 
-After a public name was added::
+After a public name or a page was added (``docs/llms.txt`` names all of them)::
 
     PYTHONPATH=tests python tests/support/reference.py
 
@@ -15,6 +15,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from support.llms import LLMS, render_llms
 from support.pages import DOCS
 
 if TYPE_CHECKING:
@@ -89,3 +90,4 @@ if __name__ == "__main__":
     REFERENCE.mkdir()
     for file, text in render(PUBLIC).items():
         (REFERENCE / file).write_text(text, encoding="utf-8")
+    LLMS.write_text(render_llms(), encoding="utf-8")
