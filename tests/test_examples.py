@@ -19,7 +19,7 @@ import pytest
 import weft
 from support.examples import EXAMPLES, Program, serve_folder
 from support.node import INTEROP
-from support.pages import ROOT
+from support.pages import DOCS, ROOT, modules_of
 from support.ports import free_port
 from support.serving import WeftServe, complaints
 
@@ -158,13 +158,17 @@ def _ask(address: str, method: str = "GET", body: Any = None) -> Any:
         return json.loads(answer.read())
 
 
+def _uvicorn(app: str, folder: Path, port: int) -> tuple[str, ...]:
+    return ("-m", "uvicorn", f"{app}:app", "--app-dir", str(folder), "--port", str(port))
+
+
 def test_the_service_answers_and_tells_of_changes(tmp_path: Path) -> None:
     web = f"http://127.0.0.1:{(port := free_port())}"
-    uvicorn = ("-m", "uvicorn", "service:app", "--app-dir", str(EXAMPLES), "--port", str(port))
     with WeftServe(tmp_path / "weft.sqlite3") as server:
         room = f"{server.url}/shop"
         environment = {**os.environ, "ROOM": room}
-        with Program(tmp_path, *uvicorn, env=environment) as service, weft.sync.connect(room) as store:
+        command = _uvicorn("service", EXAMPLES, port)
+        with Program(tmp_path, *command, env=environment) as service, weft.sync.connect(room) as store:
             service.until("Uvicorn running on")
             assert _ask(f"{web}/pets/fido", "PUT", {"price": 5}) == {"fido": {"price": 5}}
             with pytest.raises(HTTPError, match="404"):
@@ -176,6 +180,18 @@ def test_the_service_answers_and_tells_of_changes(tmp_path: Path) -> None:
                 while b'{"price": 6}' not in events.readline():
                     pass
             assert _ask(f"{web}/pets/fido") == {"price": 6}
+            assert "Traceback" not in service.end(signal.SIGINT)
+
+
+def test_the_asynchronous_service_of_the_page_answers(tmp_path: Path) -> None:
+    port = free_port()
+    with WeftServe(tmp_path / "weft.sqlite3") as server:
+        app = dict(modules_of(DOCS / "fastapi.md"))["async_app"].replace("ws://127.0.0.1:1234", server.url)
+        (tmp_path / "async_app.py").write_text(app, encoding="utf-8")
+        with Program(tmp_path, *_uvicorn("async_app", tmp_path, port)) as service:
+            service.until("Uvicorn running on")
+            table = _ask(f"http://127.0.0.1:{port}/pets/fido", "PUT", {"price": 5})
+            assert table == {"fido": {"price": 5}}
             assert "Traceback" not in service.end(signal.SIGINT)
 
 

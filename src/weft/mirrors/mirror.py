@@ -71,7 +71,7 @@ class DocumentWrite:
 class Mirror(Uncopied, ABC):
     """Keeps one Store and one document equal, both ways, synchronously.
 
-    While it runs, the Store and the document belong to the thread that started it: see docs/store.md.
+    While it runs, the Store and the document belong to the thread that started it: see docs/threads.md.
     """
 
     instead_of_copy = "make another one, of a Store and a document of its own"
