@@ -83,7 +83,7 @@ EXTRAS = {
     # The packages of data frames are the user's own: no extra brings them. The views name their types only.
     "pandas": ("weft.store.frames", "weft.store._core.views"),
     "polars": ("weft.store.frames", "weft.store._core.views"),
-    "pyarrow": ("weft.store.frames", "weft.store._core.views"),
+    "pyarrow": ("weft.store.frames", "weft.store._core.views", "weft.cli.records"),
     "anywidget": ("weft.notebook.widget",),
     "pytest": ("weft.testing.persisters.", "weft.testing.storage."),
 }

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from weft.limits import Limits
-from weft.server.auth import Allow, Deny, Request, allow_all, decide
+from weft.server.auth import Allow, Deny, Request, allow_all, allow_tokens, decide
 
 REQUEST = Request(room="r", query={"token": "secret"}, headers={}, origin=None, remote="[::1]:5")
 
@@ -131,3 +132,33 @@ async def test_an_exit_of_the_program_is_none_of_ours(error: type[BaseException]
 
     with pytest.raises(error):
         await ask(leave)
+
+
+async def _show(auth: Any, query: dict[str, str], headers: dict[str, str]) -> Allow | Deny:
+    return await decide(auth, replace(REQUEST, query=query, headers=headers), seconds=20.0)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ({"token": "7f3a"}, {}),
+        ({}, {"authorization": "Bearer 7f3a"}),
+        ({"token": "wrong"}, {"authorization": "bearer  ünï"}),
+    ],
+)
+async def test_who_shows_a_token_is_let_in(query: dict[str, str], headers: dict[str, str]) -> None:
+    assert await _show(allow_tokens(["7f3a", "ünï"]), query, headers) == Allow()
+
+
+@pytest.mark.parametrize("query", [{}, {"token": ""}, {"token": "7f3"}, {"token": "\ud800"}])
+async def test_who_shows_none_is_denied(query: dict[str, str]) -> None:
+    decision = await _show(allow_tokens(["7f3a"]), query, {})
+    assert isinstance(decision, Deny)
+    assert decision.code == 4401
+    assert "7f3" not in decision.reason
+
+
+@pytest.mark.parametrize("tokens", [[], [""], ["a", ""], "abc", [5]])
+def test_what_is_no_list_of_tokens_is_refused(tokens: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="token"):
+        allow_tokens(tokens)

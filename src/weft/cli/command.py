@@ -18,7 +18,7 @@ __all__ = ["FailedError", "MisusedError", "command", "group", "verbose"]
 class FailedError(click.ClickException):
     """A command failed at its work; the sentence begins with its name."""
 
-    def __init__(self, context: click.Context, error: Exception) -> None:
+    def __init__(self, context: click.Context, error: Exception | str) -> None:
         super().__init__(f"{context.command_path}: {error}")
 
 
@@ -59,12 +59,14 @@ def _set_level(_context: click.Context, _parameter: click.Parameter, count: int)
     )
 
 
-def command(*, epilog: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command of a function: its name, its options as parameters, its docstring as help.
+def command(
+    name: str | None = None, *, epilog: str | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function: its options are parameters, its docstring is help, its name is the name.
 
     It may return ``False`` for an exit code of 1.
     """
-    return click.command(cls=_Command, epilog=epilog)
+    return click.command(name, cls=_Command, epilog=epilog)
 
 
 def group() -> Callable[[Callable[..., Any]], click.Group]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import click
 
+from weft.cli.cells import del_, get, set_
 from weft.cli.command import command, group, verbose
+from weft.cli.completion import completion
 from weft.cli.db_options import db
+from weft.cli.differences import diff, pull, push
+from weft.cli.records import export, import_
 from weft.cli.serve_options import serve
+from weft.cli.watch import watch
 
 __all__ = ["weft"]
 
@@ -14,7 +19,12 @@ __all__ = ["weft"]
 @group()
 @click.version_option(package_name="weft", prog_name="weft", message="%(prog)s %(version)s")
 def weft() -> None:
-    """Tables that Python and JavaScript programs edit together, over Yjs or Automerge."""
+    """Tables that Python and JavaScript programs edit together, over Yjs or Automerge.
+
+    ADDRESS, SOURCE and TARGET are a room (ws://HOST:PORT/ROOM), an Automerge document
+    (automerge+ws://HOST:PORT#automerge:ID), a replica (FILE.weft), a file (FILE.json), or a database
+    (sqlite:FILE, postgresql://HOST/DATABASE).
+    """
 
 
 @command()
@@ -30,5 +40,5 @@ def demo() -> None:
     run(say=say)
 
 
-for each in (serve, demo, db):
+for each in (serve, demo, db, watch, get, set_, del_, pull, push, diff, import_, export, completion):
     weft.add_command(each)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "shown_name", "update_problems"]
 
 
-async def check(address: str, *, say: Callable[[str], None]) -> bool:
+async def check(address: str, *, say: Callable[[str], object]) -> bool:
     """Say what is wrong with a storage; whether nothing is.
 
     Raises:

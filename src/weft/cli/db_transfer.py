@@ -65,7 +65,7 @@ def _line(record: dict[str, Any]) -> str:
     return json.dumps(record, separators=(",", ":")) + "\n"
 
 
-async def import_rooms(storage: RoomStorage, lines: Iterable[str], *, say: Callable[[str], None]) -> bool:
+async def import_rooms(storage: RoomStorage, lines: Iterable[str], *, say: Callable[[str], object]) -> bool:
     """Add the rooms of a file to a storage; whether all could be.
 
     A room is read whole and found right before anything of it is stored. Rows that a room has already are

@@ -40,7 +40,7 @@ _AT_ONCE: list[tuple[int, CellPath, Any]] = [
 ]
 
 
-def demo(*, say: Callable[[str], None]) -> None:
+def demo(*, say: Callable[[str], object]) -> None:
     """Run the demo.
 
     Args:
@@ -52,7 +52,7 @@ def demo(*, say: Callable[[str], None]) -> None:
     asyncio.run(_demo(say))
 
 
-async def _demo(say: Callable[[str], None]) -> None:
+async def _demo(say: Callable[[str], object]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="weft-demo-") as folder:
             storage = SqliteRoomStorage(Path(folder) / "weft.sqlite3")
@@ -71,7 +71,7 @@ async def _demo(say: Callable[[str], None]) -> None:
         raise WeftError(f"an edit did not arrive within {PATIENCE:g} s") from error
 
 
-async def _play(first: DemoPeer, second: DemoPeer, say: Callable[[str], None]) -> None:
+async def _play(first: DemoPeer, second: DemoPeer, say: Callable[[str], object]) -> None:
     peers = (first, second)
     width = max(len(peer.name) for peer in peers)
 
@@ -113,7 +113,7 @@ def find_interop() -> Path | None:
     return None
 
 
-async def _prepare_node(say: Callable[[str], None]) -> Path | None:
+async def _prepare_node(say: Callable[[str], object]) -> Path | None:
     """The folder to run the JavaScript peer in, its packages installed; ``None``, and the reason said."""
     interop = find_interop()
     if shutil.which("node") is None:

@@ -14,7 +14,7 @@ from weft._support.urls import is_loopback
 from weft.cli.exit_deadline import ExitDeadline
 from weft.cli.memory_return import MemoryReturn
 from weft.protocols.automerge_repo import document_url
-from weft.server import Operations, Server, allow_all, bridge_document_id
+from weft.server import Operations, Server, allow_all, allow_tokens, bridge_document_id
 from weft.server.fanout import broadcast_at
 from weft.server.storage import storage_at
 
@@ -48,7 +48,8 @@ async def serve(
     limits: Limits,
     server_limits: ServerLimits,
     settings: RoomSettings,
-    say: Callable[[str], None],
+    tokens: Sequence[str],
+    say: Callable[[str], object],
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP, then drain.
 
@@ -66,6 +67,7 @@ async def serve(
         limits: What one client may ask for.
         server_limits: What all of them may cost.
         settings: How rooms live.
+        tokens: Whoever shows one of them may enter; everybody, if there are none.
         say: Prints a line. Must not raise: whoever reads may be gone.
 
     Raises:
@@ -76,7 +78,7 @@ async def serve(
     storage = storage_at(db, exclusive=not shared)
     operations = None if metrics is None else Operations(host=metrics[0], port=metrics[1])
     server = Server(
-        auth=allow_all,
+        auth=allow_tokens(tokens) if tokens else allow_all,
         storage=storage,
         host=host,
         port=port,
@@ -93,7 +95,7 @@ async def serve(
     _on_signals(stop.set, ExitDeadline(_EXIT_TIMEOUT))
     await server.start()
     try:
-        _greet(server, db=storage.place, origins=origins, bridge=bridge, say=say)
+        _greet(server, db=storage.place, origins=origins, bridge=bridge, is_open=not tokens, say=say)
         if operations is not None:
             say(f"Health, readiness and metrics are at {operations.url}.")
         returning = asyncio.create_task(MemoryReturn(partial(_departures, server)).run())
@@ -116,12 +118,16 @@ def _greet(
     db: str,
     origins: Sequence[str] | None,
     bridge: Sequence[str],
-    say: Callable[[str], None],
+    is_open: bool,
+    say: Callable[[str], object],
 ) -> None:
     where = "this machine only" if is_loopback(server.host) else f"{server.host}, for other machines too"
     repos = "" if server.documents is None else f", and automerge-repo at {server.url},"
     say(f"weft serves {server.url}/<room>{repos} and keeps the rooms in {db}")
-    say(f"It listens on {where}, without authentication: whoever can connect may read and edit.")
+    who = (
+        "without authentication: whoever can connect" if is_open else "and asks for a token: whoever has one"
+    )
+    say(f"It listens on {where}, {who} may read and edit.")
     pages = (
         "pages of this machine" if origins is None else "all sites" if "*" in origins else ", ".join(origins)
     )

@@ -126,6 +126,15 @@ def _general() -> Iterator[Callable[[Decorated], Decorated]]:
         help="before the names of the broker's channels: servers of different databases need different ones",
     )
     yield option(
+        "--token",
+        "tokens",
+        multiple=True,
+        envvar="WEFT_TOKEN",
+        metavar="TOKEN",
+        help="let in only who shows it, as ?token=TOKEN or as a bearer token; may be repeated (default: "
+        "$WEFT_TOKEN, which nobody sees in the list of processes; without any, everybody)",
+    )
+    yield option(
         "--origin",
         "origins",
         multiple=True,
@@ -209,8 +218,8 @@ def serve(**options: Any) -> None:
     """Serve rooms to Yjs clients and documents to Automerge clients.
 
     Rooms for y-websocket clients are at ws://HOST:PORT/ROOM, documents for automerge-repo clients all at
-    ws://HOST:PORT (where weft[automerge] is installed). There is no authentication: who can connect may edit.
-    A server with users is a few lines of Python, see weft.server.
+    ws://HOST:PORT (where weft[automerge] is installed). Without --token who can connect may edit. A server
+    with users is a few lines of Python, see weft.server.
     """
     import asyncio
 
@@ -232,7 +241,7 @@ def serve_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`weft.cli.serve.serve` is called with."""
     from weft.server import RoomSettings
 
-    plain = ("host", "port", "db", "broker", "broker_prefix", "bridge", "shared", "proxies")
+    plain = ("host", "port", "db", "broker", "broker_prefix", "bridge", "shared", "proxies", "tokens")
     return {name: options[name] for name in plain} | {
         "origins": options["origins"] or None,
         "metrics": (

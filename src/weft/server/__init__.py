@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Deny as Deny,
         Request as Request,
         allow_all as allow_all,
+        allow_tokens as allow_tokens,
     )
     from weft.server.bridge_id import bridge_document_id as bridge_document_id
     from weft.server.fanout import (
@@ -47,7 +48,7 @@ else:
         __name__,
         {
             "_core.settings": "RoomSettings",
-            "auth": "Allow Auth Decision Deny Request allow_all",
+            "auth": "Allow Auth Decision Deny Request allow_all allow_tokens",
             "bridge_id": "bridge_document_id",
             "fanout": "Broadcast NatsBroadcast RedisBroadcast",
             "fronts.operations": "Operations",

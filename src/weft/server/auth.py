@@ -7,20 +7,23 @@ in" and "reject" by it. There is no default; who wants an open server writes ``a
 from __future__ import annotations
 
 import asyncio
+import hmac
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from weft._support.arguments import wrong_kind
 from weft.limits import Limits  # noqa: TC001 - part of a public signature that users introspect
 
-__all__ = ["Allow", "Auth", "Decision", "Deny", "Request", "allow_all", "decide"]
+__all__ = ["Allow", "Auth", "Decision", "Deny", "Request", "allow_all", "allow_tokens", "decide"]
 
 _log = logging.getLogger("weft.server")
 
 # Websocket close codes. y-websocket and weft's provider take 4400 to 4499 as final; where the hook itself
 # failed the client did nothing wrong, so it is told to try again later.
+_UNAUTHORIZED = 4401
 _FORBIDDEN = 4403
 _TRY_AGAIN_LATER = 1013
 
@@ -94,6 +97,43 @@ Auth = Callable[[Request], Decision | Awaitable[Decision]]
 def allow_all(request: Request) -> Allow:
     """Let everybody in with all rights. For servers that only trusted people can reach."""
     return Allow()
+
+
+def allow_tokens(tokens: Iterable[str]) -> Auth:
+    """Make a hook that lets in with all rights who shows one of these tokens, and denies all others (4401).
+
+    A token is the parameter ``token`` of the URL, which browsers' clients can send, or the header
+    ``Authorization: Bearer TOKEN``. They are compared in a time that tells nothing of them.
+
+    Args:
+        tokens: At least one; none may be empty.
+
+    Raises:
+        ValueError: There is none, or an empty one.
+        TypeError: One is no text, or a text was given for all of them.
+    """
+    if isinstance(tokens, str):
+        raise wrong_kind("a list of tokens", tokens)
+    known = [_bytes(token) for token in tokens]
+    if not known or not all(known):
+        raise ValueError("give at least one token, and none that is empty")
+
+    def auth(request: Request) -> Decision:
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        given = bearer.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
+        shown = _bytes(given)
+        # All of them are compared, so that the time does not say which it was.
+        if sum(hmac.compare_digest(shown, token) for token in known):
+            return Allow()
+        return Deny("unknown token" if given else "a token is needed", _UNAUTHORIZED)
+
+    return auth
+
+
+def _bytes(token: str) -> bytes:
+    if not isinstance(token, str):
+        raise wrong_kind("a token that is a str", token)
+    return token.encode("utf-8", "surrogatepass")
 
 
 async def decide(auth: Auth, request: Request, *, seconds: float) -> Decision:
