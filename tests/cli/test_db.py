@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -105,6 +106,16 @@ async def test_rooms_are_listed_with_their_sizes_page_by_page(place: Database) -
                 ("field", "yjs", "field"),
             ]
         ),
+    ]
+
+    assert [json.loads(line) for line in place.db("rooms", "--json", "--limit", "1").stdout.splitlines()] == [
+        {
+            "name": AUTOMERGE_URL,
+            "kind": "automerge",
+            "bytes": sum(map(len, rows[AUTOMERGE])),
+            "rows": len(rows[AUTOMERGE]),
+            "head": len(rows[AUTOMERGE]),
+        }
     ]
 
     def names(*options: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,13 @@ async def test_bad_rows_are_set_aside_by_a_server_listed_shown_and_put_back(
         "room farm: row 3, 2 bytes: the data does not match its checksum",
         "2 rows are set aside.",
     ]
+    as_json = [json.loads(line) for line in place.db("quarantine list", "--json").stdout.splitlines()]
+    assert as_json[1] == {
+        "room": "farm",
+        "row": 3,
+        "bytes": 2,
+        "reason": "the data does not match its checksum",
+    }
     checked = place.db("check")
     assert "room farm: row 3 was set aside: the data does not match its checksum\n" in checked.stdout
     assert checked.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from weft.documents import Compactor
     from weft.server.storage import RoomStorage
+    from weft.server.storage.contract import RoomInfo
 
 __all__ = ["back_up", "compact", "delete", "export_rooms", "import_file", "init", "list_rooms"]
 
@@ -33,20 +35,38 @@ async def init(address: str) -> None:
     say(f"{storage.place} is ready.")
 
 
-async def list_rooms(address: str, *, prefix: str, after: str, limit: int | None) -> None:
+async def list_rooms(address: str, *, prefix: str, after: str, limit: int | None, as_json: bool) -> None:
     """List the rooms in the order of their names."""
+    line = _json_line if as_json else _line
     after, left = key_of(after) if after else "", limit
     prefix = key_of(prefix)
     async with reading(address) as reader:
-        say(f"{'bytes':>12} {'rows':>8} {'head':>8} {'kind':<9} name")
+        if not as_json:
+            say(f"{'bytes':>12} {'rows':>8} {'head':>8} {'kind':<9} name")
         while left is None or left > 0:
             page = await reader.rooms(prefix, after=after, limit=1000 if left is None else min(left, 1000))
             if not page:
                 break
             for room in page:
-                say(f"{room.size:>12} {room.rows:>8} {room.head:>8} {room.kind:<9} {shown_name(room.name)}")
+                say(line(room))
             after = page[-1].name
             left = None if left is None else left - len(page)
+
+
+def _line(room: RoomInfo) -> str:
+    return f"{room.size:>12} {room.rows:>8} {room.head:>8} {room.kind:<9} {shown_name(room.name)}"
+
+
+def _json_line(room: RoomInfo) -> str:
+    return json.dumps(
+        {
+            "name": shown_name(room.name),
+            "kind": room.kind,
+            "bytes": room.size,
+            "rows": room.rows,
+            "head": room.head,
+        }
+    )
 
 
 async def export_rooms(address: str, file: str, rooms: Sequence[str]) -> None:

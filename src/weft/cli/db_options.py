@@ -9,6 +9,7 @@ import click
 
 from weft.cli import values
 from weft.cli.command import group, verbose
+from weft.cli.places import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -77,11 +78,12 @@ def check(address: str) -> bool | None:
 @click.option("--prefix", default="", metavar="TEXT", help="only those whose names begin with it")
 @click.option("--after", default="", metavar="NAME", help="begin behind this name")
 @click.option("--limit", type=values.count, metavar="NUMBER", help="most to list (default: all)")
-def rooms(address: str, *, prefix: str, after: str, limit: int | None) -> None:
+@as_json
+def rooms(address: str, *, prefix: str, after: str, limit: int | None, as_json: bool) -> None:
     """List the rooms in the order of their names, with their sizes."""
     from weft.cli import db as work
 
-    _run(work.list_rooms(address, prefix=prefix, after=after, limit=limit))
+    _run(work.list_rooms(address, prefix=prefix, after=after, limit=limit, as_json=as_json))
 
 
 @db.command()
@@ -180,11 +182,12 @@ _number = click.argument("number", type=values.count, metavar="NUMBER")
 
 @quarantine.command("list")
 @_address()
-def list_(address: str) -> None:
+@as_json
+def list_(address: str, *, as_json: bool) -> None:
     """Say which rows were set aside, and why."""
     from weft.cli import db_quarantine
 
-    _run(db_quarantine.list_rows(address))
+    _run(db_quarantine.list_rows(address, as_json=as_json))
 
 
 @quarantine.command()

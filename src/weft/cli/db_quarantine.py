@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["accept", "discard", "list_rows", "restore", "show"]
 
 
-async def list_rows(address: str) -> None:
+async def list_rows(address: str, *, as_json: bool) -> None:
     """Say which there are, and why."""
     async with reading(address) as reader:
         rows = await reader.quarantined()
     for row in rows:
-        say(_line(row))
-    say(f"{len(rows)} rows are set aside.")
+        say(_json_line(row) if as_json else _line(row))
+    if not as_json:
+        say(f"{len(rows)} rows are set aside.")
+
+
+def _json_line(row: QuarantinedRow) -> str:
+    return json.dumps(
+        {"room": shown_name(row.room), "row": row.number, "bytes": len(row.data), "reason": row.reason}
+    )
 
 
 async def show(address: str, room: str, number: int, *, file: str | None) -> None:
