@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import sqlite3
+import zlib
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +16,7 @@ import weft
 from support.live import until
 from support.servers import serving
 from support.wire import ABSENT
-from weft.errors import MirrorError, StorageError
+from weft.errors import MirrorError, ReplicaRoomError, StorageError
 from weft.server import Server, allow_all
 from weft.server.storage import MemoryRoomStorage
 
@@ -167,3 +171,61 @@ async def test_a_new_automerge_document_is_the_files_from_then_on(tmp_path: Path
             assert store.get_value("v") == 1
         with pytest.raises(StorageError, match="automerge"):
             await weft.connect(f"{server.url}/farm", offline=file).start()
+
+
+@pytest.mark.parametrize("scheme", ["", "automerge+"])
+async def test_a_file_of_another_room_is_refused_unless_they_are_to_be_merged(
+    tmp_path: Path, scheme: str
+) -> None:
+    file = tmp_path / "farm.weft"
+    async with serving() as server, serving() as moved:
+        a, b = f"{scheme}{server.url}/a", f"{scheme}{server.url}/b"
+        if scheme:
+            a = b = f"{scheme}{server.url}"
+        async with weft.connect(b) as theirs:
+            theirs.set_value("b", 1)
+            await theirs.sync.flush(timeout=20)
+            b = theirs.sync.address
+            async with weft.connect(a, offline=file) as store:
+                store.set_value("a", 1)
+                await store.sync.flush(timeout=20)
+                a = store.sync.address
+            with pytest.raises(
+                ReplicaRoomError, match=r"belongs to .* Take another file .*merge=True"
+            ) as found:
+                await weft.connect(b, offline=file).start()
+            own = a.partition("#")[2] or "a"
+            assert (found.value.path, found.value.belongs_to) == (str(file), own)
+            async with weft.connect(a.replace(server.url, moved.url), offline=file) as store:
+                await store.sync.flush(timeout=20)  # the same room on another host
+            assert theirs.get_values() == {"b": 1}
+
+            async with weft.connect(b, offline=file, merge=True) as store:
+                await store.sync.wait_synced(timeout=20)
+                await store.sync.flush(timeout=20)
+                assert store.get_values() == {"a": 1, "b": 1}
+                await until_equal(theirs, store)
+            async with weft.connect(b, offline=file):
+                pass
+            with pytest.raises(ReplicaRoomError):
+                await weft.connect(a, offline=file).start()
+
+
+async def test_a_file_of_before_takes_the_first_room_it_meets(tmp_path: Path) -> None:
+    file = tmp_path / "farm.weft"
+    async with serving() as server:
+        async with weft.connect(f"{server.url}/a%20b/c", offline=file) as store:
+            store.set_value("a", 1)
+            await store.sync.flush(timeout=20)
+        with closing(sqlite3.connect(file)) as db, db:
+            (data,) = db.execute("SELECT data FROM meta").fetchone()
+            meta = json.loads(data)
+            assert meta.pop("room") == "a b/c"
+            data = json.dumps(meta)
+            db.execute("UPDATE meta SET crc = ?, data = ?", (zlib.crc32(data.encode()), data))
+        for room in ("c", "b/c"):  # to open it, and never to have been connected, is not yet to belong there
+            await (await weft.connect(f"{NOWHERE}/{room}", offline=file, connect=False).start()).sync.close()
+        async with weft.connect(f"{server.url}/d", offline=file) as store:
+            await store.sync.flush(timeout=20)
+        with pytest.raises(ReplicaRoomError, match="belongs to 'd', and not to 'a b/c'"):
+            await weft.connect(f"{server.url}/a%20b/c", offline=file).start()

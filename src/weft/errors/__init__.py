@@ -33,7 +33,8 @@
     └── StorageError                       a place that keeps data failed
         ├── RoomDeletedError               a room of a server that was deleted
         ├── RoomDamagedError               a room of a server of which not all can be read
-        └── ReplicaInUseError              a replica that another process, or this one, has open
+        ├── ReplicaInUseError              a replica that another process, or this one, has open
+        └── ReplicaRoomError               a replica of one room that was to be used with another one
 
 Facts are attributes; the sentence is built from them. A foreign exception is mapped where it
 enters and kept as ``__cause__``.
@@ -44,6 +45,7 @@ from __future__ import annotations
 from weft.errors.base import WeftError as WeftError, shown
 from weft.errors.storage import (
     ReplicaInUseError as ReplicaInUseError,
+    ReplicaRoomError as ReplicaRoomError,
     RoomDamagedError as RoomDamagedError,
     RoomDeletedError as RoomDeletedError,
     StorageError as StorageError,
@@ -72,6 +74,7 @@ __all__ = [
     "ReadOnlyError",
     "RemoteProtocolError",
     "ReplicaInUseError",
+    "ReplicaRoomError",
     "RoomDamagedError",
     "RoomDeletedError",
     "StorageError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.errors.base import WeftError, shown
 
-__all__ = ["ReplicaInUseError", "RoomDamagedError", "RoomDeletedError", "StorageError"]
+__all__ = ["ReplicaInUseError", "ReplicaRoomError", "RoomDamagedError", "RoomDeletedError", "StorageError"]
 
 
 class StorageError(WeftError):
@@ -60,4 +60,27 @@ class ReplicaInUseError(StorageError):
             f"{self.path}: the replica is open already, in another process or in this one; it can be used by "
             "one at a time, as two with one client id would write documents that never agree. Close it "
             "there, or give each process a file of its own: they meet at the server"
+        )
+
+
+class ReplicaRoomError(StorageError):
+    """A replica of one room, or Automerge document, was to be used with another one. Nothing was changed.
+
+    Attributes:
+        path: Where it is.
+        belongs_to: Name of its room, or URL of its document.
+        asked: Of the other one.
+    """
+
+    def __init__(self, path: str, belongs_to: str, asked: str) -> None:
+        super().__init__(path, belongs_to, asked)
+        self.path = path
+        self.belongs_to = belongs_to
+        self.asked = asked
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: the replica belongs to {self.belongs_to!r}, and not to {self.asked!r}: what it "
+            "holds would be merged with what is there. Take another file for that; or say merge=True, if "
+            "that is what is meant"
         )

@@ -44,6 +44,7 @@ class Connection(Opening):
                     kind=protocol.kind,
                     url=self._address.fragment or None,
                     durable=options.durable,
+                    merge=options.merge,
                     on_error=sync.report,
                 )
             sync.document = create_document(protocol.kind) if sync.replica is None else sync.replica.document

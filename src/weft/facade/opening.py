@@ -54,7 +54,7 @@ class AsyncOpening:
         """Open it. Does not wait for a server: ``store.sync.wait_synced()`` does.
 
         Raises:
-            StorageError: The place, or the replica, cannot be read.
+            StorageError: The place, or the replica, cannot be read. It is in use, or another room's.
             MirrorError: The document holds another application's content.
         """
         opening = self._opening

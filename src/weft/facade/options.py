@@ -54,6 +54,8 @@ class ConnectOptions(OpenOptions, total=False):
         token: Sent as the query parameter ``token``, where browsers' clients have it, too, as they can set no
             headers. A function or coroutine function is asked for it at each connect.
         headers: HTTP headers of the handshake; likewise.
+        merge: Whether a file of another room, or Automerge document, may be taken for ``offline=``: what both
+            hold is merged, and the file belongs to this one from then on.
         connect: Whether to connect by itself. Otherwise ``store.sync.sync()`` does, for as long as it takes.
         transport: Opens the connections; ``WebsocketsTransport(ssl=…)`` has other TLS settings.
         backoff: Waits between tries.
@@ -64,6 +66,7 @@ class ConnectOptions(OpenOptions, total=False):
 
     token: Given[str]
     headers: Given[Mapping[str, str]]
+    merge: bool
     connect: bool
     transport: Transport | None
     backoff: Backoff | None
@@ -89,6 +92,7 @@ class Options:
     on_error: Callable[[Exception], None] | None = None
     token: Given[str] = None
     headers: Given[Mapping[str, str]] = None
+    merge: bool = False
     connect: bool = True
     transport: Transport | None = None
     backoff: Backoff | None = None

@@ -182,7 +182,7 @@ async def test_a_replica_has_one_provider_at_a_time(tmp_path: Path, kind: str) -
     async with Replica(tmp_path / "farm.weft") as replica, serving() as server:
         async with YWebsocketProvider(replica, server.url, "a"):
             with pytest.raises(LocalProtocolError, match="a provider already"):
-                async with YWebsocketProvider(replica, server.url, "b"):
+                async with YWebsocketProvider(replica, server.url, "a"):
                     pass
         async with YWebsocketProvider(replica, server.url, "a"):
             pass

@@ -23,6 +23,7 @@ class Meta:
         kind: Of the document.
         author: Under whose id it is written here: a client id in decimal, or an actor in hexadecimal digits.
         url: Automerge: the document's.
+        room: Yjs: the room's name, from the first connection on; empty before.
         is_new: Automerge: whether the URL was drawn here, so that nobody is expected to have it.
         token: Drawn anew with each author; stands beside the file, too.
         session: How often the file was opened; stands beside the file, too.
@@ -39,6 +40,7 @@ class Meta:
     kind: Kind
     author: str
     url: str = ""
+    room: str = ""
     is_new: bool = False
     token: str = ""
     session: int = 0

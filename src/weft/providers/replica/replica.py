@@ -12,7 +12,7 @@ from weft._aio.thread import WorkerThread
 from weft._support.arguments import check_callable, path_of, wrong_kind
 from weft._support.owner import Owner
 from weft._support.uncopied import Uncopied
-from weft.errors import LocalProtocolError, RemoteProtocolError, StorageError
+from weft.errors import LocalProtocolError, RemoteProtocolError, ReplicaRoomError, StorageError
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import document_url, encode_document_id, parse_document_url
 from weft.providers.replica.file import ReplicaFile, Row
@@ -66,6 +66,7 @@ class Replica(Uncopied):
         *,
         kind: Kind | None = None,
         url: str | None = None,
+        merge: bool = False,
         durable: Durable = "now",
         on_error: Callable[[Exception], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
@@ -77,6 +78,8 @@ class Replica(Uncopied):
                 ``-shm`` while it is open, and ``-id``, by which a copy is told from the original.
             kind: ``"yjs"`` or ``"automerge"``. ``None`` takes what the file is; a new one is ``"yjs"``.
             url: Automerge: the document's. ``None`` takes the file's; a new one draws one.
+            merge: Whether a file of one room, or Automerge document, may be used with another one: what both
+                hold is merged there, and the file belongs to that one from then on.
             durable: ``"now"``: what was written in a turn of the event loop is on disk when the next one
                 begins, which waits for it. ``"soon"``: it is written at once too, and nobody waits for it but
                 what is sent.
@@ -97,6 +100,7 @@ class Replica(Uncopied):
         check_callable("on_error", on_error)
         self._kind = kind
         self._url = url
+        self._merge = merge
         self._durable: Durable = durable
         self._on_error = on_error
         self._limits = limits
@@ -116,6 +120,7 @@ class Replica(Uncopied):
 
         Raises:
             ReplicaInUseError: The file is open already, in another process or in this one.
+            ReplicaRoomError: It belongs to another Automerge document, and ``merge`` was not said.
             StorageError: It cannot be opened or written, is another kind of file, of a newer format, or
                 damaged, or holds another kind of document. It is as it was.
             WrongThreadError: It is open in another thread.
@@ -183,9 +188,11 @@ class Replica(Uncopied):
     def _with_url(self, meta: Meta) -> Meta:
         given = None if self._url is None else parse_document_url(self._url)
         if meta.url:
-            if given not in {None, parse_document_url(meta.url)}:
-                raise StorageError(f"{self.path}: it holds the document {meta.url}, not {self._url}")
-            return meta
+            if given in {None, parse_document_url(meta.url)}:
+                return meta
+            if not self._merge:
+                raise ReplicaRoomError(self.path, meta.url, str(self._url))
+            meta = replace(meta, confirmed=b"")  # of the other document the server has nothing of this
         if given is None:
             given = encode_document_id(secrets.token_bytes(16))
         return replace(meta, url=document_url(given), is_new=self._url is None)
@@ -305,6 +312,20 @@ class Replica(Uncopied):
     def is_new(self) -> bool:
         """Automerge: whether the URL was drawn here, so that nobody is expected to have the document."""
         return self._known().is_new
+
+    def check_room(self, room: str) -> None:
+        """Check that the document may be kept in sync with a room.
+
+        Raises:
+            ReplicaRoomError: It belongs to another one, and ``merge`` was not said.
+        """
+        own = self._known().room
+        if own and own != room and not self._merge:
+            raise ReplicaRoomError(self.path, own, room)
+
+    def joined(self, room: str) -> None:
+        """A connection to a room begins: the document belongs to it from now on."""
+        self._opened().note_room(room)
 
     def attach(self, provider: object) -> None:
         """Let a provider alone say what the server has.

@@ -101,6 +101,12 @@ class Session:
         self.meta = replace(self.meta, synced=time.time())
         self.queue.touch()
 
+    def note_room(self, room: str) -> None:
+        """The document is that of a room; nothing is sent there before that is on disk."""
+        if self.meta.room != room:
+            self.meta = replace(self.meta, room=room)
+            self.queue.touch(True)
+
     def _known(self) -> Meta:
         if self.content is not None:
             self.meta = self.content.note(self.meta)

@@ -22,19 +22,22 @@ class Kept:
     Args:
         replica: The replica.
         content: Its document.
+        room: Name of the room.
 
     Attributes:
         ask_at: When the server is to be asked what it has, on the provider's clock; ``None`` for not at all.
     """
 
-    def __init__(self, replica: Replica, content: YjsContent) -> None:
+    def __init__(self, replica: Replica, content: YjsContent, room: str) -> None:
         self.content = content
         self.ask_at: float | None = None
         self._replica = replica
+        self._room = room
         self._positions: dict[int, YjsPosition] = {}  # by the questions under way
 
     def attach(self) -> None:
-        """Raises ``LocalProtocolError`` where another provider has the replica."""
+        """Raises ``LocalProtocolError`` where another provider has the replica, or another room."""
+        self._replica.check_room(self._room)
         self._replica.attach(self)
 
     def detach(self) -> None:
@@ -44,6 +47,7 @@ class Kept:
     def opened(self, session: YSyncSession) -> None:
         """A connection stands."""
         self.void()
+        self._replica.joined(self._room)
         self.content.connected(session)
 
     def closed(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from weft._support.arguments import wrong_kind
 from weft.documents.yjs import YDocument
@@ -71,6 +72,7 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
         Raises:
             ValueError: The URL or the room cannot be used.
             LocalProtocolError: The replica is not open, or is an Automerge document's.
+            ReplicaRoomError: It belongs to another room, and may not be merged with this one.
         """
         replica = doc if isinstance(doc, Replica) else None
         content = None if replica is None else replica.content
@@ -91,6 +93,11 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
         if awareness is True:
             awareness = Awareness(self._doc.client_id, limits=limits)
         self._awareness = awareness or None
+        kept = None
+        if replica is not None and content is not None:
+            name = unquote(urlsplit(self._address).path.removeprefix("/"))  # however URL and room are divided
+            replica.check_room(name)
+            kept = Kept(replica, content, name)
         self._use(
             YSyncAdapter(
                 document,
@@ -99,7 +106,7 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
                 clock=self._clock,
                 tracker=self._tracker,
                 dial=self._dial,
-                kept=None if replica is None or content is None else Kept(replica, content),
+                kept=kept,
             )
         )
         if replica is not None:
