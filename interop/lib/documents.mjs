@@ -52,6 +52,7 @@ export const documentCommands = {
   'doc.allUpdates': ({name}) => getPeer(name).all.splice(0),
   'doc.content': ({name, path}) => mapAt(getPeer(name).doc, path),
   'doc.edit': ({name, edits}) => edit(getPeer(name).doc, edits),
+  'doc.edit.each': ({name, edits}) => edits.forEach((one) => edit(getPeer(name).doc, [one])), // a transaction each
   // Struct and delete counts of an update as yjs reads it, with everything yjs would hold back.
   'doc.pending': ({name}) => {
     const {pendingStructs, pendingDs} = getPeer(name).doc.store;

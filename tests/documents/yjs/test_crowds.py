@@ -53,7 +53,7 @@ def test_a_crowd_of_single_updates_is_refused_and_others_go_on(struct: bytes) ->
     with pytest.raises(RemoteProtocolError, match="too many"):  # also within a larger one
         log.add(update(section(7, 0, *[key_item(f"x{number}") for number in range(100)], struct)))
     assert log.diff() == before
-    log.add(update(section(7, 0, *[key_item(f"x{number}") for number in range(100)])))
+    log.add(update(section(7, 0, key_item("x0"))))
     log.add(by(3_000, struct), stored=True)  # what was taken in before stays
     for _ in range(2 * MANY):
         assert not log.add(by(0, struct)).is_new  # nor does it count to send again what is known

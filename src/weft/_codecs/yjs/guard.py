@@ -38,16 +38,16 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from weft._codecs.yjs.state import State
 
-__all__ = ["MAX_CLOCK", "LongRunsError", "Span", "Spans", "check_update"]
+__all__ = ["MAX_CLOCK", "MAX_MERGING", "VALUE_BYTES", "LongRunsError", "Span", "Spans", "check_update"]
 
 # yrs keeps clocks and lengths in 32 bits, where more wraps; no honest client has written two billion times.
 MAX_CLOCK = 2**31 - 1
 
 # Bytes that merging the runs of an update may take, and what a value counts for. An honest peer has merged
 # them before; one that joins the updates of others without a document may not have, and text typed in one go
-# reaches the bound at 23,000 letters.
-_MAX_MERGING = 256 * 1024 * 1024
-_VALUE_BYTES = 48
+# reaches the bound at 23,000 letters, a cell that one client writes again and again at 3,400 values.
+MAX_MERGING = 256 * 1024 * 1024
+VALUE_BYTES = 48
 
 _HAS_KEY, _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x20, 0x40, 0x80  # flags in the info byte of a struct
 _GC, _DELETED, _JSON, _BINARY, _STRING, _, _FORMAT, _TYPE, _ANY, _DOC, _SKIP = range(
@@ -60,6 +60,9 @@ _XML_ELEMENT, _XML_HOOK, _LAST_TYPE = 3, 5, 6
 
 class LongRunsError(RemoteProtocolError):
     """Joining what the update has not joined would cost the binding too much memory."""
+
+    def __init__(self, merging: int, at: int) -> None:
+        super().__init__(f"not a usable update: runs that take {merging} bytes to merge at byte {at}")
 
 
 class Span(NamedTuple):
@@ -93,7 +96,7 @@ class Spans(dict[int, Span]):
         return {client: span.end for client, span in self.items()}
 
 
-def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
+def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS, *, max_merging: int = MAX_MERGING) -> Spans:
     """Walk through a Yjs v1 update, and refuse it if the binding must not be given it.
 
     Takes time linear in the size of the update and next to no memory.
@@ -101,6 +104,7 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
     Args:
         data: Received bytes.
         limits: ``max_depth`` bounds how deep values are nested, ``max_string`` the bytes of a string.
+        max_merging: Bytes that merging its runs may take, if each run of values were one.
 
     Returns:
         Which clocks of which clients the structs in the update are.
@@ -110,7 +114,7 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
             binding would misread it. For no bytes is anything else raised.
     """
     try:
-        spans = _check_structs(data, limits)
+        spans = _check_structs(data, limits, max_merging)
         at = _check_deletes(data, spans.deletes_at)
     except IndexError:
         refuse("unexpected end", len(data))
@@ -119,7 +123,7 @@ def check_update(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Spans:
     return spans
 
 
-def _check_structs(data: bytes, limits: Limits) -> Spans:
+def _check_structs(data: bytes, limits: Limits, max_merging: int) -> Spans:
     end = len(data)
     max_string = limits.max_string
     units, linked, origins, head_pattern, _, _ = patterns()
@@ -159,7 +163,7 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
                         run = run if run_ref == _ANY else 0
                         run_ref = _ANY
                         run, copies = _count_copies(found, client_bytes, clock, run)
-                        merging += copies * _VALUE_BYTES
+                        merging += copies * VALUE_BYTES
                     if batch is not None:
                         at = batch.end()
                         count -= BATCH
@@ -198,7 +202,7 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
             if ref == _ANY:
                 length, at = uint(data, at)
                 at = skip_values(data, at, length, limits)
-                weight = length * _VALUE_BYTES
+                weight = length * VALUE_BYTES
             elif ref == _STRING:
                 size, at = uint(data, at)
                 if size > max_string:
@@ -234,8 +238,8 @@ def _check_structs(data: bytes, limits: Limits) -> Spans:
                 refuse("clock out of range" if clock > MAX_CLOCK else "unexpected end", min(at, end))
         if clock > MAX_CLOCK:
             refuse("clock out of range", at)
-        if merging > _MAX_MERGING:
-            raise LongRunsError(f"not a usable update: runs that take {merging} bytes to merge at byte {at}")
+        if merging > max_merging:
+            raise LongRunsError(merging, at)
         if known > start:
             spans[client] = Span(hole if hole < known else needs, known)
         elif clock > start:

@@ -221,11 +221,14 @@ def first_fault(
             break
         own.add_type(found.clock, place)
     if run.longs:
-        for at in range(run.longs):
-            long = run.long(at)
-            if start <= long.clock < (end if fault is None else fault[0]):
-                try:
-                    check_long(clients, run.client, long.clock, long.end, long.neighbour, rules)
-                except RemoteProtocolError as error:
-                    return long.clock, error
+        # Looked for, as a run may come in thousands of parts.
+        first = bisect_left(range(run.longs), start, key=lambda at: run.long(at).clock)
+        stop = end if fault is None else fault[0]
+        for long in map(run.long, range(first, run.longs)):
+            if long.clock >= stop:
+                break
+            try:
+                check_long(clients, run.client, long.clock, long.end, long.neighbour, rules)
+            except RemoteProtocolError as error:
+                return long.clock, error
     return fault
