@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from support.servers import FaultyStorage, eventually, serving
 from support.yclient import YClient, update_frame
+from weft._codecs.yjs.patterns import log_patterns, patterns
 from weft.errors import StorageError
 from weft.limits import Limits
 from weft.server.auth import Allow, Deny, Request
@@ -375,6 +376,13 @@ async def test_a_storage_that_does_not_open_is_an_error_and_nobody_listens(tmp_p
     with pytest.raises(StorageError):
         await server.start()
     await server.close()
+
+
+async def test_what_reads_updates_is_compiled_when_the_server_starts() -> None:
+    patterns.cache_clear()
+    log_patterns.cache_clear()
+    async with serving():
+        assert patterns.cache_info().currsize == log_patterns.cache_info().currsize == 1
 
 
 async def test_a_server_starts_once() -> None:

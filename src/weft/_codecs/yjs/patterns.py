@@ -85,7 +85,7 @@ class Patterns(NamedTuple):
 
 @cache
 def patterns() -> Patterns:
-    """Compiled at the first use, as that takes some milliseconds."""
+    """Compiled at the first use, or when a server starts, as that takes some ten milliseconds."""
     bare = _any_of(_first(_TYPE, _DELETED), _next(_TYPE, _DELETED)) + _ONE
     first, following = _first(_ANY), _next(_ANY)
     many = b"{%d}" % BATCH
@@ -111,7 +111,7 @@ class LogPatterns(NamedTuple):
 
 @cache
 def log_patterns() -> LogPatterns:
-    """Compiled at the first use."""
+    """Compiled likewise."""
     ascii_ = rb"[\x00-\x7f]"
     parent = _any_of(rb"\x00" + _ID, rb"\x01" + _string(_SHORT_ROOT, ascii_))
 

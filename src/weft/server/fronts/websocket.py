@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
 
+from weft._codecs.yjs.patterns import log_patterns, patterns
 from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
 from weft.documents.yjs.log_document import unreadable_updates
@@ -223,6 +224,8 @@ class Server(EditableRooms):
         self._owner.check()
         if self._is_started:
             raise RuntimeError("a server starts once")
+        patterns()  # compiled now, and not while the first client waits
+        log_patterns()
         hold = self._owner.hold()
         try:
             await self._storage.open()
