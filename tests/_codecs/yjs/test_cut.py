@@ -10,11 +10,14 @@ from support.yupdates import honest_updates, numbered, yjs_updates
 from support.ywriter import item, section, update as written
 from weft._codecs.yjs.cut import cut_update
 from weft._codecs.yjs.guard import check_update
+from weft._codecs.yjs.joining import join_neighbours
 from weft._codecs.yjs.lib0 import Writer
+from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import EMPTY_UPDATE, decode_state_vector
 from weft._codecs.yjs.update import parse_update
 from weft._codecs.yjs.verify import difference
 from weft.documents import UpdateLog
+from weft.documents.yjs import YDocument, create_doc
 from weft.limits import Limits
 
 if TYPE_CHECKING:
@@ -240,3 +243,49 @@ def test_every_kind_that_yjs_writes_is_the_same_in_parts(name: str) -> None:
 def test_a_long_name_before_a_text_does_not_make_many_parts_of_it() -> None:
     update = written(section(9, 0, item(4, Writer().string("é" * 3_000).finish(), root="r" * 2_000)))
     assert len(same_in_parts(update, 1_000)) < 10
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_a_cell_that_was_written_again_and_again_is_one_to_readers_of_each_part(*, is_joined: bool) -> None:
+    """Joined, as a room is compacted that keeps what was deleted."""
+    written_by, updates = create_doc(), list[bytes]()
+    subscription = written_by.observe(lambda event: updates.append(event.update))
+    cells, values = written_by.get("map", type=Map), written_by.get("list", type=Array)
+    for number in range(8_000):
+        cells["k"] = number
+    for number in range(1_000):
+        values.append(number)
+        if number % 3:
+            del values[0]
+    written_by.unobserve(subscription)
+    update = merge_updates(updates)
+    max_bytes = 20_000 if is_joined else 80_000
+    parts = cut_update(join_neighbours(update) if is_joined else update, max_bytes)
+    assert len(parts) > 1
+    assert max(map(len, parts)) <= max_bytes
+    doc = create_doc()
+    document = YDocument.of(doc)
+    for part in parts:
+        assert not document.apply(part, origin=None)
+    assert content(doc) == content(written_by)
+    assert doc.get_update() == written_by.get_update()
+
+
+def test_a_key_has_a_value_between_the_parts() -> None:
+    writer, reader = create_doc(), create_doc()
+    cells, seen = writer.get("map", type=Map), reader.get("map", type=Map)
+    cells["k"] = "first"
+    reader.apply_update(writer.get_update())
+    updates: list[bytes] = []
+    subscription = writer.observe(lambda event: updates.append(event.update))
+    for number in range(100):
+        cells["k"] = number
+    writer.unobserve(subscription)
+    parts = cut_update(merge_updates(updates), 256)
+    assert len(parts) > 5
+    shown = []
+    for part in parts:
+        reader.apply_update(part)
+        shown.append(seen["k"])
+    assert shown == sorted(shown)
+    assert shown[-1] == 99

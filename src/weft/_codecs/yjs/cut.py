@@ -11,6 +11,9 @@ things make more of it:
   of values are cut where they need be, as Yjs cuts them when it sends the end of one: the rest has the last
   clock before it as its origin.
 
+The deletions come last, as a type may be deleted only after what is in it. Those of values come with the
+values as well: without them thousands that one client wrote to one cell would look like those of a list.
+
 Format: Yjs update v1 (yjs ``encoding.js``, ``Item.js`` with its ``offset``, ``Content*.js``).
 """
 
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.yjs.items import ANY, JSON, STRING, StoredItem
 from weft._codecs.yjs.lib0 import Reader, Writer
+from weft._codecs.yjs.ranges import Ranges, encode_deletes
 from weft._codecs.yjs.skip import uint, uint_bytes, utf16_length
 from weft._codecs.yjs.state import EMPTY_UPDATE, read_delete_set
 from weft._codecs.yjs.stored import references, skip_entries, struct_ends
@@ -39,6 +43,7 @@ _HAS_RIGHT_ORIGIN, _HAS_ORIGIN = 0x40, 0x80
 # Bytes at most of what stands around the structs: of an update, of each section, and of the head of the rest
 # of a struct that was cut.
 _FRAME, _SECTION, _HEAD = 16, 24, 48
+_NONE = Ranges()  # never changed
 
 
 def cut_update(data: bytes, max_bytes: int) -> list[bytes]:
@@ -51,17 +56,26 @@ def cut_update(data: bytes, max_bytes: int) -> list[bytes]:
             more.
 
     Returns:
-        The parts in order; the deletions come last. The update itself where it is small enough.
+        The parts in order; all deletions come last. The update itself where it is small enough.
     """
     if len(data) <= max_bytes:
         return [data]
     sections, deletes_at = _read_sections(data)
-    cutter = _Cutter(data, sections, max_bytes)
+    deletes = data[deletes_at:]
+    cutter = _Cutter(data, sections, _ranges(deletes), max_bytes)
     for section in sections.values():
         for stretch in _in_order(sections, section):
             cutter.add(*stretch)
-    parts = cutter.finish()
-    return _add_deletes(parts, data[deletes_at:], max_bytes)
+    return _add_deletes(cutter.finish(), deletes, max_bytes)
+
+
+def _ranges(deletes: bytes) -> dict[int, Ranges]:
+    return {
+        client: Ranges.of(
+            array("I", [clock for clock, _ in found]), array("I", [length for _, length in found])
+        )
+        for client, found in read_delete_set(Reader(deletes)).items()
+    }
 
 
 class _Section:
@@ -128,11 +142,15 @@ def _in_order(sections: dict[int, _Section], section: _Section) -> Iterator[tupl
 class _Cutter:
     """Gathers stretches of sections into parts."""
 
-    def __init__(self, data: bytes, sections: dict[int, _Section], max_bytes: int) -> None:
+    def __init__(
+        self, data: bytes, sections: dict[int, _Section], deletes: dict[int, Ranges], max_bytes: int
+    ) -> None:
         self._data = data
         self._sections = sections
-        self._max_bytes = max_bytes
-        self._parts: list[bytes] = []
+        self._deletes = deletes
+        self._room = max(max_bytes // 16, 32) if deletes else 0  # for deletions
+        self._max_bytes = max_bytes - self._room
+        self._parts: list[tuple[bytes, bytes]] = []  # structs and deletions
         self._size = _FRAME
         # For each client in the part under way, from which struct to which: a client's stretches in one part
         # always follow on from each other.
@@ -156,34 +174,63 @@ class _Cutter:
             elif self._stretches:
                 self._finish_part()
             else:
-                self._parts += _cut_struct(self._data, section, start, self._max_bytes)
+                for clock, stop, part in _cut_struct(self._data, section, start, self._max_bytes):
+                    found = self._deleted(section, start, clock, stop)
+                    self._parts.append((part, encode_deletes({section.client: found} if found else {})))
                 start += 1
 
-    def finish(self) -> list[bytes]:
-        """The parts, without deletions."""
+    def _deleted(self, section: _Section, index: int, start: int, end: int) -> Ranges:
+        """Which values between two clocks are deleted; the struct with that index has the first."""
+        found, clocks = Ranges(), section.clocks
+        for first, stop, is_deleted in self._deletes.get(section.client, _NONE).pieces(start, end):
+            if is_deleted:
+                index = bisect_right(clocks, first, index) - 1
+                while index < len(section.ends) and clocks[index] < stop:
+                    low, high = max(first, clocks[index]), min(stop, clocks[index + 1])
+                    if low < high and self._data[section.begin_of(index)] & 0x1F == ANY:
+                        found.add(low, high)
+                    index += 1
+                index -= 1
+        return found
+
+    def finish(self) -> list[tuple[bytes, bytes]]:
+        """The structs of each part, and deletions."""
         if self._stretches:
             self._finish_part()
         return self._parts
 
     def _finish_part(self) -> None:
         out = Writer().uint(len(self._stretches))
+        deletes: dict[int, Ranges] = {}
         for client in sorted(self._stretches, reverse=True):  # as Yjs has them
             start, end = self._stretches[client]
             section = self._sections[client]
+            stop = section.clocks[end]
+            if stop == section.clocks[end - 1] + 1:
+                stop -= 1  # so that a key has a value until the next part brings another
+            if found := self._deleted(section, start, section.clocks[start], stop):
+                deletes[client] = found
             out.uint(end - start).uint(client).uint(section.clocks[start])
             out.raw(self._data[section.begin_of(start) : section.ends[end - 1]])
-        self._parts.append(out.uint(0).finish())
+        encoded = encode_deletes(deletes)
+        fits = len(encoded) <= self._room
+        self._parts.append((out.finish(), encoded if fits else EMPTY_UPDATE[1:]))
         self._stretches = {}
         self._size = _FRAME
 
 
-def _cut_struct(data: bytes, section: _Section, index: int, max_bytes: int) -> Iterator[bytes]:
-    """Make one struct that is larger than a part into several, or into one part that is too large."""
+def _cut_struct(
+    data: bytes, section: _Section, index: int, max_bytes: int
+) -> Iterator[tuple[int, int, bytes]]:
+    """Make one struct that is larger than a part into several, or into one part that is too large.
+
+    Gives the first clock, the clock behind it and the structs of each part.
+    """
     begin, end = section.begin_of(index), section.ends[index]
     clock = section.clocks[index]
     item = StoredItem(data, begin, end, section.client, clock, section.clocks[index + 1])
     if item.ref not in {STRING, ANY, JSON}:
-        yield _one_struct(section.client, clock, data[begin:end])
+        yield clock, section.clocks[index + 1], _one_struct(section.client, clock, data[begin:end])
         return
     head = item.head(clock, item.ref)
     content = begin + len(head)
@@ -193,12 +240,13 @@ def _cut_struct(data: bytes, section: _Section, index: int, max_bytes: int) -> I
     else:
         pieces = _cut_values(data, content, item.ref, room - len(head), room)
     for length, piece in pieces:
-        yield _one_struct(section.client, clock, item.head(clock, item.ref) + piece)
+        part = _one_struct(section.client, clock, item.head(clock, item.ref) + piece)
+        yield clock, clock + length, part
         clock += length
 
 
 def _one_struct(client: int, clock: int, struct: bytes) -> bytes:
-    return Writer().uint(1).uint(1).uint(client).uint(clock).raw(struct).uint(0).finish()
+    return Writer().uint(1).uint(1).uint(client).uint(clock).raw(struct).finish()
 
 
 def _cut_text(data: bytes, at: int, room: int, later: int) -> Iterator[tuple[int, bytes]]:
@@ -229,12 +277,13 @@ def _cut_values(data: bytes, at: int, ref: int, room: int, later: int) -> Iterat
         first, room = last, later
 
 
-def _add_deletes(parts: list[bytes], deletes: bytes, max_bytes: int) -> list[bytes]:
+def _add_deletes(pieces: list[tuple[bytes, bytes]], deletes: bytes, max_bytes: int) -> list[bytes]:
     """Put a delete set behind the structs, with the last of them if it is small enough."""
+    parts = [structs + some for structs, some in pieces]
     if deletes == EMPTY_UPDATE[1:]:
         return parts
-    if parts and len(parts[-1]) + len(deletes) <= max_bytes:
-        return [*parts[:-1], parts[-1][:-1] + deletes]
+    if pieces and len(pieces[-1][0]) + len(deletes) <= max_bytes:
+        return [*parts[:-1], pieces[-1][0] + deletes]
     if len(deletes) < max_bytes:
         return [*parts, b"\0" + deletes]
     step = max((max_bytes - _FRAME - _SECTION) // 16, 1)  # a range has 10 bytes at most
