@@ -223,6 +223,62 @@ async def test_an_exchange_that_cannot_be_ends_in_time() -> None:
         assert store.sync.status == "disconnected"
 
 
+async def test_an_exchange_after_one_that_failed_leaves_no_connection_either() -> None:
+    async with serving() as server:
+        port = server.port
+    async with weft.connect(
+        f"ws://127.0.0.1:{port}/farm", connect=False, on_error=lambda error: None
+    ) as store:
+        store.set_cell("t", "r", "c", 1)
+        async with asyncio.timeout(3):  # and not for the server's word, which cannot come
+            with pytest.raises(SyncTimeoutError):
+                await store.sync.sync(timeout=0.2)
+        assert store.sync.last_error is not None
+        async with Server(port=port, auth=allow_all, storage=MemoryRoomStorage()):
+            assert (await store.sync.sync(timeout=20)).sent == 1
+            assert store.sync.status == "disconnected"
+
+
+@pytest.mark.parametrize("name", ["pets.json", "pets.weft", None])
+async def test_what_is_accepted_while_it_is_closed_is_kept(tmp_path: Any, name: str | None) -> None:
+    async def write(store: Store) -> None:
+        number = 0
+        while True:
+            store.set_cell("t", "r", "c", number)
+            number += 1
+            begun.set()
+            await asyncio.sleep(0)
+
+    begun = asyncio.Event()
+    opening = (
+        weft.open(tmp_path / name)
+        if name is not None
+        else weft.connect(NOWHERE, offline=tmp_path / "pets.weft", on_error=lambda error: None)
+    )
+    async with opening as store:
+        writing = asyncio.create_task(write(store))
+        await begun.wait()
+    with pytest.raises(DocumentClosedError):
+        await writing
+    async with weft.open(tmp_path / (name or "pets.weft")) as again:
+        assert again.get_content() == store.get_content()
+
+
+async def test_an_end_that_is_cancelled_leaves_nothing_running(server: Server) -> None:
+    async with serving() as away:
+        address = f"{away.url}/farm"
+    opening = weft.connect(address, on_error=lambda error: None)
+    store = await opening.start()
+    store.set_cell("t", "r", "c", 1)
+    closing = asyncio.create_task(store.sync.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert store.sync.provider is not None
+    assert store.sync.provider.status == "closed"
+
+
 async def test_what_a_listener_raises_is_reported(server: Server) -> None:
     errors: list[Exception] = []
     async with weft.connect(f"{server.url}/farm", on_error=errors.append) as store:

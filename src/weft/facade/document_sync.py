@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ class DocumentSync(StoreSync):
         provider = self.provider
         if provider is None:
             raise LocalProtocolError(f"{self.address} has no server to exchange anything with")
-        leaves = provider.status in {"disconnected", "closed"} and provider.last_error is None
+        leaves = not self._listens and provider.status in {"disconnected", "closed"}
         received = _Received(self.store, self.mirror)
         try:
             async with asyncio.timeout(timeout):
@@ -138,7 +139,7 @@ class DocumentSync(StoreSync):
         finally:
             received.end()
             if leaves:
-                await provider.disconnect()
+                await provider.disconnect(settle=False)  # the server's word has come, or cannot
                 self._listens = False
 
     def make_presence(self, call: Callable[..., object]) -> Presence:
@@ -198,21 +199,20 @@ class DocumentSync(StoreSync):
 
     async def _close(self) -> None:
         unsent = None
-        try:
+        async with AsyncExitStack() as closing:  # the last one first, whatever becomes of each
+            if self.replica is not None:
+                closing.push_async_callback(self.replica.close)
+            if self._task is not None:
+                closing.push_async_callback(end_tasks, [self._task])
+            if self.provider is not None:
+                closing.push_async_callback(self.provider.close, settle=False)
+            closing.callback(self._end_writes)
+            if self.mirror is not None:
+                closing.callback(self.mirror.stop)
+            for end in self._ends:
+                closing.callback(end)
             if self.provider is not None:
                 unsent = await self._last_word()
-                await self.provider.close(settle=False)
-        finally:
-            if self._task is not None:
-                await end_tasks([self._task])
-            for end in self._ends:
-                end()
-            try:
-                if self.mirror is not None:
-                    self.mirror.stop()
-            finally:
-                if self.replica is not None:
-                    await self.replica.close()
         if unsent is not None:
             raise unsent
 

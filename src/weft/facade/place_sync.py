@@ -75,4 +75,5 @@ class PlaceSync(StoreSync):
         self._changed()
 
     async def _close(self) -> None:
+        self._end_writes()
         await self.persister.close()

@@ -75,6 +75,7 @@ class StoreSync(Uncopied, ABC):
         self._told: object = None
         self._telling = False
         self._closed = False
+        self._accepts_writes = True
 
     @property
     @abstractmethod
@@ -149,10 +150,7 @@ class StoreSync(Uncopied, ABC):
             try:
                 await self._close()
             finally:
-                StoreSeam(self.store).hold().close(
-                    f"the Store of {self.address}",
-                    "what is written now would be kept nowhere; store.copy() gives a Store of one's own",
-                )
+                self._end_writes()
                 self._changed()
 
     def on_change(self, callback: Callable[[Self], object]) -> Callable[[], None]:
@@ -172,7 +170,16 @@ class StoreSync(Uncopied, ABC):
 
     @abstractmethod
     async def _close(self) -> None:
-        """Leave, once."""
+        """Leave, once; :meth:`_end_writes` is to come before what is written would be kept nowhere."""
+
+    def _end_writes(self) -> None:
+        """Let nobody write into the Store any more. A second call does nothing."""
+        if self._accepts_writes:
+            self._accepts_writes = False
+            StoreSeam(self.store).hold().close(
+                f"the Store of {self.address}",
+                "what is written now would be kept nowhere; store.copy() gives a Store of one's own",
+            )
 
     def report(self, error: Exception) -> None:
         """Take what goes wrong where nobody waits for it."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -26,7 +26,7 @@ from weft._support.arguments import check_callable
 from weft._support.callbacks import check_callback
 from weft._support.owner import Owner
 from weft._support.uncopied import Uncopied
-from weft.errors import StorageError
+from weft.errors import DocumentClosedError, StorageError
 from weft.persisters._core.adapter import PlaceAdapter
 from weft.persisters._core.intervals import SaveInterval
 from weft.persisters._core.replaced import PlaceReplacedError
@@ -134,7 +134,8 @@ class PersisterEngine(Uncopied, PlaceAdapter):
         """Refuse to stop in another process, or in another thread while the event loop runs."""
         self._owner.check_process()
         if self._loop is not None:
-            self._journal.attach()
+            with suppress(DocumentClosedError):  # what is in a Store that was closed is saved all the same
+                self._journal.attach()
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -230,20 +230,23 @@ class WebsocketProvider(Uncopied, Generic[A]):
             await self._stop(settle=False, for_good=False)
             raise
 
-    async def disconnect(self) -> None:
+    async def disconnect(self, *, settle: bool = True) -> None:
         """Leave the server; :meth:`connect` comes back.
 
         What was written is sent and its confirmation waited for, and the others are told that one leaves, all
         within ``close_timeout``. If that does not suffice it is reported; what was written is still in the
         document.
+
+        Args:
+            settle: Whether to wait for the server's confirmation; what is queued is sent either way.
         """
-        await self._stop(settle=True, for_good=False)
+        await self._stop(settle=settle, for_good=False)
 
     async def close(self, *, settle: bool = True) -> None:
         """Leave the server for good: see :meth:`disconnect`. Calling it again does nothing.
 
         Args:
-            settle: Whether to wait for the server's confirmation; what is queued is sent either way.
+            settle: As of :meth:`disconnect`.
         """
         await self._stop(settle=settle, for_good=True)
 
