@@ -7,6 +7,7 @@ import logging
 import shutil
 import sqlite3
 import threading
+import tracemalloc
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -307,3 +308,39 @@ async def test_what_is_pending_is_what_the_server_lacks(tmp_path: Path, kind: st
         async with connected(path, server.url, kind) as (replica, _, provider):
             await provider.flush()
             assert not replica.pending_content().strip(b"\0")
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+async def test_an_opening_that_is_cancelled_leaves_the_file_free(
+    tmp_path: Path, kind: str, turns: int
+) -> None:
+    path = tmp_path / "farm.weft"
+    async with mirrored(path, kind):
+        pass
+    replica = Replica(path)
+    opening = asyncio.create_task(replica.open())
+    for _ in range(1 + turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with mirrored(path, kind):
+        pass
+    async with replica:  # and it can be opened again
+        pass
+
+
+async def test_what_is_compacted_offline_leaves_memory(tmp_path: Path, kind: str) -> None:
+    async with mirrored(tmp_path / "farm.weft", kind, durable="soon") as (replica, store):
+        store.set_cell("t", "r", "c", "")
+        await replica.saved()
+        tracemalloc.start()
+        try:
+            for number in range(1_100):
+                store.set_cell("t", "r", "c", f"{number} " * 500)
+            await replica.saved()
+            # Of 2 MB that were overwritten, in a document that nobody asks for anything.
+            await eventually(lambda: tracemalloc.get_traced_memory()[0] < 1_000_000)
+        finally:
+            tracemalloc.stop()
+        assert replica.pending.updates >= 1_100

@@ -81,6 +81,7 @@ class ReplicaFile:
         self._identity: FileIdentity | None = None
         self._meta: Meta | None = None
         self._last = 0
+        self._is_open = False
 
     def open(self) -> tuple[list[Row], Meta | None, bool]:
         """Open or create it.
@@ -101,10 +102,12 @@ class ReplicaFile:
                 raise ReplicaInUseError(self.path) from error
             raise
         try:
-            return self._read()
+            found = self._read()
         except BaseException:
             self._file.close()
             raise
+        self._is_open = True
+        return found
 
     def _read(self) -> tuple[list[Row], Meta | None, bool]:
         with self._file.reading() as db:
@@ -202,11 +205,14 @@ class ReplicaFile:
             ).fetchall()
 
     def close(self) -> None:
-        """Close it.
+        """Close it, if it is open.
 
         Raises:
             StorageError: The file is not the one at its path any more.
         """
+        if not self._is_open:
+            return
+        self._is_open = False
         try:
             self._file.verify()
             if self._meta is not None and FileIdentity.of(self.path) != self._identity:

@@ -133,23 +133,22 @@ class Replica(Uncopied):
         self._is_open = True
         try:
             rows, meta, is_proved = await thread.run(self._file.open)
+            if meta is not None and meta.is_taken and meta.kind == "yjs":
+                rows, meta = await self._rename(thread, rows, meta)
+            meta = self._next_session(meta, is_proved, len(rows))
+            begun = asyncio.create_task(thread.run(self._file.begin, meta))
             try:
-                if meta is not None and meta.is_taken and meta.kind == "yjs":
-                    rows, meta = await self._rename(thread, rows, meta)
-                meta = self._next_session(meta, is_proved, len(rows))
-                begun = asyncio.create_task(thread.run(self._file.begin, meta))
-                try:
-                    await asyncio.sleep(0)  # what the disk takes and what the binding takes go side by side
-                    self._fill(thread, rows, meta)
-                finally:
-                    await begun
-            except BaseException:
-                await thread.run(self._file.close)
-                raise
+                await asyncio.sleep(0)  # what the disk takes and what the binding takes go side by side
+                self._fill(thread, rows, meta)
+            finally:
+                await begun
         except BaseException:
             self._is_open = False
             hold.drop()
-            await thread.close()
+            try:
+                await thread.run(self._file.close)  # also where a cancelled opening goes on there
+            finally:
+                await thread.close()
             raise
         self._hold, self._thread = hold, thread
         return self

@@ -105,7 +105,9 @@ class YjsContent:
         self._folded, self._folded_bytes = meta.folded, meta.folded_bytes
         self._recent = {row.number: row.data for row in rows if row.is_own and row.number > meta.accounted}
         self._last = rows[-1].number if rows else 0
-        self._compacted: list[UpdateLog] = []  # the log of what is about to stand in the file
+        # What is about to stand in the file, as a log and as rows, and in the place of how many unread ones.
+        self._compacted: list[tuple[UpdateLog, list[bytes]]] = []
+        self._compacted_unread = 0
         self._author = int(meta.author)
         # Nobody can know more of the author than what has been sent; ``None`` for all that there is.
         self._exposed: int | None = meta.exposed if meta.exposed >= 0 else self._own_clock()
@@ -344,22 +346,26 @@ class YjsContent:
     def compactor(self, last: int) -> Compactor:
         """What makes one update of the rows up to a number, on another thread."""
         self._fold(last)
-        found: list[UpdateLog] = []
+        found: list[tuple[UpdateLog, list[bytes]]] = []
+        self._compacted, self._compacted_unread = found, len(self._unread)
 
         def compact(rows: Sequence[bytes]) -> Compacted | None:
             made = compact_to_log(rows, limits=self._limits)
             if made is None:
                 return None
-            found.append(made[1])
-            return made[0]
+            compacted, log = made
+            found.append((log, [compacted.snapshot, *(rows[at] for at in sorted(compacted.kept))]))
+            return compacted
 
-        self._compacted = found
         return compact
 
     def compacted(self) -> None:
         """The rows in the file have been replaced."""
-        if self._compacted and self._log is not None:
-            self._log.shrink(self._compacted[0])
+        for log, rows in self._compacted:
+            if self._log is None:
+                self._unread[: self._compacted_unread] = rows
+            else:
+                self._log.shrink(log)
         self._compacted = []
 
 
