@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,6 +120,15 @@ async def test_a_client_that_does_not_introduce_itself_is_let_go() -> None:
     async with serving(server_limits=limits) as server, connect(server.url) as client:
         await client.wait_closed()
         assert (client.close_code, client.close_reason) == (1002, "no join message came")
+
+
+async def test_what_a_message_may_take_is_not_what_an_introduction_may_take() -> None:
+    limits = ServerLimits(join_timeout=1.5, message_timeout=0.1)
+    async with serving(server_limits=limits) as server, connect(server.url) as client:
+        began = time.monotonic()
+        await client.wait_closed()
+        assert (client.close_code, client.close_reason) == (1002, "no join message came")
+        assert time.monotonic() - began > 1.2
 
 
 async def test_a_document_too_many_is_unavailable_and_the_others_go_on(

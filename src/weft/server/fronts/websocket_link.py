@@ -371,13 +371,13 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._came = 0
         if wait == float("inf"):
             self.close(_TRY_AGAIN_LATER, "too many frames that bring nothing")
-        elif wait > 0.0:
-            self._hold(wait)
+        self._hold(wait)
         return is_more
 
     def _watch(self, seconds: float) -> None:
         """Look after so long how the client does."""
-        self._owner.wheel.set(self, min(seconds, self._owner.limits.message_timeout))
+        limit = seconds if self._admit_by is not None else self._owner.limits.message_timeout
+        self._owner.wheel.set(self, min(seconds, limit))
 
     def _take_control(self, kind: int, payload: bytes) -> None:
         if kind == PING:
