@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from weft.changes import Changes
     from weft.facade.owner_thread import OwnerThread
     from weft.facade.polling import PollQueue
     from weft.facade.state import StoreSync, SyncStatus, SyncSummary
@@ -56,6 +57,10 @@ class BlockingSync:
     def pending(self) -> Pending:
         """What is not yet where it is to be: see ``StoreSync.pending``."""
         return self.call(lambda: self._sync.pending)
+
+    def pending_cells(self) -> Changes:
+        """Which cells, rows and values the server has not confirmed: see ``StoreSync.pending_cells``."""
+        return self.call(self._sync.pending_cells)
 
     @property
     def last_synced_at(self) -> datetime | None:

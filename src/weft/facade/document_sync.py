@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft._aio.tasks import end_tasks
 from weft.errors import LocalProtocolError, ProviderError, SyncTimeoutError
+from weft.facade.documents import pending_changes
 from weft.facade.presence import Presence
 from weft.facade.state import StoreSync, SyncStatus, SyncSummary
 from weft.providers import Pending
@@ -17,6 +18,7 @@ from weft.providers import Pending
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.changes import Changes
     from weft.facade.protocol import Protocol
     from weft.providers import ProviderStatus
     from weft.store import Store
@@ -89,6 +91,13 @@ class DocumentSync(StoreSync):
         if self.replica is not None:
             return self.replica.pending
         return Pending(0 if self.provider is None else max(self.provider.unconfirmed, self._unheard))
+
+    def pending_cells(self) -> Changes:
+        """Which cells, rows and values the server has not confirmed: see the base class."""
+        replica, mirror = self.replica, self.mirror
+        if replica is None or mirror is None:
+            return super().pending_cells()
+        return pending_changes(replica, mirror)
 
     @property
     def last_synced_at(self) -> datetime | None:

@@ -9,11 +9,12 @@ from weft import documents, mirrors, providers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.changes import Changes
     from weft.mirrors import AutomergeMirror, YjsMirror
     from weft.providers import Replica
     from weft.store import Store
 
-__all__ = ["Kind", "check_layout", "create_document", "create_mirror", "open_replica"]
+__all__ = ["Kind", "check_layout", "create_document", "create_mirror", "open_replica", "pending_changes"]
 
 Kind: TypeAlias = Literal["yjs", "automerge"]
 
@@ -59,3 +60,12 @@ def create_mirror(
     if kind == "yjs":
         return mirrors.YjsMirror(store, document, layout=layout or "tinybase", on_error=on_error)
     return mirrors.AutomergeMirror(store, document, on_error=on_error)
+
+
+def pending_changes(replica: Replica, mirror: Any) -> Changes:
+    """What a Store holds at the places of which a replica's server has no word."""
+    if replica.kind == "yjs":
+        changes: Changes = mirror.changes_at(*replica.pending_paths())
+    else:
+        changes = mirror.changes_in(replica.pending_content())
+    return changes

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from weft._support.callbacks import subscribe
 from weft._support.uncopied import Uncopied
+from weft.errors import LocalProtocolError
 from weft.store.replica import Replica as StoreSeam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from weft.changes import Changes
     from weft.facade.presence import Presence
     from weft.mirrors import AutomergeMirror, YjsMirror
     from weft.persisters import Persister
@@ -86,6 +88,21 @@ class StoreSync(Uncopied, ABC):
     @abstractmethod
     def pending(self) -> Pending:
         """What is not yet where it is to be; false where there is nothing, and ``updates`` counts."""
+
+    def pending_cells(self) -> Changes:
+        """Which cells, rows and values the server has not confirmed, also of former sessions.
+
+        It looks through what is pending, and so takes as long as that is large.
+
+        Returns:
+            As TinyBase writes changes: ``(tables, values, 1)``, with what the Store holds there now, and
+            ``UNDEFINED`` for what is gone: a table, a row, a cell or a value. Of a row or table that was
+            deleted and made again, the cells that it has now.
+
+        Raises:
+            LocalProtocolError: There is no ``offline=``, which keeps it.
+        """
+        raise LocalProtocolError(f"{self.address}: which cells are pending is known with offline= only")
 
     @property
     @abstractmethod

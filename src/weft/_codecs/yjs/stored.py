@@ -29,7 +29,7 @@ _MOST = 2**53
 UNBOUNDED = Limits(max_depth=2**31, max_string=_MOST)
 
 
-def read_ids(data: bytes, at: int, info: int) -> tuple[list[ItemId], int]:
+def read_ids(data: bytes | bytearray, at: int, info: int) -> tuple[list[ItemId], int]:
     """Read one id, or two where the info byte tells of two neighbours."""
     client, at = uint(data, at)
     clock, at = uint(data, at)

@@ -106,13 +106,13 @@ class Places:
             if not info & 0x1F:
                 place = 0
             elif flags:
-                (neighbour, *_), _ = read_ids(data, at + 1, flags)  # type: ignore[arg-type]
+                (neighbour, *_), _ = read_ids(data, at + 1, flags)
                 found = self._known(clients, neighbour, client)
                 if found is None:
                     return neighbour
                 place = found
             else:
-                parent = None if data[at + 1] else read_ids(data, at + 2, 0)[0][0]  # type: ignore[arg-type]
+                parent = None if data[at + 1] else read_ids(data, at + 2, 0)[0][0]
                 place = _inside(clients, parent) | bool(info & _HAS_KEY)
             if length and (not self._values or self._values[-1] != place):
                 self._clocks.append(self.reached)

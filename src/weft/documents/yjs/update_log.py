@@ -371,6 +371,10 @@ class UpdateLog:
             for client, own in self._clients.items()
         }
 
+    def client(self, client: int) -> ClientStructs | None:
+        """The structs of one client, to look at."""
+        return self._clients.get(client)
+
     def deletes(self) -> bytes:
         """All that is deleted, as a Yjs v1 delete set."""
         if self._encoded is None:
@@ -421,9 +425,7 @@ class UpdateLog:
         """What a peer lacks that has told its state vector, and all deletions; without one the whole log.
 
         Of each client it begins with the struct that holds the clock the peer is at, as its writer sent it.
-
-        Returns:
-            A Yjs v1 update; ``EMPTY_UPDATE``, two zeros, when there is nothing.
+        ``EMPTY_UPDATE``, two zeros, where there is nothing.
 
         Raises:
             RemoteProtocolError: The bytes are not a state vector.

@@ -14,15 +14,18 @@ from weft.jsoncodec import check_text
 from weft.mirrors.automerge.bulk import bulk, is_bulk
 from weft.mirrors.automerge.index import DocumentIndex
 from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
+from weft.mirrors.automerge.places import places_in
 from weft.mirrors.automerge.reader import ChangeReader
 from weft.mirrors.automerge.split import cut
 from weft.mirrors.automerge.writer import CellWriter, TransactionTarget
 from weft.mirrors.mirror import DocumentWrite, Mirror
+from weft.mirrors.places import changes_at
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from weft.changes import Changes
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import Path
@@ -96,6 +99,17 @@ class AutomergeMirror(Mirror):
         """
         paths = {(VALUES if len(place) == 1 else TABLES, *place): place for place in places}
         return {paths[path]: found for path, found in self._index.lost(paths).items()}
+
+    def changes_in(self, chunks: bytes) -> Changes:
+        """What the Store holds where changes wrote or deleted; what is none of the Store's is passed over.
+
+        Args:
+            chunks: Changes that the document has, as it gives them, one behind the other.
+
+        Raises:
+            RemoteProtocolError: They are none.
+        """
+        return changes_at(self._replica.tables, self._replica.values, *places_in(chunks, self._index))
 
     def start(self) -> Self:
         """Make both sides equal and keep them so: see the base class.

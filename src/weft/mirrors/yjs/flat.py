@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
 from weft.mirrors.mirror import another_application
+from weft.mirrors.places import TABLES, VALUES
 from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
 from weft.values import UNDEFINED
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pycrdt import Doc
 
     from weft.mirrors.mirror import DocumentWrite, Report
+    from weft.mirrors.places import Place
     from weft.store.replica import Paths, RawTables, RawValues
 
 __all__ = ["FlatLayout"]
@@ -46,6 +48,12 @@ class FlatLayout:
         # One commit calls the observer of each root; the Store hears of both at once, after the last.
         self._tables: RawTables = {}
         self._heard: RawValues = {}
+
+    def place(self, path: tuple[str, ...]) -> Place | None:
+        if len(path) == 2 and path[0] == f"{self._map_name}.values":
+            return (VALUES, path[1])
+        ids = _ids(path[1]) if len(path) == 2 and path[0] == self._map_name else None
+        return None if ids is None else (TABLES, *ids)
 
     def roots(self) -> tuple[RawMap, ...]:
         return (self._cells, self._values)
@@ -113,18 +121,22 @@ class FlatLayout:
         return []
 
     def _put(self, tables: RawTables, key: str, value: object) -> None:
-        parts = key.split(_SEPARATOR)
-        if len(parts) != 3:
+        ids = _ids(key)
+        if ids is None:
             self._report(
                 MirrorError(f"root map {self._map_name!r} holds {key!r}, which is no cell of a Store")
             )
             return
-        if _ESCAPE in key:
-            parts = [
-                part.replace(_ESCAPE + "1", _SEPARATOR).replace(_ESCAPE + "0", _ESCAPE) for part in parts
-            ]
-        table_id, row_id, cell_id = parts
+        table_id, row_id, cell_id = ids
         tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
+
+
+def _ids(key: str) -> list[str] | None:
+    """Table, row and cell of a key; ``None`` where it is no cell's."""
+    parts = key.split(_SEPARATOR)
+    if _ESCAPE in key:
+        parts = [part.replace(_ESCAPE + "1", _SEPARATOR).replace(_ESCAPE + "0", _ESCAPE) for part in parts]
+    return parts if len(parts) == 3 else None
 
 
 def _flatten(tables: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn
     from weft.mirrors.mirror import DocumentWrite
+    from weft.mirrors.places import Place
 
 __all__ = ["Layout", "Received", "foreign_root", "read_key", "read_map", "write_map"]
 
@@ -25,6 +26,9 @@ Received = tuple[RawTables, RawValues]
 
 class Layout(Protocol):
     """Where cells and values stand in a Yjs document."""
+
+    def place(self, path: tuple[str, ...]) -> Place | None:
+        """The place in a Store of a path in the document; ``None`` where that is none."""
 
     def roots(self) -> tuple[RawMap, ...]:
         """The root maps to observe."""

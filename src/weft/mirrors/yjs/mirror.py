@@ -16,14 +16,16 @@ from weft.documents.yjs.binding import (
 )
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.mirror import DocumentWrite, Mirror
+from weft.mirrors.places import changes_at
 from weft.mirrors.yjs.flat import FlatLayout
 from weft.mirrors.yjs.nested import NestedLayout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pycrdt import Doc
 
+    from weft.changes import Changes
     from weft.errors import MirrorError
     from weft.mirrors.yjs.layout import Layout
     from weft.store import Store
@@ -87,6 +89,19 @@ class YjsMirror(Mirror):
     def doc(self) -> Doc[Any]:
         """The mirrored document."""
         return self._doc
+
+    def changes_at(self, written: Iterable[tuple[str, ...]], deleted: Iterable[tuple[str, ...]]) -> Changes:
+        """What the Store holds at paths of the document; what is none of the Store's is passed over.
+
+        Args:
+            written: Names of roots and keys from there on, at which something was written.
+            deleted: The same of what was deleted.
+        """
+        places = [
+            [place for path in paths if (place := self._layout.place(path)) is not None]
+            for paths in (written, deleted)
+        ]
+        return changes_at(self._replica.tables, self._replica.values, *places)
 
     # -- the document's side of the engine ---------------------------------------------------------------
 

@@ -56,6 +56,9 @@ class NestedLayout:
         # Clients whose items those are, as they are encoded: an update without any of them need not be read.
         self._lost_writers: set[bytes] = set()
 
+    def place(self, path: Path) -> Path | None:
+        return path[1:] if path[0] == self._map_name else None
+
     def roots(self) -> tuple[RawMap, ...]:
         return (self._root,)
 

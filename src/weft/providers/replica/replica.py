@@ -276,6 +276,20 @@ class Replica(Uncopied):
         """
         return self.content.pending_content()
 
+    def pending_paths(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+        """Yjs: where the same stands, written and deleted: names of roots and keys from there on.
+
+        Takes time by what is pending.
+
+        Raises:
+            LocalProtocolError: The replica was not opened, or is an Automerge document's.
+        """
+        from weft.providers.replica.yjs import YjsContent  # noqa: PLC0415 - an extra
+
+        if not isinstance(self.content, YjsContent):
+            raise LocalProtocolError(f"{self!r} is an Automerge document's: take its pending_content()")
+        return self.content.pending_paths()
+
     @property
     def last_synced_at(self) -> datetime | None:
         """When the server had all that is here, and nothing that is not, last; ``None`` if it never did."""

@@ -13,7 +13,6 @@ from weft._codecs.yjs.rename import rename_author
 from weft._codecs.yjs.same import is_same
 from weft._codecs.yjs.state import (
     EMPTY_UPDATE,
-    decode_delete_set,
     decode_state_vector,
     encode_state_vector,
     missing,
@@ -21,29 +20,30 @@ from weft._codecs.yjs.state import (
 from weft._codecs.yjs.structs import STORED, read_update
 from weft.documents.yjs import YDocument
 from weft.documents.yjs.compact_log import compact_to_log
+from weft.documents.yjs.item_paths import ItemPaths
 from weft.documents.yjs.load import load_doc
 from weft.documents.yjs.log_document import LogDocument
 from weft.documents.yjs.update_log import UpdateLog
 from weft.errors import ConnectionClosedError, RemoteProtocolError
+from weft.providers.replica.deletes import Deletes, add_to, copy_of, ranges_of, without
 from weft.providers.replica.meta import replace
 from weft.providers.replica.pending import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from pycrdt import Doc
 
     from weft._codecs.yjs.state import State
     from weft.documents import Compacted, Compactor
+    from weft.documents.yjs.item_paths import DocumentPath
     from weft.documents.yjs.update_log import CheckedUpdate
     from weft.limits import Limits
     from weft.providers.replica.file import Row
     from weft.providers.replica.meta import Meta
 
 __all__ = ["YjsContent", "YjsPosition", "under_another"]
-
-Deletes = dict[int, Ranges]
 
 _TAKEN = 4409  # a close code of those after which nothing is tried again
 
@@ -100,7 +100,7 @@ class YjsContent:
         self._unread: list[bytes] = updates  # what the log has not taken in yet
         self._log: LogDocument | None = None
         self._confirmed = decode_state_vector(meta.confirmed or b"\0")
-        self._deletes = _ranges(meta.deletes)  # of what is folded, what the server is not known to have
+        self._deletes = ranges_of(meta.deletes)  # of what is folded, what the server is not known to have
         self._accounted = meta.accounted
         self._folded, self._folded_bytes = meta.folded, meta.folded_bytes
         self._recent = {row.number: row.data for row in rows if row.is_own and row.number > meta.accounted}
@@ -262,7 +262,7 @@ class YjsContent:
                 if common > self._confirmed.get(client, 0):
                     self._confirmed[client] = common
         has, self._server_deletes = self._server_deletes, None
-        lacking = _without(_ranges(self.log.deletes()), has or {})
+        lacking = without(ranges_of(self.log.deletes()), has or {})
         if not lacking and not missing(self._confirmed, known):
             self.confirmed(self.position())
         elif lacking:
@@ -295,11 +295,28 @@ class YjsContent:
         if not self.pending():
             return EMPTY_UPDATE
         log = self.log
-        deletes = _copy(self._deletes)
-        for update in self._recent.values():
-            _add(deletes, read_update(update, STORED)[1])
         structs = log.diff(encode_state_vector(self._confirmed)).removesuffix(log.deletes())
-        return structs + encode_deletes(deletes)
+        return structs + encode_deletes(self._pending_deletes())
+
+    def pending_paths(self) -> tuple[set[DocumentPath], set[DocumentPath]]:
+        """The places of the same: written, and deleted. Takes time by what is pending."""
+        written: set[DocumentPath] = set()
+        deleted: set[DocumentPath] = set()
+        if self.pending():
+            paths = ItemPaths(self.log)
+            for client, clock in self.log.state().items():
+                if (known := self._confirmed.get(client, 0)) < clock:
+                    written.update(paths.within(client, known, clock))
+            for client, ranges in self._pending_deletes().items():
+                for start, end in ranges:
+                    deleted.update(paths.within(client, start, end))
+        return written, deleted
+
+    def _pending_deletes(self) -> Deletes:
+        deletes = copy_of(self._deletes)
+        for update in self._recent.values():
+            add_to(deletes, read_update(update, STORED)[1])
+        return deletes
 
     def note(self, meta: Meta) -> Meta:
         """What is to stand in the file of it."""
@@ -326,7 +343,7 @@ class YjsContent:
         for run in spans.runs:
             self._has(run.client, run.clock, run.end)
         if has is not None:
-            _add(has, spans.deletes)
+            add_to(has, spans.deletes)
 
     def _has(self, client: int, clock: int, end: int) -> None:
         if clock <= self._confirmed.get(client, 0) < end:
@@ -336,7 +353,7 @@ class YjsContent:
         """Count what is pending of the rows up to a number, so that they need not be kept one by one."""
         for number in [number for number in self._recent if number <= last]:
             update = self._recent.pop(number)
-            _add(self._deletes, read_update(update, STORED)[1])
+            add_to(self._deletes, read_update(update, STORED)[1])
             self._folded_bytes += len(update)
             self._folded += 1
         self._accounted = max(self._accounted, last)
@@ -406,37 +423,3 @@ def under_another(rows: Sequence[Row], meta: Meta, author: str) -> tuple[bytes, 
 
 def _nothing(update: bytes, updates: tuple[bytes, ...], origin: object) -> None:
     pass
-
-
-def _ranges(deletes: bytes) -> Deletes:
-    found: Deletes = {}
-    for client, ranges in decode_delete_set(deletes or b"\0").items():
-        for start, length in ranges:
-            found.setdefault(client, Ranges()).add(start, start + length)
-    return found
-
-
-def _add(deletes: Deletes, others: Mapping[int, Ranges]) -> None:
-    for client, ranges in others.items():
-        deletes.setdefault(client, Ranges()).update(ranges)
-
-
-def _copy(deletes: Deletes) -> Deletes:
-    found: Deletes = {}
-    _add(found, deletes)
-    return found
-
-
-def _without(deletes: Mapping[int, Ranges], known: Mapping[int, Ranges]) -> Deletes:
-    """What of deletes is not known."""
-    found: Deletes = {}
-    for client, ranges in deletes.items():
-        has = known.get(client)
-        if has is not None and has.covers(ranges):
-            continue
-        left = found[client] = Ranges()
-        for start, end in ranges:
-            for low, high, is_known in has.pieces(start, end) if has is not None else [(start, end, False)]:
-                if not is_known:
-                    left.add(low, high)
-    return found
