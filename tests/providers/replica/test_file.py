@@ -161,7 +161,7 @@ async def test_a_document_of_another_kind_or_url_is_an_error(tmp_path: Path) -> 
         assert (replica.kind, replica.url) == ("automerge", url)
     with pytest.raises(StorageError, match="kind 'automerge', not 'yjs'"):
         await Replica(tmp_path / "a", kind="yjs").open()
-    with pytest.raises(StorageError, match="it holds the document"):
+    with pytest.raises(StorageError, match="the replica belongs to"):
         await Replica(tmp_path / "a", url="automerge:2j9knpCseyhnK8izDmLpGP5WMdZQ").open()
     with pytest.raises(ValueError, match="has no URL"):
         await Replica(tmp_path / "b", kind="yjs", url=url).open()
