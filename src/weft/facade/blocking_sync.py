@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from weft.facade.owner_thread import OwnerThread
     from weft.facade.polling import PollQueue
     from weft.facade.state import StoreSync, SyncStatus, SyncSummary
-    from weft.providers import Pending
+    from weft.mirrors import AutomergeMirror, YjsMirror
+    from weft.persisters import Persister
+    from weft.providers import Pending, Replica, WebsocketProvider
 
 __all__ = ["BlockingSync"]
 
@@ -30,11 +32,6 @@ class BlockingSync:
 
     Attributes:
         address: Where the Store is kept, as others would say it.
-        document: What holds it; to be used by :meth:`call` only, like the other parts.
-        mirror: What keeps Store and document equal.
-        provider: What keeps document and server equal.
-        replica: What keeps the document on this machine.
-        persister: What keeps the Store at a place.
     """
 
     def __init__(self, sync: StoreSync, owner_thread: OwnerThread, polled: PollQueue | None) -> None:
@@ -42,11 +39,31 @@ class BlockingSync:
         self._owner_thread = owner_thread
         self._polled = polled
         self.address = sync.address
-        self.document = sync.document
-        self.mirror = sync.mirror
-        self.provider = sync.provider
-        self.replica = sync.replica
-        self.persister = sync.persister
+
+    @property
+    def document(self) -> Any:
+        """What holds it; to be used by :meth:`call` only, like the other parts."""
+        return self._sync.document
+
+    @property
+    def mirror(self) -> YjsMirror | AutomergeMirror | None:
+        """What keeps Store and document equal."""
+        return self._sync.mirror
+
+    @property
+    def provider(self) -> WebsocketProvider[Any] | None:
+        """What keeps document and server equal."""
+        return self._sync.provider
+
+    @property
+    def replica(self) -> Replica | None:
+        """What keeps the document on this machine."""
+        return self._sync.replica
+
+    @property
+    def persister(self) -> Persister | None:
+        """What keeps the Store at a place."""
+        return self._sync.persister
 
     @property
     def status(self) -> SyncStatus:

@@ -47,15 +47,21 @@ class Connection(Opening):
                     merge=options.merge,
                     on_error=sync.report,
                 )
-            sync.document = create_document(protocol.kind) if sync.replica is None else sync.replica.document
-            sync.mirror = create_mirror(
-                protocol.kind, store, sync.document, layout=options.layout, on_error=sync.report
-            )
             sync.protocol = protocol
-            sync.provider = protocol.create_provider(self._address, sync.replica or sync.document, options)
-            sync.address = protocol.shared_address(self._address, sync.provider)
+            self._build(sync)
+            sync.build = self._build
             await sync.begin(connect=options.connect)
         except BaseException:
             await sync.close()
             raise
         return sync
+
+    def _build(self, sync: DocumentSync) -> None:
+        """Make document, mirror and provider; none is begun yet."""
+        options, protocol = self.options, self._protocol
+        sync.document = create_document(protocol.kind) if sync.replica is None else sync.replica.document
+        sync.mirror = create_mirror(
+            protocol.kind, sync.store, sync.document, layout=options.layout, on_error=sync.report
+        )
+        sync.provider = protocol.create_provider(self._address, sync.replica or sync.document, options)
+        sync.address = protocol.shared_address(self._address, sync.provider)

@@ -16,11 +16,11 @@ from weft.facade.state import StoreSync, SyncStatus, SyncSummary
 from weft.providers import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from weft.changes import Changes
     from weft.facade.protocol import Protocol
-    from weft.providers import ProviderStatus
+    from weft.providers import ProviderStatus, WebsocketProvider
     from weft.store import Store
 
 __all__ = ["DocumentSync"]
@@ -53,6 +53,7 @@ class DocumentSync(StoreSync):
     ) -> None:
         super().__init__(store, address, on_error)
         self.protocol: Protocol | None = None
+        self.build: Callable[[DocumentSync], None] | None = None  # makes document, mirror and provider anew
         self._close_timeout = close_timeout
         self._synced_at: datetime | None = None
         self._listens = False  # whether the provider hears what is written
@@ -60,6 +61,8 @@ class DocumentSync(StoreSync):
         self._wake = asyncio.Event()
         self._away = asyncio.Event()  # the last try to connect failed, or the connection broke
         self._task: asyncio.Task[None] | None = None
+        self._reopening: asyncio.Task[None] | None = None
+        self._presence: Presence | None = None
         self._ends: list[Callable[[], object]] = []
 
     async def begin(self, *, connect: bool) -> None:
@@ -69,12 +72,15 @@ class DocumentSync(StoreSync):
         listener_id = self.store.add_did_finish_transaction_listener(self._wrote)
         self._ends.append(lambda: self.store.del_listener(listener_id))
         if self.provider is not None:
-            self.provider.expects_connect = False  # sync() may be all that is wanted
-            self._ends.append(self.provider.add_status_listener(self._stands_otherwise))
+            self._follow(self.provider)
             self._task = asyncio.create_task(self._confirm(), name=f"weft sync {self.address}")
             if connect:
                 self._listens = True
                 await self.provider.connect()
+
+    def _follow(self, provider: WebsocketProvider[Any]) -> None:
+        provider.expects_connect = False  # sync() may be all that is wanted
+        self._ends.append(provider.add_status_listener(self._stands_otherwise))
 
     @property
     def status(self) -> SyncStatus:
@@ -83,6 +89,8 @@ class DocumentSync(StoreSync):
             return "closed"
         if self.provider is None:
             return "local"
+        if self._is_to_reopen or self._reopening is not None:
+            return "disconnected"
         return "synced" if self.provider.synced else self.provider.status
 
     @property
@@ -112,15 +120,15 @@ class DocumentSync(StoreSync):
 
     async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - raises our own error
         """Return when the Store has what the server had: see the base class. At once without a server."""
-        if self.provider is not None:
-            await self.provider.wait_synced(timeout)
+        await self._answer(lambda provider: provider.wait_synced(timeout))
 
     async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - raises our own error
         """Return when the server has what was written, or the disk without one: see the base class."""
+        await self._reopened()
         if self.replica is not None:
             await self.replica.saved()
         if self.provider is not None:
-            await self.provider.flush(timeout)
+            await self._answer(lambda provider: provider.flush(timeout))
             self._note_confirmed()
 
     async def sync(self, timeout: float | None = None) -> SyncSummary:  # noqa: ASYNC109 - raises our own error
@@ -139,7 +147,7 @@ class DocumentSync(StoreSync):
                 sent = self.pending.updates  # and not what is written meanwhile
                 self._listens = True
                 await provider.connect()
-                await provider.wait_synced()
+                await self.wait_synced()
                 await self.flush()
         except TimeoutError as error:
             raise SyncTimeoutError(f"no exchange with {self.address} within {timeout} s") from error
@@ -147,17 +155,17 @@ class DocumentSync(StoreSync):
             return SyncSummary(sent, received.count)
         finally:
             received.end()
-            if leaves:
-                await provider.disconnect(settle=False)  # the server's word has come, or cannot
+            if leaves and self.provider is not None:
+                await self.provider.disconnect(settle=False)  # the server's word has come, or cannot
                 self._listens = False
 
     def make_presence(self, call: Callable[..., object]) -> Presence:
         """Who else has the document open."""
         if self.protocol is None or self.provider is None:
             raise LocalProtocolError(f"{self.address} has no server to hear of others by")
-        presence = Presence(self.protocol.peers(self.provider), call)
-        self._ends.append(presence.close)
-        return presence
+        self._presence = Presence(self.protocol.peers(self.provider), call)
+        self._ends.append(self._presence.close)
+        return self._presence
 
     # -- what changes ------------------------------------------------------------------------------------
 
@@ -177,12 +185,13 @@ class DocumentSync(StoreSync):
 
     async def _confirm(self) -> None:
         """Ask the server for its word on what was written, for as long as this is open."""
-        provider = self.provider
-        assert provider is not None  # noqa: S101 - the task is made for it
         while True:
             await self._wake.wait()
             self._wake.clear()
             self._changed()
+            await self._reopened()
+            provider = self.provider
+            assert provider is not None  # noqa: S101 - the task is made for it
             if not provider.synced:
                 continue
             if not provider.unconfirmed:
@@ -204,9 +213,76 @@ class DocumentSync(StoreSync):
             self._unheard = 0
         self._changed()
 
+    # -- another client id -------------------------------------------------------------------------------
+
+    async def _answer(self, ask: Callable[[WebsocketProvider[Any]], Awaitable[None]]) -> None:
+        """Ask the server, if there is one; a second time where the replica had to be opened again."""
+        await self._reopened()
+        asked = self.provider
+        if asked is None:
+            return
+        try:
+            await ask(asked)
+        except ProviderError:
+            await self._reopened()
+            if self.provider is asked or self.provider is None:
+                raise
+            await ask(self.provider)
+
+    @property
+    def _is_to_reopen(self) -> bool:
+        return (
+            self.replica is not None and self.replica.is_taken and not self._closed and self.build is not None
+        )
+
+    async def _reopened(self) -> None:
+        """Return when the replica writes under a client id that nobody else has."""
+        if self._reopening is None and self._is_to_reopen:
+            self._reopening = asyncio.create_task(self._reopen(), name=f"weft reopens {self.address}")
+        if self._reopening is not None:
+            await asyncio.wait([self._reopening])
+
+    async def _reopen(self) -> None:
+        """Close the replica and open it again, under another client id; the Store goes on meanwhile."""
+        provider, mirror, replica, build = self.provider, self.mirror, self.replica, self.build
+        assert provider is not None and mirror is not None and replica is not None  # noqa: S101, PT018 - asked before
+        assert build is not None  # noqa: S101 - likewise
+        edits: list[Changes] = []
+        try:
+            await provider.close(settle=False)
+            mirror.stop()
+            listener_id = self.store.add_did_finish_transaction_listener(
+                lambda store: edits.append(store.get_transaction_changes())
+            )
+            try:
+                await replica.close()
+                await replica.open()
+            finally:
+                self.store.del_listener(listener_id)
+            build(self)
+            assert self.mirror is not None and self.provider is not None  # noqa: S101, PT018 - just made
+            self.mirror.start()
+            for changes in edits:  # the document, which had not heard of them, has won over them
+                self.store.apply_changes(changes)
+            self._follow(self.provider)
+            if self._presence is not None and self.protocol is not None:
+                self._presence.move(self.protocol.peers(self.provider))
+            if self._listens:
+                await self.provider.connect()
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            self.build = None  # it is not tried again
+            self.report(error)
+            self._end_writes()
+        finally:
+            self._reopening = None
+            self._wake.set()
+            self._changed()
+
     # -- the end -----------------------------------------------------------------------------------------
 
     async def _close(self) -> None:
+        if self._reopening is not None:
+            await asyncio.wait([self._reopening])
         unsent = None
         async with AsyncExitStack() as closing:  # the last one first, whatever becomes of each
             if self.replica is not None:

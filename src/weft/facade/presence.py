@@ -134,6 +134,7 @@ class Presence:
     def __init__(self, peers: Peers, call: Callable[..., object]) -> None:
         self._peers = peers
         self._call = call
+        self._way: Callable[[Peers], Peers] = lambda peers: peers
         self._others: dict[str, State] = dict(peers.others())
         self._joined: list[PeerListener] = []
         self._left: list[PeerListener] = []
@@ -199,7 +200,19 @@ class Presence:
 
     def reached_by(self, way: Callable[[Peers], Peers]) -> None:
         """Tell one's own state another way: for who uses it from other threads."""
+        self._way = way
         self._peers = way(self._peers)
+
+    def move(self, peers: Peers) -> None:
+        """Go on by other peers, under another id, with the state that one had."""
+        own = dict(self._peers.own())
+        self._end()
+        self._peers = self._way(peers)
+        self._end = peers.listen(self._heard)
+        for peer_id in [peer_id for peer_id in self._others if peer_id not in peers.others()]:
+            self._heard(peer_id, None)
+        if own:
+            peers.tell(own)
 
     def close(self) -> None:
         """Listen no longer."""

@@ -42,6 +42,7 @@ class AutomergeContent:
         RemoteProtocolError: The rows are no document.
     """
 
+    is_taken = False  # of an actor nobody tells
     idle_rows = 2  # of changes a document is made ten times as slowly as of a saved one
 
     def __init__(

@@ -322,6 +322,11 @@ class Replica(Uncopied):
         return self._content
 
     @property
+    def is_taken(self) -> bool:
+        """Whether the client id was given up, as another one writes under it: open it again."""
+        return self._content is not None and self._content.is_taken
+
+    @property
     def is_new(self) -> bool:
         """Automerge: whether the URL was drawn here, so that nobody is expected to have the document."""
         return self._known().is_new

@@ -75,6 +75,7 @@ class YjsContent:
 
     Attributes:
         is_held: Whether nothing is to be sent before the server has answered.
+        is_taken: Whether somebody else writes under the client id, so that the replica is to be opened again.
 
     Raises:
         RemoteProtocolError: The rows are no document.
@@ -111,7 +112,7 @@ class YjsContent:
         self._author = int(meta.author)
         # Nobody can know more of the author than what has been sent; ``None`` for all that there is.
         self._exposed: int | None = meta.exposed if meta.exposed >= 0 else self._own_clock()
-        self._is_taken = False
+        self.is_taken = False
         self.is_held = False
         self._server: object = None  # the session with the server, while it is connected
         self._announced: State | None = None  # what it said to have
@@ -220,7 +221,7 @@ class YjsContent:
             self._changed(True)
 
     def _give_up(self) -> NoReturn:
-        self._is_taken = True
+        self.is_taken = True
         self._changed(True)
         raise ConnectionClosedError(
             _TAKEN,
@@ -326,7 +327,7 @@ class YjsContent:
             deletes=encode_deletes(self._deletes) if self._deletes else b"",
             accounted=self._accounted,
             exposed=-1 if self._exposed is None else self._exposed,
-            is_taken=self._is_taken,
+            is_taken=self.is_taken,
             folded=self._folded,
             folded_bytes=self._folded_bytes,
         )
