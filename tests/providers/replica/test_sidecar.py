@@ -64,6 +64,25 @@ async def test_a_client_id_that_somebody_else_writes_with_is_given_up(tmp_path: 
             assert store.get_tables() == wanted
 
 
+async def test_a_client_id_is_given_up_before_anything_was_written(tmp_path: Path) -> None:
+    path, copy = tmp_path / "farm.weft", tmp_path / "copy" / "farm.weft"
+    async with serving() as server:
+        async with mirrored(path) as (replica, _):
+            author = author_of(replica)
+        copy.parent.mkdir()
+        shutil.copy(path, copy)
+        pretend_proof(copy)
+        async with connected(path, server.url) as (_, store, provider):
+            store.set_row("readings", "1", {"t": 1})
+            await provider.flush()
+        async with mirrored(copy) as (replica, _), joined(replica, server.url) as provider:
+            with pytest.raises(ConnectionClosedError, match="Open the replica again"):
+                await provider.wait_synced()
+        async with connected(copy, server.url) as (replica, store, _):
+            assert author_of(replica) != author
+            assert store.get_tables() == {"readings": {"1": {"t": 1}}}
+
+
 def pretend_proof(path: Path) -> None:
     """Write beside a copy that it is the original."""
     file = ReplicaFile(str(path))

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-__all__ = ["Kind", "Meta", "decode_meta", "encode_meta", "replace"]
+__all__ = ["Kind", "Meta", "begin_session", "decode_meta", "encode_meta", "replace"]
 
 Kind: TypeAlias = Literal["yjs", "automerge"]
 
@@ -52,6 +53,24 @@ class Meta:
     folded: int = 0
     folded_bytes: int = 0
     synced: float | None = None
+
+
+def begin_session(
+    meta: Meta, *, is_proved: bool, last: int, author: Callable[[], str], token: Callable[[], str]
+) -> Meta:
+    """What the file is to say when it has been opened once more.
+
+    Args:
+        meta: What it says; where its author is taken, there are no rows.
+        is_proved: Whether it is certain that no other file has the same author.
+        last: Number of its last row.
+        author: Draws a new one, where it is not.
+        token: Draws a new one with it.
+    """
+    if meta.is_taken or not is_proved:
+        meta = replace(meta, author=author(), token=token(), session=0, exposed=0, is_taken=False)
+    # The numbers of rows that never came to the disk are given once more.
+    return replace(meta, session=meta.session + 1, accounted=min(meta.accounted, last))
 
 
 def encode_meta(meta: Meta) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from weft.errors import LocalProtocolError, RemoteProtocolError, ReplicaRoomErro
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import document_url, encode_document_id, parse_document_url
 from weft.providers.replica.file import ReplicaFile, Row
-from weft.providers.replica.meta import Meta, replace
+from weft.providers.replica.meta import Meta, begin_session, replace
 from weft.providers.replica.session import Session
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Replica(Uncopied):
         self._is_open = True
         try:
             rows, meta, is_proved = await thread.run(self._file.open)
-            if meta is not None and meta.is_taken and meta.kind == "yjs":
+            if rows and meta is not None and meta.is_taken and meta.kind == "yjs":
                 rows, meta = await self._rename(thread, rows, meta)
             meta = self._next_session(meta, is_proved, len(rows))
             begun = asyncio.create_task(thread.run(self._file.begin, meta))
@@ -175,14 +175,18 @@ class Replica(Uncopied):
             meta = self._with_url(meta)
         elif self._url is not None:
             raise ValueError(f"{self.path}: a Yjs document has no URL: the provider names its room")
-        if not is_proved:
-            if rows:
-                _log.info(
-                    "%s: nothing proves that no copy of it is in use: it goes on under a new %s",
-                    *(self.path, "client id" if kind == "yjs" else "actor id"),
-                )
-            meta = replace(meta, author=_new_author(kind), token=secrets.token_hex(16), session=0)
-        return replace(meta, session=meta.session + 1)
+        if rows and not is_proved:
+            _log.info(
+                "%s: nothing proves that no copy of it is in use: it goes on under a new %s",
+                *(self.path, "client id" if kind == "yjs" else "actor id"),
+            )
+        return begin_session(
+            meta,
+            is_proved=is_proved,
+            last=self._file.last,
+            author=lambda: _new_author(kind),
+            token=lambda: secrets.token_hex(16),
+        )
 
     def _with_url(self, meta: Meta) -> Meta:
         given = None if self._url is None else parse_document_url(self._url)

@@ -80,7 +80,7 @@ class Session:
         self.queue = CommitQueue(
             file.write, self._known, thread, last=file.last, durable=durable, failed=failed
         )
-        self.meta = replace(meta, accounted=min(meta.accounted, file.last))
+        self.meta = meta
         self._file = file
         self._thread = thread
         self._rows = len(rows)

@@ -17,11 +17,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weft._support.files import FileIdentity
 
-__all__ = ["Sidecar"]
+__all__ = ["Sidecar", "encode_proof", "is_proof"]
 
 _MAGIC = b"weft-id1"
 _FORM = struct.Struct(">8sQQ16sQ")
 _LAST = struct.Struct(">Q")
+
+
+def encode_proof(identity: FileIdentity, token: str, session: int, last: int) -> bytes:
+    """What stands beside the file: which file it is, the token and session in it, and its last row."""
+    return _FORM.pack(_MAGIC, identity.device, identity.inode, bytes.fromhex(token), session) + _LAST.pack(
+        last
+    )
+
+
+def is_proof(data: bytes, identity: FileIdentity, token: str, session: int, last: int) -> bool:
+    """Whether what stands beside a file says that it is the one written here last, and as it was left."""
+    if len(data) != _FORM.size + _LAST.size or not token:
+        return False
+    expected = encode_proof(identity, token, session, 0)[: _FORM.size]
+    return data.startswith(expected) and _LAST.unpack_from(data, _FORM.size)[0] <= last
 
 
 class Sidecar:
@@ -48,10 +63,7 @@ class Sidecar:
             data = Path(self.path).read_bytes()
         except OSError:
             return False
-        if len(data) != _FORM.size + _LAST.size or not token:
-            return False
-        expected = _FORM.pack(_MAGIC, identity.device, identity.inode, bytes.fromhex(token), session)
-        return data.startswith(expected) and _LAST.unpack_from(data, _FORM.size)[0] <= last
+        return is_proof(data, identity, token, session, last)
 
     def write(self, identity: FileIdentity, token: str, session: int, last: int) -> None:
         """Write it anew; it stays open for :meth:`note`.
@@ -60,11 +72,10 @@ class Sidecar:
             OSError: It cannot be written.
         """
         self.close()
-        data = _FORM.pack(_MAGIC, identity.device, identity.inode, bytes.fromhex(token), session)
         new = f"{self.path}-new"
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         try:
-            os.write(descriptor, data + _LAST.pack(last))
+            os.write(descriptor, encode_proof(identity, token, session, last))
             os.fsync(descriptor)
             Path(new).replace(self.path)
         except BaseException:

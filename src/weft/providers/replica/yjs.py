@@ -104,6 +104,7 @@ class YjsContent:
         self._deletes = ranges_of(meta.deletes)  # of what is folded, what the server is not known to have
         self._accounted = meta.accounted
         self._folded, self._folded_bytes = meta.folded, meta.folded_bytes
+        self._last_folded = 0  # number of the last row written here that was folded in this session
         self._recent = {row.number: row.data for row in rows if row.is_own and row.number > meta.accounted}
         self._last = rows[-1].number if rows else 0
         # What is about to stand in the file, as a log and as rows, and in the place of how many unread ones.
@@ -118,6 +119,8 @@ class YjsContent:
         self._announced: State | None = None  # what it said to have
         self._server_deletes: Deletes | None = None  # what it has said is deleted, until it has said all
         self._unsubscribe: Callable[[], None] | None = self.document.subscribe(self._heard)
+        if meta.exposed < 0:  # to stand there with what is written next, which has not been sent
+            changed(False)
 
     def close(self, what: str, reason: str) -> None:
         """Hear no more, and let nobody write what would be kept nowhere."""
@@ -282,7 +285,8 @@ class YjsContent:
             if clock > self._confirmed.get(client, 0):
                 self._confirmed[client] = clock
         self._recent = {number: data for number, data in self._recent.items() if number > position.last}
-        self._deletes, self._folded, self._folded_bytes = {}, 0, 0
+        if position.last >= self._last_folded:  # else some of that came after the question
+            self._deletes, self._folded, self._folded_bytes = {}, 0, 0
         self._accounted = max(self._accounted, position.last)
         self._changed(False)
 
@@ -357,6 +361,7 @@ class YjsContent:
             add_to(self._deletes, read_update(update, STORED)[1])
             self._folded_bytes += len(update)
             self._folded += 1
+            self._last_folded = number
         self._accounted = max(self._accounted, last)
 
     # --- compaction

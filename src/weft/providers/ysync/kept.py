@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from weft.protocols.ysync import YSyncSession
-    from weft.providers.replica.replica import Replica
     from weft.providers.replica.yjs import YjsContent, YjsPosition
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "KeptReplica"]
 
 # Seconds after a write at which the server is asked whether it has it, unless it was asked for anyway: each
 # question costs it an answer with all deletions.
 _CONFIRM_S = 0.5
+
+
+class KeptReplica(Protocol):
+    """A ``Replica``, as far as it is told anything."""
+
+    def attach(self, provider: object) -> None:
+        """Let a provider alone say what the server has."""
+
+    def detach(self, provider: object) -> None:
+        """End :meth:`attach`."""
+
+    def check_room(self, room: str) -> None:
+        """Refuse another room than the one it belongs to."""
+
+    def joined(self, room: str) -> None:
+        """There is a connection to a room."""
+
+    def note_synced(self) -> None:
+        """The server and the document are equal now."""
 
 
 class Kept:
@@ -28,7 +46,7 @@ class Kept:
         ask_at: When the server is to be asked what it has, on the provider's clock; ``None`` for not at all.
     """
 
-    def __init__(self, replica: Replica, content: YjsContent, room: str) -> None:
+    def __init__(self, replica: KeptReplica, content: YjsContent, room: str) -> None:
         self.content = content
         self.ask_at: float | None = None
         self._replica = replica
