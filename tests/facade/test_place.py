@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import weft
+from support.postgres_suite import run
 from weft.errors import DocumentClosedError, StorageError, SyncTimeoutError
 from weft.providers import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from support.postgres import PostgresServer
 
 CONTENT: Any = ({"pets": {"fido": {"species": "dog"}}}, {"open": True})
 
@@ -35,6 +39,20 @@ def test_what_was_written_is_there_the_next_time(form: str, tmp_path: Path) -> N
         store.set_value("open", False)
     assert store.sync.status == "closed"
     with weft.open(place) as store:
+        assert store.get_content() == CONTENT
+
+
+def test_a_database_is_shared_by_those_who_have_it_open(postgres: PostgresServer) -> None:
+    asyncio.run(run(postgres.dsn, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
+    with weft.open(postgres.dsn) as here, weft.sync.open(postgres.dsn, poll=True) as there:
+        there.on_value("open")(lambda *_: None)
+        here.set_content(CONTENT)
+        here.sync.flush(timeout=20)
+        assert (here.sync.pending, here.sync.status) == (Pending(0), "local")
+        assert here.sync.last_synced_at is not None
+        assert there.sync.poll(timeout=20) == 1  # the database tells of it
+        assert there.get_content() == CONTENT
+    with weft.open(postgres.dsn) as store:
         assert store.get_content() == CONTENT
 
 
