@@ -88,8 +88,11 @@ def test_errors_at_the_end_are_raised(tmp_path: Path) -> None:
     folder = tmp_path / "there"
     folder.mkdir()
     errors: list[Exception] = []
+    store = weft.open(folder / "pets.json", on_error=errors.append).start()
+    shutil.rmtree(folder)  # before anything is being saved there
+    store.set_content(CONTENT)
     with pytest.raises(StorageError, match="No such file or directory"):
-        _write(folder / "pets.json", errors, lambda: shutil.rmtree(folder))
+        store.sync.close()
 
 
 def test_an_error_of_the_block_is_raised_and_what_was_written_is_saved(
