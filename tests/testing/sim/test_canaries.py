@@ -8,9 +8,10 @@ import pytest
 
 from support import canaries
 from support.cluster_canaries import CLUSTER_CANARIES
+from support.replica_canaries import REPLICA_CANARIES
 from weft.testing import SimFailure, SimNet, SimOptions
 
-CANARIES = canaries.CANARIES | CLUSTER_CANARIES
+CANARIES = canaries.CANARIES | CLUSTER_CANARIES | REPLICA_CANARIES
 
 
 def _failure(seed: int, options: SimOptions) -> SimFailure | None:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 SEEDS = 375
 CLUSTER_SEEDS = 75
+REPLICA_SEEDS = 50
 CHUNK = 25
 CLUSTER = SimOptions(topology="cluster")
+REPLICA = SimOptions(topology="replica")
 FAILED_ONCE = [
     line.partition("#")[0].split()
     for line in (Path(__file__).parent / "seeds.txt").read_text(encoding="utf-8").splitlines()
@@ -52,6 +54,13 @@ def test_servers_on_one_storage_keep_their_promises(first: int) -> None:
     assert {"broker-away", "broker-loss", "disk-away", "crash"} <= {
         kind for kind, times in stats.faults.items() if times
     }
+
+
+@pytest.mark.parametrize("first", range(0, REPLICA_SEEDS, CHUNK))
+def test_replicas_keep_their_promises(first: int) -> None:
+    _, stats, failures = run_seeds(range(first, first + CHUNK), REPLICA)
+    assert not failures, "\n\n".join(text for _, _, text in failures)
+    assert {"crash", "copy", "restore"} <= {kind for kind, times in stats.faults.items() if times}
 
 
 def test_the_run_had_every_fault_in_it(tally: tuple[list[int], SimStats]) -> None:
@@ -92,7 +101,7 @@ def test_plans_are_as_varied_as_the_tier_needs() -> None:
     )
 
 
-@pytest.mark.parametrize("options", [SimOptions(), CLUSTER], ids=["any", "cluster"])
+@pytest.mark.parametrize("options", [SimOptions(), CLUSTER, REPLICA], ids=["any", "cluster", "replica"])
 @pytest.mark.parametrize("seed", [3, 10, 21, 37])
 def test_a_seed_gives_the_same_run_again(seed: int, options: SimOptions) -> None:
     first, second = SimNet(seed, options), SimNet(seed, options)
@@ -106,7 +115,8 @@ def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets
         "from weft.testing import SimNet, SimOptions\n"
         "for seed in range(8): print(SimNet(seed).run().digest)\n"
         "print(SimNet(5, SimOptions(topology='mesh', ordered=False, layout='tinybase')).run().digest)\n"
-        "print(SimNet(6, SimOptions(topology='cluster')).run().digest)"
+        "print(SimNet(6, SimOptions(topology='cluster')).run().digest)\n"
+        "print(SimNet(7, SimOptions(topology='replica')).run().digest)"
     )
 
     def digests(hash_seed: str) -> str:
@@ -121,8 +131,8 @@ def test_a_seed_gives_the_same_run_in_another_process_with_another_order_of_sets
         return done.stdout
 
     one = digests("1")
-    assert len(one.splitlines()) == 10
-    assert len(set(one.splitlines())) == 10
+    assert len(one.splitlines()) == 11
+    assert len(set(one.splitlines())) == 11
     assert digests("2") == one
 
 

@@ -8,6 +8,7 @@ from weft.testing.sim.options import SimOptions
 from weft.testing.sim.oracle import Oracle, StandardOracle
 from weft.testing.sim.peer import SimPeer
 from weft.testing.sim.plan import Action, FaultRates, SimPlan
+from weft.testing.sim.replica_peer import ReplicaPeer
 from weft.testing.sim.result import SimFailure, SimResult, SimStats, Violation
 from weft.testing.sim.server import SimServer
 from weft.testing.sim.workload import Edit, TablesWorkload, Workload
@@ -19,6 +20,7 @@ __all__ = [
     "FaultRates",
     "Network",
     "Oracle",
+    "ReplicaPeer",
     "SimFailure",
     "SimNet",
     "SimOptions",

@@ -36,7 +36,7 @@ def draw_plan(seed: int, options: SimOptions) -> SimPlan:
     drawn_rates = _draw_rates(rng, duration)
     network_seed = rng.getrandbits(64)
 
-    servers = {"star": 1, "mesh": 0, "bridge": 2}.get(topology, 0)
+    servers = {"star": 1, "mesh": 0, "bridge": 2, "replica": 1}.get(topology, 0)
     if topology == "cluster":
         # Out of a source of its own, so that the other topologies' seeds go on meaning what they meant.
         of_cluster = seeded_random(network_seed)
@@ -44,6 +44,12 @@ def draw_plan(seed: int, options: SimOptions) -> SimPlan:
         drawn_rates = _draw_cluster_rates(of_cluster, drawn_rates)
 
     peers = drawn_peers if options.peers is None else options.peers
+    replicas = 0
+    if topology == "replica":
+        of_replicas = seeded_random(network_seed)
+        replicas = of_replicas.randint(1, peers)
+        drawn_rates = replace(drawn_rates, peer_crashes=drawn_rates.peer_crashes + of_replicas.randint(0, 5))
+        drawn_ordered = True  # what a replica takes for confirmed needs a link that keeps order
     ordered = drawn_ordered if options.ordered is None else options.ordered
     rates = drawn_rates if options.rates is None else options.rates
     if not ordered:
@@ -64,6 +70,7 @@ def draw_plan(seed: int, options: SimOptions) -> SimPlan:
         topology=topology,
         peers=peers,
         servers=servers,
+        replicas=replicas,
         bridges=bridges,
         ordered=ordered,
         layout=options.layout or drawn_layout,

@@ -39,6 +39,7 @@ from weft.testing.sim.workload import TablesWorkload
 if TYPE_CHECKING:
     from weft.testing.sim.node import SimNode
     from weft.testing.sim.oracle import Oracle
+    from weft.testing.sim.replica_disk import ReplicaDisk
     from weft.testing.sim.workload import Workload
 
 __all__ = ["SimNet"]
@@ -92,7 +93,9 @@ class SimNet:
             )
             for at in range(plan.servers)
         ]
-        self.peers = [options.peer_type(self, f"p{at}", at, rng.getrandbits(64)) for at in range(plan.peers)]
+        self.replica_disks: list[ReplicaDisk] = []
+        kinds = [options.replica_type] * plan.replicas + [options.peer_type] * (plan.peers - plan.replicas)
+        self.peers = [kind(self, f"p{at}", at, rng.getrandbits(64)) for at, kind in enumerate(kinds)]
         self.nodes: list[SimNode] = [*self.servers, *self.peers]
         self.links = [
             SimLink(self, dialer, acceptors, rng.getrandbits(64), ordered=plan.ordered)
@@ -101,7 +104,7 @@ class SimNet:
 
     def _dialled(self) -> list[tuple[SimNode, list[SimNode]]]:
         match self.plan.topology:
-            case "star" | "cluster":
+            case "star" | "cluster" | "replica":
                 return [(peer, list(self.servers)) for peer in self.peers]
             case "mesh":
                 return [(a, [b]) for at, a in enumerate(self.peers) for b in self.peers[at + 1 :]]

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from weft.testing.sim.links import SimConnection
     from weft.testing.sim.world import World
 
-__all__ = ["SimNode"]
+__all__ = ["FROZEN_S", "SimNode"]
+
+FROZEN_S = 0.5  # seconds after which somebody who is frozen, or cut off, tries again
 
 _LOWEST_CLIENT, _HIGHEST_CLIENT = 1 << 28, (1 << 32) - 1
 
@@ -159,11 +161,15 @@ class SimNode:
         kind = describe(data)
         self.world.stats.delivered += 1
         self.world.note("delivered", f"{kind} {self.name} {connection.name}")
-        self.perform(connection, session.receive(data, self.now))
+        self.receive(connection, session, data)
         if kind in AWARENESS_KINDS:
             self.schedule_wake()
         else:
             self.after_step()
+
+    def receive(self, connection: SimConnection, session: YSyncSession, data: bytes) -> None:
+        """Have a session take in one message."""
+        self.perform(connection, session.receive(data, self.now))
 
     def disconnected(self, connection: SimConnection) -> None:
         """Learn that a connection is over."""
@@ -240,6 +246,33 @@ class SimNode:
         if when < self._wake_at:
             self._wake_at = when
             self.world.clock.at(when, self._wake, when, self.lives)
+
+    def disk_delay(self) -> float:
+        """Draw how long the disk takes for something."""
+        slowness = self.world.faults.rates.disk
+        return self.random.uniform(0, slowness) if slowness else 0.0
+
+    def later(self, delay: float, call: Callable[..., None], *arguments: Any, counts: bool = True) -> None:
+        """Have something done in a moment, if the node still lives then.
+
+        Args:
+            delay: Seconds.
+            call: What.
+            arguments: Of the call.
+            counts: Whether the world has not come to rest before it.
+        """
+        self.world.clock.after(delay, self._do, self.lives, call, arguments)
+        if counts:
+            self.world.busy(self.world.clock.now + delay)
+
+    def _do(self, life: int, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        if life != self.lives or not self.alive:
+            return
+        if self.world.faults.is_frozen(self.name):
+            self.world.clock.after(FROZEN_S, self._do, life, call, arguments)
+            return
+        call(*arguments)
+        self.after_step()
 
     def _wake(self, when: float, life: int) -> None:
         if not self.alive or life != self.lives or when != self._wake_at:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.testing.sim.peer import SimPeer
+from weft.testing.sim.replica_peer import ReplicaPeer
 from weft.testing.sim.server import SimServer
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SimOptions:
     """What the seed is not to decide: it draws what is ``None``.
 
     Attributes:
-        topology: ``"star"``, ``"mesh"``, ``"bridge"`` or ``"cluster"``; see :class:`SimPlan`.
+        topology: ``"star"``, ``"mesh"``, ``"bridge"``, ``"cluster"`` or ``"replica"``; see :class:`SimPlan`.
         peers: How many, one at least.
         layout: Of the Stores in the document.
         edits: How many.
@@ -37,6 +38,7 @@ class SimOptions:
         workload: What the peers do, in the place of :class:`TablesWorkload`.
         oracles: What must hold, beside the :class:`StandardOracle`.
         peer_type: Makes the peers, for other parts than the ordinary ones.
+        replica_type: The same for peers with a replica.
         server_type: The same for servers.
         limits: For all sessions.
     """
@@ -51,6 +53,7 @@ class SimOptions:
     workload: Workload | None = None
     oracles: Sequence[Oracle] = ()
     peer_type: type[SimPeer] = SimPeer
+    replica_type: type[ReplicaPeer] = ReplicaPeer
     server_type: type[SimServer] = SimServer
     limits: Limits = DEFAULT_LIMITS
 
@@ -73,7 +76,7 @@ class SimOptions:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Have a parser read the options that a command line can say."""
     world = parser.add_argument_group("the world, where the seed is not to decide")
-    world.add_argument("--topology", choices=("star", "mesh", "bridge", "cluster"))
+    world.add_argument("--topology", choices=("star", "mesh", "bridge", "cluster", "replica"))
     world.add_argument("--peers", type=int)
     world.add_argument("--edits", type=int)
     world.add_argument("--layout", choices=("tinybase", "flat"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from weft._codecs.yjs.same import is_same
 from weft._codecs.yjs.state import decode_state_vector
 from weft.documents.yjs import UpdateLog
 from weft.documents.yjs.document import YDocument, create_doc
@@ -14,6 +15,7 @@ from weft.mirrors.yjs.mirror import YjsMirror
 from weft.store import Store
 from weft.store.replica import Replica
 from weft.testing.sim import document_reader as reading
+from weft.testing.sim.replica_peer import ReplicaPeer
 from weft.testing.sim.result import Violation
 from weft.testing.sim.workload import DERIVED, SOURCE, TablesWorkload, derive, read_stamp
 
@@ -57,6 +59,15 @@ class StandardOracle:
         if peer.echoed and not self._may_echo(net, peer):
             raise Violation("P7 quiet", f"{peer.name} writes because it has received something")
 
+        if isinstance(peer, ReplicaPeer) and not peer.content.pending():
+            self._nothing_pending(net, peer)
+
+    def _nothing_pending(self, net: Network, peer: ReplicaPeer) -> None:
+        server = net.servers[0]
+        own = peer.document.state().get(peer.client_id, 0)
+        if server.alive and server.document.lacking({peer.client_id: own} if own else {}):
+            raise Violation("pending", f"{peer.name} says that the server has all, and it has not")
+
     def _may_echo(self, net: Network, peer: SimPeer) -> bool:
         """Whether healing or listeners may write after something was received; nothing else may."""
         workload = net.workload
@@ -86,7 +97,28 @@ class StandardOracle:
             self._reloads(net, content, "what is stored", UpdateLog.of(updates).diff(), updates)
         last = net.peers[-1]
         self._reloads(net, content, f"a copy of {last.name}'s document", last.read().get_update())
+        for peer in net.peers:
+            if isinstance(peer, ReplicaPeer):
+                self._replica_kept(net, peer, content)
         self._present(net)
+
+    def _replica_kept(self, net: Network, peer: ReplicaPeer, content: reading.Content) -> None:
+        if peer.content.pending():
+            raise Violation("pending", f"{peer.name} has {peer.content.pending()} that the server has")
+        for write in peer.disk.writes:
+            value = reading.look_up(content, write.path)
+            if write.unique and read_stamp(value) != write.number:
+                raise Violation(
+                    "P2 lost write", f"{write.path} = {write.number} was on {peer.name}'s disk; is {value!r}"
+                )
+        rows = [row.data for row in peer.disk.rows]
+        self._reloads(net, content, f"{peer.name}'s disk", UpdateLog.of(rows).diff(), rows)
+        whole = net.servers[0].document.diff(b"\0")
+        for client, structs in peer.content.log.structs().items():
+            if not is_same(whole, structs, client, 0):
+                raise Violation(
+                    "two of one id", f"{peer.name} has something else of {client} than the server"
+                )
 
     def _converged(self, net: Network, content: reading.Content) -> None:
         first, *others = net.nodes

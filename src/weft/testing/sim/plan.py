@@ -11,7 +11,7 @@ from typing import Literal
 
 __all__ = ["Action", "ActionKind", "FaultRates", "Layout", "SimPlan", "Topology"]
 
-Topology = Literal["star", "mesh", "bridge", "cluster"]
+Topology = Literal["star", "mesh", "bridge", "cluster", "replica"]
 Layout = Literal["tinybase", "flat"]
 ActionKind = Literal[
     "edit",
@@ -102,9 +102,11 @@ class SimPlan:
         seed: The seed.
         topology: ``"star"``: one server; ``"mesh"``: every peer with every other, no server; ``"bridge"``:
             two servers, and one or two peers that are connected to both; ``"cluster"``: two or three servers
-            on one storage, with a broker, and peers that dial any of them.
+            on one storage, with a broker, and peers that dial any of them; ``"replica"``: a star in which
+            some peers have a replica.
         peers: 2 to 6.
         servers: How many.
+        replicas: Peers with a replica; 0 unless the topology is ``"replica"``.
         bridges: Peers with a session to each server; 0 unless the topology is ``"bridge"``.
         ordered: Whether links keep order and lose nothing in the middle, as websockets do. Unordered ones
             drop, duplicate and reorder freely.
@@ -120,6 +122,7 @@ class SimPlan:
     topology: Topology
     peers: int
     servers: int
+    replicas: int
     bridges: int
     ordered: bool
     layout: Layout
@@ -134,6 +137,8 @@ class SimPlan:
         bridges = f" ({self.bridges} bridging)" if self.bridges else ""
         if self.topology == "cluster":
             bridges = f" of {self.servers} servers"
+        if self.replicas:
+            bridges = f" ({self.replicas} with a replica)"
         return (
             f"{self.topology}{bridges}, {self.peers} peers, {links} links, {self.layout} layout, "
             f"{self.derivers} deriving, {len(self.actions)} actions in {self.duration:.1f} s; "

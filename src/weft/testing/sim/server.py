@@ -9,7 +9,7 @@ from weft.documents.yjs.document import create_doc
 from weft.documents.yjs.log_document import LogDocument
 from weft.server.fanout.session import FanoutSession
 from weft.testing.sim.fanout import SimFanout
-from weft.testing.sim.node import SimNode
+from weft.testing.sim.node import FROZEN_S, SimNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,6 @@ __all__ = ["SimServer"]
 _COMPACTIONS = 0.3  # share of starts before which the log is compacted
 _LIVE_COMPACTIONS = 0.1  # share of commits of one of several servers after which it is compacted
 _UNTOLD = 0.5  # share of commits, of those that a cut kept from being told at once, that are never told
-_FROZEN_S = 0.5  # seconds after which somebody who is frozen, or cut off, tries again
 
 
 class SimServer(SimNode):
@@ -116,8 +115,8 @@ class SimServer(SimNode):
 
     def _load(self) -> None:
         if self.fanout is None or self.fanout.is_cut_off or self.world.faults.is_frozen(self.name):
-            self.world.clock.after(_FROZEN_S, self._load)
-            self.world.busy(self.world.clock.now + _FROZEN_S)
+            self.world.clock.after(FROZEN_S, self._load)
+            self.world.busy(self.world.clock.now + FROZEN_S)
             return
         self.loaded = self.disk.since(0)
         delay = self.disk_delay()
@@ -150,7 +149,7 @@ class SimServer(SimNode):
             for connection in tuple(self.sessions):
                 connection.close(self)
         if self.unsaved or self._is_saving:
-            self.later(_FROZEN_S, self.stop, stopped)
+            self.later(FROZEN_S, self.stop, stopped)
             return
         if self.fanout is not None:
             self.fanout.bye()
@@ -194,33 +193,6 @@ class SimServer(SimNode):
         self._is_saving = True
         self.later(self.disk_delay(), self.save)
 
-    def disk_delay(self) -> float:
-        """Draw how long the disk takes for something."""
-        slowness = self.world.faults.rates.disk
-        return self.random.uniform(0, slowness) if slowness else 0.0
-
-    def later(self, delay: float, call: Callable[..., None], *arguments: Any, counts: bool = True) -> None:
-        """Have something done in a moment, if the server still lives then.
-
-        Args:
-            delay: Seconds.
-            call: What.
-            arguments: Of the call.
-            counts: Whether the world has not come to rest before it.
-        """
-        self.world.clock.after(delay, self._do, self.lives, call, arguments)
-        if counts:
-            self.world.busy(self.world.clock.now + delay)
-
-    def _do(self, life: int, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        if life != self.lives or not self.alive:
-            return
-        if self.world.faults.is_frozen(self.name):
-            self.world.clock.after(_FROZEN_S, self._do, life, call, arguments)
-            return
-        call(*arguments)
-        self.after_step()
-
     def compact(self) -> None:
         """Have the disk compact what it has."""
         self.disk.compact()
@@ -231,7 +203,7 @@ class SimServer(SimNode):
             updates, self.unsaved = self.unsaved, []
             self.saved(self.disk.commit(updates), updates)
         elif self.fanout.is_cut_off:
-            self.later(_FROZEN_S, self.save)
+            self.later(FROZEN_S, self.save)
         else:
             updates, self.unsaved = self.unsaved, []
             first = self.disk.commit(updates)
@@ -240,7 +212,7 @@ class SimServer(SimNode):
 
     def _learn_saved(self, first: int, updates: list[bytes], missed: bool = False) -> None:
         if self.fanout is not None and self.fanout.is_cut_off:
-            self.later(_FROZEN_S, self._learn_saved, first, updates, True)
+            self.later(FROZEN_S, self._learn_saved, first, updates, True)
             return
         self.saved(first, updates)
         # What was committed while the connection to the place was lost may never be told.

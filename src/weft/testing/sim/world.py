@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from weft.testing.sim.ledger import Ledger
     from weft.testing.sim.network_faults import NetworkFaults
     from weft.testing.sim.plan import SimPlan
+    from weft.testing.sim.replica_disk import ReplicaDisk
     from weft.testing.sim.result import SimStats
     from weft.testing.sim.scheduler import Scheduler
 
@@ -30,6 +31,7 @@ class World(Protocol):
         ledger: Who wrote what.
         stats: What has happened, counted.
         trace: What has happened, in order: time, kind, detail.
+        replica_disks: Of all peers with a replica.
         healed: Whether the time of faults is over.
     """
 
@@ -40,6 +42,7 @@ class World(Protocol):
     ledger: Ledger
     stats: SimStats
     trace: list[tuple[float, str, str]]
+    replica_disks: list[ReplicaDisk]
     healed: bool
 
     def note(self, kind: str, detail: str) -> None:
