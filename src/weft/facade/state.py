@@ -92,7 +92,7 @@ class StoreSync(Uncopied, ABC):
     def pending_cells(self) -> Changes:
         """Which cells, rows and values the server has not confirmed, also of former sessions.
 
-        It looks through what is pending, and so takes as long as that is large.
+        It takes time by what is pending, and the first time by the log of a Yjs document, which is read then.
 
         Returns:
             As TinyBase writes changes: ``(tables, values, 1)``, with what the Store holds there now, and
