@@ -41,3 +41,21 @@ def test_a_text_that_takes_a_keys_place_is_refused(js_session: SyncJsPeer) -> No
     assert "Unexpected case" in loaded["error"]
     with pytest.raises(RemoteProtocolError, match="1:2 is several values of one key"):
         UpdateLog().add(forged)
+
+
+def test_overwritten_values_go_out_with_their_deletion_while_the_rest_of_their_update_waits(
+    js_session: SyncJsPeer,
+) -> None:
+    # Three overwritten values of a key in one struct, and beside it what waits for somebody's struct.
+    first = key_item("m", b"\x01", ref=7)
+    value = Writer().byte(0x28).byte(0).uint(1).uint(0).string("k").raw(b"\x01\x7e").finish()
+    three = Writer().byte(0x88).uint(1).uint(1).raw(b"\x03\x7e\x7e\x7e").finish()
+    waits = Writer().byte(0x88).uint(3).uint(0).raw(b"\x01\x7e").finish()
+    deletes = b"\x01\x01\x01\x01\x04"
+    log = UpdateLog()
+    added = log.add(update(section(2, 0, waits), section(1, 0, first, value, three), deletes=deletes))
+    assert added.held
+    (part,) = added.updates
+    assert UpdateLog.of([part]).state() == log.state() == {1: 5}
+    (loaded,) = js_session("update.load", lists=[[part]])
+    assert (loaded["state"], loaded["waits"]) == ("1:5", False)

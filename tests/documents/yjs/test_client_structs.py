@@ -13,7 +13,7 @@ from weft.documents.yjs.places import Rules
 if TYPE_CHECKING:
     import pytest
 
-RULES = Rules(64, {}, {}, False, Crowds({}, None))
+RULES = Rules(64, {}, {}, False, Crowds({}, None), {})
 SHAPES = [
     (b"\x00\x03", 3),
     (item(1, b"\x02"), 2),

@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from weft._codecs.yjs.ranges import Ranges
 from weft._codecs.yjs.stored import read_ids, struct_ends
 from weft.errors import RemoteProtocolError
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
-    from weft._codecs.yjs.ranges import Ranges
     from weft._codecs.yjs.run import Run
     from weft._codecs.yjs.update import ItemId
     from weft.documents.yjs.crowds import Crowds
@@ -56,6 +56,8 @@ class Rules(NamedTuple):
         known: What the log knows as deleted.
         is_stored: Whether it was taken in before.
         crowds: What counts those at one place.
+        early: Where it is noted what they may be only because the update deletes it: so that must be deleted
+            with them, and not with the rest of the update.
     """
 
     max_depth: int
@@ -63,13 +65,17 @@ class Rules(NamedTuple):
     known: Mapping[int, Ranges]
     is_stored: bool
     crowds: Crowds
+    early: dict[int, Ranges]
 
     def are_deleted(self, client: int, clock: int, end: int) -> bool:
         """Whether clocks of a client are deleted by the update, or were before."""
-        return any(
-            client in deletes and deletes[client].pieces(clock, end) == [(clock, end, True)]
-            for deletes in (self.deletes, self.known)
-        )
+        whole = [(clock, end, True)]
+        if client in self.known and self.known[client].pieces(clock, end) == whole:
+            return True
+        if client not in self.deletes or self.deletes[client].pieces(clock, end) != whole:
+            return False
+        self.early.setdefault(client, Ranges()).add(clock, end)
+        return True
 
 
 class Places:
@@ -223,6 +229,12 @@ def first_fault(
     if run.longs:
         # Looked for, as a run may come in thousands of parts.
         first = bisect_left(range(run.longs), start, key=lambda at: run.long(at).clock)
+        if first and start + 1 < (end_of_cut := run.long(first - 1).end):
+            # What was there in part: the rest of it stands behind that.
+            try:
+                check_long(clients, run.client, start, end_of_cut, (run.client, start - 1), rules)
+            except RemoteProtocolError as error:
+                return start, error
         stop = end if fault is None else fault[0]
         for long in map(run.long, range(first, run.longs)):
             if long.clock >= stop:

@@ -28,7 +28,7 @@ from weft.errors import RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from weft._codecs.yjs.small import SmallUpdate
     from weft._codecs.yjs.state import State
@@ -55,20 +55,17 @@ class UpdateLog:
     """
 
     __slots__ = (
-        "_clients", "_crowds", "_deletes", "_encoded", "_held", "_limits", "_number", "_own_deletions",
-        "_waiting", "_whole",
+        "_clients", "_crowds", "_deletes", "_early", "_encoded", "_held", "_limits", "_number",
+        "_own_deletions", "_waiting", "_whole",
     )  # fmt: skip
 
     def __init__(
-        self,
-        *,
-        limits: Limits = DEFAULT_LIMITS,
-        max_held: int = MAX_HELD,
-        max_crowd: int | None = None,
+        self, *, limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD, max_crowd: int | None = None
     ) -> None:
         self._limits = limits
         self._clients: dict[int, ClientStructs] = {}
         self._deletes: dict[int, Ranges] = {}
+        self._early: dict[int, Ranges] = {}  # see Rules; empty but within add
         # The answer to an empty vector and the delete set in every answer, once somebody has asked.
         self._whole: bytes | None = None
         self._encoded: bytes | None = None
@@ -83,10 +80,8 @@ class UpdateLog:
         cls,
         updates: Iterable[bytes],
         *,
-        limits: Limits = DEFAULT_LIMITS,
-        max_held: int = MAX_HELD,
-        max_crowd: int | None = None,
-    ) -> Self:
+        limits: Limits = DEFAULT_LIMITS, max_held: int = MAX_HELD, max_crowd: int | None = None,
+    ) -> Self:  # fmt: skip
         """A log of stored updates, in any order; see ``stored`` of :meth:`add`.
 
         Raises:
@@ -189,22 +184,25 @@ class UpdateLog:
             self._crowds.settle(undo=True)
             raise
         updates: tuple[bytes, ...] = ()
-        deleted = self._delete(complete)
+        deleted = self._delete([found.deletes for found in complete])
         if not waiting and not refused and not pending.is_cut:
             updates = (update,) if marks or deleted else ()
             before: dict[int, Mark] = {}
             deleted = {}
         else:
             before = dict(marks)
+            deleted = self._delete([self._early])
         if self._waiting:
             woken = [entry for client in marks for entry in self._woken(self._waiting, client)]
             complete = self._run(woken, self._waiting, before, refused)
             released = tuple(found.update for found in complete)
             for found in complete:
                 self._held.release(found)
-            for client, ranges in self._delete(complete).items():
+            late = self._delete([*(found.deletes for found in complete), self._early])
+            for client, ranges in late.items():
                 deleted.setdefault(client, Ranges()).update(ranges)
         self._crowds.settle()
+        self._early.clear()
         if before or deleted:
             updates += (self._since(before, deleted),)
         if updates:
@@ -263,7 +261,7 @@ class UpdateLog:
         return True
 
     def _rules(self, deletes: dict[int, Ranges], max_depth: int, *, is_stored: bool = False) -> Rules:
-        return Rules(max_depth, deletes, self._deletes, is_stored, self._crowds)
+        return Rules(max_depth, deletes, self._deletes, is_stored, self._crowds, self._early)
 
     def _run(
         self,
@@ -335,17 +333,18 @@ class UpdateLog:
             heappush(self._waiting.setdefault(client, []), waiter)
 
     def _undo(self, marks: dict[int, Mark]) -> None:
+        self._early.clear()
         for client, mark in marks.items():
             if mark.structs:
                 self._clients[client].go_back(mark)
             else:
                 del self._clients[client]
 
-    def _delete(self, complete: list[Pending]) -> dict[int, Ranges]:
-        """Note what updates delete, and give that of which any is new."""
+    def _delete(self, deletes: Sequence[dict[int, Ranges]]) -> dict[int, Ranges]:
+        """Note what is deleted, and give that of which any is new."""
         news: dict[int, Ranges] = {}
-        for pending in complete:
-            for client, ranges in pending.deletes.items():
+        for each in deletes:
+            for client, ranges in each.items():
                 if self._deletes.setdefault(client, Ranges()).update(ranges):
                     self._encoded = None
                     news.setdefault(client, Ranges()).update(ranges)

@@ -36,7 +36,7 @@ RICH: Content = (
     {"open": False, "limits": {"rows": 9007199254740991}, "none": None, "long": "x" * 100_000},
 )
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 25.0
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = _PATIENCE_S) -> None:
