@@ -153,3 +153,21 @@ store.set_cell("pets", "fido", "species", "dog")
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "pets.json").read_text() == '[{"pets":{"fido":{"species":"dog"}}},{}]'
+
+
+def test_what_is_open_when_the_program_ends_is_closed_at_once() -> None:
+    program = """
+import asyncio
+from weft.facade.owner_thread import OwnerThread
+owner = OwnerThread.current()
+both = owner.call(asyncio.Event)
+async def second():
+    both.set()
+owner.closings["first"] = both.wait
+owner.closings["second"] = second
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,6 +12,7 @@ import pytest
 
 import weft
 from support.postgres_suite import run
+from support.servers import eventually
 from weft.errors import DocumentClosedError, StorageError, SyncTimeoutError
 from weft.providers import Pending
 
@@ -103,6 +104,36 @@ def test_an_error_of_the_block_is_raised_and_what_was_written_is_saved(
         _write(path, [], lambda: 1 / 0)
     assert not hasattr(raised.value, "__notes__")
     assert json.loads(path.read_text()) == list(CONTENT)
+
+
+async def test_listeners_hear_when_it_was_saved_by_itself(tmp_path: Path) -> None:
+    told: list[int] = []
+    async with weft.open(tmp_path / "pets.json") as store:
+        begun = store.sync.last_synced_at
+        assert begun is not None
+        store.sync.on_change(lambda sync: told.append(sync.pending.updates))
+        store.set_content(CONTENT)
+        await eventually(lambda: not store.sync.pending)
+        await eventually(lambda: told[-2:] == [1, 0])
+        saved = store.sync.last_synced_at
+        assert saved is not None
+        assert saved > begun
+
+
+async def test_the_last_error_is_gone_when_all_is_well_again(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    told: list[bool] = []
+    async with weft.open(folder / "pets.json", on_error=lambda error: None) as store:
+        store.sync.on_change(lambda sync: told.append(sync.last_error is None))
+        folder.rename(tmp_path / "away")
+        store.set_content(CONTENT)
+        await eventually(lambda: store.sync.last_error is not None)
+        (tmp_path / "away").rename(folder)
+        await eventually(lambda: not store.sync.pending)
+        await eventually(lambda: store.sync.last_error is None)
+        assert told[-1]
+        assert False in told
 
 
 def test_what_is_something_else_is_not_overwritten(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from _thread import allocate_lock, get_ident
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -182,9 +183,14 @@ class OwnerThread:
             self._owner.check_process()
         except WrongProcessError:
             return
-        for name, close in tuple(self.closings.items()):
+        end = time.monotonic() + _END_S
+        begun = [
+            (name, asyncio.run_coroutine_threadsafe(close(), self._loop))
+            for name, close in tuple(self.closings.items())
+        ]
+        for name, closing in begun:
             try:
-                asyncio.run_coroutine_threadsafe(close(), self._loop).result(_END_S)
+                closing.result(max(0.0, end - time.monotonic()))
             except Exception:  # noqa: BLE001 - logged: the others are to be closed, too
                 _log.exception("%s could not be closed at the end of the program", name)
         self._loop.call_soon_threadsafe(self._loop.stop)

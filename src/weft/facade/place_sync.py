@@ -69,9 +69,15 @@ class PlaceSync(StoreSync):
         """Raise: there is nobody to hear of."""
         raise LocalProtocolError(f"{self.address} has no server to hear of others by")
 
-    def _works_otherwise(self, persister: Persister, status: PersisterStatus) -> None:
-        if status is PersisterStatus.IDLE and persister.is_at_rest():
+    def _works_otherwise(self, _persister: Persister, status: PersisterStatus) -> None:
+        self._look()
+        if status is PersisterStatus.IDLE:  # what it did by itself is over only then
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        if self.persister.is_at_rest():
             self._saved_at = datetime.now(UTC)
+            self._last_error = None
         self._changed()
 
     async def _close(self) -> None:

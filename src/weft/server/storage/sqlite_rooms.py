@@ -43,9 +43,8 @@ class SqliteRooms:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
-        self._ids: dict[
-            str, int
-        ] = {}  # of the rooms that were used: a name may be that of another room later
+        # Of the rooms that were used: a name may be that of another room later.
+        self._ids: dict[str, int] = {}
 
     def clear(self) -> None:
         """Forget what is known of a file that was closed."""
