@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import logging
 import resource
 import socket
@@ -16,6 +18,7 @@ from support.serving import WeftServe
 from support.yclient import YClient
 from weft.limits import ServerLimits
 from weft.server.fronts.descriptors import accepts_at_once, max_descriptors
+from weft.server.fronts.listener import Listener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +58,35 @@ async def test_who_comes_beyond_the_cap_is_cut_off_and_it_is_said_once(
             await other.synced()
     assert [record.name for record in caplog.records].count("weft.server") == 1
     assert "max_connections" in caplog.text
+
+
+async def test_what_cannot_be_resumed_stays_paused_says_so_once_and_can_be_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.server.fronts.listener._AGAIN", 0)
+    listener = Listener(asyncio.Protocol, tls=None, open_timeout=1, close_timeout=1)
+    await listener.open("127.0.0.1", 0)
+    port = listener.port
+    listener.pause()
+    serve, copies = listener._serve, list[socket.socket]()
+
+    async def fail(*, sock: socket.socket) -> asyncio.Server:
+        copies.append(sock)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(listener, "_serve", fail)
+    for _ in range(3):
+        await listener.resume()
+        assert listener.is_paused
+    assert [copy.fileno() for copy in copies] == [-1, -1, -1]
+    assert caplog.text.count("cannot accept connections again") == 1
+    monkeypatch.setattr(listener, "_serve", serve)
+    await listener.resume()
+    assert not listener.is_paused
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    await writer.wait_closed()
+    listener.close()
 
 
 @pytest.mark.parametrize("line", ["", "sys.modules['uvloop'] = None"], ids=["uvloop", "asyncio"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from weft.server.fronts.descriptors import accepts_at_once, deepen_backlog
@@ -18,6 +20,9 @@ __all__ = ["Listener"]
 # Connections the kernel holds until they are accepted. asyncio's 100 makes a storm of 200 joins wait a second
 # for the clients' retries; the system's own bound (net.core.somaxconn) applies on top.
 _BACKLOG = 2048
+_AGAIN = 1.0  # seconds until it is tried again to accept
+
+_log = logging.getLogger("weft.server")
 
 
 class Listener:
@@ -51,6 +56,7 @@ class Listener:
         self._kept: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._is_resuming = False
+        self._has_failed = False
 
     @property
     def port(self) -> int | None:
@@ -81,14 +87,25 @@ class Listener:
             server.close()
 
     def resume(self) -> Coroutine[object, object, None]:
-        """Accept again, those first who came meanwhile; it is paused no more from now on."""
+        """Accept again, those first who came meanwhile; it is paused no more while that is tried."""
         self._is_resuming = True
         return self._resume()
 
     async def _resume(self) -> None:
         try:
             for kept in self._kept:
-                await self._serve(sock=kept.dup())
+                with ExitStack() as failing:
+                    failing.callback((again := kept.dup()).close)
+                    await self._serve(sock=again)
+                    failing.pop_all()
+        except OSError as error:  # there is not even a descriptor for this
+            self.pause()
+            if not self._has_failed:
+                _log.warning("cannot accept connections again: %s; it is tried every second", error)
+            self._has_failed = True
+            await asyncio.sleep(_AGAIN)
+        else:
+            self._has_failed = False
         finally:
             self._is_resuming = False
         if not self._kept:  # it was closed meanwhile
