@@ -15,7 +15,7 @@ from support.foreign import in_thread
 from weft import Checkpoints, Store
 from weft.errors import InvalidCellError, ReadOnlyError, WrongTaskError
 from weft.facade import BlockingStore
-from weft.facade.owner_thread import OwnerThread
+from weft.facade.owner_thread import HERE, Mark, OwnerThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +40,11 @@ def test_every_public_method_of_a_store_is_there_for_any_thread() -> None:
 def test_methods_return_what_a_stores_return_and_listeners_run_in_wefts_thread(store: BlockingStore) -> None:
     assert isinstance(store, Store)
     assert store.set_cell("pets", "fido", "species", "dog") is store
-    threads: list[int] = []
-    listening = store.on_cell("pets")(lambda *_: threads.append(get_ident()))
-    store.add_did_finish_transaction_listener(lambda _: threads.append(get_ident()))
+    threads: list[Mark] = []
+    listening = store.on_cell("pets")(lambda *_: threads.append(HERE.mark))
+    store.add_did_finish_transaction_listener(lambda _: threads.append(HERE.mark))
     in_thread(lambda: store.set_partial_row("pets", "fido", {"price": 5, "species": "cat"}))
-    assert set(threads) == {OwnerThread.current().ident}
+    assert set(threads) == {OwnerThread.current().mark}
     assert len(threads) == 3
     listening.unsubscribe()
     with pytest.raises(InvalidCellError):
@@ -129,6 +129,43 @@ def test_what_a_thread_that_ended_left_open_is_rolled_back(store: BlockingStore)
     in_thread(lambda: store.start_transaction().start_transaction().set_value("v", 1))
     assert store.get_values() == {}
     assert store.set_value("v", 2).get_value("v") == 2
+
+
+@pytest.mark.timeout(60)
+def test_a_thread_that_gets_the_identifier_of_one_that_ended_does_not_pass_for_it(
+    store: BlockingStore,
+) -> None:
+    def begin() -> int:
+        store.start_transaction().start_transaction().set_value("v", 1)
+        return get_ident()
+
+    identifier = in_thread(begin)
+    found: list[dict[str, Any]] = []
+    written, end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        if get_ident() == identifier:
+            found.append(store.finish_transaction().get_values())
+            found.append(store.set_value("w", 2).get_values())
+            written.set()
+            end.wait(20)  # it lives on, with that identifier
+
+    threads: list[threading.Thread] = []
+    try:
+        while not threads or threads[-1].ident != identifier:
+            if len(threads) == 100:
+                pytest.skip("no thread got the identifier")
+            if threads:
+                threads[-1].join(20)
+            threads.append(threading.Thread(target=write, daemon=True))
+            threads[-1].start()
+        assert written.wait(20)
+        assert found == [{}, {"w": 2}]
+        assert in_thread(store.get_values) == {"w": 2}
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join(20)
 
 
 def test_listeners_may_write_where_a_stores_may(store: BlockingStore) -> None:

@@ -8,20 +8,23 @@ import signal
 import subprocess
 import sys
 import threading
-from _thread import get_ident
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.foreign import in_child, in_thread
 from weft.errors import LocalProtocolError
-from weft.facade.owner_thread import OwnerThread
+from weft.facade.owner_thread import HERE, Mark, OwnerThread
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def nothing() -> None: ...
+
+
+def here() -> Mark:
+    return HERE.mark
 
 
 @pytest.fixture
@@ -31,16 +34,16 @@ def owner() -> OwnerThread:
 
 def test_there_is_one_and_calls_run_in_it(owner: OwnerThread) -> None:
     assert OwnerThread.current() is owner
-    assert owner.call(get_ident) == owner.ident != get_ident()
-    assert owner.call(lambda: owner.call(get_ident)) == owner.ident
+    assert owner.call(here) is owner.mark is not here()
+    assert owner.call(lambda: owner.call(here)) is owner.mark
     with pytest.raises(ZeroDivisionError):
         owner.call(lambda: 1 / 0)
 
-    async def work() -> int:
+    async def work() -> Mark:
         await asyncio.sleep(0)
-        return get_ident()
+        return here()
 
-    assert owner.run(work) == owner.ident
+    assert owner.run(work) is owner.mark
 
 
 def test_what_would_wait_for_itself_is_refused(owner: OwnerThread) -> None:
@@ -78,7 +81,7 @@ def test_what_does_not_begin_is_not_held(owner: OwnerThread) -> None:
     said: list[str] = []
     with pytest.raises(ZeroDivisionError):
         owner.hold(lambda: 1 / 0, lambda: said.append("abandoned"))
-    assert in_thread(lambda: owner.call(get_ident)) == owner.ident
+    assert in_thread(lambda: owner.call(here)) is owner.mark
     assert said == []
 
 
@@ -109,7 +112,7 @@ def test_who_is_interrupted_while_it_waits_holds_nothing(owner: OwnerThread) -> 
         signal.signal(signal.SIGUSR1, before)
         go_on.set()
         thread.join(20)
-    assert in_thread(lambda: owner.call(get_ident)) == owner.ident
+    assert in_thread(lambda: owner.call(here)) is owner.mark
     assert said == ["began", "abandoned"]
 
 
@@ -120,13 +123,13 @@ def test_a_thread_that_ends_without_letting_go_is_noticed(owner: OwnerThread) ->
         owner.hold(nothing, lambda: said.append("abandoned"))
 
     in_thread(hold)
-    assert owner.call(get_ident) == owner.ident  # waits for it
+    assert owner.call(here) is owner.mark  # waits for it
     assert said == ["abandoned"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_after_a_fork_it_is_the_parents_and_the_child_gets_its_own(owner: OwnerThread) -> None:
-    assert "WrongProcessError: weft's thread was made in process" in in_child(lambda: owner.call(get_ident))
+    assert "WrongProcessError: weft's thread was made in process" in in_child(lambda: owner.call(here))
 
     async def work() -> None: ...
 
@@ -135,10 +138,10 @@ def test_after_a_fork_it_is_the_parents_and_the_child_gets_its_own(owner: OwnerT
 
     def own() -> None:
         there = OwnerThread.current()
-        raise AssertionError(there is not owner and there.call(get_ident) == there.ident)
+        raise AssertionError(there is not owner and there.call(here) is there.mark)
 
     assert in_child(own) == "AssertionError: True"
-    assert owner.call(get_ident) == owner.ident
+    assert owner.call(here) is owner.mark
 
 
 def test_what_is_open_when_the_program_ends_is_closed(tmp_path: Path) -> None:
@@ -158,7 +161,7 @@ store.set_cell("pets", "fido", "species", "dog")
 def test_what_is_open_when_the_program_ends_is_closed_at_once() -> None:
     program = """
 import asyncio
-from weft.facade.owner_thread import OwnerThread
+from weft.facade.owner_thread import HERE, Mark, OwnerThread
 owner = OwnerThread.current()
 both = owner.call(asyncio.Event)
 async def second():

@@ -7,13 +7,13 @@ and its end, when listeners, mirror and provider are told, are the owner thread'
 
 from __future__ import annotations
 
-from _thread import get_ident
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from weft._support.callbacks import check_callback
 from weft._support.owner import running_loop
 from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
+from weft.facade.owner_thread import HERE
 from weft.facade.store import KeptStore
 from weft.store import Store, Transaction
 
@@ -46,7 +46,7 @@ class BlockingStore(KeptStore):
         self._owner_thread = owner_thread
         self._polled = polled
         self._presence: Presence | None = None
-        self._runs_in = owner_thread.ident  # the thread whose calls run where they are made
+        self._runs_in = owner_thread.mark  # the thread whose calls run where they are made
 
     @property
     def sync(self) -> BlockingSync:
@@ -94,38 +94,38 @@ class BlockingStore(KeptStore):
         """Finish a transaction of the calling thread; the outermost commits. Without one, do nothing."""
         if do_rollback is not None:
             check_callback(do_rollback, "do_rollback")
-        if get_ident() == self._runs_in:
+        if HERE.mark is self._runs_in:
             self._leave_block(do_rollback, failed=False)
         return self
 
     def _enter_block(self, origin: object) -> None:
-        if get_ident() == self._runs_in:
+        if HERE.mark is self._runs_in:
             self._begin(origin)
             return
         self._owner_thread.hold(lambda: self._begin(origin), self._abandoned)
-        self._runs_in = get_ident()
+        self._runs_in = HERE.mark
         if running_loop() is not None:  # where an await in the transaction lets another task write into it
             self._guard_transaction()
 
     def _leave_block(self, do_rollback: Callable[[Self], bool] | None, *, failed: bool) -> None:
         finish = self._fail if failed else partial(super().finish_transaction, do_rollback)
-        if self._depth > 1 or self._runs_in == self._owner_thread.ident:
+        if self._depth > 1 or self._runs_in is self._owner_thread.mark:
             finish()
             return
         if self._opener is not None:
             self._check_writer()
             self._opener = self._mark = None
-        self._runs_in = self._owner_thread.ident
+        self._runs_in = self._owner_thread.mark
         self._owner_thread.release(finish)
 
     def _abandoned(self) -> None:
         """Roll back what a thread that has ended left open."""
-        self._runs_in = self._owner_thread.ident
+        self._runs_in = self._owner_thread.mark
         while self._depth > 0:
             self._fail()
 
     def _check_thread(self) -> None:
-        if self._runs_in == self._owner_thread.ident or get_ident() != self._runs_in:
+        if self._runs_in is self._owner_thread.mark or HERE.mark is not self._runs_in:
             super()._check_thread()
 
     # -- listeners ---------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class BlockingStore(KeptStore):
     @property
     def transaction_origin(self) -> object:
         """The ``origin`` of the calling thread's transaction; of the running one in a listener."""
-        return self._origin if get_ident() == self._runs_in else None
+        return self._origin if HERE.mark is self._runs_in else None
 
 
 class HeldTransaction(Transaction[BlockingStore]):
@@ -199,7 +199,7 @@ def _handed_over(method: Callable[..., R]) -> Callable[..., R]:
 
     @wraps(method)
     def call(self: BlockingStore, *args: Any, **kwargs: Any) -> R:
-        if get_ident() == self._runs_in:
+        if HERE.mark is self._runs_in:
             return method(self, *args, **kwargs)
         return self._owner_thread.call(method, self, *args, **kwargs)
 

@@ -11,12 +11,12 @@ import asyncio
 import concurrent.futures.thread  # noqa: F401 - whose end is registered first, and so comes after ours
 import logging
 import os
-import sys
 import threading
 import time
-from _thread import allocate_lock, get_ident
+from _thread import allocate_lock
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
+from weakref import ref
 
 from weft._support.owner import Owner
 from weft.errors import LocalProtocolError, WrongProcessError
@@ -24,7 +24,7 @@ from weft.errors import LocalProtocolError, WrongProcessError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["OwnerThread"]
+__all__ = ["HERE", "Mark", "OwnerThread"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,19 +35,45 @@ _LOOK_S = 1.0  # how often it is looked whether a thread that holds this one has
 _END_S = 20.0  # for all that is still open when the program ends
 
 
+class _Life:
+    """Lives as long as a thread: nothing but what is the thread's own refers to it."""
+
+    __slots__ = ("__weakref__",)
+
+
+Mark: TypeAlias = "ref[_Life]"
+"""Stands for a thread. An identifier would pass to another thread when its own ends; of a mark, ``mark()`` is
+``None`` from then on, and no other thread has it."""
+
+
+class _Here(threading.local):
+    """The calling thread.
+
+    Attributes:
+        mark: Its mark.
+    """
+
+    def __init__(self) -> None:
+        self._life = _Life()
+        self.mark: Mark = ref(self._life)
+
+
+HERE = _Here()
+
+
 class OwnerThread:
     """An event loop in a daemon thread. Use :meth:`current`.
 
     Attributes:
-        ident: Its identifier.
+        mark: Its mark.
         closings: What is to be closed when the program ends, if it was not before: coroutine functions.
     """
 
+    mark: Mark
     _present: OwnerThread | None = None
     _making = threading.Lock()
 
     def __init__(self) -> None:
-        self.ident = 0
         self.closings: dict[object, Callable[[], Coroutine[Any, Any, object]]] = {}
         self._owner = Owner("weft's thread")
         self._loop = asyncio.new_event_loop()
@@ -79,12 +105,12 @@ class OwnerThread:
         Raises:
             WrongProcessError: The process was forked since.
         """
-        here, hold = get_ident(), self._hold
-        if here == self.ident:
+        here, hold = HERE.mark, self._hold
+        if here is self.mark:
             return function(*args, **kwargs)
         self._owner.check_process()
         call = _Call(function, args, kwargs)
-        if hold is not None and hold.thread == here:
+        if hold is not None and hold.thread is here:
             hold.calls.put(call)
         else:
             self._loop.call_soon_threadsafe(call.run)
@@ -97,10 +123,10 @@ class OwnerThread:
             WrongProcessError: The process was forked since.
             LocalProtocolError: Called there, as listeners are, or inside a transaction: it waited for itself.
         """
-        here, hold = get_ident(), self._hold
+        here, hold = HERE.mark, self._hold
         self._owner.check_process()
-        if here == self.ident or (hold is not None and hold.thread == here):
-            what = "by a listener" if here == self.ident else "inside a transaction"
+        if here is self.mark or (hold is not None and hold.thread is here):
+            what = "by a listener" if here is self.mark else "inside a transaction"
             raise LocalProtocolError(f"nothing can be waited for {what}, as nothing else happens meanwhile")
         future = asyncio.run_coroutine_threadsafe(work(), self._loop)
         try:
@@ -118,8 +144,8 @@ class OwnerThread:
         Raises:
             WrongProcessError: The process was forked since.
         """
-        here, hold = get_ident(), self._hold
-        if hold is not None and hold.thread == here:
+        here, hold = HERE.mark, self._hold
+        if hold is not None and hold.thread is here:
             self.call(begin)
         else:
             self._owner.check_process()
@@ -154,7 +180,7 @@ class OwnerThread:
     # -- there -------------------------------------------------------------------------------------------
 
     def _run(self, started: threading.Event) -> None:
-        self.ident = get_ident()
+        self.mark = HERE.mark
         self._loop.call_soon(started.set)
         self._loop.run_forever()
         self._loop.close()
@@ -166,7 +192,7 @@ class OwnerThread:
             try:
                 call = hold.calls.get(timeout=_LOOK_S)
             except Empty:
-                if hold.thread in sys._current_frames():  # noqa: SLF001 - documented, in spite of its name
+                if hold.thread() is not None:
                     continue
                 for abandoned in reversed(hold.abandoned):
                     abandoned()
@@ -201,7 +227,7 @@ class _Hold:
     """A thread that holds the owner thread.
 
     Attributes:
-        thread: Its identifier.
+        thread: Its mark.
         begin: What it asks for first.
         calls: What it asks for then; ``None`` lets go.
         abandoned: What to do if it ends without letting go; one for each time it asked.
@@ -209,7 +235,7 @@ class _Hold:
 
     __slots__ = ("abandoned", "begin", "calls", "thread")
 
-    def __init__(self, thread: int, begin: _Call) -> None:
+    def __init__(self, thread: Mark, begin: _Call) -> None:
         self.thread = thread
         self.begin = begin
         self.calls: SimpleQueue[_Call | None] = SimpleQueue()
