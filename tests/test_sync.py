@@ -14,6 +14,7 @@ from support.serving import WeftServe
 from weft import UNDEFINED, Store
 from weft.errors import LocalProtocolError, SyncTimeoutError
 from weft.facade import Cursor
+from weft.facade.polling import PollQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +140,18 @@ def test_listeners_wait_for_the_thread_that_asks(url: str) -> None:
             store.sync.poll()
         with pytest.raises(LocalProtocolError, match="poll=True"):
             plain.sync.poll()
+
+
+def test_listeners_that_nobody_polls_for_are_kept_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    queue, calls = PollQueue(), list[int]()
+    for _ in range(2):
+        for number in range(10_002):
+            queue.put(calls.append, number)
+        (record,) = caplog.records
+        assert record.getMessage().startswith("10000 calls of listeners wait for store.sync.poll()")
+        caplog.clear()
+        assert queue.poll(0.0) == 10_002
+    assert calls == [*range(10_002)] * 2
 
 
 def test_waits_end_in_time_and_changes_are_heard_of() -> None:

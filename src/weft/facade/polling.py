@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +17,32 @@ if TYPE_CHECKING:
 
 __all__ = ["PollQueue"]
 
+_log = logging.getLogger("weft")
+
+_MANY = 10_000  # waiting calls from which on it is likely that nobody asks for them
+
 
 class PollQueue:
-    """What listeners are to be called with, in order."""
+    """What listeners are to be called with, in order.
+
+    None is dropped, so that a queue that nobody polls grows: there is a warning in the log when it is long.
+    """
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
         self._changes: Changes | None = None
+        self._has_warned = False  # since it was last empty
 
     def put(self, listener: Callable[..., object], *args: object) -> None:
         """Have a listener called when somebody asks for it."""
         self._calls.put((listener, args))
+        if not self._has_warned and self._calls.qsize() >= _MANY:
+            self._has_warned = True
+            _log.warning(
+                "%d calls of listeners wait for store.sync.poll(), and are kept until then: call it more "
+                "often, or open the Store without poll=True",
+                _MANY,
+            )
 
     def later(self, listener: Callable[..., object], log: Callable[[], object]) -> Callable[..., None]:
         """A listener to a Store's data that has the given one called when somebody asks for it.
@@ -64,6 +80,8 @@ class PollQueue:
             listener(*args)
         except Empty:
             pass
+        if self._calls.empty():
+            self._has_warned = False
         return count
 
 
