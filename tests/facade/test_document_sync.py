@@ -216,6 +216,29 @@ async def test_an_exchange_is_counted_and_leaves_no_connection(server: Server) -
         assert other.sync.status == "synced"
 
 
+async def test_exchanges_at_once_come_one_after_the_other(server: Server) -> None:
+    async with weft.connect(f"{server.url}/farm", connect=False) as store:
+        for number in range(3):
+            store.set_cell("own", str(number), "c", number)
+        summaries = await asyncio.gather(*(store.sync.sync(timeout=20) for _ in range(4)))
+        assert [str(summary) for summary in summaries] == [
+            "sent 3 edits, received 0", *["sent 0 edits, received 0"] * 3,
+        ]  # fmt: skip
+        assert store.sync.status == "disconnected"
+
+
+async def test_an_exchange_waits_for_another_no_longer_than_its_own_time() -> None:
+    async with weft.connect(NOWHERE, connect=False, on_error=lambda error: None) as store:
+        first = asyncio.create_task(store.sync.sync())
+        await until_sync(store.sync, lambda sync: sync.status == "connecting", "the first to connect")
+        with pytest.raises(SyncTimeoutError, match=r"within 0\.05 s"):
+            await store.sync.sync(timeout=0.05)
+        assert not first.done()
+        first.cancel()
+        await asyncio.wait([first])
+        assert store.sync.status == "disconnected"
+
+
 async def test_an_exchange_that_cannot_be_ends_in_time() -> None:
     async with weft.connect(NOWHERE, connect=False, on_error=lambda error: None) as store:
         with pytest.raises(SyncTimeoutError, match=f"no exchange with {NOWHERE} within 0.05 s"):

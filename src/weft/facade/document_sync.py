@@ -58,6 +58,7 @@ class DocumentSync(StoreSync):
         self._synced_at: datetime | None = None
         self._listens = False  # whether the provider hears what is written
         self._unheard = 0  # transactions that it has not heard
+        self._exchanging = asyncio.Lock()  # held by sync(), which would disconnect under another one
         self._wake = asyncio.Event()
         self._away = asyncio.Event()  # the last try to connect failed, or the connection broke
         self._task: asyncio.Task[None] | None = None
@@ -137,27 +138,30 @@ class DocumentSync(StoreSync):
         Raises:
             LocalProtocolError: There is no server.
         """
-        provider = self.provider
-        if provider is None:
+        if self.provider is None:
             raise LocalProtocolError(f"{self.address} has no server to exchange anything with")
-        leaves = not self._listens and provider.status in {"disconnected", "closed"}
-        received = _Received(self.store, self.mirror)
-        try:
-            async with asyncio.timeout(timeout):
-                sent = self.pending.updates  # and not what is written meanwhile
-                self._listens = True
-                await provider.connect()
-                await self.wait_synced()
-                await self.flush()
-        except TimeoutError as error:
-            raise SyncTimeoutError(f"no exchange with {self.address} within {timeout} s") from error
-        else:
-            return SyncSummary(sent, received.count)
-        finally:
-            received.end()
-            if leaves and self.provider is not None:
-                await self.provider.disconnect(settle=False)  # the server's word has come, or cannot
-                self._listens = False
+        async with AsyncExitStack() as leaving:
+            try:
+                async with asyncio.timeout(timeout):
+                    await leaving.enter_async_context(self._exchanging)
+                    provider = self.provider
+                    if not self._listens and provider.status in {"disconnected", "closed"}:
+                        leaving.push_async_callback(self._leave)
+                    received = _Received(self.store, self.mirror)
+                    leaving.callback(received.end)
+                    sent = self.pending.updates  # and not what is written meanwhile
+                    self._listens = True
+                    await provider.connect()
+                    await self.wait_synced()
+                    await self.flush()
+                    return SyncSummary(sent, received.count)
+            except TimeoutError as error:
+                raise SyncTimeoutError(f"no exchange with {self.address} within {timeout} s") from error
+
+    async def _leave(self) -> None:
+        if self.provider is not None:
+            await self.provider.disconnect(settle=False)  # the server's word has come, or cannot
+            self._listens = False
 
     def make_presence(self, call: Callable[..., object]) -> Presence:
         """Who else has the document open."""
