@@ -171,7 +171,7 @@ class ReplicaFile:
         self._note(meta)
 
     def replace(self, snapshot: bytes, last: int, kept: Collection[int], meta: Meta) -> None:
-        """Replace the rows up to a number, but for some, by one, in one transaction.
+        """Replace the rows up to a number, but for some, not all, by one, in one transaction.
 
         Raises:
             StorageError: As for :meth:`write`.

@@ -155,7 +155,7 @@ class Session:
         # Not on the file's thread: it may take seconds, in which nothing would be written.
         made = await asyncio.to_thread(compact, [data for _, data in stored])
         self._snapshot_weight = weight
-        if made is None:
+        if made is None or len(made.kept) == len(stored):
             return
         kept = {stored[at][0] for at in made.kept}
         await self._thread.run(self._file.replace, made.snapshot, last, kept, self._known())
