@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ import pytest
 from support.replicas import KINDS, connected, joined, mirrored
 from support.servers import eventually, serving
 from weft import Replica, Store
-from weft.documents import YDocument
+from weft.documents import Compacted, YDocument
 from weft.errors import (
     DocumentClosedError,
     LocalProtocolError,
@@ -31,6 +32,7 @@ from weft.server import Allow
 from weft.server.storage import MemoryRoomStorage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -152,6 +154,41 @@ async def test_one_file_is_open_once(tmp_path: Path, kind: str) -> None:
     async with replica:  # it can be opened again
         pass
     await replica.close()
+
+
+async def test_a_second_closing_waits_for_the_first(tmp_path: Path, kind: str) -> None:
+    async with mirrored(tmp_path / "farm.weft", kind, durable="soon") as (replica, store):
+        store.set_cell("readings", "1", "t", 1)
+        first = asyncio.create_task(replica.close())
+        await asyncio.sleep(0)  # it has begun
+        assert not first.done()
+        await replica.close()
+        assert first.done()
+        await first
+    async with mirrored(tmp_path / "farm.weft", kind) as (_, store):
+        assert store.get_tables() == {"readings": {"1": {"t": 1}}}
+
+
+async def test_where_every_row_has_to_stay_the_file_stays_as_it_is(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "farm.weft"
+    called: list[int] = []
+
+    def keep_all(data: Sequence[bytes]) -> Compacted:
+        called.append(len(data))
+        return Compacted(b"", frozenset(range(len(data))))
+
+    async with mirrored(path, kind) as (replica, store):
+        monkeypatch.setattr(replica.content, "compactor", lambda _last: keep_all)
+        for number in range(1_100):
+            store.set_cell("readings", "1", "t", number)
+        await replica.saved()
+    gc.collect()  # of a task whose error nobody took
+    assert called and rows(path) >= 1_100  # noqa: PT018 - one is of no use without the other
+    assert not caplog.records
+    async with mirrored(path, kind) as (_, store):
+        assert store.get_cell("readings", "1", "t") == 1_099
 
 
 async def test_a_closed_document_refuses_to_be_written(tmp_path: Path, kind: str) -> None:

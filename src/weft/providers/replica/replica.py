@@ -111,6 +111,7 @@ class Replica(Uncopied):
         self._content: Content | None = None
         self._hold: Hold | None = None
         self._thread: WorkerThread | None = None
+        self._closing: asyncio.Event | None = None  # set at the end of the last closing
         self._user: object = None  # the provider that it is attached to
 
     # --- opening and closing
@@ -211,10 +212,10 @@ class Replica(Uncopied):
         self._session = session
 
     async def close(self) -> None:
-        """Write what is queued, compact what has grown, and close the file. A second call does nothing.
+        """Write what is queued, compact what has grown, and close the file.
 
         The document can be read afterwards, and not be written. Close what uses it before: the provider, the
-        mirror.
+        mirror. A second call does nothing but wait for the first.
 
         Raises:
             StorageError: Not all could be written: what is in the document is not all in the file.
@@ -222,8 +223,11 @@ class Replica(Uncopied):
         self._owner.check()
         hold, thread = self._hold, self._thread
         if hold is None or thread is None or self._session is None:
+            if self._closing is not None:
+                await self._closing.wait()
             return
         self._hold = self._thread = None
+        closing = self._closing = asyncio.Event()
         try:
             try:
                 await self._session.settle()
@@ -233,7 +237,10 @@ class Replica(Uncopied):
         finally:
             self._is_open = False
             hold.drop()
-            await thread.close()
+            try:
+                await thread.close()
+            finally:
+                closing.set()
 
     async def __aenter__(self) -> Self:
         return await self.open()
