@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ from weft.server.storage import MemoryRoomStorage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from support.node import JsPeer
     from weft.facade import SharedStore, StoreSync
@@ -196,6 +199,40 @@ async def test_a_schema_holds_from_the_beginning(server: Server) -> None:
         assert "much" in str(errors)
         assert store.sync.last_error is errors[-1]
         assert plain.get_cell("pets", "felix", "price") == "much"
+        store.set_cell("pets", "fido", "price", 6)  # with whose confirmation all is well
+        await until_sync(store.sync, lambda sync: sync.last_error is None, "no error")
+
+
+FULL = """
+import asyncio, resource, sys, weft
+
+async def main(path):
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    async with weft.open(path, on_error=lambda error: None) as store:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, most))
+        for number in range(1_000):
+            store.set_row("r", str(number), {"text": "x" * 1_000})
+            await asyncio.sleep(0)
+            if store.sync.last_error is not None:
+                break
+        print(type(store.sync.last_error).__name__)
+        well = asyncio.Event()
+        store.sync.on_change(lambda sync: sync.last_error or well.set())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        await asyncio.wait_for(well.wait(), 20)
+        print(store.sync.last_error)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such limit")
+def test_an_error_of_the_disk_is_gone_when_it_can_be_written_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FULL, str(tmp_path / "farm.weft")],
+        capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+    assert (done.stdout.split(), done.stderr) == (["StorageError", "None"], "")
 
 
 async def test_an_exchange_is_counted_and_leaves_no_connection(server: Server) -> None:

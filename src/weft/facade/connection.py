@@ -45,7 +45,7 @@ class Connection(Opening):
                     url=self._address.fragment or None,
                     durable=options.durable,
                     merge=options.merge,
-                    on_error=sync.report,
+                    on_error=sync.report_unsaved,
                 )
             sync.protocol = protocol
             self._build(sync)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from weft.changes import Changes
     from weft.facade.protocol import Protocol
-    from weft.providers import ProviderStatus, WebsocketProvider
+    from weft.providers import ProviderStatus, Replica, WebsocketProvider
     from weft.store import Store
 
 __all__ = ["DocumentSync"]
@@ -64,6 +64,8 @@ class DocumentSync(StoreSync):
         self._task: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._presence: Presence | None = None
+        self._unsaved: Exception | None = None  # what the replica could not write last
+        self._saving: asyncio.Task[None] | None = None  # waits until it could
         self._ends: list[Callable[[], object]] = []
 
     async def begin(self, *, connect: bool) -> None:
@@ -115,9 +117,36 @@ class DocumentSync(StoreSync):
 
     @property
     def last_error(self) -> Exception | None:
-        """What went wrong last: with the connection, otherwise with the document."""
-        error = None if self.provider is None else self.provider.last_error
-        return error or super().last_error
+        """What went wrong last: with the connection, otherwise with the document.
+
+        It is gone when the connection is in sync again, or the file can be written again; of anything else,
+        when everything has been confirmed, or without a server is on disk, in an answer that was asked for
+        after it.
+        """
+        if self.provider is not None and self.provider.last_error is not None:
+            return self.provider.last_error
+        if self._last_error is self._unsaved and self.replica is not None and not self.replica.is_failing:
+            return None
+        return self._last_error
+
+    def report_unsaved(self, error: Exception) -> None:
+        """Take what the replica could not write, and tell when it could."""
+        self._unsaved = error
+        self.report(error)
+        if self._saving is None and self.replica is not None:
+            self._saving = asyncio.create_task(self._saved(self.replica), name=f"weft saves {self.address}")
+
+    async def _saved(self, replica: Replica) -> None:
+        await replica.durable()
+        self._saving = None
+        self._changed()
+
+    def _clear_error(self, asked: Exception | None) -> None:
+        """All is well, unless something went wrong since it was asked whether it is."""
+        provider = self.provider
+        if asked is self._last_error and (provider is None or (provider.synced and not self.pending)):
+            self._last_error = None
+            self._changed()
 
     async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - raises our own error
         """Return when the Store has what the server had: see the base class. At once without a server."""
@@ -125,6 +154,11 @@ class DocumentSync(StoreSync):
 
     async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - raises our own error
         """Return when the server has what was written, or the disk without one: see the base class."""
+        asked = self._last_error
+        await self._flush(timeout)
+        self._clear_error(asked)
+
+    async def _flush(self, timeout: float | None) -> None:  # noqa: ASYNC109 - as above
         await self._reopened()
         if self.replica is not None:
             await self.replica.saved()
@@ -150,10 +184,12 @@ class DocumentSync(StoreSync):
                     received = _Received(self.store, self.mirror)
                     leaving.callback(received.end)
                     sent = self.pending.updates  # and not what is written meanwhile
+                    asked = self._last_error
                     self._listens = True
                     await provider.connect()
                     await self.wait_synced()
-                    await self.flush()
+                    await self._flush(None)
+                    self._clear_error(asked)
                     return SyncSummary(sent, received.count)
             except TimeoutError as error:
                 raise SyncTimeoutError(f"no exchange with {self.address} within {timeout} s") from error
@@ -201,9 +237,11 @@ class DocumentSync(StoreSync):
             if not provider.unconfirmed:
                 self._note_confirmed()
                 continue
+            asked = self._last_error
             try:
                 await provider.flush()
                 self._note_confirmed()
+                self._clear_error(asked)
             except ProviderError:
                 pass  # the provider has reported it; the next change asks again
             except Exception as error:  # noqa: BLE001 - reported: what is pending is to be asked for all the same
@@ -290,6 +328,8 @@ class DocumentSync(StoreSync):
         unsent = None
         async with AsyncExitStack() as closing:  # the last one first, whatever becomes of each
             if self.replica is not None:
+                if self._saving is not None:
+                    closing.push_async_callback(end_tasks, [self._saving])
                 closing.push_async_callback(self.replica.close)
             if self._task is not None:
                 closing.push_async_callback(end_tasks, [self._task])

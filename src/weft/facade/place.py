@@ -73,7 +73,7 @@ class Place(Opening):
         sync = DocumentSync(store, self.address, options.on_error)
         try:
             sync.replica = replica = await open_replica(
-                path, kind=None, durable=options.durable, on_error=sync.report
+                path, kind=None, durable=options.durable, on_error=sync.report_unsaved
             )
             check_layout(replica.kind, options.layout)
             sync.document = replica.document

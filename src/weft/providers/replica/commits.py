@@ -125,6 +125,7 @@ class CommitQueue:
                 await self._thread.run(self._write, self._rows, self._meta())
                 self._rows, self._durable = [], self.last
                 self._is_stale = self._is_owed = False
+                self._tries = 0
         finally:
             if self._turn is not None:
                 self._turn.cancel()

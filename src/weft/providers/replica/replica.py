@@ -333,6 +333,11 @@ class Replica(Uncopied):
         return self._content
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last try to write into the file failed; it is tried again while this is open."""
+        return self._session is not None and self._session.queue.is_failing
+
+    @property
     def is_taken(self) -> bool:
         """Whether the client id was given up, as another one writes under it: open it again."""
         return self._content is not None and self._content.is_taken
