@@ -236,11 +236,16 @@ def first_fault(
             except RemoteProtocolError as error:
                 return start, error
         stop = end if fault is None else fault[0]
-        for long in map(run.long, range(first, run.longs)):
-            if long.clock >= stop:
+        for long in map(run.long, range(max(first - 1, 0), run.longs)):
+            clock, neighbour = long.clock, long.neighbour
+            if clock < start:  # what was there before, or is in part: the rest stands behind that
+                if long.end <= start + 1:
+                    continue
+                clock, neighbour = start, (run.client, start - 1)
+            if clock >= stop:
                 break
             try:
-                check_long(clients, run.client, long.clock, long.end, long.neighbour, rules)
+                check_long(clients, run.client, clock, long.end, neighbour, rules)
             except RemoteProtocolError as error:
-                return long.clock, error
+                return clock, error
     return fault
