@@ -25,21 +25,20 @@ _path = click.argument("path", type=StorePath.parse, metavar="PATH")
 @access
 @as_json
 @verbose
-def get(address: str, path: StorePath, access: Access, *, as_json: bool) -> bool:
+def get(address: str, path: StorePath, access: Access, *, as_json: bool) -> None:
     """Print a cell, a row, a table, a value, or all tables.
 
     PATH is TABLE/ROW/CELL or less, or @VALUE. Text is printed as it is, all else as JSON.
     """
-    return bool(run(_get(address, path, access, as_json=as_json)))
+    run(_get(address, path, access, as_json=as_json))
 
 
-async def _get(address: str, path: StorePath, access: Access, *, as_json: bool) -> bool:
+async def _get(address: str, path: StorePath, access: Access, *, as_json: bool) -> None:
     async with opened(address, access, make=False) as store:
         found = path.get(store)
     if found is UNDEFINED:
         raise FailedError(click.get_current_context(), f"there is no {path}")
     say(found if isinstance(found, str) and not as_json else json.dumps(found, ensure_ascii=False))
-    return True
 
 
 @command("set")

@@ -9,10 +9,10 @@ import click
 
 from weft.cli import values
 from weft.cli.command import group, verbose
-from weft.cli.places import as_json
+from weft.cli.places import as_json, run
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["db"]
 
@@ -30,12 +30,6 @@ def _address(kind: Callable[[str], str] = values.lasting_database) -> Callable[[
 
 _room = click.argument("room", metavar="ROOM")
 _file = click.argument("file", metavar="FILE")
-
-
-def _run(work: Coroutine[Any, Any, bool | None]) -> bool | None:
-    import asyncio
-
-    return asyncio.run(work)
 
 
 @group()
@@ -56,7 +50,7 @@ def init(address: str) -> None:
     """
     from weft.cli import db as work
 
-    _run(work.init(address))
+    run(work.init(address))
 
 
 @db.command()
@@ -70,7 +64,7 @@ def check(address: str) -> bool | None:
     from weft.cli import db_check
     from weft.cli.output import say
 
-    return _run(db_check.check(address, say=say))
+    return run(db_check.check(address, say=say))
 
 
 @db.command()
@@ -83,7 +77,7 @@ def rooms(address: str, *, prefix: str, after: str, limit: int | None, as_json: 
     """List the rooms in the order of their names, with their sizes."""
     from weft.cli import db as work
 
-    _run(work.list_rooms(address, prefix=prefix, after=after, limit=limit, as_json=as_json))
+    run(work.list_rooms(address, prefix=prefix, after=after, limit=limit, as_json=as_json))
 
 
 @db.command()
@@ -97,7 +91,7 @@ def export(address: str, file: str, rooms: Sequence[str]) -> None:
     """
     from weft.cli import db as work
 
-    _run(work.export_rooms(address, file, rooms))
+    run(work.export_rooms(address, file, rooms))
 
 
 @db.command("import")
@@ -110,7 +104,7 @@ def import_(address: str, file: str) -> bool | None:
     """
     from weft.cli import db as work
 
-    return _run(work.import_file(address, file))
+    return run(work.import_file(address, file))
 
 
 @db.command()
@@ -124,7 +118,7 @@ def backup(address: str, file: str) -> None:
     """
     from weft.cli import db as work
 
-    _run(work.back_up(address, file))
+    run(work.back_up(address, file))
 
 
 @db.command()
@@ -141,7 +135,7 @@ def delete(address: str, room: str, *, yes: bool, free: bool) -> bool | None:
     """Delete a room for good. Who is in it is let go."""
     from weft.cli import db as work
 
-    return _run(work.delete(address, room, yes=yes, free=free))
+    return run(work.delete(address, room, yes=yes, free=free))
 
 
 @db.command()
@@ -156,7 +150,7 @@ def accept(address: str, room: str, *, yes: bool) -> bool | None:
     """
     from weft.cli import db_quarantine
 
-    return _run(db_quarantine.accept(address, room, yes=yes))
+    return run(db_quarantine.accept(address, room, yes=yes))
 
 
 @db.command()
@@ -169,7 +163,7 @@ def compact(address: str, rooms: Sequence[str]) -> None:
     """
     from weft.cli import db as work
 
-    _run(work.compact(address, rooms))
+    run(work.compact(address, rooms))
 
 
 @db.group()
@@ -187,7 +181,7 @@ def list_(address: str, *, as_json: bool) -> None:
     """Say which rows were set aside, and why."""
     from weft.cli import db_quarantine
 
-    _run(db_quarantine.list_rows(address, as_json=as_json))
+    run(db_quarantine.list_rows(address, as_json=as_json))
 
 
 @quarantine.command()
@@ -199,7 +193,7 @@ def show(address: str, room: str, number: int, file: str | None) -> None:
     """Print the bytes of a row, in hexadecimal, or write them to a file."""
     from weft.cli import db_quarantine
 
-    _run(db_quarantine.show(address, room, number, file=file))
+    run(db_quarantine.show(address, room, number, file=file))
 
 
 @quarantine.command()
@@ -213,7 +207,7 @@ def restore(address: str, room: str, number: int) -> None:
     """
     from weft.cli import db_quarantine
 
-    _run(db_quarantine.restore(address, room, number))
+    run(db_quarantine.restore(address, room, number))
 
 
 @quarantine.command()
@@ -225,4 +219,4 @@ def discard(address: str, room: str, numbers: Sequence[int], *, yes: bool) -> bo
     """Delete rows of a room that were set aside, for good: all, if no number is given."""
     from weft.cli import db_quarantine
 
-    return _run(db_quarantine.discard(address, room, numbers, yes=yes))
+    return run(db_quarantine.discard(address, room, numbers, yes=yes))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weft import Store
     from weft.changes import Content
 
-__all__ = ["Difference", "bring", "diff", "differences"]
+__all__ = ["Difference", "bring", "cells_in", "diff", "differences"]
 
 _AT_ONCE = 1000  # cells of a transaction, so that peers see it coming
 
@@ -41,7 +41,7 @@ class Difference(NamedTuple):
         return f"~ {self.path}: {_json(self.old)} -> {_json(self.new)}"
 
     def to_json(self) -> str:
-        """Write it as :mod:`weft.cli.watch` writes changes."""
+        """Write it as one object, also for :mod:`weft.cli.watch`."""
         names = ("value",) if self.path.is_value else ("table", "row", "cell")
         both = {"old": self.old, "new": self.new}
         given = {name: content for name, content in both.items() if content is not UNDEFINED}
@@ -54,7 +54,7 @@ def _json(content: Any) -> str:
 
 def differences(old: Content, new: Content) -> Iterator[Difference]:
     """What would make one content of the other, cell by cell."""
-    was, now = dict(_paths(old)), dict(_paths(new))
+    was, now = dict(cells_in(old)), dict(cells_in(new))
     for path, content in now.items():
         before = was.get(path, UNDEFINED)
         if before is UNDEFINED or not json_equal(before, content):
@@ -64,7 +64,8 @@ def differences(old: Content, new: Content) -> Iterator[Difference]:
             yield Difference(path, content, UNDEFINED)
 
 
-def _paths(content: Content) -> Iterator[tuple[StorePath, Any]]:
+def cells_in(content: Content) -> Iterator[tuple[StorePath, Any]]:
+    """Give every cell and value, and where it is."""
     tables, values = content
     for table, rows in tables.items():
         for row, cells in rows.items():

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weft.cli.command import command, verbose
+from weft.cli.differences import Difference, cells_in
 from weft.cli.output import say
-from weft.cli.paths import shown
+from weft.cli.paths import StorePath
 from weft.cli.places import Access, access, address, as_json, opened, run
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from rich.console import Group
 
     from weft import Store
@@ -118,41 +117,33 @@ async def _lines(store: Store, table: str | None, *, once: bool, as_json: bool) 
 
     ended = asyncio.Event()
 
-    def tell(path: Mapping[str, str], old: Any, new: Any) -> None:
-        if not say(_line(path, old, new, as_json=as_json)):
+    def tell(path: StorePath, old: Any, new: Any) -> None:
+        if not say(_line(Difference(path, old, new), as_json=as_json)):
             ended.set()  # nobody reads any more
 
-    for path, content in _cells(store, table):
+    tables, values = store.get_content()
+    if table is not None:
+        tables, values = {table: tables.get(table, {})}, {}
+    for path, content in cells_in((tables, values)):
         tell(path, UNDEFINED, content)
     if once:
         return
 
     def tell_cell(_store: object, table: str, row: str, cell: str, new: Any, old: Any, *_: object) -> None:
-        tell({"table": table, "row": row, "cell": cell}, old, new)
+        tell(StorePath(is_value=False, ids=(table, row, cell)), old, new)
+
+    def tell_value(_store: object, value: str, new: Any, old: Any, *_: object) -> None:
+        tell(StorePath(is_value=True, ids=(value,)), old, new)
 
     store.add_cell_listener(table, None, None, tell_cell)
     if table is None:
-        store.add_value_listener(None, lambda _store, value, new, old, *_: tell({"value": value}, old, new))
+        store.add_value_listener(None, tell_value)
     await ended.wait()
 
 
-def _cells(store: Store, only: str | None) -> Iterator[tuple[dict[str, str], Any]]:
-    for table, rows in store.get_tables().items():
-        if only in {None, table}:
-            for row, cells in rows.items():
-                for cell, content in cells.items():
-                    yield {"table": table, "row": row, "cell": cell}, content
-    if only is None:
-        for value, content in store.get_values().items():
-            yield {"value": value}, content
-
-
-def _line(path: Mapping[str, str], old: Any, new: Any, *, as_json: bool) -> str:
+def _line(change: Difference, *, as_json: bool) -> str:
     if as_json:
-        both = {"old": old, "new": new}
-        given = {name: content for name, content in both.items() if content is not UNDEFINED}
-        return json.dumps({**path, **given}, ensure_ascii=False)
-    where = shown(*path.values(), is_value="value" in path)
-    if new is UNDEFINED:
-        return f"{where} deleted"
-    return f"{where}: {json.dumps(new, ensure_ascii=False)}"
+        return change.to_json()
+    if change.new is UNDEFINED:
+        return f"{change.path} deleted"
+    return f"{change.path}: {json.dumps(change.new, ensure_ascii=False)}"
