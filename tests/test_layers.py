@@ -103,6 +103,8 @@ IMPURE = frozenset(
 IMPURE_ALLOWED = {
     ("weft.documents", "secrets"),
     ("weft.store._parts.unique_ids", "time"),
+    # A stamp is of the machine's time, unless it is given.
+    ("weft.documents.mergeable.clock", "time"),
     # The name of the file into which the content of one that was replaced is put.
     ("weft._support.sqlite_file", "secrets"),
     # Only the types are used, as what can be made a cell.
@@ -230,6 +232,7 @@ ROOMS = {
     "weft.documents.automerge": (
         "weft.documents.automerge", "weft.documents.compaction", "weft.documents.owned",
     ),
+    "weft.documents.mergeable": ("weft.documents.mergeable", "weft.documents.owned"),
     "weft.mirrors.mirror": (),
     "weft.mirrors.places": (),
     "weft.mirrors.yjs": ("weft.mirrors.yjs", "weft.mirrors.mirror", "weft.mirrors.places"),

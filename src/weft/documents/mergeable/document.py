@@ -1,0 +1,326 @@
+"""A mergeable document: cells and values with stamps of a clock, of which the later one wins.
+
+The format, the clock and the hashes are TinyBase's (10.0.1), so two of them, in whatever language,
+become equal by exchanging what the hashes say is different. Nothing is ever forgotten: what was deleted stays
+as a stamp.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from weft._support.callbacks import subscribe
+from weft.documents.mergeable.clock import Clock, latest_allowed
+from weft.documents.mergeable.content import check_changes, check_content
+from weft.documents.mergeable.hashes import get_cell_hash
+from weft.documents.mergeable.reading import Reading
+from weft.documents.mergeable.stamps import Group, Things
+from weft.documents.owned import Owned
+from weft.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from weft.documents.mergeable.content import Checked, CheckedStamp, MergeableChanges, Stamp
+    from weft.values import Stored, Undefined
+
+__all__ = ["MergeableDocument", "MergeableEvent"]
+
+_log = logging.getLogger("weft.documents")
+
+
+class Touched(NamedTuple):
+    """What was stamped in a transaction: cells by table and row, and values, as keys."""
+
+    tables: dict[str, dict[str, dict[str, None]]]
+    values: dict[str, None]
+
+
+class MergeableEvent(NamedTuple):
+    """What one transaction stamped.
+
+    Attributes:
+        changes: The stamps, as message 3 of TinyBase's protocol and a row of a log have them.
+        origin: Who made or brought it; compared by identity.
+        is_local: Whether the stamps were made here, and not received.
+    """
+
+    changes: MergeableChanges
+    origin: object | None
+    is_local: bool
+
+
+class MergeableDocument(Reading, Owned):
+    """Tables and values that merge with any other ones, and keep what JavaScript's TinyBase keeps.
+
+    Args:
+        unique_id: An id of its own, from which the client's part of its stamps is made; by default random.
+            No two that write may have the same.
+        get_now: Gives the time in milliseconds since 1970, by default the machine's.
+
+    Attributes:
+        clock: The clock that its stamps are made with.
+    """
+
+    __slots__ = ("_depth", "_origin", "_received", "_subscribers", "_tables", "_touched", "_values", "clock")
+
+    def __init__(self, unique_id: str | None = None, *, get_now: Callable[[], float] | None = None) -> None:
+        super().__init__()
+        self.clock = Clock(unique_id, get_now)
+        self._tables: Group[Group[Things]] = Group()
+        self._values = Things()
+        self._subscribers: list[Callable[[MergeableEvent], None]] = []
+        self._touched = Touched({}, {})
+        self._origin: object | None = None
+        self._received = False
+        self._depth = 0
+
+    def __repr__(self) -> str:
+        return f"<MergeableDocument {self.clock.client_id} of {len(self._tables.children)} tables>"
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._depth != 0
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, origin: object = None) -> Iterator[None]:
+        """Write several things, of which subscribers hear at once.
+
+        What was written before an error stays. A transaction within another one is part of it.
+
+        Args:
+            origin: Who writes, for events; compared by identity.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
+            DocumentClosedError: It was closed.
+        """
+        self._begin(origin)
+        try:
+            yield
+        finally:
+            self._end()
+
+    def set_cell(
+        self,
+        table_id: str,
+        row_id: str,
+        cell_id: str,
+        stored: Stored | Undefined,
+        hlc: str | None = None,
+    ) -> None:
+        """Write a cell, or delete it where ``stored`` is ``UNDEFINED``.
+
+        Args:
+            table_id: Its table.
+            row_id: Its row.
+            cell_id: The cell.
+            stored: Its stored form: ``weft.values.encode_cell`` makes it.
+            hlc: Its stamp; by default the clock's next. The empty one is for what is there by default: it is
+                written only where nothing else is.
+
+        Raises:
+            LocalProtocolError: The clock has no later stamp than the one that is there. Nothing changed.
+        """
+        self._begin(None)
+        try:
+            row = self._row(table_id, row_id)
+            if self._stamp(row, cell_id, stored, hlc):
+                self._touched.tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = None
+        finally:
+            self._end()
+
+    def set_value(self, value_id: str, stored: Stored | Undefined, hlc: str | None = None) -> None:
+        """Write a value, or delete it: as :meth:`set_cell`."""
+        self._begin(None)
+        try:
+            if self._stamp(self._values, value_id, stored, hlc):
+                self._touched.values[value_id] = None
+        finally:
+            self._end()
+
+    def _row(self, table_id: str, row_id: str) -> Things:
+        """Give a row that is to be written to, made where there is none."""
+        tables = self._tables
+        table = tables.children.get(table_id)
+        if table is None:
+            table = tables.children[table_id] = Group()
+        if table.counted >= 0 or not table.children:
+            tables.touch(table_id, table)
+        row = table.children.get(row_id)
+        if row is None:
+            row = table.children[row_id] = Things()
+            table.touch(row_id, row)
+        elif row.counted >= 0:
+            table.touch(row_id, row)
+        return row
+
+    def _stamp(self, things: Things, thing_id: str, stored: Stored | Undefined, hlc: str | None) -> bool:
+        before = things.stamps.get(thing_id)
+        if hlc is None:
+            hlc = self.clock.next()
+            if before is not None and hlc <= before[1]:
+                raise LocalProtocolError(
+                    f"the clock has no stamp later than {before[1]!r}, which {thing_id!r:.100} has"
+                )
+        elif before is not None and hlc <= before[1] and before[1]:
+            return False
+        things.set(thing_id, (stored, hlc))
+        return True
+
+    # -- merging ---------------------------------------------------------------------------------------------
+
+    def apply(self, changes: object, *, origin: object = None) -> bool:
+        """Merge changes or content of another document: of each cell and value the later stamp wins.
+
+        Where both have the empty stamp, the one with the greater hash wins, so that all agree. (TinyBase
+        takes what comes, and two of them that merge with each other swap.)
+
+        Args:
+            changes: Changes, or content, as :meth:`get_content` or ``from_json`` gives it.
+            origin: Who brought it, for events.
+
+        Returns:
+            Whether any of it was news.
+
+        Raises:
+            RemoteProtocolError: It is malformed, or has a stamp more than five minutes ahead of the clock
+                here. Nothing was applied.
+            WrongThreadError: The document belongs to another thread. Nothing was applied.
+            DocumentClosedError: It was closed. Nothing was applied.
+        """
+        self.check_owner()
+        checked = check_changes(changes, latest_allowed(self.clock.now))
+        return self.apply_checked(checked, origin=origin)
+
+    def apply_checked(self, checked: Checked, *, origin: object = None) -> bool:
+        """Merge what ``check_changes`` has checked: as :meth:`apply`."""
+        self._begin(origin, received=True)
+        try:
+            touched = self._touched
+            latest = max(self._merge_tables(checked.tables, touched), checked.values.hlc)
+            latest = max(latest, self._merge_things(self._values, checked.values, touched.values))
+            self.clock.seen(latest)
+            return bool(touched.tables or touched.values)
+        finally:
+            self._end()
+
+    def _merge_tables(self, incoming: CheckedStamp, touched: Touched) -> str:
+        tables, latest = self._tables, incoming.hlc
+        for table_id, checked_table in incoming.children.items():
+            table = tables.children.get(table_id)
+            if table is None:
+                table = tables.children[table_id] = Group()
+            tables.touch(table_id, table)
+            for row_id, checked_row in checked_table.children.items():
+                row = table.children.get(row_id)
+                if row is None:
+                    # The dictionary was made when it was checked, and is nobody else's.
+                    table.children[row_id] = row = Things(checked_row.children, checked_row.hlc)
+                    table.touch(row_id, row)
+                    if row.stamps:
+                        touched.tables.setdefault(table_id, {})[row_id] = dict.fromkeys(row.stamps)
+                        latest = max(latest, *[stamp[1] for stamp in row.stamps.values()])
+                    latest = max(latest, row.hlc)
+                    continue
+                table.touch(row_id, row)
+                cells: dict[str, None] = {}
+                latest = max(latest, self._merge_things(row, checked_row, cells))
+                if cells:
+                    touched.tables.setdefault(table_id, {}).setdefault(row_id, {}).update(cells)
+            if checked_table.hlc > table.hlc:
+                table.set_hlc(checked_table.hlc)
+            latest = max(latest, checked_table.hlc)
+        if incoming.hlc > tables.hlc:
+            tables.set_hlc(incoming.hlc)
+        return latest
+
+    def _merge_things(self, things: Things, incoming: CheckedStamp, touched: dict[str, None]) -> str:
+        latest = incoming.hlc
+        stamp: Stamp
+        for thing_id, stamp in incoming.children.items():
+            hlc = stamp[1]
+            before = things.stamps.get(thing_id)
+            if (
+                before is not None
+                and hlc <= before[1]
+                and (before[1] or get_cell_hash(*stamp) <= get_cell_hash(*before))
+            ):
+                continue
+            things.set(thing_id, stamp)
+            touched[thing_id] = None
+            latest = max(latest, hlc)
+        if incoming.hlc > things.hlc:
+            things.set_hlc(incoming.hlc)
+        return latest
+
+    def set_content(self, content: object, *, origin: object = None) -> None:
+        """Replace everything, stamps and what was deleted included.
+
+        Hashes in the content are checked to be there, and made anew. Subscribers hear of all that there
+        is now, and of what is not there any more nothing.
+
+        Args:
+            content: As :meth:`get_content` gives it.
+            origin: Who brought it, for events.
+
+        Raises:
+            RemoteProtocolError: It is malformed, lacks a hash, or has a stamp more than five minutes ahead of
+                the clock here. Nothing changed.
+            LocalProtocolError: A transaction is open.
+        """
+        self.check_owner()
+        if self.in_transaction:
+            raise LocalProtocolError("content cannot be replaced while a transaction is open")
+        checked = check_content(content, latest_allowed(self.clock.now))
+        self._tables = Group()
+        self._values = Things()
+        self.apply_checked(checked, origin=origin)
+
+    # -- events ----------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[MergeableEvent], None]) -> Callable[[], None]:
+        """Hear of each transaction that stamped something, once and in order.
+
+        The callback runs after the transaction and may write. What it raises is logged.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
+            DocumentClosedError: The document was closed.
+        """
+        hold = self._owner.hold()
+        return self._until_ended(subscribe(self._subscribers, callback), hold)
+
+    def _begin(self, origin: object, *, received: bool = False) -> None:
+        if not self._depth:
+            self.check_owner()
+            self._touched = Touched({}, {})
+            self._origin = origin
+            self._received = received
+        elif received != self._received:
+            raise LocalProtocolError("what is received and what is written are transactions of their own")
+        self._depth += 1
+
+    def _end(self) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        touched = self._touched
+        if not self._subscribers or not (touched.tables or touched.values):
+            return
+        event = MergeableEvent(
+            self.get_stamps(touched.tables, touched.values), self._origin, not self._received
+        )
+        for callback in tuple(self._subscribers):
+            try:
+                callback(event)
+            except Exception:  # noqa: BLE001 - whatever it is, the others are told
+                _log.exception("a subscriber of a mergeable document failed")
