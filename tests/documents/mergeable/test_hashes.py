@@ -25,14 +25,12 @@ def test_a_text_is_hashed_as_utf_8(vector: dict[str, Any]) -> None:
 def test_cells_are_hashed_by_their_json_text_and_stamp() -> None:
     seen = 0
     for vector in VECTORS["getCellHash"]:
-        if isinstance(vector["cell"], (dict, list)) or vector["cell"] == "<\\ud800>":
-            # TinyBase hashes an object by its encoded text, unless it is called by hand.
-            assert get_hash(vector["jsonHashed"]) == vector["hash"]
-            continue
-        special = {"<-0>": -0.0, "<undefined>": None}
-        cell = decode_received(special.get(vector["cell"], vector["cell"]))
-        assert get_cell_hash(cell, vector["hlc"]) == vector["hash"], vector
-        seen += 1
+        assert get_hash(vector["jsonHashed"]) == vector["hash"]
+        cell = {"<-0>": -0.0, "<undefined>": None}.get(str(vector["cell"]), vector["cell"])
+        # TinyBase hashes an object by its encoded text, unless it is called by hand.
+        if not isinstance(cell, (dict, list)) and cell != "<\\ud800>" and str(cell)[:1] != "�":
+            assert get_cell_hash(decode_received(cell), vector["hlc"]) == vector["hash"], vector
+            seen += 1
     assert seen > 5
     assert get_cell_hash(UNDEFINED, "x") == get_cell_hash(None, "x")
 
