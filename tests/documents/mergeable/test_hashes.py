@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from support.vectors import vectors
 from weft.documents.mergeable.hashes import get_cell_hash, get_child_hash, get_hash, get_thing_hash
+from weft.jsoncodec import loads
 from weft.values import UNDEFINED, decode_received
 
 VECTORS = vectors("tinybase_mergeable")
@@ -28,8 +30,9 @@ def test_cells_are_hashed_by_their_json_text_and_stamp() -> None:
         assert get_hash(vector["jsonHashed"]) == vector["hash"]
         cell = {"<-0>": -0.0, "<undefined>": None}.get(str(vector["cell"]), vector["cell"])
         # TinyBase hashes an object by its encoded text, unless it is called by hand.
-        if not isinstance(cell, (dict, list)) and cell != "<\\ud800>" and str(cell)[:1] != "�":
-            assert get_cell_hash(decode_received(cell), vector["hlc"]) == vector["hash"], vector
+        if not isinstance(cell, (dict, list)) and "ud800" not in str(cell):
+            stored = decode_received(loads(json.dumps(cell)))  # JavaScript's numbers
+            assert get_cell_hash(stored, vector["hlc"]) == vector["hash"], vector
             seen += 1
     assert seen > 5
     assert get_cell_hash(UNDEFINED, "x") == get_cell_hash(None, "x")
