@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from support.vectors import vectors
-from weft.documents.mergeable import MergeableDocument, from_json
-from weft.values import UNDEFINED
+from weft.documents.mergeable import MergeableDocument, from_json, to_json
+from weft.values import UNDEFINED, EncodedCell
 
 SEMANTICS: dict[str, Any] = vectors("tinybase_mergeable_semantics")
 
@@ -42,7 +42,41 @@ def test_hashes_and_text_are_those_of_tinybase(text: str) -> None:
     document.apply(from_json(text))
     content = from_json(text)
     assert document.get_content_hashes() == [content[0][2], content[1][2]]
-    assert from_json(document.content_text()) == document.get_content()
+    assert document.content_text() == to_json(document.get_content())
+
+
+def test_the_text_follows_what_is_written() -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    document = MergeableDocument("x")
+    for _ in range(300):
+        stored = draw.choice((1, "x\n\u2028", None, True, 2.5, UNDEFINED, EncodedCell("\ufffd[1]")))
+        if draw.random() < 0.8:
+            document.set_cell(draw.choice('pq"'), draw.choice("10Ã"), draw.choice("c10"), stored)
+        else:
+            document.set_value(draw.choice("v10"), stored)
+        if draw.random() < 0.1:
+            document.apply([[{"p": [{"1": [{}, document.clock.next()]}]}], [{}], 1])
+        if draw.random() < 0.5:
+            assert document.content_text() == to_json(document.get_content())
+
+
+def test_changes_with_hashes_are_those_that_persisters_of_tinybase_get() -> None:
+    """As ``setPersisted`` of a custom persister got them from TinyBase 10.0.1."""
+    document = MergeableDocument("s1")
+    content = (
+        '[[{"pets":[{"fido":[{"species":["dog","P7hvJYy----7JQY8",3964893263],"x":["\ufffd[1]","P7hvJYy---07JQY8",'
+        '2372838118],"n":[0,"P7hvJZ0----7JQY8",4115780481]},"",3063270813]},"",4053537802]},"",2760756586],[{},"",0]]'
+    )
+    document.apply(from_json(content))
+    assert to_json(
+        document.get_hashed_stamps({"pets": {"fido": ["n", "gone"], "r": ["c"]}, "t": {}}, ["v"])
+    ) == (
+        '[[{"pets":[{"fido":[{"n":[0,"P7hvJZ0----7JQY8",4115780481]},"",3063270813]},"",4053537802]},"",2760756586],'
+        '[{},"",0],1]'
+    )
+    assert document.content_text() == content
 
 
 def pull(ours: MergeableDocument, theirs: MergeableDocument) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.documents.mergeable.content import to_json
 from weft.documents.mergeable.hashes import get_cell_hash
 from weft.values import UNDEFINED
 
@@ -33,12 +32,14 @@ def _with_hlc(children: dict[str, Any], hlc: str) -> list[Any]:
     return [children, hlc] if hlc else [children]
 
 
-def _hashed(things: Things) -> list[Any]:
-    """A row, or all values, with hashes."""
+def _hashed(things: Things, thing_ids: Iterable[str] | None = None) -> list[Any]:
+    """A row, or all values, with hashes; all of it, or some."""
+    stamps = things.stamps
     return [
         {
-            thing_id: [stored, hlc, get_cell_hash(stored, hlc)]
-            for thing_id, (stored, hlc) in things.stamps.items()
+            thing_id: [*stamp, get_cell_hash(*stamp)]
+            for thing_id in (stamps if thing_ids is None else thing_ids)
+            if (stamp := stamps.get(thing_id)) is not None
         },
         things.hlc,
         things.hash,
@@ -105,6 +106,24 @@ class Reading:
             1,
         ]
 
+    def get_hashed_stamps(
+        self, tables: Mapping[str, Mapping[str, Iterable[str]]], values: Iterable[str]
+    ) -> MergeableChanges:
+        """The stamps of these cells and values, where there are any, as TinyBase's persisters get changes.
+
+        Rows, tables and both wholes have the hashes of all that is in them.
+        """
+        found: dict[str, Any] = {}
+        for table_id, rows in tables.items():
+            if (table := self._tables.children.get(table_id)) is not None:
+                found_rows = {
+                    row_id: _hashed(row, cell_ids)
+                    for row_id, cell_ids in rows.items()
+                    if (row := table.children.get(row_id)) is not None
+                }
+                found[table_id] = [found_rows, table.hlc, table.hash]
+        return [[found, self._tables.hlc, self._tables.hash], _hashed(self._values, values), 1]
+
     # -- content ---------------------------------------------------------------------------------------------
 
     def get_content(self) -> MergeableContent:
@@ -120,8 +139,11 @@ class Reading:
         return [[tables, self._tables.hlc, self._tables.hash], _hashed(self._values)]
 
     def content_text(self) -> str:
-        """The same as JSON text, byte for byte as TinyBase's persisters write it."""
-        return to_json(self.get_content())
+        """The same as JSON text, byte for byte as TinyBase's persisters write it.
+
+        The text of each row is kept until it is written to, so to save again after an edit costs little.
+        """
+        return f"[{self._tables.text},{self._values.text}]"
 
     # -- what another one lacks ------------------------------------------------------------------------------
 

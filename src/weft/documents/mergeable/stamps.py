@@ -6,14 +6,19 @@ of its children changed, and what those had added to its hash.
 
 from __future__ import annotations
 
+from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from weft.documents.mergeable.hashes import get_child_hash, get_hash, get_thing_hash
+from weft.documents.mergeable.hashes import cell_text, get_cell_hash, get_child_hash, get_hash, get_thing_hash
+from weft.jsoncodec import in_js_order
+from weft.values import UNDEFINED, UNDEFINED_MARK
 
 if TYPE_CHECKING:
     from weft.documents.mergeable.content import Stamp
 
 __all__ = ["Group", "Things"]
+
+_DELETED = f'"{UNDEFINED_MARK}"'
 
 
 class Things:
@@ -25,7 +30,7 @@ class Things:
         counted: What it has added to the hash of the table that it is in; -1 when that is out of date.
     """
 
-    __slots__ = ("_hash", "_hashed", "counted", "hlc", "stamps")
+    __slots__ = ("_hash", "_hashed", "_text", "counted", "hlc", "stamps")
 
     def __init__(self, stamps: dict[str, Stamp] | None = None, hlc: str = "") -> None:
         self.stamps: dict[str, Stamp] = {} if stamps is None else stamps
@@ -34,6 +39,7 @@ class Things:
         self._hash = -1
         # While the hash is known: the stamps that it was made of, where they are others by now.
         self._hashed: dict[str, Stamp | None] | None = None
+        self._text = ""  # what the hash was last made for, once somebody has asked; empty: not yet
 
     def set(self, thing_id: str, stamp: Stamp) -> None:
         """Stamp a cell or value anew."""
@@ -58,6 +64,7 @@ class Things:
             for thing_id, (stored, hlc) in self.stamps.items():
                 total ^= get_thing_hash(thing_id, stored, hlc)
             self._hash = total
+            self._text = ""
         elif hashed is not None:
             total = self._hash
             for thing_id, before in hashed.items():
@@ -65,8 +72,22 @@ class Things:
                     total ^= get_thing_hash(thing_id, *before)
                 total ^= get_thing_hash(thing_id, *self.stamps[thing_id])
             self._hash = total
+            self._text = ""
         self._hashed = None
         return self._hash
+
+    @property
+    def text(self) -> str:
+        """All of it as JSON text with hashes, kept until something is written: most rows stay as they are."""
+        total = self.hash
+        if not self._text:
+            things = [
+                f"{quote(thing_id)}:[{_DELETED if stored is UNDEFINED else cell_text(stored)}"
+                f',"{hlc}",{get_cell_hash(stored, hlc)}]'
+                for thing_id, (stored, hlc) in in_js_order(self.stamps).items()
+            ]
+            self._text = f'[{{{",".join(things)}}},"{self.hlc}",{total}]'
+        return self._text
 
 
 C = TypeVar("C", "Things", "Group[Things]")
@@ -116,3 +137,11 @@ class Group(Generic[C]):
             self._hash = total
             self._changed = {}
         return self._hash
+
+    @property
+    def text(self) -> str:
+        """All of it as JSON text with hashes."""
+        children = ",".join(
+            [f"{quote(child_id)}:{child.text}" for child_id, child in in_js_order(self.children).items()]
+        )
+        return f'[{{{children}}},"{self.hlc}",{self.hash}]'
