@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from weft._support.arguments import wrong_kind
 from weft.errors import StorageError, WeftError
+from weft.persisters._core.mergeable_journal import MergeableJournal, is_mergeable_form
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.unsaved import keep_not_loaded, merge
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from weft.documents.mergeable import MergeableChanges, MergeableContent
     from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
     from weft.store import Store
@@ -52,14 +54,22 @@ class CustomPersister(Persister, Generic[H]):
         del_persister_listener: Called with that handle.
         on_error: Called with what automatic work could not do.
 
+    For a ``MergeableStore`` content and changes are of the mergeable form, as TinyBase's: lists of stamps,
+    with hashes. :func:`weft.mergeable.to_json` and :func:`weft.mergeable.from_json` are its text.
+
     Its operations raise :class:`weft.errors.StorageError` where a function raised: that is the cause.
     """
+
+    keeps_mergeable = True
 
     def __init__(
         self,
         store: Store,
-        get_persisted: Callable[[], Awaitable[RawContent | None] | RawContent | None],
-        set_persisted: Callable[[Callable[[], StoredContent], StoredChanges | None], Awaitable[None] | None],
+        get_persisted: Callable[
+            [], Awaitable[RawContent | MergeableContent | None] | RawContent | MergeableContent | None
+        ],
+        set_persisted: Callable[[Callable[[], StoredContent], StoredChanges | None], Awaitable[None] | None]
+        | Callable[[Callable[[], MergeableContent], MergeableChanges | None], Awaitable[None] | None],
         add_persister_listener: Callable[[Callable[..., None]], Awaitable[H] | H],
         del_persister_listener: Callable[[H], Awaitable[None] | None],
         *,
@@ -77,12 +87,20 @@ class CustomPersister(Persister, Generic[H]):
 
     async def read(self) -> RawContent | None:
         """Call ``get_persisted``."""
-        return checked(await _called(self._get))
+        content: Any = await _called(self._get)
+        if isinstance(self._journal, MergeableJournal) and is_mergeable_form(content):
+            return content  # type: ignore[no-any-return] # the journal checks it
+        return checked(content)
 
     async def write(
         self, get_content: Callable[[], StoredContent], changes: StoredChanges | None = None
     ) -> None:
         """Call ``set_persisted``, with content that lacks nothing the place has and was never loaded."""
+        if isinstance(self._journal, MergeableJournal):
+            if changes is None or not self._covers:
+                await self._join(self._journal, mends=changes is None)
+            await _called(self._set, get_content, changes)
+            return
         if changes is None and self._journal.not_loaded:
             there = await self.read()
             if there is not None:
@@ -105,6 +123,17 @@ class CustomPersister(Persister, Generic[H]):
                 await _called(self._set, lambda: content, changes)
                 return
         await _called(self._set, get_content, changes)
+
+    async def _join(self, journal: MergeableJournal, *, mends: bool) -> None:
+        try:
+            there = await self.read()
+            await journal.settled()  # a transaction may have begun meanwhile
+            if there is not None:
+                journal.join(there)
+        except StorageError:
+            if not mends:
+                raise
+        self._covers = True
 
     async def watch(self, listener: Callable[..., None]) -> object:
         """Call ``add_persister_listener``."""
@@ -130,6 +159,8 @@ def checked(content: object) -> RawContent | None:
         and isinstance(content[1], dict)
     ):
         return content[0], content[1]
+    if is_mergeable_form(content):
+        raise StorageError("the content of a mergeable Store: load it into a weft.mergeable.MergeableStore")
     raise StorageError(f"not content, which is (tables, values): {str(content)[:100]}")
 
 

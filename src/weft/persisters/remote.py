@@ -16,8 +16,15 @@ from aiohttp import web
 from weft._support.arguments import check_callable, wrong_kind
 from weft._support.urls import shown_url
 from weft.errors import StorageError
+from weft.persisters._core.mergeable_journal import MergeableJournal, document_of
 from weft.persisters._core.store_journal import StoreJournal
-from weft.persisters._text.json_text import parse_content, render_store, version_of
+from weft.persisters._text.json_text import (
+    parse_content,
+    parse_either,
+    render_document,
+    render_store,
+    version_of,
+)
 from weft.persisters._text.persister import ANY, ConflictError, TextPersister
 
 if TYPE_CHECKING:
@@ -185,6 +192,7 @@ def remote_handler(
     Returns:
         A handler for GET, HEAD and POST. It answers 404 until the Store first holds something. What
         is POSTed replaces the Store's content; cells that its schema refuses are left out and reported.
+        A ``MergeableStore`` is served as mergeable content, and what is POSTed is merged.
     """
     check_callable("on_error", on_error)
 
@@ -197,20 +205,28 @@ def remote_handler(
         except Exception:  # noqa: BLE001 - logged
             _log.exception("remote_handler: on_error failed on %r", error)
 
-    side = StoreJournal(store, lambda: None, report)
+    document = document_of(store)
+    side = (
+        StoreJournal(store, lambda: None, report)
+        if document is None
+        else MergeableJournal(store, document, lambda: None, report)
+    )
     kept: list[tuple[bytes, str]] = []
     # A Store that never held anything is nothing yet; one that was emptied is content, and empties others.
     filled = [store.has_tables() or store.has_values()]
 
-    def changed(_: Store) -> None:
+    def changed(_: object) -> None:
         kept.clear()
         filled[0] = True
 
-    store.add_did_finish_transaction_listener(changed)
+    if document is None:
+        store.add_did_finish_transaction_listener(changed)
+    else:
+        document.subscribe(changed)
 
     def current() -> tuple[bytes, str]:
         if not kept:
-            data = render_store(store)
+            data = render_store(store) if document is None else render_document(document)
             kept.append((data, f'"{(version_of(data) or b"").hex()}"'))
         return kept[0]
 
@@ -233,9 +249,9 @@ def remote_handler(
             if len(body) > max_bytes:
                 return web.Response(status=413)
         try:
-            content = parse_content(bytes(body))
-        except StorageError:
-            return web.Response(status=400)
+            content = (parse_content if document is None else parse_either)(bytes(body))
+        except StorageError as error:
+            return web.Response(status=400, text=str(error))
         await side.settled()
         # Nothing is awaited from here: what was compared is what is replaced.
         tag = current()[1]
@@ -243,7 +259,10 @@ def remote_handler(
         agreed = wanted in {None, "*"} or (filled[0] and wanted == tag) if unwanted != "*" else not filled[0]
         if not agreed:
             return web.Response(status=412, headers={"ETag": tag})
-        side.replace(content)
+        try:
+            side.join(content) if isinstance(side, MergeableJournal) else side.replace(content)
+        except StorageError as error:
+            return web.Response(status=400, text=str(error))
         filled[0] = True
         return web.Response(status=204, headers={"ETag": current()[1]})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,10 @@ __all__ = ["PlaceAdapter"]
 class PlaceAdapter(ABC):
     """A place that keeps content. When to do what is the engine's to say."""
 
+    keeps_mergeable: ClassVar[bool] = False
+    """Whether it can keep a ``MergeableStore``: for such a one :meth:`write` is given, and :meth:`read` may
+    give, content and changes of the mergeable form: see ``MergeableDocument.get_content``."""
+
     @property
     def place(self) -> str:
         """How errors call the place; empty where its kind says enough."""
@@ -27,7 +31,7 @@ class PlaceAdapter(ABC):
 
         Returns:
             ``(tables, values)``, or ``None`` where there is nothing yet. Lists and objects may be given as
-            such or in stored form.
+            such or in stored form. For a ``MergeableStore`` mergeable content, too.
 
         Raises:
             StorageError: The place could not be read, or holds something else.

@@ -29,10 +29,10 @@ from weft._support.uncopied import Uncopied
 from weft.errors import DocumentClosedError, StorageError
 from weft.persisters._core.adapter import PlaceAdapter
 from weft.persisters._core.intervals import SaveInterval
+from weft.persisters._core.mergeable_journal import MergeableJournal, create_journal
 from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters._core.retry_timer import RetryTimer
 from weft.persisters._core.states import NEXT_WORK, TRANSITIONS, Event, PersisterStatus, Work
-from weft.persisters._core.store_journal import StoreJournal
 from weft.persisters._core.turn_queue import TurnQueue
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class PersisterEngine(Uncopied, PlaceAdapter):
     expects_use: bool = False
     """Whether never to load or save is a mistake; so it is until something was begun."""
     keeps_document: bool = False
-    """Whether the place is a CRDT document, which knows what was deleted and what is newer."""
+    """Whether what is kept is a CRDT document, which knows what was deleted and what is newer."""
 
     def __init__(
         self,
@@ -87,7 +87,8 @@ class PersisterEngine(Uncopied, PlaceAdapter):
             check_callback(self._on_error, "on_error")
         self._owner = Owner(f"the {type(self).__name__}")
         self._turns = TurnQueue.of(connection)
-        self._journal = StoreJournal(store, self._edited, self._report)
+        self._journal = create_journal(self, store, self._edited, self._report)
+        self.keeps_document = self.keeps_document or isinstance(self._journal, MergeableJournal)
         self._status = PersisterStatus.IDLE
         self._status_listeners: dict[str, Callable[[Any, PersisterStatus], object]] = {}
         self._listener_count = 0

@@ -1,7 +1,7 @@
 """The Store's side of a persister: what was edited, and how content that was read comes in.
 
-All that knows how a Store works inside stands here. A Store of another kind (the mergeable one) gets a
-side of its own with the same methods.
+All that knows how a Store works inside stands here. A Store that merges has a journal of its own with the
+same methods: see :mod:`weft.persisters._core.mergeable_journal`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ class StoreJournal:
             self._hold.renew()
         else:
             self._hold = self.replica.hold()
-            self._end = self.replica.on_finish(self._finished)
+            self._end = self._listen()
+
+    def _listen(self) -> Callable[[], None]:
+        return self.replica.on_finish(self._finished)
 
     def detach(self) -> None:
         """End the journal."""

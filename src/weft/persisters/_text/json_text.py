@@ -1,7 +1,8 @@
 """The JSON text in which whole content is kept: TinyBase's, byte for byte.
 
 TinyBase 10.0.1, ``jsonStringWithUndefined``: compact ``[tables,values]``, non-ASCII characters as they are,
-lists and objects as strings that begin with U+FFFD, and the string U+FFFC for what is undefined.
+lists and objects as strings that begin with U+FFFD, and the string U+FFFC for what is undefined. A Store that
+merges is kept as its mergeable content: see :mod:`weft.documents.mergeable`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,24 @@ import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from weft.errors import StorageError
+from weft.documents.mergeable import from_json
+from weft.errors import InvalidJsonError, StorageError
 from weft.jsoncodec import dumps, in_js_order, parse, tables_text
 from weft.values import UNDEFINED_MARK
 
 if TYPE_CHECKING:
+    from weft.documents.mergeable import MergeableDocument
     from weft.store import Store
 
-__all__ = ["parse_content", "render_content", "render_store", "stored_text", "version_of"]
+__all__ = [
+    "parse_content",
+    "parse_either",
+    "render_content",
+    "render_document",
+    "render_store",
+    "stored_text",
+    "version_of",
+]
 
 RawTables = dict[str, dict[str, dict[str, object]]]
 
@@ -34,12 +45,18 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_begins_mergeable = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\[").match
 _parse_short = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 def render_store(store: Store) -> bytes:
     """Write the content of a Store."""
     return store.get_json().encode()
+
+
+def render_document(document: MergeableDocument) -> bytes:
+    """Write the content of a document that merges."""
+    return document.content_text().encode("utf-8", "backslashreplace")
 
 
 def render_content(content: tuple[RawTables, dict[str, object]]) -> bytes:
@@ -84,12 +101,26 @@ def parse_content(data: bytes) -> tuple[RawTables, dict[str, object]]:
         or not all(isinstance(part, dict) for part in content)
     ):
         kind = (
-            "the content of a mergeable Store"
+            "the content of a mergeable Store: load it into a weft.mergeable.MergeableStore"
             if isinstance(content, list) and len(content) == 2 and all(isinstance(p, list) for p in content)
             else "JSON, but not [tables,values]"
         )
         raise StorageError(f"what is stored is {kind}")
     return content[0], content[1]
+
+
+def parse_either(data: bytes) -> Any:
+    """Read the content of a Store that merges, or of a plain one: as it is in the text.
+
+    Raises:
+        StorageError: The bytes are not JSON text, or not content.
+    """
+    if not _begins_mergeable(data):
+        return parse_content(data)
+    try:
+        return from_json(data.removeprefix(codecs.BOM_UTF8))
+    except InvalidJsonError as error:
+        raise StorageError(f"what is stored is not JSON text: {error}") from error
 
 
 def _without_undefined(value: Any) -> Any:

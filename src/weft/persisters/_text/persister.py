@@ -1,7 +1,8 @@
 """Places that keep the whole content as one text under a version: a file, a key, a URL, a database cell.
 
 A save that finds another version than the one last seen reads, merges what was edited here into what is
-there, and tries again, so two writers never silently overwrite each other.
+there, and tries again, so two writers never silently overwrite each other. A Store that merges takes in what
+is there, and then all of it is written.
 """
 
 from __future__ import annotations
@@ -9,18 +10,26 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from weft._support.arguments import check_seconds
 from weft.errors import StorageError
+from weft.persisters._core.mergeable_journal import MergeableJournal
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
 from weft.persisters._core.replaced import PlaceReplacedError
 from weft.persisters._core.unsaved import keep_not_loaded, merge
-from weft.persisters._text.json_text import parse_content, render_content, render_store
+from weft.persisters._text.json_text import (
+    parse_content,
+    parse_either,
+    render_content,
+    render_document,
+    render_store,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from weft.persisters._core.engine import TinyBaseOptions
     from weft.persisters._core.unsaved import RawContent, StoredChanges, StoredContent
@@ -48,6 +57,8 @@ ANY: Final = Any_.ANY
 class TextPersister(Persister):
     """Base of persisters that keep the content as one JSON text, the text TinyBase keeps.
 
+    Of a ``MergeableStore`` that is its mergeable content; of any other Store ``[tables,values]``.
+
     Subclasses implement :meth:`fetch` and :meth:`put`, and :meth:`probe` where that is cheaper.
 
     Args:
@@ -56,6 +67,8 @@ class TextPersister(Persister):
         on_error: Called with what automatic work could not do.
         connection: Persisters with the same one take turns.
     """
+
+    keeps_mergeable = True
 
     def __init__(
         self,
@@ -74,9 +87,9 @@ class TextPersister(Persister):
         # The last one known of, so that each is told of once: also one that was there before.
         self._told: object = ANY
 
-    def _parse(self, data: bytes) -> tuple[dict[str, Any], dict[str, object]]:
+    def _parse(self, data: bytes) -> Any:
         try:
-            return parse_content(data)
+            return (parse_either if isinstance(self._journal, MergeableJournal) else parse_content)(data)
         except StorageError as error:
             raise StorageError(f"{self.place}: {error}" if self.place else str(error)) from error
 
@@ -122,17 +135,19 @@ class TextPersister(Persister):
         changes: StoredChanges | None = None,
     ) -> None:
         """Write the whole text, after merging where the place has what the Store does not."""
-        if changes is None and not self._journal.not_loaded:
+        if isinstance(self._journal, MergeableJournal):
+            await self._tried(partial(self._write_document, self._journal, mends=changes is None))
+        elif changes is None and not self._journal.not_loaded:
             self._version = await self._put(render_store(self._store), ANY)
-            return
+        elif changes is None:
+            await self._tried(partial(self._replace_beside, get_content))
+        else:
+            await self._tried(partial(self._merge, changes))
+
+    async def _tried(self, write: Callable[[], Awaitable[None]]) -> None:
         for _ in range(_TRIES):
             try:
-                if changes is None:
-                    await self._replace_beside(get_content)
-                elif self._covers and not self._journal.not_loaded and self._version is not ANY:
-                    self._version = await self._put(render_store(self._store), self._version)
-                else:
-                    await self._merge(changes)
+                await write()
             except ConflictError:
                 self._version = ANY
                 continue
@@ -150,7 +165,24 @@ class TextPersister(Persister):
             keep_not_loaded(content, parse_content(data or b"[{},{}]"), self._journal.not_loaded)
         self._version = await self._put(render_content(content), version)
 
+    async def _write_document(self, journal: MergeableJournal, *, mends: bool) -> None:
+        """Write the document's content, after merging what is there where that is not known."""
+        if not self._covers or self._version is ANY:
+            data, version = await self.fetch()
+            await journal.settled()  # a transaction may have begun meanwhile
+            try:
+                if data:
+                    journal.join(self._parse(data))
+            except StorageError:
+                if not mends:
+                    raise
+            self._covers, self._version = True, version
+        self._version = await self._put(render_document(journal.document), self._version)
+
     async def _merge(self, changes: StoredChanges) -> None:
+        if self._covers and not self._journal.not_loaded and self._version is not ANY:
+            self._version = await self._put(render_store(self._store), self._version)
+            return
         before = self._version
         data, version = await self.fetch()
         if not data:
