@@ -250,6 +250,7 @@ ROOMS = {
     "weft.protocols.awareness": ("weft.protocols.awareness",),
     "weft.protocols.ysync": ("weft.protocols.ysync", "weft.protocols.awareness", "weft.protocols.effects"),
     "weft.protocols.automerge_repo": ("weft.protocols.automerge_repo", "weft.protocols.effects"),
+    "weft.protocols.tinybase": ("weft.protocols.tinybase", "weft.protocols.effects"),
     "weft.providers.address": (),
     "weft.providers.transport": (),
     "weft.providers._core": ("weft.providers.address", "weft.providers.transport", "weft.providers._core"),

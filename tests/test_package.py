@@ -33,6 +33,7 @@ PUBLIC = [
     "weft.protocols",
     "weft.protocols.automerge_repo",
     "weft.protocols.awareness",
+    "weft.protocols.tinybase",
     "weft.protocols.ysync",
     "weft.providers",
     "weft.server",
