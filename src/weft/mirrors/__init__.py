@@ -1,7 +1,7 @@
 """Mirrors: a Store and a CRDT document kept equal, both ways.
 
-They need the extra of their kind of document, ``weft[yjs]`` or ``weft[automerge]``; importing this package
-alone does not.
+They need the extra of their kind of document, ``weft[yjs]`` or ``weft[automerge]``; that of a mergeable
+document and importing this package alone need none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument as AutomergeDocument
     from weft.documents.automerge.events import DocumentEvent as DocumentEvent
     from weft.documents.yjs.document import YDocument as YDocument, create_doc as create_doc
-    from weft.mirrors import automerge as automerge, yjs as yjs
+    from weft.mirrors import automerge as automerge, mergeable as mergeable, yjs as yjs
     from weft.mirrors.automerge.mirror import AutomergeMirror as AutomergeMirror
+    from weft.mirrors.mergeable.mirror import MergeableMirror as MergeableMirror
     from weft.mirrors.yjs.mirror import YjsMirror as YjsMirror
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -23,7 +24,9 @@ else:
         {
             "yjs": "",
             "automerge": "",
+            "mergeable": "",
             "automerge.mirror": "AutomergeMirror",
+            "mergeable.mirror": "MergeableMirror",
             "weft.documents.automerge.document": "AutomergeDocument",
             "weft.documents.automerge.events": "DocumentEvent",
             "weft.documents.yjs.document": "YDocument create_doc",

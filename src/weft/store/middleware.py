@@ -296,6 +296,7 @@ class _CallbackGate(WriteGate):
             if other_id != cell_id:
                 self._store._note_invalid_cell(table_id, row_id, other_id, UNDEFINED)
         self._cell(table_id, row_id, cell_id, decode_cell(stored))
+        self._store._note_defaults(table_id, row_id, rule.defaults.keys() - {cell_id})
         for other_id, default in rule.defaults.items():
             if other_id != cell_id:
                 self._cell(table_id, row_id, other_id, decode_cell(default))

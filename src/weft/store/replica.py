@@ -14,17 +14,18 @@ from weft._support.arguments import wrong_kind
 from weft.store._core.state import StoreState
 from weft.store._parts.context_mark import is_current
 from weft.store._parts.signatures import Refused
+from weft.store._parts.writes import WriteVisitor, visit_writes
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from weft._support.owner import Hold
     from weft.changes import StoredTables, StoredValues
     from weft.store._core.store import Store
-    from weft.store._parts.log import Touched, TouchedValues
+    from weft.store._parts.log import Entry, Touched, TouchedValues
 
-__all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica"]
+__all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica", "WriteVisitor"]
 
 # What another place holds at a path, before the Store has judged it.
 RawTables = dict[str, dict[str, dict[str, object]]]
@@ -147,6 +148,8 @@ class Replica:
         Returns:
             A function that ends this.
         """
+        if self.store.is_mergeable():  # what keeps it, keeps its document
+            return lambda: None
         kept = self.store._kept
         if "warned" not in kept and kept.keys() - {what}:
             kept["warned"] = 1
@@ -170,6 +173,49 @@ class Replica:
             A function that ends this.
         """
         return self.store._on_transaction_end(hook)
+
+    def on_rollback(self, hook: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``hook(start)`` when the entries of :attr:`log` from ``start`` on are about to be rolled back.
+
+        It must not write and must not raise.
+
+        Returns:
+            A function that ends this.
+        """
+        hooks = self.store._rollback_hooks
+        hooks.append(hook)
+        return lambda: hooks.remove(hook)
+
+    @property
+    def log(self) -> Sequence[Entry]:
+        """The log of the running, or just finishing, transaction, another object for each: to be counted."""
+        return self.store._log or ()
+
+    def visit_writes(self, visitor: WriteVisitor, start: int, end: int | None = None) -> None:
+        """Tell of each write of the running transaction in its order, whoever made it.
+
+        What a schema set in this transaction put out, or wrote anew as it was, is no write.
+
+        Args:
+            visitor: Who is told.
+            start: Where in :attr:`log` to begin.
+            end: Where to end; by default where it ends.
+        """
+        store, log = self.store, self.log
+        end = len(log) if end is None else end
+        for effect in store._schema_effects:
+            first, last = effect.entries
+            if start <= first < end:
+                visit_writes(log[start:first], self.tables, visitor)
+                effect.visit_writes(log, self.tables, self.values, visitor)
+                start = last
+        visit_writes(log[start:end] if start or end < len(log) else log, self.tables, visitor)
+
+    def touched(self) -> tuple[Touched, TouchedValues]:
+        """All places that the running transaction has written to, in their order, received ones too."""
+        store = self.store
+        store._catch_up()
+        return store._touched, store._touched_values
 
     def changes(self) -> tuple[Touched, TouchedValues]:
         """Get the net changes of the finishing transaction but what :meth:`receive` wrote, cell by cell.
@@ -228,7 +274,13 @@ class Replica:
     # -- what comes from elsewhere -----------------------------------------------------------------------
 
     def receive(
-        self, tables: RawTables, values: RawValues, report: Callable[[Exception], object]
+        self,
+        tables: RawTables,
+        values: RawValues,
+        report: Callable[[Exception], object],
+        applied: Callable[[tuple[int, int], list[Refused]], object] | None = None,
+        *,
+        replacing: bool = False,
     ) -> list[Refused]:
         """Apply what another place holds at these paths, in a transaction of its own.
 
@@ -239,6 +291,9 @@ class Replica:
             tables: Cells; ``UNDEFINED`` where the place holds nothing.
             values: Values, likewise.
             report: Takes what listeners raise.
+            applied: Called in the transaction, before its listeners, with how many entries :attr:`log` had
+                before it and before what was received, and with what was refused.
+            replacing: Whether the place holds nothing else.
 
         Returns:
             What was refused: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``.
@@ -246,11 +301,16 @@ class Replica:
         store, before = self.store, self._received
         try:
             with store._received_transaction(self.origin, report):
+                before_all = store._log_length()
+                if replacing:
+                    store._clear_received()
                 start = store._log_length()
                 refused = store._apply_stored(tables, values)
                 self._received = _Received(
                     tables, values, {item[:-1] for item in refused}, (start, store._log_length())
                 )
+                if applied is not None:
+                    applied((before_all, start), refused)
         finally:
             self._received = before  # another one's, where a hook of its end received more
         return refused

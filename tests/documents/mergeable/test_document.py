@@ -63,11 +63,12 @@ def test_subscribers_hear_of_each_transaction_once() -> None:
             [[{"t": [{"r": [{"c": [UNDEFINED, stamp]}]}]}], [{"v": ["x", encode_hlc(1_000_000, 2, "a")]}], 1],
             origin,
             True,
+            False,
         )
     ]
     assert one.apply(cell(7, encode_hlc(1_000_001, 0, "b")), origin=end)
     assert not one.apply(cell(6, encode_hlc(1_000_000, 0, "b")))
-    assert events[1:] == [(cell(7, encode_hlc(1_000_001, 0, "b")), end, False)]
+    assert events[1:] == [(cell(7, encode_hlc(1_000_001, 0, "b")), end, False, False)]
     end()
     end()
     one.set_value("v", "y")

@@ -24,6 +24,7 @@ from weft.documents.mergeable.content import (
 from weft.documents.mergeable.document import (
     MergeableDocument as MergeableDocument,
     MergeableEvent as MergeableEvent,
+    Undo as Undo,
 )
 from weft.documents.mergeable.hashes import get_cell_hash as get_cell_hash, get_hash as get_hash
 
@@ -35,6 +36,7 @@ __all__ = [
     "MergeableContent",
     "MergeableDocument",
     "MergeableEvent",
+    "Undo",
     "check_changes",
     "check_content",
     "check_tables",

@@ -136,7 +136,11 @@ class Clock:
     def seen(self, hlc: str) -> None:
         """Give later stamps than this one from now on; what is no stamp, or too far ahead, is passed over."""
         now = self.now
-        if not hlc or not is_hlc(hlc, latest_allowed(now)):
+        if not hlc:  # nobody's time, but one's own has been looked at
+            if now > self._time:
+                self._set_time(now, -1)
+            return
+        if not is_hlc(hlc, latest_allowed(now)):
             return
         seen_time, seen_counter, _ = decode_hlc(hlc)
         latest = max(self._time, seen_time, now)

@@ -8,10 +8,11 @@ as a stamp.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from weft._support.callbacks import subscribe
+from weft._support.callbacks import check_callback
 from weft.documents.mergeable.clock import Clock, latest_allowed
 from weft.documents.mergeable.content import check_changes, check_content
 from weft.documents.mergeable.hashes import get_cell_hash
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from weft.documents.mergeable.content import Checked, CheckedStamp, MergeableChanges, Stamp
     from weft.values import Stored, Undefined
 
-__all__ = ["MergeableDocument", "MergeableEvent"]
+__all__ = ["MergeableDocument", "MergeableEvent", "Undo"]
 
 _log = logging.getLogger("weft.documents")
 
@@ -45,11 +46,34 @@ class MergeableEvent(NamedTuple):
         changes: The stamps, as message 3 of TinyBase's protocol and a row of a log have them.
         origin: Who made or brought it; compared by identity.
         is_local: Whether the stamps were made here, and not received.
+        is_whole: Whether there is nothing else any more, without a trace: the content was replaced.
     """
 
     changes: MergeableChanges
     origin: object | None
     is_local: bool
+    is_whole: bool = False
+
+
+class Undo(NamedTuple):
+    """A stamp that may be taken back: its place, what was there before, and it.
+
+    Attributes:
+        path: Table, row and cell id, or value id.
+        before: What was there; ``None`` where nothing was.
+        stamp: It.
+    """
+
+    path: tuple[str, ...]
+    before: Stamp | None
+    stamp: Stamp
+
+
+class Subscriber(NamedTuple):
+    """Who hears of transactions, and of which origin not."""
+
+    callback: Callable[[MergeableEvent], None]
+    but: object
 
 
 class MergeableDocument(Reading, Owned):
@@ -64,17 +88,32 @@ class MergeableDocument(Reading, Owned):
         clock: The clock that its stamps are made with.
     """
 
-    __slots__ = ("_depth", "_origin", "_received", "_subscribers", "_tables", "_touched", "_values", "clock")
+    __slots__ = (
+        "_depth",
+        "_events",
+        "_origin",
+        "_received",
+        "_subscribers",
+        "_tables",
+        "_touched",
+        "_undo",
+        "_values",
+        "_whole",
+        "clock",
+    )
 
     def __init__(self, unique_id: str | None = None, *, get_now: Callable[[], float] | None = None) -> None:
         super().__init__()
         self.clock = Clock(unique_id, get_now)
         self._tables: Group[Group[Things]] = Group()
         self._values = Things()
-        self._subscribers: list[Callable[[MergeableEvent], None]] = []
+        self._subscribers: list[Subscriber] = []
+        self._events: deque[MergeableEvent] = deque()
         self._touched = Touched({}, {})
+        self._undo: list[Undo] | None = None
         self._origin: object | None = None
         self._received = False
+        self._whole = False
         self._depth = 0
 
     def __repr__(self) -> str:
@@ -88,19 +127,23 @@ class MergeableDocument(Reading, Owned):
     # -- writing ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, *, origin: object = None) -> Iterator[None]:
+    def transaction(self, *, origin: object = None, undo: list[Undo] | None = None) -> Iterator[None]:
         """Write several things, of which subscribers hear at once.
 
         What was written before an error stays. A transaction within another one is part of it.
 
         Args:
             origin: Who writes, for events; compared by identity.
+            undo: Takes what is stamped, of which nobody hears then: :meth:`tell` or :meth:`take_back` has to
+                be called with it.
 
         Raises:
             WrongThreadError: The document belongs to another thread.
             DocumentClosedError: It was closed.
         """
         self._begin(origin)
+        if undo is not None:
+            self._undo = undo
         try:
             yield
         finally:
@@ -113,7 +156,7 @@ class MergeableDocument(Reading, Owned):
         cell_id: str,
         stored: Stored | Undefined,
         hlc: str | None = None,
-    ) -> None:
+    ) -> bool:
         """Write a cell, or delete it where ``stored`` is ``UNDEFINED``.
 
         Args:
@@ -124,25 +167,50 @@ class MergeableDocument(Reading, Owned):
             hlc: Its stamp; by default the clock's next. The empty one is for what is there by default: it is
                 written only where nothing else is.
 
+        Returns:
+            Whether it was written: not where the stamp that is there is as late.
+
         Raises:
             LocalProtocolError: The clock has no later stamp than the one that is there. Nothing changed.
         """
         self._begin(None)
         try:
-            row = self._row(table_id, row_id)
-            if self._stamp(row, cell_id, stored, hlc):
-                self._touched.tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = None
+            return self._stamp(self._row(table_id, row_id), (table_id, row_id, cell_id), stored, hlc)
         finally:
             self._end()
 
-    def set_value(self, value_id: str, stored: Stored | Undefined, hlc: str | None = None) -> None:
+    def set_value(self, value_id: str, stored: Stored | Undefined, hlc: str | None = None) -> bool:
         """Write a value, or delete it: as :meth:`set_cell`."""
         self._begin(None)
         try:
-            if self._stamp(self._values, value_id, stored, hlc):
-                self._touched.values[value_id] = None
+            return self._stamp(self._values, (value_id,), stored, hlc)
         finally:
             self._end()
+
+    def tell(self, undo: list[Undo]) -> None:
+        """Let subscribers hear, at the end of the transaction, of what a former one has stamped."""
+        self._begin(None)
+        for path, _, _ in undo:
+            self._touch(path)
+        self._end()
+
+    def take_back(self, undo: list[Undo]) -> None:
+        """Take back what a transaction has stamped, but where another stamp has come since."""
+        self.check_owner()
+        for path, before, stamp in reversed(undo):
+            if len(path) == 1:
+                if self._values.stamps.get(path[0]) is stamp:
+                    self._values.restore(path[0], before)
+                continue
+            table_id, row_id, cell_id = path
+            row = self._row(table_id, row_id)
+            if row.stamps.get(cell_id) is stamp:
+                row.restore(cell_id, before)
+            if not row.stamps and not row.hlc:
+                table = self._tables.children[table_id]
+                table.drop(row_id)
+                if not table.children and not table.hlc:
+                    self._tables.drop(table_id)
 
     def _row(self, table_id: str, row_id: str) -> Things:
         """Give a row that is to be written to, made where there is none."""
@@ -160,18 +228,32 @@ class MergeableDocument(Reading, Owned):
             table.touch(row_id, row)
         return row
 
-    def _stamp(self, things: Things, thing_id: str, stored: Stored | Undefined, hlc: str | None) -> bool:
-        before = things.stamps.get(thing_id)
+    def _stamp(
+        self, things: Things, path: tuple[str, ...], stored: Stored | Undefined, hlc: str | None
+    ) -> bool:
+        before = things.stamps.get(path[-1])
         if hlc is None:
             hlc = self.clock.next()
             if before is not None and hlc <= before[1]:
                 raise LocalProtocolError(
-                    f"the clock has no stamp later than {before[1]!r}, which {thing_id!r:.100} has"
+                    f"the clock has no stamp later than {before[1]!r}, which {path[-1]!r:.100} has"
                 )
         elif before is not None and hlc <= before[1] and before[1]:
             return False
-        things.set(thing_id, (stored, hlc))
+        stamp = stored, hlc
+        things.set(path[-1], stamp)
+        if self._undo is None:
+            self._touch(path)
+        else:
+            self._undo.append(Undo(path, before, stamp))
         return True
+
+    def _touch(self, path: tuple[str, ...]) -> None:
+        """Remember what is to be told of."""
+        if len(path) == 1:
+            self._touched.values[path[0]] = None
+        else:
+            self._touched.tables.setdefault(path[0], {}).setdefault(path[1], {})[path[2]] = None
 
     # -- merging ---------------------------------------------------------------------------------------------
 
@@ -278,16 +360,27 @@ class MergeableDocument(Reading, Owned):
         if self.in_transaction:
             raise LocalProtocolError("content cannot be replaced while a transaction is open")
         checked = check_content(content, latest_allowed(self.clock.now))
-        self._tables = Group()
-        self._values = Things()
-        self.apply_checked(checked, origin=origin)
+        self._begin(origin, received=True)
+        try:
+            self._tables = Group()
+            self._values = Things()
+            self._whole = True
+            self.apply_checked(checked)
+        finally:
+            self._end()
 
     # -- events ----------------------------------------------------------------------------------------------
 
-    def subscribe(self, callback: Callable[[MergeableEvent], None]) -> Callable[[], None]:
+    def subscribe(
+        self, callback: Callable[[MergeableEvent], None], *, but: object = None
+    ) -> Callable[[], None]:
         """Hear of each transaction that stamped something, once and in order.
 
         The callback runs after the transaction and may write. What it raises is logged.
+
+        Args:
+            callback: Called with each event.
+            but: An origin of whose transactions it does not want to hear.
 
         Returns:
             A function that ends the subscription; calling it again does nothing.
@@ -296,8 +389,15 @@ class MergeableDocument(Reading, Owned):
             WrongThreadError: The document belongs to another thread.
             DocumentClosedError: The document was closed.
         """
+        check_callback(callback)
         hold = self._owner.hold()
-        return self._until_ended(subscribe(self._subscribers, callback), hold)
+        subscriber = Subscriber(callback, but)
+        self._subscribers.append(subscriber)
+        return self._until_ended(lambda: self._unsubscribe(subscriber), hold)
+
+    def _unsubscribe(self, subscriber: Subscriber) -> None:
+        if subscriber in self._subscribers:
+            self._subscribers.remove(subscriber)
 
     def _begin(self, origin: object, *, received: bool = False) -> None:
         if not self._depth:
@@ -313,14 +413,34 @@ class MergeableDocument(Reading, Owned):
         self._depth -= 1
         if self._depth:
             return
-        touched = self._touched
-        if not self._subscribers or not (touched.tables or touched.values):
+        touched, origin, is_whole = self._touched, self._origin, self._whole
+        self._undo, self._origin, self._whole = None, None, False
+        if not (touched.tables or touched.values or is_whole):
             return
-        event = MergeableEvent(
-            self.get_stamps(touched.tables, touched.values), self._origin, not self._received
+        for _, but in self._subscribers:
+            if origin is None or but is not origin:
+                break
+        else:
+            return
+        self._events.append(
+            MergeableEvent(
+                self.get_stamps(touched.tables, touched.values), origin, not self._received, is_whole
+            )
         )
-        for callback in tuple(self._subscribers):
-            try:
-                callback(event)
-            except Exception:  # noqa: BLE001 - whatever it is, the others are told
-                _log.exception("a subscriber of a mergeable document failed")
+        if len(self._events) == 1:  # else a subscriber wrote, and the others first hear of what came before
+            self._tell_events()
+
+    def _tell_events(self) -> None:
+        events = self._events
+        try:
+            while events:
+                event = events[0]
+                for callback, but in tuple(self._subscribers):
+                    if event.origin is None or but is not event.origin:
+                        try:
+                            callback(event)
+                        except Exception:  # noqa: BLE001 - whatever it is, the others are told
+                            _log.exception("a subscriber of a mergeable document failed")
+                events.popleft()
+        finally:
+            events.clear()

@@ -28,6 +28,14 @@ def _stamp(stamp: Stamp) -> list[Any]:
     return [stamp[0], stamp[1]] if stamp[1] else [stamp[0]]
 
 
+def _hashed_stamp(stamp: Stamp) -> list[Any]:
+    return [*stamp, get_cell_hash(*stamp)]
+
+
+def _container(children: dict[str, Any], of: Things | Group[Any], *, with_hashes: bool) -> list[Any]:
+    return [children, of.hlc, of.hash] if with_hashes else _with_hlc(children, of.hlc)
+
+
 def _with_hlc(children: dict[str, Any], hlc: str) -> list[Any]:
     return [children, hlc] if hlc else [children]
 
@@ -85,24 +93,40 @@ class Reading:
         return tables, _living(self._values)
 
     def get_stamps(
-        self, tables: Mapping[str, Mapping[str, Iterable[str]]], values: Iterable[str]
+        self,
+        tables: Mapping[str, Mapping[str, Iterable[str]]],
+        values: Iterable[str],
+        *,
+        with_hashes: bool = False,
     ) -> MergeableChanges:
-        """The stamps of these cells and values, which all have one, as changes without hashes."""
+        """The stamps of places that have one, as changes.
+
+        Args:
+            tables: Cells by table and row.
+            values: Values.
+            with_hashes: Whether to give the hashes as well; those of containers are of all that is in them.
+        """
+        stamp = _hashed_stamp if with_hashes else _stamp
         found = {}
         for table_id, rows in tables.items():
-            table = self._tables.children[table_id]
+            table = self._tables.children.get(table_id)
+            if table is None:
+                continue
             found_rows = {}
             for row_id, cell_ids in rows.items():
-                row = table.children[row_id]
-                found_rows[row_id] = _with_hlc(
-                    {cell_id: _stamp(row.stamps[cell_id]) for cell_id in cell_ids}, row.hlc
-                )
-            found[table_id] = _with_hlc(found_rows, table.hlc)
+                row = table.children.get(row_id)
+                if row is None:
+                    continue
+                stamps = row.stamps
+                if cells := {cell_id: stamp(stamps[cell_id]) for cell_id in cell_ids if cell_id in stamps}:
+                    found_rows[row_id] = _container(cells, row, with_hashes=with_hashes)
+            if found_rows:
+                found[table_id] = _container(found_rows, table, with_hashes=with_hashes)
+        stamps = self._values.stamps
+        found_values = {value_id: stamp(stamps[value_id]) for value_id in values if value_id in stamps}
         return [
-            _with_hlc(found, self._tables.hlc),
-            _with_hlc(
-                {value_id: _stamp(self._values.stamps[value_id]) for value_id in values}, self._values.hlc
-            ),
+            _container(found, self._tables, with_hashes=with_hashes),
+            _container(found_values, self._values, with_hashes=with_hashes),
             1,
         ]
 

@@ -49,6 +49,15 @@ class Things:
             self._hashed.setdefault(thing_id, self.stamps.get(thing_id))
         self.stamps[thing_id] = stamp
 
+    def restore(self, thing_id: str, stamp: Stamp | None) -> None:
+        """Put back what was there before, or nothing."""
+        if stamp is None:
+            self.stamps.pop(thing_id, None)
+            self._hash = -1
+            self._hashed = None
+        else:
+            self.set(thing_id, stamp)
+
     def set_hlc(self, hlc: str) -> None:
         """Take over a stamp of its own."""
         self.hlc = hlc
@@ -117,6 +126,11 @@ class Group(Generic[C]):
             self._hash ^= child.counted
             child.counted = -1
         self._changed[child_id] = None
+
+    def drop(self, child_id: str) -> None:
+        """Take out a child that was touched."""
+        self._changed.pop(child_id, None)
+        del self.children[child_id]
 
     def set_hlc(self, hlc: str) -> None:
         """Take over a stamp of its own."""

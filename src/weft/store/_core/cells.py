@@ -176,6 +176,7 @@ class CellWrites(Validation):
         self._put_in_row(table_id, row_id, row, cell_id, cell)
         rule = None if self._schema is None else self._schema.get(table_id)
         if rule is not None:
+            self._note_defaults(table_id, row_id, rule.defaults.keys() - {cell_id})
             for other_id, default in rule.defaults.items():
                 if other_id != cell_id:
                     self._put_in_row(table_id, row_id, row, other_id, default)

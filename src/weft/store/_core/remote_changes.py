@@ -59,6 +59,13 @@ class RemoteChanges(ContentWrites):
             self._receiving, self._decode, self._undoable = was
         return refused
 
+    def _clear_received(self) -> None:
+        """Delete everything, inside a transaction, asking nobody: it is gone elsewhere."""
+        for table_id in list(self._tables):
+            self._cut_table(table_id)
+        for value_id in list(self._values):
+            self._cut_value(value_id)
+
     def _apply_stored_table(
         self, table_id: Any, rows: Mapping[str, Mapping[str, object]], refused: list[Refused]
     ) -> None:

@@ -104,6 +104,7 @@ class StoreState:
         "_pools",
         "_raising",
         "_receiving",
+        "_rollback_hooks",
         "_rollback_requested",
         "_row_ids",
         "_schema",
@@ -166,6 +167,7 @@ class StoreState:
         self._listener_ids = RowIdPool()
         self._watchers: dict[str, Any] = {}
         self._end_hooks: list[Callable[[], object]] = []
+        self._rollback_hooks: list[Callable[[int], object]] = []
         self._kept: dict[str, int] = {}  # how many keep it, by kind; "warned" where both did
         self._error_handler: Callable[[Exception], object] | None = None
 

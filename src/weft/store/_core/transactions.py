@@ -23,6 +23,7 @@ from weft.store._parts.log import (
     ADDED,
     CELL,
     COLUMN,
+    DEFAULT,
     ORDER,
     POOL,
     ROW,
@@ -378,6 +379,8 @@ class Transactions(TransactionChanges):
         tables = self._tables
         counts = self._counts
         log = self._log if self._log is not None else []
+        for hook in self._rollback_hooks:
+            hook(start)
         for entry in reversed(log[start:]):
             kind = entry[0]
             if kind == ADDED:
@@ -427,7 +430,7 @@ class Transactions(TransactionChanges):
             elif kind == SCHEMA:
                 setattr(self, entry[1], entry[2])
             else:
-                assert kind == COLUMN  # noqa: S101 - the counts carry the columns
+                assert kind in {COLUMN, DEFAULT}  # noqa: S101 - the counts carry the columns
         del log[start:]
         if self._schema_effects:
             self._schema_effects = [effect for effect in self._schema_effects if effect.entries[1] <= start]

@@ -7,7 +7,7 @@ sent, the piece is left out and reported to the invalid listeners.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from sys import intern
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from weft.errors import (
 from weft.jsoncodec import MAX_SAFE_INTEGER
 from weft.store._core.transactions import Transactions
 from weft.store._parts.ids import check_id
+from weft.store._parts.log import DEFAULT
 from weft.values import UNDEFINED, decode_cell
 
 if TYPE_CHECKING:
@@ -79,6 +80,14 @@ class Validation(Transactions):
             raise error from None
         table, row, column = (None if id_ is None else str(id_) for id_ in (table_id, row_id, cell_id))
         self._note_invalid_cell(table, row, column, cell)
+
+    def _note_defaults(self, table_id: str | None, row_id: str | None, ids: Set[str]) -> None:
+        """Log which cells of a row, or without one which values, the schema is about to add.
+
+        Who gives each write a stamp of its own gives these none, as nobody has written them.
+        """
+        if ids and self._log is not None:
+            self._log.append((DEFAULT, table_id, row_id, ids))
 
     # Checking.
 
@@ -259,6 +268,8 @@ class Validation(Transactions):
                     if not valid and not row:
                         self._refuse_row(table_id, row_id, row)  # after its cells, as TinyBase does
                     return {}
+        if rule is not None and row_id is not None:
+            self._note_defaults(table_id, row_id, rule.defaults.keys() - row.keys())
         if not valid and not row:
             self._refuse_row(table_id, row_id, row)
         return valid
@@ -298,6 +309,8 @@ class Validation(Transactions):
                 if value_id not in values and not self._lenient():
                     self._refuse_value(value_id, UNDEFINED, "the schema requires this value")
                 return {}
+        if whole is not None:
+            self._note_defaults(None, None, {v for v in valid if v not in values})
         return valid
 
 

@@ -17,6 +17,8 @@ COLUMN  table_id, cell_id, 1 | -1                         first row with, or las
 ORDER   mapping, keys                                     order of keys before the first deletion
 POOL    pool, undo, row_id                                a row id was taken from or put into the pool
 SCHEMA  attribute, old                                    a schema was replaced
+DEFAULT table_id, row_id, cell_ids                        cells that a schema is about to add to a row
+DEFAULT None, None, value_ids                             values that a schema is about to add
 ======  ================================================  ==========================================
 
 ADDED is an entry of its own because a tuple of text alone costs the garbage collector nothing.
@@ -42,6 +44,7 @@ __all__ = [
     "ADDED",
     "CELL",
     "COLUMN",
+    "DEFAULT",
     "ORDER",
     "POOL",
     "ROW",
@@ -69,6 +72,7 @@ ORDER: Final = 5
 POOL: Final = 6
 SCHEMA: Final = 7
 ADDED: Final = 8
+DEFAULT: Final = 9
 
 Entry: TypeAlias = tuple[Any, ...]
 Touched: TypeAlias = "dict[str, dict[str, dict[str, Stored | Undefined]]]"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from weft.store._parts.log import DEFAULT
 from weft.values import UNDEFINED, decode_cell, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from weft.changes import StoredTables, StoredValues
-    from weft.store._parts.log import Touched, TouchedValues
+    from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.store._parts.signatures import RefusedCell, RefusedValue
+    from weft.store._parts.writes import WriteVisitor
     from weft.values import Stored
 
 __all__ = ["SchemaEffect", "effect_on_cells", "effect_on_values", "refused_cells", "refused_values"]
@@ -41,6 +43,22 @@ class SchemaEffect(NamedTuple):
             changed.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
         for value_id in self.values:
             changed_values[value_id] = values.get(value_id, UNDEFINED)
+
+    def visit_writes(
+        self, log: Sequence[Entry], tables: StoredTables, values: StoredValues, visitor: WriteVisitor
+    ) -> None:
+        """Tell of what was written: defaults, and what middleware made of the rest."""
+        defaults = {
+            (entry[1], entry[2], id_)
+            for entry in log[slice(*self.entries)]
+            if entry[0] == DEFAULT
+            for id_ in entry[3]
+        }
+        for table_id, row_id, cell_id in self.cells:
+            cell = tables.get(table_id, {}).get(row_id, {}).get(cell_id, UNDEFINED)
+            visitor.cell(table_id, row_id, cell_id, cell, (table_id, row_id, cell_id) in defaults)
+        for value_id in self.values:
+            visitor.value(value_id, values.get(value_id, UNDEFINED), (None, None, value_id) in defaults)
 
     def spare_refused(
         self, changed: Touched, changed_values: TouchedValues, after: Touched, after_values: TouchedValues

@@ -1,0 +1,233 @@
+"""The Store that merges by itself, with the methods of TinyBase's MergeableStore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from weft._support.arguments import wrong_kind
+from weft.documents.mergeable import MergeableDocument
+from weft.errors import RemoteProtocolError
+from weft.mirrors.mergeable import MergeableMirror
+from weft.store import Store
+from weft.values import EncodedCell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.changes import TablesInput, ValuesInput
+    from weft.documents.mergeable import MergeableChanges, MergeableContent
+
+__all__ = ["MergeableStore"]
+
+Hashes = Mapping[str, int]
+
+
+class MergeableStore(Store):
+    """A :class:`~weft.store.Store` that merges with any other one, here or in JavaScript: TinyBase's.
+
+    Each write has a stamp of a clock, and of two writes of one cell the later wins everywhere. The stamps,
+    and those of what was deleted, are in :attr:`document`, which providers and persisters take. It belongs to
+    the thread that made it.
+
+    Args:
+        unique_id: An id of its own, from which its part of the stamps is made; by default random. No two
+            Stores that write may have the same.
+        get_now: Gives the time in milliseconds since 1970; by default the machine's.
+        on_invalid: As of :class:`~weft.store.Store`. With ``"ignore"``, malformed content and changes that
+            are to be merged do nothing, as in TinyBase; with ``"raise"`` they raise.
+        row_ids: As of :class:`~weft.store.Store`; ``"auto"`` gives unique ones from the beginning.
+        encode: As of :class:`~weft.store.Store`.
+        on_error: Called with what was received and cannot be shown, and with exceptions of listeners
+            meanwhile; without it they are logged to ``weft.mirrors`` at WARNING.
+    """
+
+    __slots__ = ("_mirror",)
+
+    def __init__(
+        self,
+        unique_id: str | None = None,
+        *,
+        get_now: Callable[[], float] | None = None,
+        on_invalid: Literal["raise", "ignore"] = "raise",
+        row_ids: Literal["auto", "counter", "unique"] | Callable[[], str] = "auto",
+        encode: Callable[[Any], Any] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        super().__init__(on_invalid=on_invalid, row_ids=row_ids, encode=encode)
+        document = MergeableDocument(unique_id, get_now=get_now)
+        self._mirror = MergeableMirror(self, document, on_error=on_error).start()
+
+    @property
+    def document(self) -> MergeableDocument:
+        """Its content with stamps, as providers and persisters take it.
+
+        What an open transaction has written is in it when that has ended.
+        """
+        return self._mirror.document
+
+    def is_mergeable(self) -> bool:
+        """Tell whether this is a Store that merges by itself: it is."""
+        return True
+
+    def _free_type(self) -> type[Store]:
+        return Store  # a copy with the same stamps and client would be taken for this one
+
+    # -- content and hashes ----------------------------------------------------------------------------------
+
+    def get_mergeable_content(self) -> MergeableContent:
+        """Get everything with stamps and hashes: ``[[tables, hlc, hash], [values, hlc, hash]]``."""
+        (tables, hlc, hash_), values = self._read().get_content()
+        shown = {
+            table_id: [{row_id: _shown(row) for row_id, row in rows.items()}, *rest]
+            for table_id, (rows, *rest) in tables.items()
+        }
+        return [[shown, hlc, hash_], _shown(values)]
+
+    def get_mergeable_content_hashes(self) -> list[int]:
+        """Get the hashes of all tables and of all values; those of two equal Stores are equal."""
+        return self._read().get_content_hashes()
+
+    def get_mergeable_table_hashes(self) -> dict[str, int]:
+        """Get the hash of each table."""
+        return self._read().get_table_hashes()
+
+    def get_mergeable_table_diff(self, other_table_hashes: Hashes) -> list[Any]:
+        """Get what another Store lacks of the tables.
+
+        Args:
+            other_table_hashes: :meth:`get_mergeable_table_hashes` of the other one.
+
+        Returns:
+            The stamps of the tables that it has not got, objects as encoded text; and the hashes of those
+            that differ.
+        """
+        return self._read().get_table_diff(other_table_hashes)
+
+    def get_mergeable_row_hashes(self, other_table_hashes: Hashes) -> dict[str, dict[str, int]]:
+        """Get the hash of each row of the tables that another Store has and that differ."""
+        return self._read().get_row_hashes(other_table_hashes)
+
+    def get_mergeable_row_diff(self, other_table_row_hashes: Mapping[str, Hashes]) -> list[Any]:
+        """Get what another Store lacks of the rows: as :meth:`get_mergeable_table_diff`."""
+        return self._read().get_row_diff(other_table_row_hashes)
+
+    def get_mergeable_cell_hashes(
+        self, other_table_row_hashes: Mapping[str, Hashes]
+    ) -> dict[str, dict[str, dict[str, int]]]:
+        """Get the hash of each cell of the rows that another Store has and that differ."""
+        return self._read().get_cell_hashes(other_table_row_hashes)
+
+    def get_mergeable_cell_diff(
+        self, other_table_row_cell_hashes: Mapping[str, Mapping[str, Hashes]]
+    ) -> list[Any]:
+        """Get the stamps of the cells that differ, objects as encoded text."""
+        return self._read().get_cell_diff(other_table_row_cell_hashes)
+
+    def get_mergeable_value_hashes(self) -> dict[str, int]:
+        """Get the hash of each value."""
+        return self._read().get_value_hashes()
+
+    def get_mergeable_value_diff(self, other_value_hashes: Hashes) -> list[Any]:
+        """Get the stamps of the values that differ, objects as encoded text."""
+        return self._read().get_value_diff(other_value_hashes)
+
+    def get_transaction_mergeable_changes(self, with_hashes: bool = False) -> MergeableChanges:
+        """Get the stamps of what the running, or just finishing, transaction has written so far.
+
+        Unlike :meth:`~weft.store.Store.get_transaction_changes` this tells of what was changed back, too.
+
+        Args:
+            with_hashes: Whether to give the hashes as well.
+        """
+        tables, values, one = self._mirror.transaction_changes(with_hashes=with_hashes)
+        shown = {
+            table_id: [{row_id: _shown(row) for row_id, row in rows.items()}, *rest]
+            for table_id, (rows, *rest) in tables[0].items()
+        }
+        return [[shown, *tables[1:]], _shown(values), one]
+
+    def _read(self) -> MergeableDocument:
+        """The document, with what the open transaction has written so far."""
+        self._mirror.catch_up()
+        return self._mirror.document
+
+    # -- merging ---------------------------------------------------------------------------------------------
+
+    def set_mergeable_content(self, mergeable_content: object) -> Self:
+        """Replace everything, stamps included, by content of another Store.
+
+        Args:
+            mergeable_content: As :meth:`get_mergeable_content` gives it, with all hashes; they are made anew.
+
+        Raises:
+            RemoteProtocolError: It is malformed, or has a stamp more than five minutes ahead of the clock
+                here. Nothing changed.
+        """
+        return self._merge(self._mirror.document.set_content, mergeable_content)
+
+    def apply_mergeable_changes(self, mergeable_changes: object) -> Self:
+        """Merge changes or content of another Store: of each cell and value the later stamp wins.
+
+        What was merged stays merged where it was done in a transaction that is rolled back.
+
+        Args:
+            mergeable_changes: As :meth:`get_mergeable_content`, :meth:`get_transaction_mergeable_changes` and
+                the diffs give it.
+
+        Raises:
+            RemoteProtocolError: It is malformed, or has a stamp more than five minutes ahead of the clock
+                here. Nothing changed.
+        """
+        return self._merge(self._mirror.document.apply, mergeable_changes)
+
+    def merge(self, mergeable_store: MergeableStore) -> Self:
+        """Merge with another Store, both ways.
+
+        Raises:
+            RemoteProtocolError: The clocks of the two are more than five minutes apart. The Store whose clock
+                is ahead may have taken what the other one has.
+        """
+        if not isinstance(mergeable_store, MergeableStore):
+            raise wrong_kind("a weft.mergeable.MergeableStore", mergeable_store)
+        ours, theirs = self._read().get_content(), mergeable_store._read().get_content()
+        mergeable_store.apply_mergeable_changes(ours)
+        return self.apply_mergeable_changes(theirs)
+
+    def _merge(self, merge: Callable[[object], object], given: object) -> Self:
+        if self._depth < 0:
+            self._refuse_write()
+            return self
+        try:
+            with self._mirror.inside():
+                merge(given)
+        except RemoteProtocolError:
+            if self._raising:
+                raise
+        return self
+
+    def set_default_content(
+        self,
+        content: tuple[TablesInput, ValuesInput] | Callable[[], tuple[TablesInput, ValuesInput]],
+    ) -> Self:
+        """Set content that everything else beats, as if each peer had it from the beginning.
+
+        What somebody has written or deleted stays as it is.
+
+        Args:
+            content: ``(tables, values)``, or a function that gives it.
+        """
+        with self.transaction(), self._mirror.defaults():
+            self.set_content(content)
+        return self
+
+
+def _shown(things: list[Any]) -> list[Any]:
+    """A row or values, with objects decoded."""
+    return [
+        {
+            id_: [stamp[0].decode(), *stamp[1:]] if type(stamp[0]) is EncodedCell else stamp
+            for id_, stamp in things[0].items()
+        },
+        *things[1:],
+    ]
