@@ -33,6 +33,7 @@ const AUTOMERGE = /^(am|repo|ephemeral|presence)\./;
 const find = async (op) => {
   let found = commands;
   if (AUTOMERGE.test(op)) found = (await import('./lib/automerge.mjs')).automergeCommands;
+  else if (op.startsWith('hosted.')) found = (await import('./lib/hosted.mjs')).hostedCommands;
   else if (op.startsWith('page.')) found = (await import('./lib/browser.mjs')).browserCommands;
   if (!Object.hasOwn(found, op)) throw new Error(`no command named ${op}`);
   return found[op];

@@ -55,6 +55,7 @@ COVERED = {
     "facade/polling.py": "test_sync.py",
     "limits.py": "fuzz/test_binding.py",
     "persisters/_core/adapter.py": "persisters/_core/test_engine.py",
+    "persisters/partykit/room.py": "persisters/partykit/test_persister.py",
     "persisters/mirrored.py": "persisters/test_yjs.py",
     "persisters/sql/broken_keys.py": "persisters/sql/test_constraints.py",
     "persisters/sql/dialect.py": "persisters/sqlite/test_dialect.py",

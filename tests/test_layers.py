@@ -67,7 +67,7 @@ EXTRAS = {
     "click": ("weft.cli.",),
     "rich": ("weft.cli.",),
     "uvloop": ("weft.cli.event_loop",),
-    "aiohttp": ("weft.persisters.remote",),
+    "aiohttp": ("weft.persisters.remote", "weft.persisters.partykit."),
     "lmdb": ("weft.persisters.lmdb",),
     "asyncpg": ("weft.persisters.postgres.asyncpg", "weft.server.storage.postgres"),
     "psycopg": ("weft.persisters.postgres.psycopg",),
@@ -247,6 +247,9 @@ ROOMS = {
     ),
     "weft.persisters.postgres": (
         "weft.persisters._core", "weft.persisters._text", "weft.persisters.sql", "weft.persisters.postgres",
+    ),
+    "weft.persisters.partykit": (
+        "weft.persisters._core", "weft.persisters._text", "weft.persisters.partykit",
     ),
     "weft.protocols.effects": (),
     "weft.protocols.awareness": ("weft.protocols.awareness",),

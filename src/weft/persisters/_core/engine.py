@@ -68,6 +68,8 @@ class PersisterEngine(Uncopied, PlaceAdapter):
     """Whether never to load or save is a mistake; so it is until something was begun."""
     keeps_document: bool = False
     """Whether what is kept is a CRDT document, which knows what was deleted and what is newer."""
+    tells_order: bool = False
+    """Whether what it brings during a save is known to come after what is saved, or leaves that out."""
 
     def __init__(
         self,
@@ -219,9 +221,11 @@ class PersisterEngine(Uncopied, PlaceAdapter):
                 return
             if automatic and self._unfamiliar:
                 raise StorageError(self._unfamiliar)
-            if self._inbox:  # older than what is saved now: it is looked at again, and not delivered after it
+            if self._inbox and not self.tells_order:  # older than what is saved now: not delivered after it
                 self._inbox.clear()
                 self._lost_sight()
+            while self._inbox:
+                self._deliver(*self._inbox.pop(0))
             try:
                 await self._save_now(automatic=automatic)
             except PlaceReplacedError as error:
@@ -289,7 +293,8 @@ class PersisterEngine(Uncopied, PlaceAdapter):
             return
         if not self._auto_loading or self._closed:
             return
-        if (content is None and changes is None) or self._status is PersisterStatus.SAVING:
+        in_save = self._status is PersisterStatus.SAVING and not self.tells_order
+        if (content is None and changes is None) or in_save:
             self._stale = True  # in a save nobody knows which of the two came first
             self._covers = False
         elif self._turns.free and not self._inbox and not self._journal.replica.is_busy:
