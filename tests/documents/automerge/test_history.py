@@ -7,7 +7,7 @@ import pytest
 from support.amdocs import content, log_of, put
 from support.automerge_chunks import ACTOR, BACKWARDS, OTHER, chunk, honest_changes, numbered_wrongly
 from weft._codecs.automerge.change_builder import ChangeBuilder
-from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
+from weft._codecs.automerge.chunks import DOCUMENT, MAX_COUNTER, MAX_LEAP, split_chunks
 from weft._codecs.automerge.leb128 import write_int, write_uint
 from weft._codecs.automerge.sync_message import make_sync_message
 from weft.documents.automerge.binding import SyncState, decode_message, new_core
@@ -84,7 +84,7 @@ def test_a_saved_document_with_such_a_change_is_refused(change: bytes) -> None:
 
 def test_numbers_and_times_as_peers_have_them_are_taken() -> None:
     document, other = AutomergeDocument(), AutomergeDocument()
-    document.apply_changes([_headed(start_op=10**9, time=1_800_000_000_000)])
+    document.apply_changes([_headed(start_op=10**7, time=1_800_000_000_000)])
     put(document, "a", 1)
     other.apply_changes([document.save()])
     assert (other.heads, content(other)) == (document.heads, {"a": 1, "k0": 0})
@@ -182,3 +182,25 @@ def test_a_change_that_does_not_follow_on_its_actors_last_one_is_refused(last: i
     with pytest.raises(RemoteProtocolError, match="actor's last"):
         document.apply_changes(changes[last:])
     assert AutomergeDocument(document.save()).heads == document.heads == before
+
+
+def test_a_change_that_leaves_out_numbers_without_end_is_refused() -> None:
+    document = AutomergeDocument()
+    put(document, "a", 1)
+    for start in (4 + MAX_LEAP, MAX_COUNTER):
+        with pytest.raises(RemoteProtocolError, match="is the last that is here"):
+            document.apply_changes([_headed(start_op=start)])
+    document.apply_changes([_headed(start_op=2 + MAX_LEAP)])  # its maker may have known more
+    put(document, "b", 2)  # numbered behind it
+    assert content(document)["b"] == 2
+    other = AutomergeDocument()
+    other.apply_changes([document.save()])
+    assert content(other) == content(document)
+
+
+def test_one_that_was_stored_before_there_was_a_bound_is_read() -> None:
+    rows = [_headed(start_op=MAX_COUNTER - 100)]
+    document = AutomergeDocument.from_rows(rows)
+    assert not document.left_out
+    put(document, "b", 2)
+    assert content(AutomergeDocument.from_rows([*rows, document.save()]))["b"] == 2

@@ -21,6 +21,7 @@ __all__ = [
     "MAGIC",
     "MAX_COUNTER",
     "MAX_INFLATED",
+    "MAX_LEAP",
     "MAX_OPS",
     "MIN_CHUNK",
     "Chunk",
@@ -38,6 +39,8 @@ DOCUMENT, CHANGE, COMPRESSED = 0, 1, 2  # chunk types
 MAX_OPS = 1 << 21
 # The binding counts operations in 32 bits: behind the last one a document can be neither written nor saved.
 MAX_COUNTER = 1 << 31
+# Numbers of operations that have not come and that a change may leave room for: one in 128 of all there are.
+MAX_LEAP = 1 << 24
 # Bytes that one chunk may inflate to: the binding has no bound of its own, and deflate packs 1,000 to 1.
 MAX_INFLATED = 1 << 27
 MIN_CHUNK = 10  # bytes of a header: magic, checksum, type and a length

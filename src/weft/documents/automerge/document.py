@@ -117,7 +117,7 @@ class AutomergeDocument(Owned):
         if changes:
             decoded, document.left_out = sort_out(changes, document._core, document._numbers)
             data = make_sync_message((), changes.values())
-            document._apply(SyncState(), parse_sync_message(data), data, None, decoded)
+            document._apply(SyncState(), parse_sync_message(data), data, None, decoded, is_stored=True)
         return document
 
     # -- looking ---------------------------------------------------------------------------------------------
@@ -365,6 +365,7 @@ class AutomergeDocument(Owned):
         heads: Iterable[bytes] = (),
         *,
         holds: bool = False,
+        is_stored: bool = False,
     ) -> list[Chunk]:
         """Apply changes, and tell of them; gives those that wait for others, if they are to be held."""
         before = self.heads
@@ -376,7 +377,7 @@ class AutomergeDocument(Owned):
                 if not message.chunks:
                     return []
                 changes = self._core.get_changes(before)
-                self._numbers.check(self._core, changes, before)
+                self._numbers.check(self._core, changes, before, may_leap=is_stored)
                 received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
                 waiting = self._numbers.waiting(changes, received)
                 if not before:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from weft._codecs.automerge.chunks import MAX_COUNTER
+from weft._codecs.automerge.chunks import MAX_COUNTER, MAX_LEAP
 from weft.documents.automerge.binding import contained
 from weft.errors import RemoteProtocolError
 
@@ -31,13 +31,14 @@ def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
 class ChangeNumbers:
     """The last operation of each change that came since, and of each actor; once asked for more, of all."""
 
-    __slots__ = ("_last", "_max_ops", "added", "is_whole")
+    __slots__ = ("_count", "_end", "_last", "_max_ops", "added", "is_whole")
 
     def __init__(self) -> None:
         self._max_ops: dict[bytes, int] = {}
         self._last: dict[bytes, tuple[int, int]] = {}  # number and end of each actor's last change
         self.added: list[bytes] = []  # hashes, in an order to apply them in; since it is whole
         self.is_whole = False  # whether it is of all
+        self._count = self._end = 0  # operations, and the number of the last one; since it is whole
 
     def add(self, change: CoreChange) -> bytes:
         """Note a change; gives its hash."""
@@ -45,6 +46,8 @@ class ChangeNumbers:
         self._max_ops[name] = change.max_op
         self.added.append(name)
         self._last[change.actor_id] = change.seq, change.max_op
+        self._count += 1 + change.max_op - change.start_op
+        self._end = max(self._end, change.max_op)
         return name
 
     def has(self, heads: Iterable[bytes]) -> bool:
@@ -58,6 +61,7 @@ class ChangeNumbers:
             RemoteProtocolError: The binding cannot tell.
         """
         if not self.is_whole:
+            self._count = 0
             with contained("read the changes"):
                 for change in core.get_changes([]):
                     self.add(change)
@@ -114,7 +118,14 @@ class ChangeNumbers:
                     ready.append(follower)
         return found, frozenset([name for name, left in lacking.items() if left])
 
-    def check(self, core: CoreDocument, changes: Sequence[CoreChange], before: Iterable[bytes]) -> None:
+    def check(
+        self,
+        core: CoreDocument,
+        changes: Sequence[CoreChange],
+        before: Iterable[bytes],
+        *,
+        may_leap: bool = False,
+    ) -> None:
         """Refuse changes that the binding takes in, but with which a saved document cannot be loaded.
 
         The binding keeps operations, not changes, and rebuilds these when asked. One that was not written the
@@ -125,6 +136,7 @@ class ChangeNumbers:
             core: The document, which has the changes.
             changes: What is new in it, in an order to apply it in.
             before: The heads it had without them.
+            may_leap: Whether they were stored before there was a bound on the numbers that they leave out.
 
         Raises:
             RemoteProtocolError: One of the changes is such a one.
@@ -133,8 +145,17 @@ class ChangeNumbers:
         last: dict[bytes, tuple[int, int]] = {}
         after = core.get_heads()
         named = set(after)
+        # A change is numbered behind all that its maker knew, so a number counts operations that exist, be
+        # they on their way still. Numbers that are left out are lost, and the document ends with the last.
+        brought = sum([1 + change.max_op - change.start_op for change in changes])
+        end = max(self._end, self._count + brought + MAX_LEAP)
         for change in changes:
             named.update(change.deps)
+            if change.start_op > end + 1 and not may_leap:
+                raise RemoteProtocolError(
+                    f"a change is numbered from {change.start_op}, and {self._end} is the last that is here"
+                )
+            end = max(end, change.max_op)
             if fault := self._fault(change, change.actor_id, ends, last):
                 raise RemoteProtocolError(fault)
             ends[change.hash] = change.max_op
