@@ -29,6 +29,7 @@ _FIXED = {
     "messages before": "protocols.automerge_repo.session._MAX_GREETINGS",
     "peers whose": "protocols.automerge_repo.session._MAX_SPEAKERS",
     "operations of an Automerge change": "_codecs.automerge.chunks.MAX_OPS",
+    "numbers of operations": "_codecs.automerge.chunks.MAX_LEAP",
     "operations of a saved": "_codecs.automerge.saved_document._MAX_DOCUMENT_OPS",
     "bytes of an Automerge chunk": "_codecs.automerge.chunks.MAX_INFLATED",
     "levels of shared types": "documents.yjs.places.MAX_TYPE_DEPTH",
