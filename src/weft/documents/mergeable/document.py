@@ -238,8 +238,10 @@ class MergeableDocument(Reading, Owned):
                 raise LocalProtocolError(
                     f"the clock has no stamp later than {before[1]!r}, which {path[-1]!r:.100} has"
                 )
-        elif before is not None and hlc <= before[1] and before[1]:
-            return False
+        else:
+            self.clock.seen(hlc)
+            if before is not None and hlc <= before[1] and before[1]:
+                return False
         stamp = stored, hlc
         things.set(path[-1], stamp)
         if self._undo is None:

@@ -250,7 +250,8 @@ class Reading:
                 row = table.children.get(row_id) if table is not None else None
                 if table is None or row is None:
                     continue
-                if cells := _differing(row, other_cells):
+                # TinyBase leaves an empty stamp out everywhere but here.
+                if cells := {cell_id: list(stamp) for cell_id, stamp in _differing(row, other_cells)}:
                     rows = found.setdefault(table_id, _with_hlc({}, table.hlc))[0]
                     rows[row_id] = _with_hlc(cells, row.hlc)
         return _with_hlc(found, self._tables.hlc)
@@ -261,7 +262,8 @@ class Reading:
 
     def get_value_diff(self, other_value_hashes: Mapping[str, int]) -> list[Any]:
         """The stamps of the values that another one, of whom these hashes are, has not got."""
-        return _with_hlc(_differing(self._values, other_value_hashes), self._values.hlc)
+        differing = _differing(self._values, other_value_hashes)
+        return _with_hlc({value_id: _stamp(stamp) for value_id, stamp in differing}, self._values.hlc)
 
 
 def _living(things: Things) -> dict[str, Stored]:
@@ -272,9 +274,9 @@ def _hashes(things: Things) -> Hashes:
     return {thing_id: get_cell_hash(*stamp) for thing_id, stamp in things.stamps.items()}
 
 
-def _differing(things: Things, hashes: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        thing_id: _stamp(stamp)
+def _differing(things: Things, hashes: Mapping[str, int]) -> list[tuple[str, Stamp]]:
+    return [
+        (thing_id, stamp)
         for thing_id, stamp in things.stamps.items()
         if hashes.get(thing_id) != get_cell_hash(*stamp)
-    }
+    ]
