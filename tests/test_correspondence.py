@@ -39,6 +39,7 @@ COVERED = {
     "documents/yjs/item_paths.py": "facade/test_pending_cells.py",
     "mirrors/places.py": "facade/test_pending_cells.py",
     "mirrors/automerge/places.py": "facade/test_pending_cells.py",
+    "documents/mergeable/events.py": "documents/mergeable/test_document.py",
     "mirrors/mergeable/stamping.py": "mergeable/test_store.py",
     "documents/compaction.py": "documents/yjs/test_compact_log.py",
     "facade/documents.py": "facade/test_document_sync.py",

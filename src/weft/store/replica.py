@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from weft._support.arguments import wrong_kind
 from weft.store._core.state import StoreState
 from weft.store._parts.context_mark import is_current
+from weft.store._parts.log import ADDED, CELL, ROW
 from weft.store._parts.signatures import Refused
 from weft.store._parts.writes import WriteVisitor, visit_writes
 from weft.values import UNDEFINED, is_same
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from weft.changes import StoredTables, StoredValues
     from weft.store._core.store import Store
     from weft.store._parts.log import Entry, Touched, TouchedValues
+    from weft.values import Stored, Undefined
 
 __all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica", "WriteVisitor"]
 
@@ -210,6 +212,23 @@ class Replica:
                 effect.visit_writes(log, self.tables, self.values, visitor)
                 start = last
         visit_writes(log[start:end] if start or end < len(log) else log, self.tables, visitor)
+
+    def only_write(self) -> tuple[str, str, str, Stored | Undefined] | None:
+        """The one write of the running transaction, where it is one of a cell and no more was logged."""
+        log = self.store._log
+        if log is None or len(log) != 1:
+            return None
+        entry = log[0]
+        kind = entry[0]
+        if kind == CELL:
+            return entry[1], entry[2], entry[3], entry[5]
+        if kind == ADDED:
+            _, table_id, row_id, cell_id = entry
+        elif kind == ROW and entry[3] > 0 and len(entry[4]) == 1:
+            _, table_id, row_id, _, (cell_id,) = entry
+        else:
+            return None
+        return table_id, row_id, cell_id, self.tables[table_id][row_id][cell_id]
 
     def touched(self) -> tuple[Touched, TouchedValues]:
         """All places that the running transaction has written to, in their order, received ones too."""

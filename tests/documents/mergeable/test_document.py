@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from weft.documents.mergeable import MergeableDocument, MergeableEvent, encode_hlc
+from weft.documents.mergeable import MergeableDocument, MergeableEvent, Undo, encode_hlc, from_json
 from weft.errors import DocumentClosedError, LocalProtocolError, RemoteProtocolError, WrongThreadError
 from weft.values import UNDEFINED
 
@@ -172,3 +172,87 @@ def test_a_document_belongs_to_its_subscribers_thread() -> None:
         one.set_value("v", 1)
     with pytest.raises(DocumentClosedError):
         one.apply(cell(1))
+
+
+def test_what_is_not_told_at_once_is_told_later_or_taken_back() -> None:
+    one, events, undo = document(), list[MergeableEvent](), list[Undo]()
+    one.set_cell("t", "r", "c", 0)
+    one.set_value("v", 0)
+    before = one.content_text()
+    one.subscribe(events.append)
+
+    def write(value: int) -> None:
+        with one.transaction(undo=undo):
+            one.set_cell("t", "r", "c", value)
+            one.set_cell("t", "new", "c", value)
+            one.set_cell("u", "r", "c", value)
+            one.set_value("v", value)
+            one.set_value("w", value)
+
+    write(1)
+    one.get_content_hashes()
+    one.take_back(undo)
+    assert one.content_text() == before == document_of(before).content_text()
+    assert events == []
+    undo.clear()
+    write(2)
+    with one.transaction(origin=one):
+        one.tell(undo)
+        one.set_value("x", 3)
+    assert [event.origin for event in events] == [one]
+    assert events[0].changes[0][0].keys() == {"t", "u"}
+    assert list(events[0].changes[1][0]) == ["v", "w", "x"]
+
+
+def test_another_stamp_that_has_come_since_is_not_taken_back() -> None:
+    one, undo = document(), list[Undo]()
+    with one.transaction(undo=undo):
+        one.set_cell("t", "r", "c", 1)
+        one.set_value("v", 1)
+    one.apply(cell(2, encode_hlc(1_000_000, 9, "z")))
+    one.take_back(undo)
+    assert one.get_living() == ({"t": {"r": {"c": 2}}}, {})
+
+
+def test_who_does_not_want_to_hear_of_an_origin_does_not() -> None:
+    one, heard, origin = document(), list[MergeableEvent](), object()
+    one.subscribe(heard.append, but=origin)
+    one.write_cell("t", "r", "c", 1, origin)
+    with one.transaction(origin=origin):
+        one.set_value("v", 1)
+    assert heard == []
+    one.subscribe(heard.append)
+    one.write_cell("t", "r", "c", 2, origin)
+    one.write_cell("t", "r", "c", 3, None)
+    assert [event.origin for event in heard] == [origin, None, None]
+    assert one.get_cell("t", "r", "c") == 3
+
+
+def test_events_come_in_their_order_where_a_subscriber_writes() -> None:
+    one, told = document(), list[object]()
+
+    def answer(event: MergeableEvent) -> None:
+        if "answer" not in event.changes[1][0]:
+            one.set_value("answer", 1)
+
+    one.subscribe(answer)
+    one.subscribe(lambda event: told.append(list(event.changes[1][0])))
+    one.set_value("question", 1)
+    assert told == [["question"], ["answer"]]
+
+
+def test_replaced_content_is_told_of_as_that() -> None:
+    one, events = document(), list[MergeableEvent]()
+    one.set_cell("t", "r", "gone", 1)
+    one.subscribe(events.append)
+    one.set_content([[{}, "", 0], [{"v": [1, "", 0]}, "", 0]])
+    assert [(event.is_whole, event.changes) for event in events] == [(True, [[{}], [{"v": [1]}], 1])]
+    assert one.get_living() == ({}, {"v": 1})
+    with one.transaction(), pytest.raises(LocalProtocolError):
+        one.set_content([[{}, "", 0], [{}, "", 0]])
+
+
+def document_of(text: str) -> MergeableDocument:
+    copied = document("copy")
+    copied.set_content(from_json(text))
+    return copied

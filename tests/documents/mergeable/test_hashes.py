@@ -41,9 +41,11 @@ def test_cells_are_hashed_by_their_json_text_and_stamp() -> None:
 def test_ids_are_hashed_with_hashes() -> None:
     helpers = VECTORS["helpers"]
     assert get_child_hash("color", 923684530) == helpers["getCellInRowHash"]
-    assert get_thing_hash("a", 1, "") == get_child_hash("a", get_cell_hash(1, "")) ^ get_child_hash("a", 0)
+    assert get_thing_hash("a", get_cell_hash(1, "")) == get_child_hash(
+        "a", get_cell_hash(1, "")
+    ) ^ get_child_hash("a", 0)
 
 
 def test_more_ids_than_are_remembered_are_hashed_alike() -> None:
-    first = [get_thing_hash(f"id{number}", number, "") for number in range(5000)]
-    assert first == [get_thing_hash(f"id{number}", number, "") for number in range(5000)]
+    first = [get_thing_hash(f"id{number}", number) for number in range(5000)]
+    assert first == [get_thing_hash(f"id{number}", number) for number in range(5000)]

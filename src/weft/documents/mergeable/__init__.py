@@ -21,11 +21,8 @@ from weft.documents.mergeable.content import (
     from_json as from_json,
     to_json as to_json,
 )
-from weft.documents.mergeable.document import (
-    MergeableDocument as MergeableDocument,
-    MergeableEvent as MergeableEvent,
-    Undo as Undo,
-)
+from weft.documents.mergeable.document import MergeableDocument as MergeableDocument
+from weft.documents.mergeable.events import MergeableEvent as MergeableEvent, Undo as Undo
 from weft.documents.mergeable.hashes import get_cell_hash as get_cell_hash, get_hash as get_hash
 
 __all__ = [

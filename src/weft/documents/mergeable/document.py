@@ -8,13 +8,15 @@ as a stamp.
 from __future__ import annotations
 
 import logging
+from _thread import get_ident
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from weft._support.callbacks import check_callback
 from weft.documents.mergeable.clock import Clock, latest_allowed
 from weft.documents.mergeable.content import check_changes, check_content
+from weft.documents.mergeable.events import MergeableEvent, Subscriber, Touched, Undo
 from weft.documents.mergeable.hashes import get_cell_hash
 from weft.documents.mergeable.reading import Reading
 from weft.documents.mergeable.stamps import Group, Things
@@ -24,56 +26,12 @@ from weft.errors import LocalProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from weft.documents.mergeable.content import Checked, CheckedStamp, MergeableChanges, Stamp
+    from weft.documents.mergeable.content import Checked, CheckedStamp, Stamp
     from weft.values import Stored, Undefined
 
-__all__ = ["MergeableDocument", "MergeableEvent", "Undo"]
+__all__ = ["MergeableDocument"]
 
 _log = logging.getLogger("weft.documents")
-
-
-class Touched(NamedTuple):
-    """What was stamped in a transaction: cells by table and row, and values, as keys."""
-
-    tables: dict[str, dict[str, dict[str, None]]]
-    values: dict[str, None]
-
-
-class MergeableEvent(NamedTuple):
-    """What one transaction stamped.
-
-    Attributes:
-        changes: The stamps, as message 3 of TinyBase's protocol and a row of a log have them.
-        origin: Who made or brought it; compared by identity.
-        is_local: Whether the stamps were made here, and not received.
-        is_whole: Whether there is nothing else any more, without a trace: the content was replaced.
-    """
-
-    changes: MergeableChanges
-    origin: object | None
-    is_local: bool
-    is_whole: bool = False
-
-
-class Undo(NamedTuple):
-    """A stamp that may be taken back: its place, what was there before, and it.
-
-    Attributes:
-        path: Table, row and cell id, or value id.
-        before: What was there; ``None`` where nothing was.
-        stamp: It.
-    """
-
-    path: tuple[str, ...]
-    before: Stamp | None
-    stamp: Stamp
-
-
-class Subscriber(NamedTuple):
-    """Who hears of transactions, and of which origin not."""
-
-    callback: Callable[[MergeableEvent], None]
-    but: object
 
 
 class MergeableDocument(Reading, Owned):
@@ -187,6 +145,27 @@ class MergeableDocument(Reading, Owned):
         finally:
             self._end()
 
+    def write_cell(
+        self, table_id: str, row_id: str, cell_id: str, stored: Stored | Undefined, origin: object
+    ) -> None:
+        """Write a cell with the clock's next stamp, in a transaction of its own: the fast :meth:`set_cell`."""
+        if self._depth or self._listens_to(origin):
+            with self.transaction(origin=origin):
+                self.set_cell(table_id, row_id, cell_id, stored)
+            return
+        if get_ident() != self._owner.thread:
+            self._owner.check()
+        row = self._row(table_id, row_id)
+        hlc = self.clock.next()
+        before = row.stamps.get(cell_id)
+        if before is not None and hlc <= before[1]:
+            raise _no_later(before, cell_id)
+        row.set(cell_id, (stored, hlc))
+
+    def _listens_to(self, origin: object) -> bool:
+        """Whether anybody hears of transactions of this origin."""
+        return any([but is not origin or origin is None for _, but in self._subscribers])
+
     def tell(self, undo: list[Undo]) -> None:
         """Let subscribers hear, at the end of the transaction, of what a former one has stamped."""
         self._begin(None)
@@ -235,9 +214,7 @@ class MergeableDocument(Reading, Owned):
         if hlc is None:
             hlc = self.clock.next()
             if before is not None and hlc <= before[1]:
-                raise LocalProtocolError(
-                    f"the clock has no stamp later than {before[1]!r}, which {path[-1]!r:.100} has"
-                )
+                raise _no_later(before, path[-1])
         else:
             self.clock.seen(hlc)
             if before is not None and hlc <= before[1] and before[1]:
@@ -419,10 +396,7 @@ class MergeableDocument(Reading, Owned):
         self._undo, self._origin, self._whole = None, None, False
         if not (touched.tables or touched.values or is_whole):
             return
-        for _, but in self._subscribers:
-            if origin is None or but is not origin:
-                break
-        else:
+        if not self._listens_to(origin):
             return
         self._events.append(
             MergeableEvent(
@@ -446,3 +420,7 @@ class MergeableDocument(Reading, Owned):
                 events.popleft()
         finally:
             events.clear()
+
+
+def _no_later(before: Stamp, thing_id: str) -> LocalProtocolError:
+    return LocalProtocolError(f"the clock has no stamp later than {before[1]!r}, which {thing_id!r:.100} has")

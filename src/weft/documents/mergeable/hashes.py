@@ -72,7 +72,7 @@ def get_child_hash(child_id: str, child_hash: int) -> int:
     return get_hash(f"{child_id}:{child_hash}")
 
 
-def get_thing_hash(thing_id: str, stored: Stored | Undefined, hlc: str) -> int:
+def get_thing_hash(thing_id: str, cell_hash: int) -> int:
     """What a cell adds to the hash of its row, or a value to that of all values."""
     try:
         prefix, zero = _prefixes[thing_id]
@@ -82,4 +82,4 @@ def get_thing_hash(thing_id: str, stored: Stored | Undefined, hlc: str) -> int:
         if len(_prefixes) >= _MOST_IDS:
             _prefixes.clear()
         _prefixes[thing_id] = prefix, zero
-    return hash_on(prefix, b"%d" % get_cell_hash(stored, hlc)) ^ zero
+    return hash_on(prefix, b"%d" % cell_hash) ^ zero

@@ -40,14 +40,14 @@ def _with_hlc(children: dict[str, Any], hlc: str) -> list[Any]:
     return [children, hlc] if hlc else [children]
 
 
-def _hashed(things: Things, thing_ids: Iterable[str] | None = None) -> list[Any]:
-    """A row, or all values, with hashes; all of it, or some."""
-    stamps = things.stamps
+def _hashed(things: Things) -> list[Any]:
+    """A row, or all values, with hashes."""
     return [
         {
-            thing_id: [*stamp, get_cell_hash(*stamp)]
-            for thing_id in (stamps if thing_ids is None else thing_ids)
-            if (stamp := stamps.get(thing_id)) is not None
+            thing_id: [stored, hlc, cell_hash]
+            for (thing_id, (stored, hlc)), cell_hash in zip(
+                things.stamps.items(), things.cell_hashes, strict=True
+            )
         },
         things.hlc,
         things.hash,
@@ -137,16 +137,7 @@ class Reading:
 
         Rows, tables and both wholes have the hashes of all that is in them.
         """
-        found: dict[str, Any] = {}
-        for table_id, rows in tables.items():
-            if (table := self._tables.children.get(table_id)) is not None:
-                found_rows = {
-                    row_id: _hashed(row, cell_ids)
-                    for row_id, cell_ids in rows.items()
-                    if (row := table.children.get(row_id)) is not None
-                }
-                found[table_id] = [found_rows, table.hlc, table.hash]
-        return [[found, self._tables.hlc, self._tables.hash], _hashed(self._values, values), 1]
+        return self.get_stamps(tables, values, with_hashes=True)
 
     # -- content ---------------------------------------------------------------------------------------------
 
@@ -271,12 +262,12 @@ def _living(things: Things) -> dict[str, Stored]:
 
 
 def _hashes(things: Things) -> Hashes:
-    return {thing_id: get_cell_hash(*stamp) for thing_id, stamp in things.stamps.items()}
+    return dict(zip(things.stamps, things.cell_hashes, strict=True))
 
 
 def _differing(things: Things, hashes: Mapping[str, int]) -> list[tuple[str, Stamp]]:
     return [
         (thing_id, stamp)
-        for thing_id, stamp in things.stamps.items()
-        if hashes.get(thing_id) != get_cell_hash(*stamp)
+        for (thing_id, stamp), cell_hash in zip(things.stamps.items(), things.cell_hashes, strict=True)
+        if hashes.get(thing_id) != cell_hash
     ]

@@ -6,6 +6,7 @@ of its children changed, and what those had added to its hash.
 
 from __future__ import annotations
 
+from array import array
 from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -14,6 +15,8 @@ from weft.jsoncodec import in_js_order
 from weft.values import UNDEFINED, UNDEFINED_MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weft.documents.mergeable.content import Stamp
 
 __all__ = ["Group", "Things"]
@@ -30,7 +33,7 @@ class Things:
         counted: What it has added to the hash of the table that it is in; -1 when that is out of date.
     """
 
-    __slots__ = ("_hash", "_hashed", "_text", "counted", "hlc", "stamps")
+    __slots__ = ("_cell_hashes", "_hash", "_hashed", "_text", "counted", "hlc", "stamps")
 
     def __init__(self, stamps: dict[str, Stamp] | None = None, hlc: str = "") -> None:
         self.stamps: dict[str, Stamp] = {} if stamps is None else stamps
@@ -39,6 +42,7 @@ class Things:
         self._hash = -1
         # While the hash is known: the stamps that it was made of, where they are others by now.
         self._hashed: dict[str, Stamp | None] | None = None
+        self._cell_hashes: array[int] | None = None  # of the stamps, while the hash is known
         self._text = ""  # what the hash was last made for, once somebody has asked; empty: not yet
 
     def set(self, thing_id: str, stamp: Stamp) -> None:
@@ -46,6 +50,7 @@ class Things:
         if self._hash >= 0:
             if self._hashed is None:
                 self._hashed = {}
+            self._cell_hashes = None
             self._hashed.setdefault(thing_id, self.stamps.get(thing_id))
         self.stamps[thing_id] = stamp
 
@@ -54,7 +59,7 @@ class Things:
         if stamp is None:
             self.stamps.pop(thing_id, None)
             self._hash = -1
-            self._hashed = None
+            self._hashed = self._cell_hashes = None
         else:
             self.set(thing_id, stamp)
 
@@ -62,7 +67,7 @@ class Things:
         """Take over a stamp of its own."""
         self.hlc = hlc
         self._hash = -1
-        self._hashed = None
+        self._hashed = self._cell_hashes = None
 
     @property
     def hash(self) -> int:
@@ -70,29 +75,41 @@ class Things:
         hashed = self._hashed
         if self._hash < 0 or (hashed is not None and 2 * len(hashed) > len(self.stamps)):
             total = get_hash(self.hlc) if self.hlc else 0
-            for thing_id, (stored, hlc) in self.stamps.items():
-                total ^= get_thing_hash(thing_id, stored, hlc)
+            for thing_id, cell_hash in zip(self.stamps, self._all_hashes(), strict=True):
+                total ^= get_thing_hash(thing_id, cell_hash)
             self._hash = total
             self._text = ""
         elif hashed is not None:
             total = self._hash
             for thing_id, before in hashed.items():
                 if before is not None:
-                    total ^= get_thing_hash(thing_id, *before)
-                total ^= get_thing_hash(thing_id, *self.stamps[thing_id])
+                    total ^= get_thing_hash(thing_id, get_cell_hash(*before))
+                total ^= get_thing_hash(thing_id, get_cell_hash(*self.stamps[thing_id]))
             self._hash = total
             self._text = ""
         self._hashed = None
         return self._hash
 
     @property
+    def cell_hashes(self) -> Sequence[int]:
+        """The hash of each stamp, in the order of :attr:`stamps`."""
+        return self._all_hashes() if self.hash >= 0 else ()  # the hash of all first, as it keeps them
+
+    def _all_hashes(self) -> array[int]:
+        hashes = self._cell_hashes
+        if hashes is None:
+            hashes = self._cell_hashes = array("I", [get_cell_hash(*stamp) for stamp in self.stamps.values()])
+        return hashes
+
+    @property
     def text(self) -> str:
         """All of it as JSON text with hashes, kept until something is written: most rows stay as they are."""
         total = self.hash
         if not self._text:
+            hashes = dict(zip(self.stamps, self._all_hashes(), strict=True))
             things = [
                 f"{quote(thing_id)}:[{_DELETED if stored is UNDEFINED else cell_text(stored)}"
-                f',"{hlc}",{get_cell_hash(stored, hlc)}]'
+                f',"{hlc}",{hashes[thing_id]}]'
                 for thing_id, (stored, hlc) in in_js_order(self.stamps).items()
             ]
             self._text = f'[{{{",".join(things)}}},"{self.hlc}",{total}]'
