@@ -248,6 +248,11 @@ ROOMS = {
     "weft.persisters.postgres": (
         "weft.persisters._core", "weft.persisters._text", "weft.persisters.sql", "weft.persisters.postgres",
     ),
+    "weft.persisters.durable_objects": (
+        "weft.persisters._core", "weft.persisters._text", "weft.persisters.sql",
+        "weft.persisters.sqlite.dialect",
+        "weft.persisters.durable_objects",
+    ),
     "weft.persisters.partykit": (
         "weft.persisters._core", "weft.persisters._text", "weft.persisters.partykit",
     ),

@@ -3,6 +3,7 @@
 // miniflare runs the workers of ../workers on 127.0.0.1. `partykit dev` would bind every address, so PartyKit's own
 // worker facade is bundled here with what that would put in place of the names in it.
 import {fileURLToPath} from 'node:url';
+import v8 from 'node:v8';
 import {build} from 'esbuild';
 import {Miniflare, NoOpLog} from 'miniflare';
 import {PartySocket} from 'partysocket';
@@ -83,6 +84,8 @@ export const hostedCommands = {
   'hosted.serve': serve,
   'hosted.join': join,
   'hosted.sync': sync,
+  'hosted.serialize': ({values}) => values.map((value) => v8.serialize(value)),
+  'hosted.deserialize': ({buffers}) => buffers.map((buffer) => v8.deserialize(buffer)),
   'hosted.ignored': ({name}) => getPeer(name).ignored,
   'hosted.call': async ({name, on = 'store', method, args = []}) => {
     const peer = getPeer(name);

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CustomPersister as CustomPersister,
         create_custom_persister as create_custom_persister,
     )
+    from weft.persisters.durable_objects.persister import DurableObjectPersister as DurableObjectPersister
     from weft.persisters.file import FilePersister as FilePersister
     from weft.persisters.lmdb import LmdbPersister as LmdbPersister
     from weft.persisters.mapping import MappingPersister as MappingPersister
@@ -72,6 +73,7 @@ else:
             "_text.persister": "ANY ConflictError TextPersister",
             "automerge": "AutomergePersister",
             "custom": "CustomPersister create_custom_persister",
+            "durable_objects.persister": "DurableObjectPersister",
             "file": "FilePersister",
             "lmdb": "LmdbPersister",
             "mapping": "MappingPersister",

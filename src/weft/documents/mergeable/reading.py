@@ -131,9 +131,11 @@ class Reading:
         ]
 
     def get_hashed_stamps(
-        self, tables: Mapping[str, Mapping[str, Iterable[str]]], values: Iterable[str]
+        self, tables: Mapping[str, Mapping[str, Iterable[str] | None]], values: Iterable[str]
     ) -> MergeableChanges:
         """The stamps of these cells and values, where there are any, as TinyBase's persisters get changes.
+
+        ``None`` stands for all cells of a row.
 
         Rows, tables and both wholes have the hashes of all that is in them.
         """
