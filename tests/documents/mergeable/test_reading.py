@@ -76,6 +76,7 @@ def test_changes_with_hashes_are_those_that_persisters_of_tinybase_get() -> None
         '[[{"pets":[{"fido":[{"n":[0,"P7hvJZ0----7JQY8",4115780481]},"",3063270813]},"",4053537802]},"",2760756586],'
         '[{},"",0],1]'
     )
+    assert document.get_hashed_stamps({"pets": {"fido": None}}, []) == [*document.get_content(), 1]
     assert document.content_text() == content
 
 

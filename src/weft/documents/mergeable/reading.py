@@ -94,7 +94,7 @@ class Reading:
 
     def get_stamps(
         self,
-        tables: Mapping[str, Mapping[str, Iterable[str]]],
+        tables: Mapping[str, Mapping[str, Iterable[str] | None]],
         values: Iterable[str],
         *,
         with_hashes: bool = False,
@@ -102,7 +102,7 @@ class Reading:
         """The stamps of places that have one, as changes.
 
         Args:
-            tables: Cells by table and row.
+            tables: Cells by table and row; ``None`` for all of a row.
             values: Values.
             with_hashes: Whether to give the hashes as well; those of containers are of all that is in them.
         """
@@ -118,7 +118,8 @@ class Reading:
                 if row is None:
                     continue
                 stamps = row.stamps
-                if cells := {cell_id: stamp(stamps[cell_id]) for cell_id in cell_ids if cell_id in stamps}:
+                wanted = stamps if cell_ids is None else cell_ids
+                if cells := {cell_id: stamp(stamps[cell_id]) for cell_id in wanted if cell_id in stamps}:
                     found_rows[row_id] = _container(cells, row, with_hashes=with_hashes)
             if found_rows:
                 found[table_id] = _container(found_rows, table, with_hashes=with_hashes)
@@ -135,9 +136,8 @@ class Reading:
     ) -> MergeableChanges:
         """The stamps of these cells and values, where there are any, as TinyBase's persisters get changes.
 
-        ``None`` stands for all cells of a row.
-
-        Rows, tables and both wholes have the hashes of all that is in them.
+        ``None`` stands for all cells of a row. Rows, tables and both wholes have the hashes of all that is in
+        them.
         """
         return self.get_stamps(tables, values, with_hashes=True)
 
