@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from weft.errors import RemoteProtocolError
@@ -31,7 +31,9 @@ from weft.store import Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
+    from weft.mirrors.mirror import Mirror
     from weft.server._core.registry import RoomRegistry
+    from weft.server._core.room import BaseRoom
     from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.ysync.room import Room
 
@@ -63,11 +65,10 @@ class Bridge:
     ) -> None:
         self.room = room
         self.document = document
-        store = Store()
         self._is_closed = False
         self._is_settled = False
         self._stack = ExitStack()
-        self._mirrors: tuple[YjsMirror, AutomergeMirror] | None = None
+        self._sides: dict[BaseRoom[Any], Mirror] = {}
         self.intake: Intake | None = None
         self.settlement: Settlement | None = None
         try:
@@ -82,25 +83,23 @@ class Bridge:
             )
             return
         self._stack.callback(local.document.on_close(lambda *_: self.close()))
-        yjs = YjsMirror(store, local.document, _ROOT, on_error=self._report)
+        store = Store()
         automerge = AutomergeMirror(store, document.document, _ROOT, on_error=self._report)
-        self._mirrors = (yjs, automerge)
-        if catch_up is None:
-            room.bind(document, self.close)
-            document.bind(room, self.close)
-        else:
-            settlement = self.settlement = Settlement(yjs, automerge)
-            sides = {room.name: self._hear_yjs, document.name: self._hear_automerge}
-            intake = self.intake = Intake(sides, catch_up)
-            self._stack.callback(settlement.close)
-            self._stack.callback(intake.close)
-            room.bind(document, self.close, partial(intake.add, room.name))
-            document.bind(room, self.close, partial(intake.add, document.name))
-        self._stack.callback(local.document.subscribe(self._note_tickets))
+        yjs = YjsMirror(store, local.document, _ROOT, on_error=self._report)
+        self._sides = {room: yjs, document: automerge}
+        if catch_up is not None:
+            self.settlement = Settlement(automerge, yjs)
+            self.intake = Intake({side.name: partial(self._hear, side) for side in self._sides}, catch_up)
+            self._stack.callback(self.settlement.close)
+            self._stack.callback(self.intake.close)
+        intake = self.intake
+        for side in self._sides:
+            partners = [other for other in self._sides if other is not side]
+            side.bind(partners, self.close, None if intake is None else partial(intake.add, side.name))
         try:
             if not document.document.heads:  # to whoever opens it first it is there, and not unavailable
                 document.document.apply_changes([genesis(_ROOT)])
-            for mirror in self._mirrors:
+            for mirror in self._sides.values():  # what differs is taken of the later one
                 mirror.start()
         except BaseException:
             self.close()
@@ -124,28 +123,19 @@ class Bridge:
             self.settlement.settle()
 
     def close(self) -> None:
-        """Let the two sides go their own ways; nobody is in them. A second call does nothing."""
+        """Let the sides go their own ways; nobody is in them. A second call does nothing."""
         if self._is_closed:
             return
         self._is_closed = True
-        for mirror in self._mirrors or ():
+        for mirror in self._sides.values():
             mirror.stop()
         self._stack.close()
-        self.room.unbind()
-        self.document.unbind()
+        for side in self._sides:
+            side.unbind()
 
-    def _hear_yjs(self, updates: Sequence[bytes]) -> None:
-        with nullcontext() if self.settlement is None else self.settlement.hearing_yjs():
-            self.room.take_in_now(updates)
-
-    def _hear_automerge(self, updates: Sequence[bytes]) -> None:
-        with nullcontext() if self.settlement is None else self.settlement.hearing_automerge():
-            self.document.take_in_now(updates)
-
-    def _note_tickets(self, _update: bytes, _origin: object | None) -> None:
-        """Have the document's clients wait for what has just been handed to storage on the other side."""
-        for peer in self.document.clients:
-            peer.note_ticket(self.document.log.ticket)
+    def _hear(self, side: BaseRoom[Any], updates: Sequence[bytes]) -> None:
+        with nullcontext() if self.settlement is None else self.settlement.hearing(self._sides[side]):
+            side.take_in_now(updates)
 
     def _report(self, error: Exception) -> None:
         _log.warning("bridge of room %.200r: %s", self.room.name, error)

@@ -31,8 +31,7 @@ from weft.store.replica import Paths
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from weft.mirrors.automerge import AutomergeMirror
     from weft.mirrors.mirror import Mirror
@@ -51,25 +50,25 @@ Tables: TypeAlias = "Mapping[str, Mapping[str, Values]]"
 
 
 class Settlement:
-    """Compares on both sides of a bridge what other processes have written.
+    """Compares on all sides of a bridge what other processes have written.
 
     Args:
-        yjs: The mirror of the one side, not started.
-        automerge: The mirror of the other side.
+        automerge: The mirror of the side whose cells are taken where nothing else decides, not started.
+        others: The mirrors of the other sides.
     """
 
-    def __init__(self, yjs: Mirror, automerge: AutomergeMirror) -> None:
-        self._yjs = yjs
+    def __init__(self, automerge: AutomergeMirror, *others: Mirror) -> None:
         self._automerge = automerge
+        self._mirrors: Sequence[Mirror] = (automerge, *others)
         self._noted: dict[Place, None] = {}
-        self._mute: Collection[Mirror] = (yjs, automerge)  # which are not to write now what the Store has got
-        self._is_bringing = False  # something from one side to the other
+        self._mute: Collection[Mirror] = self._mirrors  # which are not to write now what the Store has got
+        self._is_bringing = False  # something from one side to the others
         self._timer: asyncio.TimerHandle | None = None
-        for mirror in (yjs, automerge):
+        for mirror in self._mirrors:
             mirror.judged_by(partial(self._judge, mirror))
 
     def started(self) -> None:
-        """Both mirrors have started; what differed then is noted."""
+        """All mirrors have started; what differed then is noted."""
         self._mute = ()
 
     @property
@@ -82,17 +81,10 @@ class Settlement:
         if self._timer is not None:
             self._timer.cancel()
 
-    def hearing_yjs(self) -> AbstractContextManager[None]:
-        """While the Yjs side takes in what other processes have stored."""
-        return self._muting(self._automerge)
-
-    def hearing_automerge(self) -> AbstractContextManager[None]:
-        """While the Automerge side takes in what other processes have stored."""
-        return self._muting(self._yjs)
-
     @contextmanager
-    def _muting(self, mirror: Mirror) -> Iterator[None]:
-        self._mute = (mirror,)
+    def hearing(self, mirror: Mirror) -> Iterator[None]:
+        """While the side of this mirror takes in what other processes have stored."""
+        self._mute = [other for other in self._mirrors if other is not mirror]
         try:
             yield
         finally:
@@ -122,27 +114,35 @@ class Settlement:
         self._compare(noted)
 
     def _compare(self, places: Collection[Place]) -> None:
-        theirs, ours = _read(self._automerge, places), _read(self._yjs, places)
-        differing = [place for place in places if not is_equal(ours[place], theirs[place])]
-        lacking = {place for place in differing if theirs[place] is UNDEFINED}
-        if len(lacking) < len(differing):
-            for place, others in self._automerge.lost_at(differing).items():
-                if any(is_equal(ours[place], other) for other in others):
-                    lacking.add(place)
-        self._bring(lacking, self._yjs, self._automerge)
-        self._bring([at for at in differing if at not in lacking], self._automerge, self._yjs)
+        found = {mirror: _read(mirror, places) for mirror in self._mirrors}
+        winners: dict[Place, Mirror] = {}
+        for at in places:
+            cells = [held[at] for held in found.values()]
+            if not all(is_equal(cells[0], cell) for cell in cells):
+                winners[at] = next(mirror for mirror in self._mirrors if found[mirror][at] is not UNDEFINED)
+        automerge, *others = self._mirrors
+        doubtful = [at for at, winner in winners.items() if winner is automerge]
+        for at, lost in self._automerge.lost_at(doubtful).items() if doubtful else ():
+            for mirror in others:
+                if any(is_equal(found[mirror][at], cell) for cell in lost):
+                    winners[at] = mirror
+        for mirror in self._mirrors:
+            self._bring([at for at, winner in winners.items() if winner is mirror], mirror)
 
-    def _bring(self, places: Collection[Place], source: Mirror, target: Mirror) -> None:
+    def _bring(self, places: Collection[Place], source: Mirror) -> None:
+        """Have the other sides take over what one has at these places."""
         if not places:
             return
-        self._is_bringing, self._mute = True, (self._yjs, self._automerge)
+        self._is_bringing, self._mute = True, self._mirrors
         try:
             source.take_over(_paths(places))
             self._mute = ()
             # What no Store can hold stays where it is.
             store = source.store
             held = [at for at in places if (store.has_cell if len(at) == 3 else store.has_value)(*at)]
-            target.write_again(_paths(held))
+            for mirror in self._mirrors:
+                if mirror is not source:
+                    mirror.write_again(_paths(held))
         finally:
             self._is_bringing, self._mute = False, ()
 

@@ -118,7 +118,7 @@ class BaseRoom(ABC, Generic[C]):
         self.confirmations = Confirmations(self.log.stored)
         self._forget = partial(failed, self)
         self._unsubscribe: list[Callable[[], None]] = []
-        self._partner: BaseRoom[Any] | None = None
+        self._partners: Sequence[BaseRoom[Any]] = ()
         self._intake: Callable[[Sequence[bytes], Sequence[int]], None] | None = None
         self._has_failed = False
 
@@ -135,27 +135,34 @@ class BaseRoom(ABC, Generic[C]):
 
     def bind(
         self,
-        partner: BaseRoom[Any],
+        partners: Sequence[BaseRoom[Any]],
         unbind: Callable[[], None],
         intake: Callable[[Sequence[bytes], Sequence[int]], None] | None = None,
     ) -> None:
-        """Confirm nothing that the partner has not stored, and fail when it fails.
+        """Confirm nothing that the partners have not stored, and fail when one of them fails.
 
         Args:
-            partner: The room on the other side of a bridge.
+            partners: The rooms on the other sides of a bridge.
             unbind: Called when this room is closed, before it lets go of the document.
             intake: Called for :meth:`take_in`, and calls :meth:`take_in_now` when it is time.
         """
-        self._partner = partner
+        self._partners = partners
         self._intake = intake
-        self.log.partner = partner.log
+        self.log.partners = [partner.log for partner in partners]
+        self.log.appended = self._tell_partners
         self._unsubscribe.insert(0, unbind)
 
     def unbind(self) -> None:
         """Be a room of its own again."""
-        self._partner = None
-        self._intake = None
-        self.log.partner = None
+        self._partners = self.log.partners = ()
+        self._intake = self.log.appended = None
+
+    def note_ticket(self) -> None:
+        """A partner has handed something to storage, which whoever is answered from now on waits for."""
+
+    def _tell_partners(self) -> None:
+        for partner in self._partners:
+            partner.note_ticket()
 
     def deleted(self) -> None:
         """The room was deleted from storage: let everybody go."""
@@ -220,9 +227,9 @@ class BaseRoom(ABC, Generic[C]):
         code = close_code_for(error if deleted else StorageError())
         for peer in tuple(self.clients):
             peer.end(*code)
-        if self._partner is not None:
-            self._partner.log.close()
-            self._partner.fail(error)
+        for partner in self._partners:
+            partner.log.close()
+            partner.fail(error)
         self._close_document("storage failed, and what is written is kept by nobody")
 
     def _take_compacted(self) -> None:

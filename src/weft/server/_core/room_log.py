@@ -62,7 +62,8 @@ class RoomLog:
         compacted: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
-        self.partner: RoomLog | None = None  # of the room on the other side of a bridge
+        self.partners: Sequence[RoomLog] = ()  # of the rooms on the other sides of a bridge
+        self.appended: Callable[[], None] | None = None  # called when storage was handed an update
         self.own_ticket = 0  # storage's, of the last update of this room alone
         self.rows = len(rows)  # that storage holds of this room
         self._storage = storage
@@ -85,8 +86,10 @@ class RoomLog:
 
     @property
     def ticket(self) -> int:
-        """Storage's, of the last update of the room, or of the one it is bridged with."""
-        return self.own_ticket if self.partner is None else max(self.own_ticket, self.partner.own_ticket)
+        """Storage's, of the last update of the room, or of those it is bridged with."""
+        if not self.partners:
+            return self.own_ticket
+        return max(self.own_ticket, *[partner.own_ticket for partner in self.partners])
 
     @property
     def is_behind(self) -> bool:
@@ -106,7 +109,7 @@ class RoomLog:
         if self._refusal is not None:
             raise self._refusal
         if ticket > self._durable:
-            if self.own_ticket < ticket:  # the partner's; storage may have refused what is this room's
+            if self.own_ticket < ticket:  # a partner's; storage may have refused what is this room's
                 await self._storage.stored(self.own_ticket)
             await self._storage.stored(ticket)
 
@@ -134,6 +137,8 @@ class RoomLog:
         if self._saver is None:
             self._saver = asyncio.get_running_loop().create_task(self._save())
         self.note(update)
+        if self.appended is not None:
+            self.appended()
         return True
 
     def note(self, update: bytes) -> None:

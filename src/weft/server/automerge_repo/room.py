@@ -104,6 +104,11 @@ class DocumentRoom(BaseRoom[DocumentClient]):
         if self._tell is not None:
             self._tell(write_message(message, sender=message.sender, target=None))
 
+    def note_ticket(self) -> None:
+        """Have the clients wait for what has just been handed to storage on another side of a bridge."""
+        for peer in self.clients:
+            peer.note_ticket(self.log.ticket)
+
     def take_in_now(self, updates: Sequence[bytes]) -> None:
         """Take in what other processes have stored, in order, and tell this process's clients of it."""
         for row in updates:
