@@ -22,6 +22,8 @@ COVERED = {
     "providers/replica/pending.py": "providers/replica/test_replica.py",
     "providers/replica/session.py": "providers/replica/test_replica.py",
     "providers/replica/yjs.py": "providers/replica/test_replica.py",
+    "providers/tinybase/adapter.py": "providers/tinybase/test_provider.py",
+    "providers/tinybase/document.py": "providers/tinybase/test_provider.py",
     "providers/ysync/kept.py": "providers/replica/test_replica.py",
     "errors/base.py": "test_errors.py",
     "errors/storage.py": "test_errors.py",

@@ -275,6 +275,10 @@ ROOMS = {
         "weft.providers.replica",
         "weft.providers.automerge_repo",
     ),
+    "weft.providers.tinybase": (
+        "weft.providers.address", "weft.providers.transport", "weft.providers._core",
+        "weft.providers.tinybase",
+    ),
     "weft.notebook.order": (),
     "weft.notebook.page": ("weft.notebook.order",),
     "weft.notebook.edits": ("weft.notebook.page",),

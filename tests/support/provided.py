@@ -10,10 +10,18 @@ from pycrdt import Doc, Map
 from support.live import until
 from support.reposerver import RepoServer, cells, id_of, put
 from support.syncserver import SyncServer
+from support.tinybase_server import TinyBaseServer, mergeable_cells
 from weft._support.callbacks import subscribe
 from weft.documents.automerge.document import AutomergeDocument
+from weft.documents.mergeable import MergeableDocument
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.providers import AutomergeWebsocketProvider, Backoff, WebsocketProvider, YWebsocketProvider
+from weft.providers import (
+    AutomergeWebsocketProvider,
+    Backoff,
+    TinyBaseProvider,
+    WebsocketProvider,
+    YWebsocketProvider,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from support.serverdouble import ServerDouble, Serving
     from weft.providers import ProviderStatus
 
-__all__ = ["AT_ONCE", "AutomergePeer", "Provided", "YPeer"]
+__all__ = ["AT_ONCE", "AutomergePeer", "Provided", "TinyBasePeer", "YPeer"]
 
 AT_ONCE = Backoff(initial=0.001, maximum=0.002)
 
@@ -156,6 +164,40 @@ class AutomergePeer(Provided):
 
     def write(self, key: str, value: str) -> None:
         put(self._document, key, value)
+
+    def hear(self, callback: Callable[..., None]) -> Callable[[], object]:
+        return self._document.subscribe(callback)
+
+
+class TinyBasePeer(Provided):
+    """On TinyBase's synchronisation."""
+
+    Server = TinyBaseServer
+    provider: TinyBaseProvider
+
+    def __init__(
+        self,
+        serving: Serving[Any],
+        room: str = "room",
+        *,
+        document: MergeableDocument | None = None,
+        channel: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(serving, options)
+        self._document = MergeableDocument() if document is None else document
+        url = f"{serving.url}/{room}"
+        self.provider = TinyBaseProvider(self._document, url, channel, **self.options)
+
+    @property
+    def document(self) -> MergeableDocument:
+        return self._document
+
+    def cells(self) -> dict[str, Any]:
+        return mergeable_cells(self._document)
+
+    def write(self, key: str, value: str) -> None:
+        self._document.set_cell("t", "r", key, value)
 
     def hear(self, callback: Callable[..., None]) -> Callable[[], object]:
         return self._document.subscribe(callback)

@@ -19,10 +19,11 @@ from weft.providers._core.websockets import WebsocketsConnection, WebsocketsTran
 from weft.testing.memory import MemoryConnection, MemoryNetwork, MemoryRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from websockets.http11 import Request, Response
+    from websockets.typing import Subprotocol
 
     from weft.providers.transport import Connection, Transport
 
@@ -68,12 +69,12 @@ class VisitDouble(ABC):
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.queue: asyncio.Queue[bytes | str] = asyncio.Queue()
 
     @abstractmethod
     def connected(self) -> None: ...
     @abstractmethod
-    def receive(self, data: bytes) -> None: ...
+    def receive(self, data: Any) -> None: ...
     @abstractmethod
     def disconnected(self) -> None: ...
 
@@ -85,9 +86,14 @@ class ServerDouble(ABC, Generic[V]):
     """Rooms by name, made when first asked for.
 
     Attributes:
+        kind: What messages are: ``bytes`` or ``str``.
+        subprotocol: What it confirms, if a client offers it on a socket.
         resumed: While it is not set, nothing of what clients send is read.
         visits: Who is here.
     """
+
+    kind: type = bytes
+    subprotocol: str | None = None
 
     def __init__(self) -> None:
         self.visits: list[V] = []
@@ -113,7 +119,7 @@ class ServerDouble(ABC, Generic[V]):
                 await self.resumed.wait()
                 data = await connection.recv()
                 await self.resumed.wait()
-                assert isinstance(data, bytes)
+                assert isinstance(data, self.kind)
                 visit.receive(data)
         except ConnectionClosedError:
             pass
@@ -216,6 +222,9 @@ class SocketServing(Generic[S]):
     def _process(self, socket: ServerConnection, _: Request) -> Response | None:
         return None if self._refusal is None else socket.respond(HTTPStatus(self._refusal), "no\n")
 
+    def _select(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return next((name for name in offered if name == self.server.subprotocol), None)
+
     def refuse(self, status: int | None = None) -> None:
         self._refusal = status or 503
 
@@ -231,7 +240,13 @@ class SocketServing(Generic[S]):
 
     async def __aenter__(self) -> Self:
         self._listening = await serve(
-            self._handle, "127.0.0.1", 0, process_request=self._process, max_size=None, close_timeout=1
+            self._handle,
+            "127.0.0.1",
+            0,
+            process_request=self._process,
+            select_subprotocol=self._select,
+            max_size=None,
+            close_timeout=1,
         )
         self._port = next(iter(self._listening.sockets)).getsockname()[1]
         return self

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     )
     from weft.providers.replica.pending import Pending as Pending
     from weft.providers.replica.replica import Replica as Replica
+    from weft.providers.tinybase.provider import (
+        TinyBaseChannel as TinyBaseChannel,
+        TinyBaseProvider as TinyBaseProvider,
+    )
     from weft.providers.ysync.provider import YWebsocketProvider as YWebsocketProvider
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -43,6 +47,7 @@ else:
             "automerge_repo.provider": "AutomergeWebsocketProvider",
             "replica.pending": "Pending",
             "replica.replica": "Replica",
+            "tinybase.provider": "TinyBaseChannel TinyBaseProvider",
             "ysync.provider": "YWebsocketProvider",
         },
         extra="yjs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.vectors import vectors
-from weft.documents.mergeable import Clock, decode_hlc, encode_hlc, is_hlc, latest_allowed
+from weft.documents.mergeable import Clock, decode_hlc, encode_hlc, get_unique_id, is_hlc, latest_allowed
 
 VECTORS = vectors("tinybase_mergeable")
 
@@ -64,3 +64,9 @@ def test_five_minutes_ahead_are_believed_and_no_more() -> None:
     assert is_hlc(encode_hlc(1_300_000, 2**24 - 1, "a"), latest)
     assert not is_hlc(encode_hlc(1_300_001, 0, "a"), latest)
     assert is_hlc("", latest)
+
+
+def test_random_ids_are_in_the_alphabet_of_stamps() -> None:
+    assert len({get_unique_id() for _ in range(100)}) == 100
+    assert all(is_hlc(get_unique_id()) for _ in range(100))
+    assert len(get_unique_id(11)) == 11

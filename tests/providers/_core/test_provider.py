@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from support.provided import AutomergePeer, YPeer
+from support.provided import AutomergePeer, TinyBasePeer, YPeer
 from support.serverdouble import MemoryServing, SocketServing
 from weft.errors import (
     ConnectError,
@@ -37,7 +37,7 @@ FOR_NOW = 0.05  # seconds, where a wait is meant to fail
 class Lab:
     """A protocol's peers, and a server for them on one of the networks."""
 
-    protocol: type[YPeer | AutomergePeer]
+    protocol: type[YPeer | AutomergePeer | TinyBasePeer]
     network: type[MemoryServing[Any] | SocketServing[Any]]
     serving: Serving[Any]
 
@@ -53,7 +53,7 @@ class Lab:
 @pytest_asyncio.fixture(
     params=[
         pytest.param((protocol, network), id=f"{name}-{network_name}")
-        for protocol, name in ((YPeer, "yjs"), (AutomergePeer, "automerge"))
+        for protocol, name in ((YPeer, "yjs"), (AutomergePeer, "automerge"), (TinyBasePeer, "tinybase"))
         for network, network_name in ((MemoryServing, "memory"), (SocketServing, "sockets"))
     ]
 )

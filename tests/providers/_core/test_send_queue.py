@@ -17,7 +17,7 @@ class Wire:
     """A sending side that takes messages when told, around an queue."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.sent: list[bytes] = []
+        self.sent: list[bytes | str] = []
         self.open = asyncio.Event()
         self.open.set()
         self.refills = 0
@@ -30,7 +30,7 @@ class Wire:
             self.refills += 1
             self.queue.put(b"everything")
 
-    async def send(self, message: bytes) -> None:
+    async def send(self, message: bytes | str) -> None:
         await self.open.wait()
         self.sent.append(message)
 
@@ -112,7 +112,7 @@ async def test_draining_waits_for_the_message_on_its_way() -> None:
 
 
 async def test_what_sending_raises_ends_the_run() -> None:
-    async def fail(_: bytes) -> None:
+    async def fail(_: bytes | str) -> None:
         raise ConnectionResetError
 
     queue = ResendQueue(max_bytes=10, emptied=lambda _: None)
@@ -133,8 +133,9 @@ def test_all_content_leaves_or_is_made_up_for(steps: list[tuple[bool, int, bool]
                 queue.put(b"R%d" % len(written))
                 queue.put(b"R%d and more" % len(written))
 
-        async def send(message: bytes) -> None:
+        async def send(message: bytes | str) -> None:
             await gate.wait()
+            assert isinstance(message, bytes)
             sent.append(message)
 
         queue = ResendQueue(max_bytes=bound, emptied=refill)
@@ -163,3 +164,21 @@ def test_all_content_leaves_or_is_made_up_for(steps: list[tuple[bool, int, bool]
         assert [len(m) for m in sent if m.startswith(b"Q")] == [s for c, s, _ in steps if not c]
 
     asyncio.run(run())
+
+
+async def test_a_text_leaves_as_a_text_and_counts_by_its_bytes() -> None:
+    queue, sent = ResendQueue(max_bytes=10, emptied=lambda _: None), []
+
+    async def send(message: bytes | str) -> None:
+        sent.append(message)
+
+    queue.put("é" * 4)
+    assert queue.size == 8
+    assert not queue.put_content("ééé")
+    task = asyncio.create_task(queue.run(send))
+    await queue.drained()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert sent == ["é" * 4]
+    assert (queue.sent, queue.largest, queue.size) == (8, 8, 0)

@@ -7,6 +7,7 @@ from weft.documents.mergeable.clock import (
     Clock as Clock,
     decode_hlc as decode_hlc,
     encode_hlc as encode_hlc,
+    get_unique_id as get_unique_id,
     is_hlc as is_hlc,
     latest_allowed as latest_allowed,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "from_json",
     "get_cell_hash",
     "get_hash",
+    "get_unique_id",
     "is_hlc",
     "latest_allowed",
     "to_json",

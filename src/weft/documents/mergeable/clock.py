@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from secrets import choice
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Final
 
 from weft.documents.mergeable.hashes import get_hash
@@ -17,7 +17,7 @@ from weft.documents.mergeable.hashes import get_hash
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_AHEAD", "Clock", "decode_hlc", "encode_hlc", "is_hlc", "latest_allowed"]
+__all__ = ["MAX_AHEAD", "Clock", "decode_hlc", "encode_hlc", "get_unique_id", "is_hlc", "latest_allowed"]
 
 MAX_AHEAD: Final = 5 * 60 * 1000
 """Milliseconds that a stamp may lie ahead of one's own time: TinyBase's bound."""
@@ -43,6 +43,11 @@ def _decode(text: str) -> int:
 def _client_of(unique_id: str) -> str:
     """The client part of a store's id: the low 30 bits of its hash."""
     return _encode(get_hash(unique_id), 5)
+
+
+def get_unique_id(length: int = 16) -> str:
+    """Draw a random id of so many characters, as TinyBase does: 6 bits each."""
+    return "".join([_ALPHABET[byte & 63] for byte in token_bytes(length)])
 
 
 def encode_hlc(logical_time: int, counter: int, unique_id: str) -> str:
@@ -98,9 +103,7 @@ class Clock:
     __slots__ = ("_counter", "_get_now", "_prefix", "_time", "client_id")
 
     def __init__(self, unique_id: str | None = None, get_now: Callable[[], float] | None = None) -> None:
-        self.client_id = (
-            "".join([choice(_ALPHABET) for _ in range(5)]) if unique_id is None else _client_of(unique_id)
-        )
+        self.client_id = get_unique_id(5) if unique_id is None else _client_of(unique_id)
         self._get_now = _system_time if get_now is None else get_now
         self._time = 0
         self._counter = -1

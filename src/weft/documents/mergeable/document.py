@@ -47,6 +47,7 @@ class MergeableDocument(Reading, Owned):
     """
 
     __slots__ = (
+        "__weakref__",
         "_depth",
         "_events",
         "_origin",

@@ -53,8 +53,8 @@ class TinyBaseSession:
 
     Args:
         document: The document to keep in sync.
-        role: Which end this is. A client looks for the server's store; the server's store has the others
-            come, and asks only who says that it has something else.
+        role: Which end this is. A client looks for the server's store. That store, the server, has the others
+            come, and asks only who says that it has something else. A peer is one of several with no server.
         new_id: Makes a random id of so many characters.
         request_timeout: Seconds that everybody has for an answer; who is known to be there has ten times
             that.
@@ -64,7 +64,7 @@ class TinyBaseSession:
         self,
         document: MergeableDocument,
         *,
-        role: Literal["client", "server"],
+        role: Literal["client", "server", "peer"],
         new_id: Callable[[int], str],
         request_timeout: float = 1.0,
     ) -> None:
@@ -84,7 +84,8 @@ class TinyBaseSession:
         self._flushes: list[int] = []  # tokens for which nothing has been asked
         self._synced = False
         self._announced = False  # our hashes, to everybody
-        self._has_store: bool | None = None  # does the server; None until that is known
+        # Does the server; None until that is known.
+        self._has_store: bool | None = None if self.role == "client" else False
         self._lookups = 0  # questions for it
         self._look_at: float | None = None  # when to ask the store again
 
@@ -157,7 +158,7 @@ class TinyBaseSession:
         """
         self._check_connected()
         effects: list[Effect] = []
-        if sender == STORE and not self._has_store:
+        if sender == STORE and not self._has_store and self.role == "client":
             self._has_store = True
             effects += self._confirm(now)
             if not self._synced and self._look_at is None:
@@ -263,9 +264,11 @@ class TinyBaseSession:
             effects += self._announce_once()
             if self.role == "client" and not self._has_store:
                 self._look_at = now
+            else:
+                effects += self._level_without_store()
             return
         self._flushes = [*exchange.tokens, *self._flushes]
-        if exchange.peer != STORE or self.role == "server":
+        if exchange.peer != STORE or self.role != "client":
             effects.append(Unanswered(exchange.peer, pending.message))
             effects += self._level_without_store()
         elif self._has_store:
@@ -290,6 +293,9 @@ class TinyBaseSession:
     def _check_connected(self) -> None:
         if not self._connected:
             raise LocalProtocolError("the session has no connection")
+
+    def _is_store(self, peer: str) -> bool:
+        return peer == STORE and self.role == "client"
 
     def _hashes(self) -> list[int]:
         return list(self.document.get_content_hashes())
@@ -336,7 +342,7 @@ class TinyBaseSession:
             self._ask_again(exchange.peer, now)
         else:
             message = Message(self._request_id(exchange.transaction), kind, body)
-            is_known = exchange.peer != STORE or self._has_store or self.role == "server"
+            is_known = exchange.peer != STORE or self._has_store or self.role != "client"
             due = now + self.request_timeout * (_PATIENCE if is_known else 1)
             self._pending.add(Pending(message, due, exchange))
             effects.append(SendMessage(exchange.peer, message))
@@ -359,7 +365,7 @@ class TinyBaseSession:
         elif exchange.hashes is None:
             self._heard(exchange.peer, result, None, effects, now)
         elif self._apply(exchange.peer, result, effects):
-            self._announced |= exchange.peer == STORE and exchange.hashes == self._hashes()
+            self._announced |= self._is_store(exchange.peer) and exchange.hashes == self._hashes()
             effects += self._is_level(exchange.peer)
         else:
             self._ask_again(exchange.peer, now)
@@ -377,7 +383,7 @@ class TinyBaseSession:
 
     def _ask_again(self, peer: str, now: float) -> None:
         """Something of the store could not be taken: try it later."""
-        if peer == STORE and self.role == "client":
+        if self._is_store(peer):
             self._look_at = now + self.request_timeout * _PATIENCE
 
     def _heard(
@@ -388,7 +394,7 @@ class TinyBaseSession:
             effects.append(Refused(sender, RemoteProtocolError(f"not hashes: {hashes!r:.100}")))
         elif hashes == self._hashes():
             self._wanted.pop(sender, None)
-            self._announced |= sender == STORE  # who lacks something gets it of the store
+            self._announced |= self._is_store(sender)  # who lacks something gets it of the store
             effects += self._is_level(sender)
         elif sender in self._wanted or len(self._wanted) < _MAX_WANTED:
             self._wanted[sender] = (hashes, transaction or self._new_id(_TRANSACTION))
@@ -398,8 +404,8 @@ class TinyBaseSession:
     def _is_level(self, peer: str) -> list[Effect]:
         """What a peer had is here."""
         effects: list[Effect] = []
-        if self.role == "client":
-            if peer == STORE or self._has_store is False:
+        if self.role != "server":
+            if self._is_store(peer) or self._has_store is False:
                 effects += self._now_synced()
             effects += self._announce_once()
         return effects

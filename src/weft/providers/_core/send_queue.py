@@ -19,7 +19,7 @@ __all__ = ["ResendQueue"]
 
 
 class ResendQueue:
-    """Messages for one connection, in order.
+    """Messages for one connection, in order: binary ones, or texts.
 
     Args:
         max_bytes: Bytes that may wait; a single message may exceed it.
@@ -32,7 +32,7 @@ class ResendQueue:
         self.largest = 0  # bytes of the largest message sent, or tried to be
         self._max_bytes = max_bytes
         self._emptied = emptied
-        self._queue: deque[tuple[bytes, bool]] = deque()
+        self._queue: deque[tuple[bytes | str, int, bool]] = deque()
         self._size = 0
         self._forgot = False
         self._filled = asyncio.Event()
@@ -49,11 +49,11 @@ class ResendQueue:
         """Whether content was forgotten that has not been put in again."""
         return self._forgot
 
-    def put(self, message: bytes) -> None:
+    def put(self, message: bytes | str) -> None:
         """Queue a message that has to leave as it is: a question, an answer."""
         self._add(message, False)
 
-    def put_content(self, message: bytes) -> bool:
+    def put_content(self, message: bytes | str) -> bool:
         """Queue a message that ``emptied`` can make up for: document content, awareness.
 
         Returns:
@@ -62,9 +62,9 @@ class ResendQueue:
         """
         if self._forgot:
             return False
-        if self._queue and self._size + len(message) > self._max_bytes:
-            kept = [entry for entry in self._queue if not entry[1]]
-            self._size -= sum(len(data) for data, is_content in self._queue if is_content)
+        if self._queue and self._size + _size_of(message) > self._max_bytes:
+            kept = [entry for entry in self._queue if not entry[2]]
+            self._size -= sum(size for _, size, is_content in self._queue if is_content)
             self._queue = deque(kept)
             self._forgot = True
             self._filled.set()  # the queue may be empty now, and making up for it is due
@@ -76,7 +76,7 @@ class ResendQueue:
         """Wait until everything has been given to the connection, what was forgotten included."""
         await self._empty.wait()
 
-    async def run(self, send: Callable[[bytes], Awaitable[None]]) -> Never:
+    async def run(self, send: Callable[[bytes | str], Awaitable[None]]) -> Never:
         """Send what is put in, in order, until cancelled or until ``send`` raises."""
         while True:
             if not self._queue:
@@ -87,14 +87,19 @@ class ResendQueue:
                 self._empty.set()
                 await self._filled.wait()
                 continue
-            message, _ = self._queue.popleft()
-            self.largest = max(self.largest, len(message))
+            message, size, _ = self._queue.popleft()
+            self.largest = max(self.largest, size)
             await send(message)
-            self._size -= len(message)
-            self.sent += len(message)
+            self._size -= size
+            self.sent += size
 
-    def _add(self, message: bytes, is_content: bool) -> None:
-        self._queue.append((message, is_content))
-        self._size += len(message)
+    def _add(self, message: bytes | str, is_content: bool) -> None:
+        size = _size_of(message)
+        self._queue.append((message, size, is_content))
+        self._size += size
         self._empty.clear()
         self._filled.set()
+
+
+def _size_of(message: bytes | str) -> int:
+    return len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())

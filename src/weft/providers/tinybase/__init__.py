@@ -1,0 +1,1 @@
+"""TinyBase's synchronizers: over a websocket, within a process, and over what a program has of its own."""
