@@ -117,7 +117,7 @@ class SharedDocument:
     def attach(self) -> None:
         """Listen to the document."""
         if self._unsubscribe is None:
-            self._unsubscribe = self.document.subscribe(self._changed)
+            self._unsubscribe = self.document.subscribe(self._changed, but=self.session)
             if self.document.get_table_hashes() or self.document.get_value_hashes():
                 self.confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
@@ -177,8 +177,6 @@ class SharedDocument:
         self.session.disconnected()
 
     def _changed(self, event: MergeableEvent) -> None:
-        if event.origin is self.session:
-            return
         self.confirmations.wrote()
         self.session.local_change(event.changes)
         if self.is_open and self._turn is None and self._loop is not None:
