@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck
 
+from support.browser import PythonPage
 from support.node import JsPeer, NodeServer, SyncJsPeer, node_missing
 from support.postgres import PostgresServer, postgres_missing
 from weft.limits import DEFAULT_SERVER_LIMITS
@@ -205,13 +206,20 @@ def sync_js(js_session: SyncJsPeer) -> Iterator[SyncJsPeer]:
     js_session("reset")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a browser for the JavaScript peers' ``page.open``."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("chromium is not installed")
     return path
+
+
+@pytest.fixture(scope="session")
+def python_page(_node: None, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonPage]:
+    """A page that has weft and JavaScript's TinyBase in it; the session's."""
+    with PythonPage(tmp_path_factory.mktemp("page"), chromium) as page:
+        yield page
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 from weft.errors import InvalidJsonError
-from weft.jsoncodec import MAX_DEPTH, dumps, in_js_order, loads, normal_number, number_text, tables_text
+from weft.jsoncodec import (
+    MAX_DEPTH,
+    dumps,
+    in_js_order,
+    is_deep,
+    loads,
+    normal_number,
+    number_text,
+    tables_text,
+)
 
 # String(number) in Node 20.
 NUMBERS = [
@@ -150,3 +159,26 @@ TABLES = st.dictionaries(
 @given(TABLES)
 def test_tables_are_written_as_any_other_json(tables: dict[str, dict[str, dict[str, Any]]]) -> None:
     assert tables_text(tables) == dumps(tables)
+
+
+def _depth(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if parts is None else 1 + max(map(_depth, parts), default=0)
+
+
+@given(
+    st.recursive(
+        st.text('[]{}"\\,: \n', max_size=6),
+        lambda deeper: st.lists(deeper, max_size=4) | st.dictionaries(st.text('[]"\\', max_size=3), deeper),
+    ),
+    st.integers(0, 6),
+)
+def test_how_deep_text_is_is_told_without_reading_it(value: Any, most: int) -> None:
+    assert is_deep(json.dumps(value), most) is (_depth(value) > most)
+
+
+def test_text_that_is_no_json_is_deep_where_a_reader_would_get_deep() -> None:
+    assert is_deep("[" * 20_000)
+    assert is_deep('{"a":' * 20_000)
+    assert not is_deep("[" * 20_000, 20_000)
+    assert not is_deep(json.dumps("[" * 20_000))

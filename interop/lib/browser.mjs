@@ -24,9 +24,10 @@ const first = (name, selector, text) => get(name).locator(selector, text === und
 
 export const browserCommands = {
   // What is asked of other hosts than this one is refused.
-  'page.open': async ({name, url, chromium: executablePath}) => {
+  // A page has storage of its own, or shares it with the one it is opened beside.
+  'page.open': async ({name, url, chromium: executablePath, beside}) => {
     browser ??= await chromium.launch({executablePath, args: FLAGS});
-    const page = await browser.newPage();
+    const page = await (beside ? get(beside).context() : await browser.newContext()).newPage();
     const errors = [];
     page.on('pageerror', (error) => errors.push(String(error)));
     await page.route(({hostname}) => hostname !== '127.0.0.1', (route) => route.abort());
@@ -41,8 +42,14 @@ export const browserCommands = {
   'page.click': ({name, selector, text, twice = false}) => first(name, selector, text).click({clickCount: twice ? 2 : 1}),
   'page.fill': ({name, selector, text}) => first(name, selector).fill(text),
   'page.press': ({name, key}) => get(name).keyboard.press(key),
+  // Call a JavaScript function in the page, and wait for what it promises.
+  'page.evaluate': ({name, source, arg}) => get(name).evaluate(({source, arg}) => (0, eval)(source)(arg), {source, arg}),
   'page.screenshot': ({name, path}) => get(name).screenshot({path}),
   'page.errors': ({name}) => pages.get(name).errors,
+  'page.close': async ({name}) => {
+    await get(name).close();
+    pages.delete(name);
+  },
   'page.closeAll': async () => {
     await browser?.close();
     browser = null;

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import chain
+import sys
+from itertools import accumulate, chain
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,13 +22,15 @@ from weft._support.scalars import hint_for, plain_scalar
 from weft.errors import InvalidJsonError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "MAX_DEPTH",
     "MAX_SAFE_INTEGER",
+    "depth_bounded",
     "dumps",
     "in_js_order",
+    "is_deep",
     "loads",
     "normal_number",
     "number_text",
@@ -38,6 +41,8 @@ __all__ = [
 MAX_SAFE_INTEGER = 2**53 - 1  # beyond it a JavaScript number does not name one integer
 MAX_DEPTH = 200  # nesting of lists and objects; a recursive reader stays far from Python's 1,000 frames
 
+_MOST_READ = 1_000  # nesting that is read where the stack has no guard; Python's own reader takes some more
+_IS_WASM = sys.platform == "emscripten"
 _LAST_INDEX = 2**32 - 2  # the largest array index of ECMA-262; larger numbers are ordinary keys
 _PLAIN_FROM = 1e-4  # from here up to 2**53 Python and JavaScript write a float alike
 _PLAIN_BELOW = float(2**53)
@@ -272,17 +277,58 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-_strict = json.JSONDecoder(
-    object_pairs_hook=_unique,
-    parse_int=_read_int,
-    parse_float=_read_float,
-    parse_constant=_refuse_constant,
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one level down, one up
+_NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
+
+
+def is_deep(text: str, most: int = _MOST_READ) -> bool:
+    """Tell whether a reader of JSON text gets more than ``most`` lists and objects deep, without reading it.
+
+    In a few passes over the text, each by one call, and one over what brackets there are.
+    """
+    if text.count("[") + text.count("{") <= most:
+        return False
+    data = text.encode("utf-8", "surrogatepass")
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes side by side are a string without a bracket in it, or one's end and the next one's begin.
+    data = data.translate(_STEPS, _NO_BRACKETS).replace(b'""', b"")
+    if b'"' in data:
+        data = b"".join(data.split(b'"')[::2])
+    return max(accumulate(memoryview(data).cast("b")), default=0) > most
+
+
+def depth_bounded(decode: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Have a decoder of Python's raise ``RecursionError`` for deep text also under WebAssembly.
+
+    There, 20,000 brackets kill the interpreter, whose stack is the browser's: the page's memory is lost.
+    """
+    if not _IS_WASM:
+        return decode
+
+    def bounded(text: str) -> Any:
+        if is_deep(text):
+            raise RecursionError("lists and objects are nested too deeply")
+        return decode(text)
+
+    return bounded
+
+
+_strict = depth_bounded(
+    json.JSONDecoder(
+        object_pairs_hook=_unique,
+        parse_int=_read_int,
+        parse_float=_read_float,
+        parse_constant=_refuse_constant,
+    ).decode
 )
 
 # JSON.parse of JavaScript: the last of two equal keys wins.
-parse = json.JSONDecoder(
-    parse_int=_read_finite_int, parse_float=_read_finite_float, parse_constant=_refuse_constant
-).decode
+parse = depth_bounded(
+    json.JSONDecoder(
+        parse_int=_read_finite_int, parse_float=_read_finite_float, parse_constant=_refuse_constant
+    ).decode
+)
 """Read JSON text as JavaScript's ``JSON.parse`` does, except for numbers no double can hold.
 
 Raises:
@@ -302,7 +348,7 @@ def loads(text: str) -> Any:
     """
     try:
         check_text(text)
-        value = _strict.decode(text)
+        value = _strict(text)
         if _SURROGATE_ESCAPE.search(text):
             check_text(_compact(value))  # a pair of escapes is one character by now, a lone one is not
     except RecursionError:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
         TextPersister as TextPersister,
     )
     from weft.persisters.automerge import AutomergePersister as AutomergePersister
+    from weft.persisters.browser.indexed_db import IndexedDbPersister as IndexedDbPersister
+    from weft.persisters.browser.opfs import OpfsPersister as OpfsPersister
+    from weft.persisters.browser.web_storage import (
+        LocalPersister as LocalPersister,
+        SessionPersister as SessionPersister,
+    )
     from weft.persisters.custom import (
         CustomPersister as CustomPersister,
         create_custom_persister as create_custom_persister,
@@ -72,6 +78,9 @@ else:
             "_core.unsaved": "RawContent StoredChanges StoredContent",
             "_text.persister": "ANY ConflictError TextPersister",
             "automerge": "AutomergePersister",
+            "browser.indexed_db": "IndexedDbPersister",
+            "browser.opfs": "OpfsPersister",
+            "browser.web_storage": "LocalPersister SessionPersister",
             "custom": "CustomPersister create_custom_persister",
             "durable_objects.persister": "DurableObjectPersister",
             "file": "FilePersister",

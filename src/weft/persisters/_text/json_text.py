@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from weft.documents.mergeable import from_json
 from weft.errors import InvalidJsonError, StorageError
-from weft.jsoncodec import dumps, in_js_order, parse, tables_text
+from weft.jsoncodec import depth_bounded, dumps, in_js_order, parse, tables_text
 from weft.values import UNDEFINED_MARK
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _begins_mergeable = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\[").match
-_parse_short = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_parse_short = depth_bounded(json.JSONDecoder(parse_constant=_refuse_constant).decode)
 
 
 def render_store(store: Store) -> bytes:

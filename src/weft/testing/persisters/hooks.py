@@ -54,7 +54,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
             return
         if asyncio.get_running_loop().time() > end:
             raise AssertionError(f"not within {seconds} s: {condition!r}")
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.005)
 
 
 class Gate:
