@@ -2,15 +2,17 @@
 //
 //   node persister_peer.mjs <kind> <json of options>
 //
+// The option "mergeable", an id, makes a MergeableStore.
+//
 // In (stdin):   {"on": "store" | "persister", "call": "setCell", "args": ["pets", "fido", "price", 5]}
 // Out (stdout): {"ok": result} or {"error": message}, one line for each; what persisters ignore goes into "ignored".
 // The process ends when stdin does. tests/support/persister_peer.py is the other half.
 import readline from 'node:readline';
-import {createStore} from 'tinybase';
+import {createMergeableStore, createStore} from 'tinybase';
 
 const [kind, json] = process.argv.slice(2);
 const options = JSON.parse(json);
-const store = createStore();
+const store = options.mergeable ? createMergeableStore(options.mergeable) : createStore();
 let ignored = [];
 let client;
 const ignore = (error) => ignored.push(String(error?.message ?? error));
@@ -44,10 +46,23 @@ const makers = {
     if (options.path) await client.execute('PRAGMA busy_timeout=5000');
     return createLibSqlPersister(store, client, options.config, undefined, ignore);
   },
+  // TinyBase's SQLite persister as it is for those of its drivers that take a MergeableStore.
+  sqlite: async () => {
+    const {createClient} = await import('@libsql/client');
+    const {createCustomSqlitePersister} = await import('tinybase/persisters');
+    const db = createClient({url: `file:${options.path}`});
+    await db.execute('PRAGMA busy_timeout=5000');
+    const execute = async (sql, args = []) => (await db.execute({sql, args})).rows.map((row) => ({...row}));
+    return createCustomSqlitePersister(
+      store, options.config, execute, () => undefined, () => undefined, undefined, ignore, () => undefined, 3, db,
+    );
+  },
 };
 
 const persister = await makers[kind]();
 const targets = {store, persister};
+// JSON knows no undefined: TinyBase writes U+FFFC for it.
+targets.text = {get: () => JSON.stringify(store.getMergeableContent(), (_, value) => value ?? (value === null ? null : '\uFFFC'))};
 // Persisters and Stores are fluent: their own self is no result.
 const plain = (result) =>
   result === undefined || result === store || result === persister ? null : result;

@@ -108,6 +108,7 @@ COVERED = {
     "testing/broadcast.py": "server/fanout/test_memory.py",
     "testing/persisters/automatic.py": "persisters/test_file.py",
     "testing/persisters/kills.py": "persisters/test_file.py",
+    "testing/persisters/mergeable.py": "persisters/test_mergeable.py",
     "testing/storage/hooks.py": "server/storage/test_memory.py",
     "testing/storage/kills.py": "server/storage/test_sqlite.py",
     "testing/storage/shared.py": "server/storage/test_memory.py",

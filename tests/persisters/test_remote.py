@@ -9,10 +9,11 @@ from aiohttp import ClientSession, web
 
 from support.persister_peer import TinyBasePeer
 from support.ports import free_port
-from weft.errors import StorageError
+from weft.errors import RemoteProtocolError, StorageError
+from weft.mergeable import MergeableStore, from_json
 from weft.persisters import RemotePersister, remote_handler
 from weft.store import Store
-from weft.testing.persisters import MORE, PETS, PersisterSuite, until
+from weft.testing.persisters import MORE, PETS, MergeablePersisterSuite, PersisterSuite, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,6 +92,89 @@ class TestOurHandler(PersisterSuite):
 
     async def write_bad(self) -> None:
         self.bad = True
+
+
+class TestAMergeableStore(MergeablePersisterSuite):
+    """Behind our handler, which has one itself."""
+
+    @pytest_asyncio.fixture(autouse=True)
+    async def place(self) -> AsyncIterator[None]:
+        self.served = MergeableStore()
+        self.foreign: str | None = None
+        self.site = Site(self.answer)
+        self.good = remote_handler(self.served)
+        await self.site.start()
+        yield
+        await self.site.stop()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            self.foreign = None
+        if self.foreign is not None:
+            return web.Response(text=self.foreign, headers={"ETag": '"foreign"'})
+        return await self.good(request)
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return RemotePersister(store, self.site.url, poll_seconds=0.02, **options)
+
+    async def read_text(self) -> str | None:
+        text = self.served.document.content_text()
+        return self.foreign or (text if text != '[[{},"",0],[{},"",0]]' else None)
+
+    async def write_text(self, text: str) -> None:
+        self.foreign = None
+        try:
+            self.served.set_mergeable_content(from_json(text))
+        except (TypeError, ValueError, RemoteProtocolError):
+            self.foreign = text
+
+
+class TestAMergeableStoreAnywhere(TestAMergeableStore):
+    """Behind a server that keeps what it is sent, whatever that is, and knows no versions."""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            self.foreign = (await request.read()).decode()
+            return web.Response(status=204)
+        return web.Response(status=404) if self.foreign is None else web.Response(text=self.foreign)
+
+    async def read_text(self) -> str | None:
+        return self.foreign
+
+    async def write_text(self, text: str) -> None:
+        self.foreign = text
+
+
+async def test_our_handler_merges_what_is_posted_and_says_what_is_wrong() -> None:
+    served = MergeableStore("served").set_cell("pets", "fido", "price", 5)
+    site = Site(remote_handler(served))
+    await site.start()
+    try:
+        async with ClientSession() as session:
+
+            async def post(text: str) -> tuple[int, str]:
+                async with session.post(
+                    site.url, data=text, headers={"Content-Type": "application/json"}
+                ) as answer:
+                    return answer.status, await answer.text()
+
+            other = MergeableStore("other").set_cell("pets", "felix", "price", 4)
+            assert await post(other.document.content_text()) == (204, "")
+            assert served.get_row_ids("pets") == ["fido", "felix"]
+            text = served.document.content_text()
+            assert await post(text) == (204, "")
+            for bad, reason in (
+                ("[{},{}]", "plain Store"),
+                ("[[{}", "not JSON"),
+                ('[[{"t":1}],[{}]]', "cannot be merged"),
+            ):
+                status, answer = await post(bad)
+                assert status == 400
+                assert reason in answer
+            async with session.get(site.url) as response:
+                assert await response.text() == text == served.document.content_text()
+    finally:
+        await site.stop()
 
 
 async def test_a_server_that_knows_no_versions_will_do() -> None:

@@ -44,6 +44,12 @@ class TinyBasePeer:
     async def persister(self, call: str, *args: Any) -> Any:
         return await self._ask("persister", call, args)
 
+    async def text(self) -> str:
+        """The mergeable content of its MergeableStore, as its persisters write it."""
+        text = await self._ask("text", "get", ())
+        assert isinstance(text, str)
+        return text
+
     async def edit(self, edit: tuple[Any, ...], back: tuple[Any, ...], arrived: Callable[[], bool]) -> None:
         """Edit the Store until the edit has arrived: TinyBase drops an automatic save while it loads."""
         for _ in range(8):

@@ -80,11 +80,16 @@ class JsonMode(_Mode):
             store, self.connect(), self.table, auto_load_interval_seconds=0.01, **options
         )
 
-    async def read_raw(self) -> Content | None:
-        ((text,),) = await run(self.dsn, f"SELECT store FROM {self.table} WHERE _id='_'")
-        return Store().set_json(text).get_content()
+    async def read_text(self) -> str | None:
+        ((there,),) = await run(self.dsn, f"SELECT to_regclass('{self.table}') IS NOT NULL")
+        rows = there and await run(self.dsn, f"SELECT store FROM {self.table} WHERE _id='_'")
+        return rows[0][0] if rows else None
 
-    async def _write(self, text: str) -> None:
+    async def read_raw(self) -> Content | None:
+        text = await self.read_text()
+        return None if text is None else Store().set_json(text).get_content()
+
+    async def write_text(self, text: str) -> None:
         escaped = text.replace("'", "''")
         await run(
             self.dsn,
@@ -95,10 +100,10 @@ class JsonMode(_Mode):
         )
 
     async def write_raw(self, content: Content) -> None:
-        await self._write(Store().set_content(content).get_json())
+        await self.write_text(Store().set_content(content).get_json())
 
     async def write_bad(self) -> None:
-        await self._write("[{")
+        await self.write_text("[{")
 
     def child_source(self) -> str:
         return self._source(f"PostgresJsonPersister(store, driver, {self.table!r})")

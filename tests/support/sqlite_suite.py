@@ -94,13 +94,18 @@ class OnADriver(PersisterSuite):
         await database.close()
         return rows
 
+    async def read_text(self) -> str | None:
+        name = f"json{self.number}"
+        if not await self.run(("SELECT 1 FROM sqlite_schema WHERE name=?", (name,))):
+            return None
+        ((text,),) = await self.run((f"SELECT store FROM {name} WHERE _id='_'", ()))
+        assert isinstance(text, str)
+        return text
+
     async def read_raw(self) -> Content | None:
         if self.mode == "json":
-            name = f"json{self.number}"
-            if not await self.run(("SELECT 1 FROM sqlite_schema WHERE name=?", (name,))):
-                return None
-            ((text,),) = await self.run((f"SELECT store FROM {name} WHERE _id='_'", ()))
-            return Store().set_json(text).get_content()
+            text = await self.read_text()
+            return None if text is None else Store().set_json(text).get_content()
         store = Store()
         async with SqliteTablesPersister(store, self._driver(), config_of(self.number)) as persister:
             await persister.load()
@@ -109,7 +114,7 @@ class OnADriver(PersisterSuite):
     async def write_raw(self, content: Content) -> None:
         tables, values = content
         if self.mode == "json":
-            await self._write_text(Store().set_content(content).get_json())
+            await self.write_text(Store().set_content(content).get_json())
             return
         pets, open_ = f"pets{self.number}", f"values{self.number}"
         await self.run(
@@ -126,7 +131,7 @@ class OnADriver(PersisterSuite):
 
     async def write_bad(self) -> None:
         if self.mode == "json":
-            await self._write_text("[{")
+            await self.write_text("[{")
             return
         pets = f"pets{self.number}"
         await self.run(
@@ -142,7 +147,7 @@ class OnADriver(PersisterSuite):
             return
         await expect_refusal_without_row_ids(self)
 
-    async def _write_text(self, text: str) -> None:
+    async def write_text(self, text: str) -> None:
         name = f"json{self.number}"
         await self.run(
             (f"CREATE TABLE IF NOT EXISTS {name}(_id PRIMARY KEY, store)", ()),

@@ -71,7 +71,7 @@ def test_changes_with_hashes_are_those_that_persisters_of_tinybase_get() -> None
     )
     document.apply(from_json(content))
     assert to_json(
-        document.get_hashed_stamps({"pets": {"fido": ["n", "gone"], "r": ["c"]}, "t": {}}, ["v"])
+        document.get_stamps({"pets": {"fido": ["n", "gone"], "r": ["c"]}, "t": {}}, ["v"], with_hashes=True)
     ) == (
         '[[{"pets":[{"fido":[{"n":[0,"P7hvJZ0----7JQY8",4115780481]},"",3063270813]},"",4053537802]},"",2760756586],'
         '[{},"",0],1]'

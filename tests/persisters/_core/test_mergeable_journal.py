@@ -8,27 +8,18 @@ import pytest
 
 from weft.documents.mergeable import MergeableDocument
 from weft.errors import StorageError
+from weft.mergeable import MergeableStore
 from weft.persisters import FilePersister, SqliteTablesPersister, TablesConfig
 from weft.persisters._core.mergeable_journal import MergeableJournal, document_of
 from weft.store import Store
 from weft.values import UNDEFINED
 
 
-class DocumentStore(Store):
-    """A Store with a document that nobody mirrors: all that a journal asks for."""
-
-    __slots__ = ("document",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.document = MergeableDocument()
-
-
 class Journalled:
     """A journal with what it reports and how often it tells of edits."""
 
     def __init__(self) -> None:
-        self.store = DocumentStore()
+        self.store = MergeableStore()
         self.document = self.store.document
         self.errors: list[Exception] = []
         self.edited = 0
@@ -108,19 +99,34 @@ def test_only_a_load_takes_over_plain_content(here: Journalled) -> None:
 
 def test_edits_made_while_plain_content_is_loaded_win(here: Journalled) -> None:
     here.store.set_value("open", "before")
-    here.document.set_value("open", "before")
     here.journal.begin_load(keep_unsaved=False)
     here.store.set_value("seats", "meanwhile")
-    here.document.set_value("seats", "meanwhile")
     here.journal.replace(({}, {"open": "there", "seats": "there"}))
     here.journal.end_load()
     assert here.store.get_values() == {"open": "there", "seats": "meanwhile"}
 
 
+def test_what_listeners_make_of_what_a_place_brings_is_an_edit(here: Journalled) -> None:
+    def mark(store: Store, table_id: str, row_id: str, *_: object) -> None:
+        store.set_cell(table_id, row_id, "seen", True)
+
+    here.store.add_cell_listener(None, None, "price", mark, mutator=True)
+    here.journal.replace(content())
+    assert here.journal.take_dirty().tables == {"pets": {"fido": {"seen": None}}}
+
+
+def test_what_the_schema_hides_is_merged_and_stays(here: Journalled) -> None:
+    here.store.set_tables_schema({"pets": {"price": {"type": "string"}}})
+    assert here.journal.replace(content())
+    assert not here.store.has_tables()
+    assert here.document.get_cell("pets", "fido", "price") == 1
+    assert not here.journal.dirty
+
+
 async def test_a_place_without_room_for_stamps_refuses_the_store(tmp_path: Any) -> None:
     with pytest.raises(TypeError, match="SqliteTablesPersister has no room for the stamps of a MergeableSt"):
-        SqliteTablesPersister(DocumentStore(), tmp_path / "db", TablesConfig())
-    async with FilePersister(DocumentStore(), tmp_path / "file") as persister:
+        SqliteTablesPersister(MergeableStore(), tmp_path / "db", TablesConfig())
+    async with FilePersister(MergeableStore(), tmp_path / "file") as persister:
         await persister.save()
         assert persister.keeps_document
     assert (tmp_path / "file").read_text() == '[[{},"",0],[{},"",0]]'
@@ -128,4 +134,4 @@ async def test_a_place_without_room_for_stamps_refuses_the_store(tmp_path: Any) 
 
 def test_other_stores_have_no_document() -> None:
     assert document_of(Store()) is None
-    assert document_of(DocumentStore()) is not None
+    assert document_of(MergeableStore()) is not None

@@ -149,7 +149,7 @@ class MergeableDocument(Reading, Owned):
     def write_cell(
         self, table_id: str, row_id: str, cell_id: str, stored: Stored | Undefined, origin: object
     ) -> None:
-        """Write a cell with the clock's next stamp, in a transaction of its own: the fast :meth:`set_cell`."""
+        """Write a cell with the clock's next stamp, in a transaction of its own: as :meth:`set_cell`."""
         if self._depth or self._listens_to(origin):
             with self.transaction(origin=origin):
                 self.set_cell(table_id, row_id, cell_id, stored)
@@ -165,7 +165,7 @@ class MergeableDocument(Reading, Owned):
 
     def _listens_to(self, origin: object) -> bool:
         """Whether anybody hears of transactions of this origin."""
-        return any([but is not origin or origin is None for _, but in self._subscribers])
+        return any(but is not origin or origin is None for _, but in self._subscribers)
 
     def tell(self, undo: list[Undo]) -> None:
         """Let subscribers hear, at the end of the transaction, of what a former one has stamped."""

@@ -84,11 +84,9 @@ class MergeableJournal(StoreJournal):
         self.document = document
 
     def _listen(self) -> Callable[[], None]:
-        return self.document.subscribe(self._stamped)
+        return self.document.subscribe(self._stamped, but=self)
 
     def _stamped(self, event: MergeableEvent) -> None:
-        if event.origin is self:
-            return
         (tables, *_), (values, *_), _ = event.changes
         paths = {
             table_id: {row_id: row[0] for row_id, row in table[0].items()}

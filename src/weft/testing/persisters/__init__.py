@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from weft.testing.persisters.hooks import MORE, PETS, RICH, Failing, Gate, PersisterHooks, until
 from weft.testing.persisters.kills import KillSuite
+from weft.testing.persisters.mergeable import MergeablePersisterSuite
 from weft.testing.persisters.suite import PersisterSuite
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Failing",
     "Gate",
     "KillSuite",
+    "MergeablePersisterSuite",
     "PersisterHooks",
     "PersisterSuite",
     "until",

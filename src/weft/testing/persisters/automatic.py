@@ -18,7 +18,7 @@ class AutomaticTests(PersisterHooks):
     """Automatic saving and loading."""
 
     async def test_auto_save_saves_what_is_there_and_what_comes(self) -> None:
-        store = Store().set_content(PETS)
+        store = self.make_store(PETS)
         async with self.make(store) as persister:
             await persister.start_auto_save()
             assert persister.is_auto_saving()
@@ -33,7 +33,7 @@ class AutomaticTests(PersisterHooks):
         assert values == {"open": "maybe"}
 
     async def test_all_transactions_of_one_tick_arrive(self) -> None:
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             saves = persister.get_stats().saves
@@ -48,7 +48,7 @@ class AutomaticTests(PersisterHooks):
         assert {tables["pets"][f"pet{price}"]["price"] for price in range(10)} == set(range(10))
 
     async def test_deletions_are_saved(self) -> None:
-        store = Store()
+        store = self.make_store()
         await self.fill_place(MORE)
         async with self.make(store) as persister:
             await persister.start_auto_persisting()
@@ -66,7 +66,7 @@ class AutomaticTests(PersisterHooks):
 
     async def test_who_only_auto_saves_deletes_nothing_it_never_loaded(self) -> None:
         await self.write_raw(MORE)
-        store = Store()
+        store = self.make_store()
         store.set_row("pets", "cujo", {"species": "wolf", "price": 1})
         async with self.make(store) as persister:
             await persister.start_auto_save()
@@ -79,7 +79,7 @@ class AutomaticTests(PersisterHooks):
 
     async def test_edits_made_while_a_load_runs_survive_and_are_saved(self) -> None:
         await self.write_raw(PETS)
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_persisting()
             gate = Gate(persister, "read")
@@ -97,7 +97,7 @@ class AutomaticTests(PersisterHooks):
         assert values.get("open") is None
 
     async def test_edits_made_while_a_save_runs_are_saved_next(self) -> None:
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             gate = Gate(persister, "write")
@@ -111,7 +111,7 @@ class AutomaticTests(PersisterHooks):
 
     async def test_a_failed_automatic_save_is_reported_and_tried_again(self) -> None:
         errors: list[Exception] = []
-        store = Store()
+        store = self.make_store()
         async with self.make(store, on_error=errors.append) as persister:
             persister.first_retry_seconds = 0.005
             await persister.start_auto_persisting(PETS)
@@ -123,7 +123,7 @@ class AutomaticTests(PersisterHooks):
         assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 6
 
     async def test_close_ends_also_while_saves_keep_failing(self) -> None:
-        store = Store()
+        store = self.make_store()
         persister = self.make(store, on_error=lambda _: None)
         persister.first_retry_seconds = 0.005
         await persister.start_auto_persisting(PETS)
@@ -143,7 +143,7 @@ class AutomaticTests(PersisterHooks):
         if not self.notifies:
             pytest.skip("this place tells of no changes")
         await self.write_raw(PETS)
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_load()
             assert persister.is_auto_loading()
@@ -156,7 +156,7 @@ class AutomaticTests(PersisterHooks):
     async def test_auto_load_hears_of_others_who_put_back_what_they_had_written(self) -> None:
         if not self.notifies:
             pytest.skip("this place tells of no changes")
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             for _ in range(2):
@@ -167,7 +167,7 @@ class AutomaticTests(PersisterHooks):
             assert (await self.loaded_content())[0]["pets"]["fido"]["price"] == 99
 
     async def test_after_the_stop_nothing_is_loaded_or_saved_by_itself(self) -> None:
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             await persister.stop_auto_persisting()
@@ -183,7 +183,7 @@ class AutomaticTests(PersisterHooks):
     async def test_two_persisters_of_one_place_follow_each_other(self) -> None:
         if not self.notifies:
             pytest.skip("this place tells of no changes")
-        one, two = Store(), Store()
+        one, two = self.make_store(), self.make_store()
         async with self.make(one) as first, self.make(two) as second:
             await first.start_auto_persisting(PETS)
             await second.start_auto_persisting()
@@ -198,7 +198,7 @@ class AutomaticTests(PersisterHooks):
         assert len((await self.loaded_content())[0]["pets"]) == 11
 
     async def test_a_quiet_place_is_left_alone(self) -> None:
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.start_auto_persisting(PETS)
             store.set_cell("pets", "fido", "price", 6)

@@ -95,9 +95,17 @@ class PersisterHooks:
     """Whether content outlives the persister's process."""
     notifies: ClassVar[bool] = True
     """Whether auto-load hears of changes by others."""
+    merges: ClassVar[bool] = False
+    """Whether what is kept is a ``MergeableStore``: then what the place holds is merged with, and not
+    replaced."""
     contents: ClassVar[tuple[Content, ...]] = (PETS, MORE, RICH)
     """What must come back as it was; all of the tables ``pets``, cells ``species`` and ``price``, and the
     value ``open`` are used by the other tests too."""
+
+    def make_store(self, content: Content | None = None) -> Store:
+        """Make a Store of the kind that is to be kept, with content of its own."""
+        store = Store()
+        return store if content is None else store.set_content(content)
 
     @abstractmethod
     def make(self, store: Store, **options: Any) -> Persister:
@@ -117,12 +125,16 @@ class PersisterHooks:
 
     async def loaded_content(self) -> Content:
         """Load the place into a Store of its own."""
-        store = Store()
+        store = self.make_store()
         async with self.make(store) as persister:
             await persister.load()
         return store.get_content()
 
     async def fill_place(self, content: Content = PETS) -> None:
-        """Save content there."""
-        async with self.make(Store().set_content(content)) as persister:
+        """Save content there, and nothing else."""
+        store = self.make_store()
+        async with self.make(store) as persister:
+            if self.merges:
+                await persister.load()
+            store.set_content(content)
             await persister.save()
