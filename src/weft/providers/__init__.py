@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     )
     from weft.providers.replica.pending import Pending as Pending
     from weft.providers.replica.replica import Replica as Replica
+    from weft.providers.tinybase.custom import (
+        CustomSynchronizer as CustomSynchronizer,
+        LocalSynchronizer as LocalSynchronizer,
+        SendFunction as SendFunction,
+    )
     from weft.providers.tinybase.provider import (
         TinyBaseChannel as TinyBaseChannel,
         TinyBaseProvider as TinyBaseProvider,
@@ -47,6 +52,7 @@ else:
             "automerge_repo.provider": "AutomergeWebsocketProvider",
             "replica.pending": "Pending",
             "replica.replica": "Replica",
+            "tinybase.custom": "CustomSynchronizer LocalSynchronizer SendFunction",
             "tinybase.provider": "TinyBaseChannel TinyBaseProvider",
             "ysync.provider": "YWebsocketProvider",
         },
