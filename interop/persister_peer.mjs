@@ -52,17 +52,36 @@ const makers = {
     const {createCustomSqlitePersister} = await import('tinybase/persisters');
     const db = createClient({url: `file:${options.path}`});
     await db.execute('PRAGMA busy_timeout=5000');
-    const execute = async (sql, args = []) => (await db.execute({sql, args})).rows.map((row) => ({...row}));
+    const on = (target) => async (sql, args) => (await target.execute({sql, args: args ?? []})).rows;
+    const inTransaction = async (actions) => {
+      const transaction = await db.transaction('write');
+      try {
+        const result = await actions(on(transaction));
+        await transaction.commit();
+        return result;
+      } finally {
+        transaction.close();
+      }
+    };
+    const nothing = () => undefined;
     return createCustomSqlitePersister(
-      store, options.config, execute, () => undefined, () => undefined, undefined, ignore, () => undefined, 3, db,
+      store, options.config, on(db), () => nothing, nothing, undefined, ignore, nothing, 3, db, 'getDb', undefined, inTransaction,
     );
   },
 };
 
 const persister = await makers[kind]();
 const targets = {store, persister};
-// JSON knows no undefined: TinyBase writes U+FFFC for it.
-targets.text = {get: () => JSON.stringify(store.getMergeableContent(), (_, value) => value ?? (value === null ? null : '\uFFFC'))};
+if (options.mergeable) {
+  // What its persisters write: they get cells as they are stored, and JSON knows no undefined.
+  const {createCustomPersister} = await import('tinybase/persisters');
+  let text;
+  const set = async (getContent) => {
+    text = JSON.stringify(getContent(), (_, value) => (value === undefined ? '\uFFFC' : value));
+  };
+  const writer = createCustomPersister(store, async () => undefined, set, () => undefined, () => undefined, ignore, 3);
+  targets.text = {get: async () => (await writer.save(), text)};
+}
 // Persisters and Stores are fluent: their own self is no result.
 const plain = (result) =>
   result === undefined || result === store || result === persister ? null : result;
