@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from weft.documents.automerge.log import unreadable_rows
-from weft.server._core.confirmations import Confirmations
-from weft.server._core.registry import RoomRegistry
-from weft.server.auth import decide
+from weft.server.asked_rooms import AskedRooms
 from weft.server.automerge_repo.room import DocumentRoom, storage_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractAsyncContextManager, AsyncExitStack
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from weft.server._core.registry import Followers
     from weft.server._core.room import RoomContext
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Documents"]
 
 
-class Documents:
+class Documents(AskedRooms[DocumentRoom]):
     """All Automerge documents of a server.
 
     Args:
@@ -43,23 +38,16 @@ class Documents:
         auth_timeout: float,
         followers: Followers[DocumentRoom] | None = None,
     ) -> None:
-        self.rooms: RoomRegistry[DocumentRoom] = RoomRegistry(
+        super().__init__(
             context,
             make=partial(DocumentRoom, context=context),
             unreadable=unreadable_rows,
+            auth=auth,
+            auth_timeout=auth_timeout,
             followers=followers,
         )
-        self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
-        self.limits = context.limits
-        self.server_limits = context.server_limits
-        self.settings = context.settings
-        self.refused = context.refused
-        self.confirmations = Confirmations(context.storage.stored)
         self._room_of: Callable[[str], str | None] = lambda _: None
         self._use_bridged: Callable[[str], AbstractAsyncContextManager[DocumentRoom]] = self.rooms.use
-        self._auth = auth
-        self._auth_timeout = auth_timeout
-        self._releasing: set[asyncio.Task[None]] = set()
 
     def bridge(
         self,
@@ -74,10 +62,9 @@ class Documents:
         """
         self._room_of, self._use_bridged = room_of, use
 
-    async def decide(self, request: Request, document_id: str) -> Decision:
+    async def decide(self, request: Request, room: str) -> Decision:
         """Ask the hook whether a client may have a document; of a bridged one, whether the room."""
-        room = self._room_of(document_id) or document_id
-        return await decide(self._auth, replace(request, room=room), seconds=self._auth_timeout)
+        return await super().decide(request, self._room_of(room) or room)
 
     def use(self, document_id: str) -> AbstractAsyncContextManager[DocumentRoom]:
         """Hold a document open. However many ask at once, it is loaded once.
@@ -87,26 +74,3 @@ class Documents:
         """
         room = self._room_of(document_id)
         return self.rooms.use(storage_name(document_id)) if room is None else self._use_bridged(room)
-
-    def release(self, openings: Iterable[asyncio.Task[None]], held: AsyncExitStack) -> None:
-        """Let go of the documents of a client that has gone.
-
-        Args:
-            openings: Tasks that may still enter something; cancelled.
-            held: What holds the documents open.
-        """
-        task = asyncio.get_running_loop().create_task(_release(tuple(openings), held))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
-
-    async def close(self) -> None:
-        """Settle and forget every document. Clients must be gone, or going."""
-        if self._releasing:
-            await asyncio.wait(self._releasing)
-        await self.rooms.close()
-
-
-async def _release(openings: Sequence[asyncio.Task[None]], held: AsyncExitStack) -> None:
-    if openings:
-        await asyncio.wait(openings)
-    await held.aclose()
