@@ -11,6 +11,7 @@ import {liveCommands} from './lib/live_clients.mjs';
 import {dropAllPeers} from './lib/peers.mjs';
 import {socketCommands} from './lib/sockets.mjs';
 import {storeCommands} from './lib/stores.mjs';
+import {synchronizerCommands} from './lib/synchronizers.mjs';
 import {updateCommands} from './lib/updates.mjs';
 import {fromWire, toWire} from './lib/wire.mjs';
 
@@ -23,6 +24,7 @@ const commands = {
   ...liveCommands,
   ...storeCommands,
   ...socketCommands,
+  ...synchronizerCommands,
   ...updateCommands,
   ping: () => process.versions.node,
   reset: dropAllPeers,

@@ -57,10 +57,12 @@ EXTRAS = {
     ),
     "websockets": (
         "weft.providers._core.websockets",
+        "weft.server.fronts.admission",
         "weft.server.fronts.connections",
         "weft.server.fronts.frames",
         "weft.server.fronts.handshake",
         "weft.server.fronts.operations",
+        "weft.server.fronts.socket_writer",
         "weft.server.fronts.websocket",
         "weft.server.fronts.websocket_link",
     ),
@@ -233,7 +235,9 @@ ROOMS = {
     "weft.documents.automerge": (
         "weft.documents.automerge", "weft.documents.compaction", "weft.documents.owned",
     ),
-    "weft.documents.mergeable": ("weft.documents.mergeable", "weft.documents.owned"),
+    "weft.documents.mergeable": (
+        "weft.documents.mergeable", "weft.documents.compaction", "weft.documents.owned",
+    ),
     "weft.mirrors.mirror": (),
     "weft.mirrors.places": (),
     "weft.mirrors.yjs": ("weft.mirrors.yjs", "weft.mirrors.mirror", "weft.mirrors.places"),
@@ -289,7 +293,12 @@ ROOMS = {
         "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.ysync",
     ),
     "weft.server.automerge_repo": (
-        "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.automerge_repo",
+        "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.asked_rooms",
+        "weft.server.automerge_repo",
+    ),
+    "weft.server.tinybase": (
+        "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.asked_rooms",
+        "weft.server.names", "weft.server.tinybase",
     ),
     "weft.server.fanout": ("weft.server.fanout",),
 }  # fmt: skip

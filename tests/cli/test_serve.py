@@ -39,8 +39,8 @@ def test_serve_says_where_it_listens_and_ends_in_good_order(tmp_path: Path, numb
     assert process.stdout is not None
     first = [process.stdout.readline() for _ in range(3)]
     assert re.fullmatch(
-        r"weft serves (ws://127\.0\.0\.1:\d+)/<room>, and automerge-repo at \1, and keeps the rooms in "
-        r"weft\.sqlite3\n",
+        r"weft serves (ws://127\.0\.0\.1:\d+)/<room> to Yjs and TinyBase, and automerge-repo at \1, "
+        r"and keeps the rooms in weft\.sqlite3\n",
         first[0],
     )
     assert "this machine only" in first[1]

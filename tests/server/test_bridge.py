@@ -345,5 +345,6 @@ async def test_what_the_binding_must_not_be_given_sets_the_two_sides_apart_and_b
         await eventually(lambda: len(server.rooms) == 0)
         async with RepoClient(server.url, DOCUMENT) as repo, connect(f"{server.url}/{ROOM}") as reader:
             await eventually(lambda: DOCUMENT in repo.documents and repo.documents[DOCUMENT].heads == heads)
+            await reader.send(b"\0\0\1\0")
             await reader.recv()
         assert caplog.text.count("is not kept equal with its Automerge") == 1

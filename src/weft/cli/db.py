@@ -17,6 +17,7 @@ from weft.protocols.automerge_repo import document_url
 from weft.server.bridge_id import bridge_document_id
 from weft.server.storage import DELETED, storage_at
 from weft.server.storage.address import reading
+from weft.server.storage.contract import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +131,8 @@ async def _other_side(storage: RoomStorage, name: str) -> str | None:
     if not name.startswith("\x1f"):
         other = key_of(document_url(bridge_document_id(name)))
         return other if (await storage.heads([other])).get(other, DELETED) > 0 else None
+    if kind_of(name) != "automerge":
+        return None
     after = ""
     while page := await storage.rooms(after=after):
         for info in page:
@@ -160,10 +163,15 @@ async def compact(address: str, rooms: Sequence[str]) -> None:
 
 
 def _compactor(name: str, *, gc: bool) -> Compactor:
-    if name.startswith("\x1f"):
+    kind = kind_of(name)
+    if kind == "automerge":
         from weft.documents.automerge.log import compact_changes
 
         return compact_changes
+    if kind == "mergeable":
+        from weft.documents.mergeable.log import compact_rows
+
+        return compact_rows
     from weft.documents import compact_updates
 
     return partial(compact_updates, gc=gc)

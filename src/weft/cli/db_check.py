@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.documents import UpdateLog
+from weft.documents.mergeable.log import unreadable_rows
 from weft.errors import RemoteProtocolError
 from weft.server.storage.address import reading
+from weft.server.storage.contract import kind_of
 from weft.server.storage.reading import problems_of
 
 if TYPE_CHECKING:
@@ -53,7 +55,14 @@ def update_problems(name: str, rows: Sequence[ReadRow]) -> list[str]:
     Raises:
         ImportError: It is an Automerge document, and a package is missing for it.
     """
-    return _automerge_problems(rows) if name.startswith("\x1f") else _yjs_problems(rows)
+    match kind_of(name):
+        case "yjs":
+            return _yjs_problems(rows)
+        case "automerge":
+            return _automerge_problems(rows)
+        case "mergeable":
+            faults = unreadable_rows([row.data for row in rows])
+            return [f"row {rows[at].number}: no mergeable changes: {fault}" for at, fault in faults.items()]
 
 
 def _yjs_problems(rows: Sequence[ReadRow]) -> list[str]:
@@ -84,5 +93,5 @@ def _automerge_problems(rows: Sequence[ReadRow]) -> list[str]:
 
 
 def shown_name(name: str) -> str:
-    """A room's name as it is said, and as the commands take it: an Automerge document's is its URL."""
+    """A room's name as it is said, and as the commands take it: that of a Yjs room is without its kind."""
     return name.removeprefix("\x1f")

@@ -48,5 +48,5 @@ def confirm(question: str) -> bool:
 
 
 def key_of(name: str) -> str:
-    """The name in storage of what is called by its own name, or by an Automerge document's URL."""
-    return f"\x1f{name}" if name.startswith("automerge:") else name
+    """The name in storage of what is called as ``weft db list`` does."""
+    return f"\x1f{name}" if name.startswith(("automerge:", "mergeable:")) else name

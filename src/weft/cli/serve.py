@@ -109,7 +109,7 @@ async def serve(
 
 def _departures(server: Server) -> tuple[int, int]:
     stats = server.stats()
-    return sum(stats.closed.values()), stats.rooms + stats.documents
+    return sum(stats.closed.values()), stats.rooms + stats.documents + stats.mergeable
 
 
 def _greet(
@@ -123,7 +123,7 @@ def _greet(
 ) -> None:
     where = "this machine only" if is_loopback(server.host) else f"{server.host}, for other machines too"
     repos = "" if server.documents is None else f", and automerge-repo at {server.url},"
-    say(f"weft serves {server.url}/<room>{repos} and keeps the rooms in {db}")
+    say(f"weft serves {server.url}/<room> to Yjs and TinyBase{repos} and keeps the rooms in {db}")
     who = (
         "without authentication: whoever can connect" if is_open else "and asks for a token: whoever has one"
     )

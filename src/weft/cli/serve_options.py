@@ -215,11 +215,11 @@ def _default(name: str) -> Any:
 @serve_options
 @verbose
 def serve(**options: Any) -> None:
-    """Serve rooms to Yjs clients and documents to Automerge clients.
+    """Serve rooms to Yjs and TinyBase clients and documents to Automerge clients.
 
-    Rooms for y-websocket clients are at ws://HOST:PORT/ROOM, documents for automerge-repo clients all at
-    ws://HOST:PORT (where weft[automerge] is installed). Without --token who can connect may edit. A server
-    with users is a few lines of Python, see weft.server.
+    Rooms for y-websocket clients and TinyBase's synchronizers are at ws://HOST:PORT/ROOM, documents for
+    automerge-repo clients all at ws://HOST:PORT (where weft[automerge] is installed). Without --token who
+    can connect may edit. A server with users is a few lines of Python, see weft.server.
     """
     import asyncio
 

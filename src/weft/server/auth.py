@@ -34,13 +34,16 @@ class Request:
 
     Attributes:
         room: Room asked for, decoded and validated; of an automerge-repo client the id of a document. Such a
-            client is asked about each document that it speaks of.
+            client is asked about each document that it speaks of. Of a TinyBase client what stands in the
+            URL, not decoded, and for each of its channels once, with the channel's name behind.
         query: Parameters of the URL; of a repeated one the first. Tokens of y-websocket clients stand here:
             keep them out of logs.
         headers: HTTP headers of the handshake, names in lower case; repeated ones joined by ``", "``.
         origin: ``Origin`` header; ``None`` where there is none, as with clients outside of browsers.
         remote: Address of the peer's end of the socket. Behind a proxy that is the proxy.
-        protocol: What the client speaks: ``"yjs"`` (y-websocket) or ``"automerge"`` (automerge-repo).
+        protocol: What the client speaks: ``"yjs"`` (y-websocket), ``"automerge"`` (automerge-repo) or
+            ``"tinybase"``. A TinyBase client without channels is known as one by its first message, so about
+            it the hook is asked twice: before the upgrade as about a y-websocket client, then as what it is.
     """
 
     room: str
@@ -48,7 +51,7 @@ class Request:
     headers: Mapping[str, str]
     origin: str | None
     remote: str
-    protocol: Literal["yjs", "automerge"] = "yjs"
+    protocol: Literal["yjs", "automerge", "tinybase"] = "yjs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
     from weft.server.automerge_repo.documents import Documents
     from weft.server.automerge_repo.room import DocumentRoom
+    from weft.server.tinybase.room import MergeableRoom
+    from weft.server.tinybase.rooms import MergeableRooms
     from weft.server.versions import VersionPlace
     from weft.server.ysync.room import Room
 
 __all__ = ["EditableRooms"]
+
+_MERGEABLE = "mergeable:"
 
 
 class EditableRooms(ABC):
@@ -28,10 +32,12 @@ class EditableRooms(ABC):
 
     Attributes:
         documents: The Automerge documents, if those are served.
+        mergeable: The rooms of TinyBase's clients.
         version_place: Where versions of rooms are kept.
     """
 
     documents: Documents | None
+    mergeable: MergeableRooms
     version_place: VersionPlace
 
     @abstractmethod
@@ -56,7 +62,7 @@ class EditableRooms(ABC):
         """The saved versions of a room.
 
         Args:
-            name: A room, or the URL of an Automerge document.
+            name: A room, an Automerge document's URL, or ``mergeable:`` and a room of TinyBase's clients.
         """
         return Versions(self, name, self.version_place)
 
@@ -75,6 +81,17 @@ class EditableRooms(ABC):
         from weft.protocols.automerge_repo import parse_document_url  # noqa: PLC0415 - an extra
 
         return self.documents.use(parse_document_url(url))
+
+    def use_mergeable(self, name: str) -> AbstractAsyncContextManager[MergeableRoom]:
+        """Hold a room of TinyBase's clients open.
+
+        Args:
+            name: What stands behind the server's URL, as it is; of a channel with that behind.
+
+        Raises:
+            StorageError: It could not be loaded.
+        """
+        return self.mergeable.use(name)
 
     def open(
         self,
@@ -96,7 +113,7 @@ class EditableRooms(ABC):
         raises ``DocumentClosedError``, and the room goes on without it.
 
         Args:
-            name: A room, or the URL of an Automerge document.
+            name: A room, an Automerge document's URL, or ``mergeable:`` and a room of TinyBase's clients.
             root: Under which name the document has the tables; TinyBase's default.
             layout: As for ``YjsMirror``; of a room.
             on_error: Called with what could not be mirrored; without it that is logged.
@@ -108,6 +125,8 @@ class EditableRooms(ABC):
                 the room does not take what was written, such as a list nested too deep.
             ValueError: It is an Automerge document's URL, and not a right one, or those are not served.
         """
+        if name.startswith(_MERGEABLE):
+            return _open_mergeable(self.use_mergeable(name.removeprefix(_MERGEABLE)), on_error=on_error)
         if name.startswith("automerge:"):
             return _open_automerge(self.use_document(name), root, on_error=on_error)
         return _open_store(self.use(name), root, layout, on_error=on_error)
@@ -168,5 +187,19 @@ async def _open_automerge(
     store = Store()
     async with held as room:
         with AutomergeMirror(store, room.document, root, on_error=on_error):
+            yield store
+        await room.log.stored(room.log.ticket)
+
+
+@asynccontextmanager
+async def _open_mergeable(
+    held: AbstractAsyncContextManager[MergeableRoom], *, on_error: Callable[[Exception], None] | None
+) -> AsyncIterator[Store]:
+    """A Store of a mergeable document's tables."""
+    from weft.mirrors.mergeable import MergeableMirror  # noqa: PLC0415 - who only serves need not load it
+
+    store = Store()
+    async with held as room:
+        with MergeableMirror(store, room.document, on_error=on_error):
             yield store
         await room.log.stored(room.log.ticket)

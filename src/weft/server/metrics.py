@@ -57,6 +57,7 @@ class _Numbers(Collector):
         rooms = GaugeMetricFamily("weft_rooms", "Rooms in memory", labels=["kind"])
         rooms.add_metric(["yjs"], stats.rooms)
         rooms.add_metric(["automerge"], stats.documents)
+        rooms.add_metric(["mergeable"], stats.mergeable)
         yield rooms
         yield _counter("updates", "Updates taken in", counters.updates)
         yield _counter("update_bytes", "Bytes of updates taken in", counters.update_bytes)

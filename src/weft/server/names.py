@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-__all__ = ["MAX_ROOM_NAME", "check_room", "read_query", "read_room"]
+__all__ = ["MAX_ROOM_NAME", "check_room", "read_path", "read_query", "read_room"]
 
 # Bytes of UTF-8. Long enough for two UUIDs and a path, short enough to be kept with each log line and row.
 MAX_ROOM_NAME = 512
@@ -34,6 +34,23 @@ def read_room(target: str) -> str:
         raise ValueError(_TOO_LONG)
     try:
         return check_room(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError("the room name is not UTF-8") from None
+
+
+def read_path(target: str) -> str:
+    """The room that a client of TinyBase asks for: the path without the first slash, as it is.
+
+    TinyBase's own server decodes nothing either, and the path ``/`` names a room whose name is empty.
+
+    Raises:
+        ValueError: No room can have that name; the text says why and may be shown to the client.
+    """
+    raw = target.partition("?")[0][1:].encode("utf-8", "surrogateescape")
+    if len(raw) > MAX_ROOM_NAME:
+        raise ValueError(_TOO_LONG)
+    try:
+        return check_room(raw.decode("utf-8")) if raw else ""
     except UnicodeDecodeError:
         raise ValueError("the room name is not UTF-8") from None
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weft.server.fanout.session import FanoutStats
     from weft.server.fronts.connections import Connections
     from weft.server.storage import CommitStats, RoomStorage
+    from weft.server.tinybase.rooms import MergeableRooms
     from weft.server.ysync.room import Room
 
 __all__ = ["ServerStats", "collect_stats"]
@@ -32,6 +33,7 @@ class ServerStats:
             codes beyond the first hundred.
         rooms: Yjs rooms in memory.
         documents: Automerge documents in memory.
+        mergeable: Rooms of TinyBase's clients in memory.
         counters: What happened in them.
         queued: What waits to be sent to clients that are behind.
         longest_queue: What waits for one of them at most.
@@ -50,6 +52,7 @@ class ServerStats:
     closed: Mapping[int, int]
     rooms: int
     documents: int
+    mergeable: int
     counters: RoomCounters
     queued: int
     longest_queue: int
@@ -66,14 +69,15 @@ def collect_stats(
     connections: Connections,
     rooms: RoomRegistry[Room],
     documents: Documents | None,
+    mergeable: MergeableRooms,
     storage: RoomStorage,
     hub: Hub | None,
     counters: RoomCounters,
 ) -> ServerStats:
     """Put together what the parts of a server have counted; takes time linear in its clients and rooms."""
-    open_rooms = [*rooms, *(() if documents is None else documents.rooms)]
-    # A client of automerge-repo is in many rooms, with one queue.
-    waiting = [client.waiting for client in {client for room in open_rooms for client in room.clients}]
+    open_rooms = [*rooms, *(() if documents is None else documents.rooms), *mergeable.rooms]
+    # A client of automerge-repo or TinyBase is in many rooms, with one queue.
+    waiting = {id(client.queue): client.waiting for room in open_rooms for client in room.clients}.values()
     return ServerStats(
         connections=len(connections.served),
         accepted=connections.accepted,
@@ -81,6 +85,7 @@ def collect_stats(
         closed=dict(connections.closed),
         rooms=len(rooms),
         documents=0 if documents is None else len(documents.rooms),
+        mergeable=len(mergeable.rooms),
         counters=counters,
         queued=sum(waiting),
         longest_queue=max(waiting, default=0),

@@ -34,7 +34,7 @@ class VersionContent(ABC):
             StorageError: There is none.
         """
         del now
-        raise StorageError("only tables can be restored of an Automerge document")
+        raise StorageError("only tables can be restored of such a room")
 
     def changes_to(self, other: VersionContent) -> Changes | None:
         """What was changed in between, where both are tables."""
@@ -56,17 +56,32 @@ def read_version(room: str, data: bytes) -> VersionContent:
     Raises:
         RemoteProtocolError: The binding cannot read it.
     """
-    return _AutomergeVersion(data) if room.startswith("automerge:") else _YjsVersion(data)
+    if room.startswith("automerge:"):
+        return _TablesVersion(_automerge_content(data))
+    return _TablesVersion(_mergeable_content(data)) if room.startswith("mergeable:") else _YjsVersion(data)
 
 
-class _AutomergeVersion(VersionContent):
-    def __init__(self, data: bytes) -> None:
-        from weft.documents.automerge import AutomergeDocument  # noqa: PLC0415 - an extra
-        from weft.mirrors.automerge import AutomergeMirror  # noqa: PLC0415 - an extra
+def _automerge_content(data: bytes) -> Content:
+    from weft.documents.automerge import AutomergeDocument  # noqa: PLC0415 - an extra
+    from weft.mirrors.automerge import AutomergeMirror  # noqa: PLC0415 - an extra
 
-        store = Store()
-        with AutomergeMirror(store, AutomergeDocument(data), _ROOT):
-            self._content = store.get_content()
+    store = Store()
+    with AutomergeMirror(store, AutomergeDocument(data), _ROOT):
+        return store.get_content()
+
+
+def _mergeable_content(data: bytes) -> Content:
+    from weft.documents.mergeable.log import from_rows  # noqa: PLC0415 - as for Yjs
+    from weft.mirrors.mergeable import MergeableMirror  # noqa: PLC0415 - as for Yjs
+
+    store = Store()
+    with MergeableMirror(store, from_rows([data])):
+        return store.get_content()
+
+
+class _TablesVersion(VersionContent):
+    def __init__(self, content: Content) -> None:
+        self._content = content
 
     def content(self) -> Content:
         return self._content

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, Protocol
 
+from weft.documents.mergeable.log import row_of
 from weft.errors import StorageError
 from weft.server.version_content import read_version
 
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from weft.changes import Changes, Content
     from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.storage import RoomStorage
+    from weft.server.tinybase.room import MergeableRoom
     from weft.server.ysync.room import Room
     from weft.store import Store
 
 __all__ = ["StoredVersions", "Version", "VersionDifference", "VersionPlace", "Versions"]
 
-_AUTOMERGE = "automerge:"
+_AUTOMERGE, _MERGEABLE = "automerge:", "mergeable:"
 _MARK = "\x1fversion:"  # begins the name under which a storage keeps a version; no room's name has it
 _FORMAT = "weft version 1"
 
@@ -160,6 +162,8 @@ class _Rooms(Protocol):
 
     def use_document(self, url: str) -> AbstractAsyncContextManager[DocumentRoom]: ...
 
+    def use_mergeable(self, name: str) -> AbstractAsyncContextManager[MergeableRoom]: ...
+
     def open(self, name: str) -> AbstractAsyncContextManager[Store]: ...
 
     def open_document(self, name: str) -> AbstractAsyncContextManager[Doc[Any]]: ...
@@ -170,7 +174,7 @@ class Versions:
 
     Args:
         rooms: The server.
-        room: A room, or the URL of an Automerge document.
+        room: A room, the URL of an Automerge document, or ``mergeable:`` and a room of TinyBase's clients.
         place: Where versions are kept.
     """
 
@@ -247,6 +251,9 @@ class Versions:
         if self._room.startswith(_AUTOMERGE):
             async with self._rooms.use_document(self._room) as held:
                 return held.document.save()
+        if self._room.startswith(_MERGEABLE):
+            async with self._rooms.use_mergeable(self._room.removeprefix(_MERGEABLE)) as tables:
+                return row_of(tables.document)
         async with self._rooms.use(self._room) as room:
             return room.document.diff(b"\0")
 

@@ -169,7 +169,7 @@ async def test_who_comes_while_the_room_is_being_stored_keeps_it() -> None:
         room = server.rooms.get("room")
         assert room is not None
         await eventually(lambda: server.rooms._entries["room"].unloading is not None)
-        async with YClient(server.url, "room", greet=False) as back:
+        async with YClient(server.url, "room") as back:
             await back.wait(lambda: back.step1 == 1)
             storage.writing.set()
             await back.flush()

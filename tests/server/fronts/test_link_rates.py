@@ -65,7 +65,7 @@ async def test_a_flood_of_frames_that_bring_nothing_ends_its_connection(kind: in
     async with serving(server_limits=limits) as server, YClient(server.url, "room") as other:
         await other.synced()
         async with raw_client(server.port) as client:
-            await client.send(masked(b"x", kind) * 200)
+            await client.send(masked(b"\0\0\1\0") + masked(b"x", kind) * 200)  # a text first is TinyBase's
             assert await client.close_code() == 1013
         await other.set(x=1)
         await other.flush()

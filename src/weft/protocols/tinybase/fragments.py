@@ -48,6 +48,11 @@ class Fragments:
         self._sets: dict[tuple[str, str], _Set] = {}
         self._size = 0
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of parts that wait for the rest."""
+        return self._size
+
     def add(self, key: str, part: str, now: float) -> tuple[str, tuple[str, ...]] | None:
         """Take a part in.
 

@@ -150,7 +150,7 @@ class Peer(ABC):
         """Have the client let go for what went wrong with it."""
         if self._is_over:
             return
-        code, reason = close_code_for(error)
+        code, reason = self._close_code(error)
         if isinstance(error, RemoteProtocolError | StalledError) and error.bound:
             self._refused.count(error.bound)
         if code == 1011:
@@ -200,6 +200,10 @@ class Peer(ABC):
     @abstractmethod
     def _is_too_fast(self) -> bool:
         """Whether no more should be read of this client; :meth:`reconsider` is called when that changes."""
+
+    def _close_code(self, error: BaseException) -> tuple[int, str]:
+        """The close code and phrase for what went wrong."""
+        return close_code_for(error)
 
     def _held_by(self) -> str:
         """The bound for which :meth:`_is_too_fast` says so."""

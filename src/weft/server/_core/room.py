@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from weft.documents import Compactor
     from weft.limits import Limits, ServerLimits
+    from weft.server._core.send_queue import AcknowledgedQueue
     from weft.server._core.settings import RoomSettings
     from weft.server.storage import RoomStorage
 
@@ -33,7 +34,13 @@ _BEYOND = 2**62  # a number that no update has
 
 
 class RoomClient(Protocol):
-    """A client as rooms of every kind know it; each kind asks for more."""
+    """A client as rooms of every kind know it; each kind asks for more.
+
+    Attributes:
+        queue: What leaves to it; of a client that is in several rooms one for all.
+    """
+
+    queue: AcknowledgedQueue
 
     @property
     def waiting(self) -> int:

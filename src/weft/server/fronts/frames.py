@@ -36,6 +36,7 @@ __all__ = [
     "control_frame",
     "encode_compressed",
     "encode_messages",
+    "encode_texts",
     "message_header",
     "read_close",
 ]
@@ -233,28 +234,35 @@ def read_close(payload: bytes) -> tuple[int, str]:
     return close.code, close.reason
 
 
-def encode_messages(messages: Sequence[bytes]) -> bytes:
-    """Binary messages as frames, one after the other, in one piece."""
+def encode_messages(messages: Sequence[bytes], kind: int = BINARY) -> bytes:
+    """Messages as frames, one after the other, in one piece."""
     parts: list[bytes] = []
     for message in messages:
-        parts.append(message_header(len(message)))
+        parts.append(message_header(len(message), kind))
         parts.append(message)
     return b"".join(parts)
 
 
-def message_header(length: int) -> bytes:
-    """What stands before a binary message of so many bytes."""
+def encode_texts(messages: Sequence[bytes]) -> bytes:
+    """The same of texts in UTF-8."""
+    return encode_messages(messages, TEXT)
+
+
+def message_header(length: int, kind: int = BINARY) -> bytes:
+    """What stands before a message of so many bytes."""
     if length < 126:
-        return bytes((_FIN | BINARY, length))
+        return bytes((_FIN | kind, length))
     if length < 65536:
-        return struct.pack("!BBH", _FIN | BINARY, 126, length)
-    return struct.pack("!BBQ", _FIN | BINARY, 127, length)
+        return struct.pack("!BBH", _FIN | kind, 126, length)
+    return struct.pack("!BBQ", _FIN | kind, 127, length)
 
 
-def encode_compressed(messages: Sequence[bytes], extensions: Sequence[Extension]) -> bytes:
+def encode_compressed(
+    messages: Sequence[bytes], extensions: Sequence[Extension], kind: int = BINARY
+) -> bytes:
     """The same for one client, whose extensions have a state."""
     return b"".join(
-        Frame(Opcode.BINARY, message).serialize(mask=False, extensions=extensions) for message in messages
+        Frame(Opcode(kind), message).serialize(mask=False, extensions=extensions) for message in messages
     )
 
 

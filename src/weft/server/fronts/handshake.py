@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from websockets.http11 import Request as HttpRequest, Response
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from weft.server.fronts.websocket_link import WebsocketLink
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Handshake", "HandshakeOwner"]
 
 _END_OF_HEAD = b"\r\n\r\n"
+_CHANNELS = Subprotocol("tinybase")
 
 # Errors of handshakes are the peers'; of the package's chatter nothing matters.
 _log = logging.getLogger("weft.server.websockets")
@@ -86,7 +88,9 @@ class Handshake(asyncio.Protocol):
         self.has_asked = False
         self.account: Account | None = None
         self._owner = owner
-        self._protocol = ServerProtocol(extensions=owner.extensions, max_size=None, logger=_log)
+        self._protocol = ServerProtocol(
+            extensions=owner.extensions, select_subprotocol=_select, max_size=None, logger=_log
+        )
         self._tail = b""  # the last bytes of the head so far, in which its end may have begun
         self._early = b""  # what came behind the head
         self._is_answered = False
@@ -208,3 +212,8 @@ class Handshake(asyncio.Protocol):
                     self.transport.write_eof()
                 else:
                     self.transport.close()
+
+
+def _select(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The one subprotocol there is, that of TinyBase's clients with many channels; others are not for us."""
+    return _CHANNELS if _CHANNELS in offered else None

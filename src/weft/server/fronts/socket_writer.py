@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from weft.server.fronts.frames import (
+    BINARY,
+    TEXT,
+    encode_compressed,
+    encode_messages,
+    encode_texts,
+    message_header,
+)
+
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["CHUNK", "SocketWriter"]
+    from websockets.extensions import Extension
+
+    from weft.server._core.batch import Batch
+
+__all__ = ["SocketWriter"]
 
 # Bytes handed to a transport at a time: what a socket does not take of them is copied for each connection.
-CHUNK = 64 * 1024
+_CHUNK = 64 * 1024
 
 
 class SocketWriter:
@@ -21,26 +34,48 @@ class SocketWriter:
     Args:
         transport: Where it goes; tells of every byte that the socket does not take.
         note_held: Told how many bytes wait that did not before.
+        extensions: What was agreed on. Without any, what goes to many is encoded once for all.
 
     Attributes:
         is_clear: Whether the socket has taken everything.
+        kind: Of the frames that messages are: binary ones, or texts.
     """
 
-    __slots__ = ("_finishing", "_is_paused", "_note_held", "_rest", "_transport", "is_clear")
+    __slots__ = (
+        "_extensions", "_finishing", "_is_paused", "_note_held", "_rest", "_transport", "is_clear", "kind",
+    )  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport, note_held: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        note_held: Callable[[int], None],
+        extensions: Sequence[Extension] = (),
+    ) -> None:
         self._transport = transport
         self._note_held = note_held
+        self._extensions = extensions
+        self.kind = BINARY
         self.is_clear = True
         self._is_paused = False  # the transport takes no more
         self._rest: deque[memoryview] | None = None  # what it has not been given yet
         self._finishing = False  # nothing is to be sent after the rest
 
+    def write(self, batch: Batch) -> None:
+        """Write messages, each in a frame."""
+        if self._extensions:
+            self.send(encode_compressed(batch.messages, self._extensions, self.kind))
+        elif batch.size <= _CHUNK:
+            self.send(batch.encoded(encode_texts if self.kind == TEXT else encode_messages))
+        else:  # the message itself is what many may be sent: no copy with a header before it
+            for message in batch.messages:
+                self.send(message_header(len(message), self.kind))
+                self.send(message)
+
     def send(self, data: bytes) -> None:
         """Write, behind what waits."""
         if self._rest is not None:
             self._rest.append(memoryview(data))
-        elif len(data) <= CHUNK:
+        elif len(data) <= _CHUNK:
             self._transport.write(data)
         else:
             self._rest = deque((memoryview(data),))
@@ -86,9 +121,9 @@ class SocketWriter:
             return
         while rest and not self._is_paused:
             data = rest.popleft()
-            if len(data) > CHUNK:
-                rest.appendleft(data[CHUNK:])
-                data = data[:CHUNK]
+            if len(data) > _CHUNK:
+                rest.appendleft(data[_CHUNK:])
+                data = data[:_CHUNK]
             self._transport.write(data)
         if not rest:
             self._rest = None

@@ -1,13 +1,13 @@
-"""The websocket front: a server of y-websocket and automerge-repo clients.
+"""The websocket front: a server of y-websocket, automerge-repo and TinyBase clients.
 
 Wire formats: y-protocols 1.0.7 in binary frames, the room in the URL's path, as y-websocket clients speak it;
-automerge-repo's network protocol where the path is ``/``, which names no room.
+TinyBase's synchronizers in text frames; automerge-repo's network protocol where the path is ``/``, which
+names no room. What tells them apart is in :mod:`weft.server.fronts.admission`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import time
 from functools import partial
@@ -19,25 +19,22 @@ from weft._codecs.yjs.patterns import log_patterns, patterns
 from weft._support.arguments import wrong_kind
 from weft._support.owner import Owner
 from weft.documents.yjs.log_document import unreadable_updates
-from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS, DEFAULT_SERVER_LIMITS, Limits, ServerLimits
-from weft.server._core.peer import close_code_for
 from weft.server._core.registry import RoomRegistry
 from weft.server._core.room import RoomContext
 from weft.server._core.settings import RoomSettings
-from weft.server.auth import Allow, Auth, Deny, Request, decide
 from weft.server.editing import EditableRooms
 from weft.server.fanout.broadcast import NoBroadcast
 from weft.server.fanout.hub import Hub
-from weft.server.fronts.connections import RESTART, Connections, report_too_large
+from weft.server.fronts.admission import Admission
+from weft.server.fronts.connections import Connections
 from weft.server.fronts.repo_documents import open_documents
 from weft.server.fronts.shutdown import close_each
-from weft.server.names import read_query, read_room
 from weft.server.origins import origin_check
 from weft.server.statistics import ServerStats, collect_stats
 from weft.server.storage import RoomStorage
+from weft.server.tinybase.rooms import MergeableRooms
 from weft.server.versions import StoredVersions
-from weft.server.ysync.peer import YPeer
 from weft.server.ysync.room import Room
 
 if TYPE_CHECKING:
@@ -46,14 +43,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-    from websockets.http11 import Request as HttpRequest
-
-    from weft.server.automerge_repo.documents import Documents
+    from weft.server.auth import Auth
     from weft.server.bridge import BridgedRooms
     from weft.server.fanout import Broadcast
-    from weft.server.fronts.handshake import Handshake
     from weft.server.fronts.operations import Operations
-    from weft.server.fronts.websocket_link import WebsocketLink
     from weft.server.versions import VersionPlace
 
 __all__ = ["Server"]
@@ -62,20 +55,20 @@ _log = logging.getLogger("weft.server")
 
 # Seconds for what is left to do of a connection that was cut off.
 _CUT_OFF_TIMEOUT = 1.0
-_TRY_AGAIN_LATER = 1013  # the same registry
 
 
 class Server(EditableRooms):
-    """A server for y-websocket clients and for automerge-repo clients.
+    """A server for y-websocket clients, for TinyBase's, and for automerge-repo clients.
 
-    The former find their rooms by path: ``ws://host:port/<room>``; the latter all their documents at
+    The former two find their rooms by path: ``ws://host:port/<room>``; the latter all their documents at
     ``ws://host:port``, where the extra ``weft[automerge]`` is installed.
 
     Use it as ``async with``, or :meth:`start` and :meth:`close` it.
 
     Args:
-        auth: Decides on each connection, and on each document of an automerge-repo client, before anything of
-            it is opened or sent; ``allow_all`` for a server that everybody who can reach it may use.
+        auth: Decides on each connection, on each document of an automerge-repo client, and on each room of a
+            TinyBase client, before anything of it is opened or sent; ``allow_all`` for a server that
+            everybody who can reach it may use.
         storage: Where rooms are kept. The server opens and closes it. Without it, they see in a storage that
             several may share what the others have stored a second later, and nothing of awareness.
         host: Address to listen on.
@@ -159,6 +152,7 @@ class Server(EditableRooms):
             followers=self._hub,
         )
         self.documents = open_documents(context, self._hub, auth=auth, auth_timeout=auth_timeout)
+        self.mergeable = MergeableRooms(context, auth=auth, auth_timeout=auth_timeout, followers=self._hub)
         self._bridged: BridgedRooms | None = None
         if bridge:
             from weft.server.bridge import BridgedRooms  # noqa: PLC0415 - an extra
@@ -174,16 +168,16 @@ class Server(EditableRooms):
         self._counters = context.counters
         self._operations = operations
         self._port = port
-        self._auth = auth
-        self._auth_timeout = auth_timeout
         self._storage = storage
-        self._is_origin_allowed = origin_check(origins)
+        self._admission = Admission(
+            self, auth=auth, auth_timeout=auth_timeout, is_origin_allowed=origin_check(origins)
+        )
         self._limits = limits
         self._ssl = ssl
         self._shutdown_timeout = shutdown_timeout
         self._owner = Owner("the server")
         self._connections = Connections(
-            self._answer,
+            self._admission.answer,
             extensions=enable_server_permessage_deflate(None) if compression else None,
             max_message=limits.max_message,
             open_timeout=max(server_limits.join_timeout, auth_timeout),
@@ -191,6 +185,7 @@ class Server(EditableRooms):
             refused=context.refused,
             proxies=proxies,
         )
+        self._admission.connections = self._connections
         self._is_started = False
         self._closed = asyncio.Event()  # nobody is connected, and nobody can connect
         self._closing: asyncio.Task[None] | None = None
@@ -289,7 +284,9 @@ class Server(EditableRooms):
     def stats(self) -> ServerStats:
         """What the server is doing, and has done since its start."""
         return collect_stats(
-            self._connections, self.rooms, self.documents, self._storage, self._hub, self._counters
+            self._connections,
+            *(self.rooms, self.documents, self.mergeable),
+            *(self._storage, self._hub, self._counters),
         )
 
     async def serve_forever(self) -> None:
@@ -328,7 +325,7 @@ class Server(EditableRooms):
             _log.warning("%d clients did not leave in time and are cut off", self.connections)
             await self._connections.cut_off(_CUT_OFF_TIMEOUT)
         self._closed.set()
-        parts = [("rooms", self.rooms.close)]
+        parts = [("rooms", self.rooms.close), ("rooms of TinyBase's clients", self.mergeable.close)]
         if self.documents is not None:
             parts.append(("documents", self.documents.close))
         if self._hub is not None:
@@ -341,103 +338,3 @@ class Server(EditableRooms):
         finally:
             self._connections.watchdog.stop()
         _log.info("closed")
-
-    def _answer(self, handshake: Handshake, request: HttpRequest) -> None:
-        """Before the upgrade: answer health checks, refuse what cannot be served, ask the auth hook."""
-        headers = {name.lower(): ", ".join(request.headers.get_all(name)) for name in request.headers}
-        path = request.path.partition("?")[0]
-        if "upgrade" not in headers and path in {"/", "/health"}:
-            handshake.respond(http.HTTPStatus.OK, "okay", Cache_Control="no-store")
-            return
-        origin = headers.get("origin")
-        if not self._is_origin_allowed(origin):
-            _log.info("refused a connection of origin %.200r", origin)
-            handshake.respond(http.HTTPStatus.FORBIDDEN, "origin not allowed\n")
-            return
-        is_repo = path == "/"
-        if is_repo and self.documents is None:
-            text = "the path names no room, and automerge-repo is not served: weft[automerge] is missing\n"
-            handshake.respond(http.HTTPStatus.BAD_REQUEST, text)
-            return
-        if self._closing is not None:
-            handshake.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
-            return
-        try:
-            room, query = "" if is_repo else read_room(request.path), read_query(request.path)
-        except ValueError as error:
-            handshake.respond(http.HTTPStatus.BAD_REQUEST, f"{error}\n")
-            return
-        asked = Request(
-            room=room,
-            query=query,
-            headers=headers,
-            origin=origin,
-            remote=handshake.remote,
-            protocol="automerge" if is_repo else "yjs",
-        )
-        self._connections.spawn(self._admit(handshake, request, asked))
-
-    async def _admit(self, handshake: Handshake, request: HttpRequest, asked: Request) -> None:
-        """Ask the hook, and begin to serve whom it lets in. An automerge-repo client is asked about later."""
-        decision = None
-        if asked.protocol == "yjs":
-            decision = await decide(self._auth, asked, seconds=self._auth_timeout)
-        link = handshake.accept(request, is_admitted=decision is not None)
-        if link is None:
-            return
-        if isinstance(decision, Deny):
-            # After the upgrade: a browser shows a page neither status nor text of a refused handshake, and
-            # y-websocket clients would go on trying; the close code is final to them.
-            _log.info("%s may not enter room %.200r: %.200r", asked.remote, asked.room, decision.reason)
-            link.close(decision.code, decision.reason)
-            return
-        self._connections.served.add(link)
-        if self._closing is not None:  # the handshake was over a moment before
-            link.close(*RESTART)
-            return
-        try:
-            if decision is not None:
-                await self._serve_room(link, asked, decision)
-            elif self.documents is not None:
-                self._serve_documents(link, asked, self.documents)
-        except StorageError as error:
-            _log.error("room %.200r cannot be opened: %s", asked.room, error)
-            code, reason = close_code_for(error)
-            link.close(code, "the room cannot be opened" if code == _TRY_AGAIN_LATER else reason)
-        except Exception:  # noqa: BLE001 - one connection's fault ends that connection
-            _log.exception("serving %s failed", asked.remote)
-            link.close(1011, "internal error")
-
-    async def _serve_room(self, link: WebsocketLink, asked: Request, allow: Allow) -> None:
-        name, remote = asked.room, asked.remote
-        if not link.identify(allow.user):
-            link.close(_TRY_AGAIN_LATER, "too many connections of this user")
-            return
-        if not link.enter_room():
-            link.close(_TRY_AGAIN_LATER, "too many rooms")
-            return
-        held = self.use(name)
-        room = await held.__aenter__()
-        released = partial(self._release, link, remote, name, held)
-        try:
-            peer = YPeer(room, link, allow, remote=remote, released=released)
-        except BaseException:
-            released()
-            raise
-        peer.start()
-
-    def _serve_documents(self, link: WebsocketLink, asked: Request, documents: Documents) -> None:
-        from weft.server.automerge_repo.peer import RepoPeer  # noqa: PLC0415 - an extra
-
-        released = partial(report_too_large, link, asked.remote, asked.room)
-        RepoPeer(link, documents, asked, released=released).start()
-
-    def _release(
-        self, link: WebsocketLink, remote: str, room: str, held: AbstractAsyncContextManager[Room]
-    ) -> None:
-        report_too_large(link, remote, room)
-        self._connections.spawn(_leave(held))
-
-
-async def _leave(held: AbstractAsyncContextManager[Room]) -> None:
-    await held.__aexit__(None, None, None)

@@ -18,16 +18,13 @@ from weft.server.fronts.frames import (
     FrameReader,
     close_frame,
     control_frame,
-    encode_compressed,
-    encode_messages,
-    message_header,
     read_close,
 )
 from weft.server.fronts.link_rates import LinkRates
-from weft.server.fronts.socket_writer import CHUNK, SocketWriter
+from weft.server.fronts.socket_writer import SocketWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from websockets.extensions import Extension
 
@@ -50,7 +47,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
     Args:
         transport: The connection after its handshake; this becomes its protocol.
         owner: What it shares with others.
-        extensions: What was agreed on. Without any, what goes to many is encoded once for all.
+        extensions: What was agreed on.
         name: How the log calls the client.
         account: Of its address, which has counted the connection.
         admit_by: When, on the event loop's clock, the client has to be admitted at the latest. Until then it
@@ -61,7 +58,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_admit_by", "_came", "_early", "_extensions", "_has_ended", "_has_pinged", "_is_finishing",
+        "_admit_by", "_came", "_early", "_has_ended", "_has_pinged", "_is_finishing",
         "_is_gone", "_owner", "_pong", "_rates", "_reader", "_receiver", "_state", "_stops", "_transport",
         "_within_since", "_writer", "sent_close", "slot",
     )  # fmt: skip
@@ -80,7 +77,6 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self.sent_close: tuple[int, str] | None = None
         self._transport = transport
         self._owner = owner
-        self._extensions = extensions
         self._rates = LinkRates(owner.limits, owner.refused, name, account)
         self._came = 0  # bytes that were not counted yet
         self._early = EarlyMessages(owner.limits)
@@ -91,7 +87,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._receiver: Receiver | None = None
         self._state = _OPEN
         self._stops = 0  # why reading is paused
-        self._writer = SocketWriter(transport, owner.budget.note)
+        self._writer = SocketWriter(transport, owner.budget.note, extensions)
         self._is_finishing = False  # nothing more is sent, nor read
         self._is_gone = False  # and its owner knows
         self._has_ended = False  # the client has said its last
@@ -116,6 +112,15 @@ class WebsocketLink(asyncio.BufferedProtocol):
         self._stop(_EARLY)
         asyncio.get_running_loop().call_soon(self._begin, receiver)
 
+    def on_first(self, told: Callable[[bool], None]) -> None:
+        """Have somebody told, once, whether the client's first message is a text; who is attached gets it."""
+        self._early.on_first(told)
+
+    def speak_text(self) -> None:
+        """Take texts, which are ignored where the client's first message is none, and send them."""
+        self._early.takes_text = True
+        self._writer.kind = TEXT
+
     def admit(self) -> None:
         """The client has said who it is, and may send what anybody may from now on."""
         if self._admit_by is not None and self._state == _OPEN:
@@ -134,14 +139,7 @@ class WebsocketLink(asyncio.BufferedProtocol):
         """Hand messages to the socket; whether it has taken them. Does nothing once the connection closes."""
         if self._state != _OPEN:
             return True
-        if self._extensions:
-            self._writer.send(encode_compressed(batch.messages, self._extensions))
-        elif batch.size <= CHUNK:
-            self._writer.send(batch.encoded(encode_messages))
-        else:  # the message itself is what many may be sent: no copy with a header before it
-            for message in batch.messages:
-                self._writer.send(message_header(len(message)))
-                self._writer.send(message)
+        self._writer.write(batch)
         return self.is_clear
 
     def waiting(self) -> int:
@@ -342,11 +340,11 @@ class WebsocketLink(asyncio.BufferedProtocol):
                     self._early.check(payload)
                 if CONT < kind < CLOSE:
                     self._within_since = 0.0
-                if kind == BINARY:
+                if kind == BINARY or (kind == TEXT and self._early.takes_text is not False):
                     messages += 1
                     if self._receiver is not None:
                         self._receiver.receive(payload)
-                    elif self._state == _OPEN and self._early.keep(payload):
+                    elif self._state == _OPEN and self._early.keep(payload, is_text=kind == TEXT):
                         self._stop(_EARLY)
                 elif kind >= CLOSE:
                     empty += 1

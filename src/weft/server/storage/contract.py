@@ -1,9 +1,9 @@
 """Where a server keeps its rooms: the contract that every storage fulfils.
 
-A room's storage is a log of updates: Yjs v1 updates, or Automerge changes. What goes in is what peers sent,
-byte for byte: the Yjs binding's own update event can lack structs that were waiting for a gap to close, so a
-log of events loses writes. What comes out, applied in any order, is the room. A storage knows nothing of
-documents: what makes one update out of many is told it.
+A room's storage is a log of updates: Yjs v1 updates, Automerge changes, or changes of a mergeable document.
+What goes in is what peers sent, byte for byte: the Yjs binding's own update event can lack structs that were
+waiting for a gap to close, so a log of events loses writes. What comes out, applied in any order, is the
+room. A storage knows nothing of documents: what makes one update out of many is told it.
 
 The updates of a room have numbers, 1, 2, 3, without holes, in the order in which they were committed,
 whichever process did it. So who has everything up to a number learns what it lacks by
@@ -30,6 +30,13 @@ DELETED = -1
 
 CommitListener: TypeAlias = Callable[[str, int, Sequence[bytes]], None]
 """Called with a room, the number of the first update, and the updates, whose numbers go on from there."""
+
+
+def kind_of(name: str) -> Literal["yjs", "automerge", "mergeable"]:
+    """Which kind of updates a room of that name is made of: the others begin with U+001F and their kind."""
+    if name.startswith("\x1fautomerge:"):
+        return "automerge"
+    return "mergeable" if name.startswith("\x1fmergeable:") else "yjs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,9 @@ class RoomInfo:
     size: int
 
     @property
-    def kind(self) -> Literal["yjs", "automerge"]:
+    def kind(self) -> Literal["yjs", "automerge", "mergeable"]:
         """Which kind of updates the room is made of; the name tells."""
-        return "automerge" if self.name.startswith("\x1fautomerge:") else "yjs"
+        return kind_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Mergeable documents and their clients, which speak as TinyBase does."""
