@@ -1,6 +1,7 @@
 """``python -m benchmarks [--quick] [--only CASE] [area ...]``: measure, and print one table.
 
-Areas: store, mirror, automerge, hop, persisters, replica, server, abuse; all of them without an argument.
+Areas: store, mergeable, mirror, automerge, hop, persisters, replica, server, abuse; all of them without an
+argument.
 Times are minima over several rounds after warm-up on both sides, where the line does not say median. The
 peer runs before and after us, and its better run counts (server: see there). Each step is told on stderr;
 an area that takes five minutes is given up. The exit code is 0 however the targets fare: a figure of a busy
@@ -18,7 +19,7 @@ import subprocess
 from benchmarks._measure import EFFORT, report
 from benchmarks._table import print_table, verdict
 
-AREAS = ("store", "mirror", "automerge", "hop", "persisters", "replica", "server", "abuse")
+AREAS = ("store", "mergeable", "mirror", "automerge", "hop", "persisters", "replica", "server", "abuse")
 AREA_S = 300  # seconds after which an area is given up
 
 

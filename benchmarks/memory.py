@@ -19,10 +19,10 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def bytes_per_store() -> float:
+def bytes_per_store(kind: str = "plain", cells: int = CELLS) -> float:
     """Measure in a fresh process, as the peer is."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory"],
+        [sys.executable, "-m", "benchmarks.memory", kind, str(cells)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -33,13 +33,15 @@ def bytes_per_store() -> float:
 
 def _main() -> None:
     from weft import Store
+    from weft.mergeable import MergeableStore
 
+    make = MergeableStore if sys.argv[1] == "mergeable" else Store
     # Row ids of each Store are its own, on both sides.
-    texts = [json.dumps(tables(CELLS, f"{i}r")) for i in range(STORES + 1)]
+    texts = [json.dumps(tables(int(sys.argv[2]), f"{i}r")) for i in range(STORES + 1)]
     stores = []
 
     def build(text: str) -> None:
-        store = Store()
+        store = make()
         store.set_tables(json.loads(text))
         stores.append(store)
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
     ("area", "line"),
     [
         ("store", "set_cell, 100,000 transactions"),
+        ("mergeable", "merge of 100,000 cells"),
         ("mirror", "one added row at 100,000 cells"),
         ("automerge", "one remote cell until the listener at 5,000 cells"),
         ("hop", "one hop to a Node peer"),

@@ -77,12 +77,7 @@ class MergeableStore(Store):
 
     def get_mergeable_content(self) -> MergeableContent:
         """Get everything with stamps and hashes: ``[[tables, hlc, hash], [values, hlc, hash]]``."""
-        (tables, hlc, hash_), values = self._read().get_content()
-        shown = {
-            table_id: [{row_id: _shown(row) for row_id, row in rows.items()}, *rest]
-            for table_id, (rows, *rest) in tables.items()
-        }
-        return [[shown, hlc, hash_], _shown(values)]
+        return _decoded(self._read().get_content())
 
     def get_mergeable_content_hashes(self) -> list[int]:
         """Get the hashes of all tables and of all values; those of two equal Stores are equal."""
@@ -140,12 +135,7 @@ class MergeableStore(Store):
         Args:
             with_hashes: Whether to give the hashes as well.
         """
-        tables, values, one = self._mirror.transaction_changes(with_hashes=with_hashes)
-        shown = {
-            table_id: [{row_id: _shown(row) for row_id, row in rows.items()}, *rest]
-            for table_id, (rows, *rest) in tables[0].items()
-        }
-        return [[shown, *tables[1:]], _shown(values), one]
+        return _decoded(self._mirror.transaction_changes(with_hashes=with_hashes))
 
     def _read(self) -> MergeableDocument:
         """The document, with what the open transaction has written so far."""
@@ -222,12 +212,16 @@ class MergeableStore(Store):
         return self
 
 
-def _shown(things: list[Any]) -> list[Any]:
-    """A row or values, with objects decoded."""
-    return [
-        {
-            id_: [stamp[0].decode(), *stamp[1:]] if type(stamp[0]) is EncodedCell else stamp
-            for id_, stamp in things[0].items()
-        },
-        *things[1:],
-    ]
+def _decoded(stamps: list[Any]) -> list[Any]:
+    """Content or changes, which are nobody else's, with objects decoded."""
+    for table in stamps[0][0].values():
+        for row in table[0].values():
+            _decode(row)
+    _decode(stamps[1])
+    return stamps
+
+
+def _decode(things: list[Any]) -> None:
+    for stamp in things[0].values():
+        if type(stamp[0]) is EncodedCell:
+            stamp[0] = stamp[0].decode()

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from weft._support.callbacks import check_callback
+from weft._support.collection import CollectionPaused
 from weft.documents.mergeable.clock import Clock, latest_allowed
 from weft.documents.mergeable.content import check_changes, check_content
 from weft.documents.mergeable.events import MergeableEvent, Subscriber, Touched, Undo
@@ -257,7 +258,8 @@ class MergeableDocument(Reading, Owned):
             DocumentClosedError: It was closed. Nothing was applied.
         """
         self.check_owner()
-        checked = check_changes(changes, latest_allowed(self.clock.now))
+        with CollectionPaused():
+            checked = check_changes(changes, latest_allowed(self.clock.now))
         return self.apply_checked(checked, origin=origin)
 
     def apply_checked(self, checked: Checked, *, origin: object = None) -> bool:
@@ -265,8 +267,9 @@ class MergeableDocument(Reading, Owned):
         self._begin(origin, received=True)
         try:
             touched = self._touched
-            latest = max(self._merge_tables(checked.tables, touched), checked.values.hlc)
-            latest = max(latest, self._merge_things(self._values, checked.values, touched.values))
+            with CollectionPaused():
+                latest = max(self._merge_tables(checked.tables, touched), checked.values.hlc)
+                latest = max(latest, self._merge_things(self._values, checked.values, touched.values))
             self.clock.seen(latest)
             return bool(touched.tables or touched.values)
         finally:
@@ -339,7 +342,8 @@ class MergeableDocument(Reading, Owned):
         self.check_owner()
         if self.in_transaction:
             raise LocalProtocolError("content cannot be replaced while a transaction is open")
-        checked = check_content(content, latest_allowed(self.clock.now))
+        with CollectionPaused():
+            checked = check_content(content, latest_allowed(self.clock.now))
         self._begin(origin, received=True)
         try:
             self._tables = Group()
@@ -399,11 +403,9 @@ class MergeableDocument(Reading, Owned):
             return
         if not self._listens_to(origin):
             return
-        self._events.append(
-            MergeableEvent(
-                self.get_stamps(touched.tables, touched.values), origin, not self._received, is_whole
-            )
-        )
+        with CollectionPaused():
+            changes = self.get_stamps(touched.tables, touched.values)
+        self._events.append(MergeableEvent(changes, origin, not self._received, is_whole))
         if len(self._events) == 1:  # else a subscriber wrote, and the others first hear of what came before
             self._tell_events()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weft._support.collection import CollectionPaused
 from weft.documents.mergeable.hashes import get_cell_hash
 from weft.values import UNDEFINED
 
@@ -145,15 +146,16 @@ class Reading:
 
     def get_content(self) -> MergeableContent:
         """All of it, with stamps and hashes; lists and dictionaries that are the caller's own."""
-        tables = {
-            table_id: [
-                {row_id: _hashed(row) for row_id, row in table.children.items()},
-                table.hlc,
-                table.hash,
-            ]
-            for table_id, table in self._tables.children.items()
-        }
-        return [[tables, self._tables.hlc, self._tables.hash], _hashed(self._values)]
+        with CollectionPaused():
+            tables = {
+                table_id: [
+                    {row_id: _hashed(row) for row_id, row in table.children.items()},
+                    table.hlc,
+                    table.hash,
+                ]
+                for table_id, table in self._tables.children.items()
+            }
+            return [[tables, self._tables.hlc, self._tables.hash], _hashed(self._values)]
 
     def content_text(self) -> str:
         """The same as JSON text, byte for byte as TinyBase's persisters write it.
