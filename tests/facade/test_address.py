@@ -11,7 +11,7 @@ import pytest
 from weft.facade.address import PROTOCOLS, Address
 from weft.facade.protocol import protocol_of
 
-FORMS = r"give ws://HOST:PORT/ROOM or automerge\+ws://HOST:PORT#automerge:ID"
+FORMS = r"give ws://HOST:PORT/ROOM or automerge\+ws://HOST:PORT#automerge:ID or tinybase\+ws://HOST:PORT/ROOM"
 DOCUMENT = "automerge:2j9knpCseyhnK8izDmLpGP5WMdZQ"
 
 
@@ -22,6 +22,7 @@ DOCUMENT = "automerge:2j9knpCseyhnK8izDmLpGP5WMdZQ"
         ("WSS://farm.example:1234/caf%C3%A9 1", "wss://farm.example:1234", "caf%C3%A9 1", ""),
         (f"automerge+wss://h/sync#{DOCUMENT}", "wss://h", "sync", DOCUMENT),
         ("automerge+ws://[::1]:3030", "ws://[::1]:3030", "", ""),
+        ("tinybase+wss://h/a/b#one/two", "wss://h", "a/b", "one/two"),
     ],
 )
 def test_the_parts_of_an_address(given: str, server: str, path: str, fragment: str) -> None:
@@ -65,6 +66,9 @@ def test_what_is_no_address_is_refused(given: Any, error: type[Exception], said:
         ("ws://h/a/../b", "must not hold the path segments"),
         ("automerge+ws://h#2j9k", "2j9k"),
         ("automerge+ws://", "url must be ws://host"),
+        ("tinybase+ws://h", r"names no room: give tinybase\+ws://HOST:PORT/ROOM"),
+        ("tinybase+ws://two words/room", "the host must be a name or an address"),
+        ("tinybase+ws://h/room#a//b", "no empty segment"),
     ],
 )
 def test_what_cannot_be_reached_is_refused(given: str, said: str) -> None:

@@ -22,10 +22,15 @@ PROTOCOLS = {
     "wss": "ysync",
     "automerge+ws": "automerge_repo",
     "automerge+wss": "automerge_repo",
+    "tinybase+ws": "tinybase",
+    "tinybase+wss": "tinybase",
 }
 """Scheme to the module of this package that speaks it: see ``protocol.py``."""
 
-FORMS = "ws://HOST:PORT/ROOM or automerge+ws://HOST:PORT#automerge:ID (wss:// likewise)"
+FORMS = (
+    "ws://HOST:PORT/ROOM or automerge+ws://HOST:PORT#automerge:ID or tinybase+ws://HOST:PORT/ROOM "
+    "(wss:// likewise)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from weft.facade.owner_thread import OwnerThread
     from weft.facade.polling import PollQueue
     from weft.facade.state import StoreSync, SyncStatus, SyncSummary
+    from weft.mergeable import MergeableMirror
     from weft.mirrors import AutomergeMirror, YjsMirror
     from weft.persisters import Persister
     from weft.providers import Pending, Replica, WebsocketProvider
@@ -46,7 +47,7 @@ class BlockingSync:
         return self._sync.document
 
     @property
-    def mirror(self) -> YjsMirror | AutomergeMirror | None:
+    def mirror(self) -> YjsMirror | AutomergeMirror | MergeableMirror | None:
         """What keeps Store and document equal."""
         return self._sync.mirror
 

@@ -30,6 +30,8 @@ class Connection(Opening):
         self.address = self._address.text
         self._protocol = protocol_of(self._address)
         self._offline = None if offline is None else path_of(offline)
+        if offline is not None and self._protocol.kind == "mergeable":
+            raise ValueError("offline= is not there yet for tinybase+ws://; persisters keep a MergeableStore")
         self.options = Options(**options)
         check_layout(self._protocol.kind, self.options.layout)
 

@@ -1,10 +1,11 @@
-"""Documents of either kind, and the mirrors that keep a Store equal with them."""
+"""Documents of each kind, and the mirrors that keep a Store equal with them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from weft import documents, mirrors, providers
+from weft.mergeable import MergeableDocument, MergeableMirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "check_layout", "create_document", "create_mirror", "open_replica", "pending_changes"]
 
-Kind: TypeAlias = Literal["yjs", "automerge"]
+Kind: TypeAlias = Literal["yjs", "automerge", "mergeable"]
 
 
 def check_layout(kind: Kind, layout: object) -> None:
@@ -25,14 +26,17 @@ def check_layout(kind: Kind, layout: object) -> None:
     Raises:
         ValueError: There is none of that name for this kind of document.
     """
-    if kind == "automerge" and layout not in {None, "tinybase"}:
-        raise ValueError(f"layout is {layout!r}, and an Automerge document has TinyBase's only")
+    if kind != "yjs" and layout not in {None, "tinybase"}:
+        name = "an Automerge document" if kind == "automerge" else "a mergeable document"
+        raise ValueError(f"layout is {layout!r}, and {name} has TinyBase's only")
     if isinstance(layout, str) and layout not in {"tinybase", "flat"}:
         raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or 'flat'")
 
 
 def create_document(kind: Kind) -> Any:
-    """Make an empty document, a ``pycrdt.Doc`` or an ``AutomergeDocument``, in the calling thread."""
+    """Make an empty document, as its kind has it, in the calling thread."""
+    if kind == "mergeable":
+        return MergeableDocument()
     return documents.create_doc() if kind == "yjs" else documents.AutomergeDocument()
 
 
@@ -47,16 +51,19 @@ async def open_replica(path: str, *, kind: Kind | None, **options: Any) -> Repli
     Raises:
         StorageError: It cannot be read, is in use, or holds another document than is asked for.
     """
+    assert kind != "mergeable"  # noqa: S101 - refused before
     return await providers.Replica(path, kind=kind, **options).open()
 
 
 def create_mirror(
     kind: Kind, store: Store, document: Any, *, layout: Any, on_error: Callable[[Exception], None]
-) -> YjsMirror | AutomergeMirror:
+) -> YjsMirror | AutomergeMirror | MergeableMirror:
     """Make the mirror of a Store in a document; it has not been started yet.
 
     The layout has been checked.
     """
+    if kind == "mergeable":
+        return MergeableMirror(store, document, on_error=on_error)
     if kind == "yjs":
         return mirrors.YjsMirror(store, document, layout=layout or "tinybase", on_error=on_error)
     return mirrors.AutomergeMirror(store, document, on_error=on_error)

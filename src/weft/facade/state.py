@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weft.changes import Changes
     from weft.facade.presence import Presence
+    from weft.mergeable import MergeableMirror
     from weft.mirrors import AutomergeMirror, YjsMirror
     from weft.persisters import Persister
     from weft.providers import Pending, Replica, WebsocketProvider
@@ -54,7 +55,8 @@ class StoreSync(Uncopied, ABC):
     Attributes:
         store: The Store.
         address: Where it is kept, as others would say it.
-        document: What holds it, a ``pycrdt.Doc`` or an ``AutomergeDocument``; ``None`` at a place.
+        document: What holds it: a ``pycrdt.Doc``, an ``AutomergeDocument``, a ``MergeableDocument``; ``None`` at
+            a place.
         mirror: What keeps Store and document equal.
         provider: What keeps document and server equal; ``None`` without a server.
         replica: What keeps the document on this machine; ``None`` without ``offline=``.
@@ -67,7 +69,7 @@ class StoreSync(Uncopied, ABC):
         self.store = store
         self.address = address
         self.document: Any = None
-        self.mirror: YjsMirror | AutomergeMirror | None = None
+        self.mirror: YjsMirror | AutomergeMirror | MergeableMirror | None = None
         self.provider: WebsocketProvider[Any] | None = None
         self.replica: Replica | None = None
         self.persister: Persister | None = None

@@ -1,0 +1,88 @@
+"""``weft.connect("tinybase+ws://…")``: a Store at one of TinyBase's servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import weft
+from support.live import until
+from support.serverdouble import SocketServing
+from support.tinybase_server import TinyBaseServer
+from weft.errors import LocalProtocolError, ProviderError
+from weft.mergeable import MergeableDocument, MergeableStore
+from weft.providers import TinyBaseProvider
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from weft.facade import SharedStore
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[SocketServing[TinyBaseServer]]:
+    async with SocketServing(TinyBaseServer()) as serving:
+        yield serving
+
+
+async def cell(store: SharedStore, row: str, cell_id: str, wanted: object) -> None:
+    def subscribe(check: object) -> object:
+        listener = store.add_cell_listener(None, None, None, lambda *_: check())  # type: ignore[operator]
+        return lambda: store.del_listener(listener)
+
+    await until(
+        lambda: store.get_cell("t", row, cell_id, default=None) == wanted,
+        subscribe,  # type: ignore[arg-type]
+        f"{row}/{cell_id} = {wanted!r}",
+    )
+
+
+@pytest.mark.parametrize(("path", "other"), [("room", "room"), ("base#a/b", "base/a/b")])
+async def test_two_stores_and_a_mergeable_one_share_a_room(
+    serving: SocketServing[TinyBaseServer], path: str, other: str
+) -> None:
+    address = f"tinybase+{serving.url}/{path}"
+    plain = MergeableStore()
+    async with weft.connect(address) as one, weft.connect(address) as two:
+        one.set_cell("t", "r", "a", 1)
+        await one.sync.flush()
+        assert one.sync.status == "synced"
+        assert one.sync.address == address
+        assert isinstance(one.sync.document, MergeableDocument)
+        await cell(two, "r", "a", 1)
+        two.set_cell("t", "r", "b", {"x": [1]})
+        await cell(one, "r", "b", {"x": [1]})
+        async with TinyBaseProvider(plain, f"{serving.url}/{other}") as provider:
+            await provider.wait_synced()
+            assert plain.get_tables() == {"t": {"r": {"a": 1, "b": {"x": [1]}}}}
+        assert one.add_row("t", {"c": 1}) != two.add_row("t", {"c": 1}), "row ids are unique"
+
+
+async def test_presence_says_that_there_is_none(serving: SocketServing[TinyBaseServer]) -> None:
+    async with weft.connect(f"tinybase+{serving.url}/room") as store:
+        assert dict(store.presence.others) == {}
+        with pytest.raises(LocalProtocolError, match="no presence"):
+            store.presence.me["user"] = {"name": "Ada"}
+        assert dict(store.presence.me) == {}
+
+
+async def test_what_cannot_be_asked_for_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="offline= is not there yet"):
+        weft.connect("tinybase+ws://h/room", offline="file.weft")
+    with pytest.raises(ValueError, match="a mergeable document has TinyBase's only"):
+        weft.connect("tinybase+ws://h/room", layout="flat")
+
+
+async def test_what_a_relay_has_not_confirmed_is_not_given_up_in_silence() -> None:
+    async with SocketServing(TinyBaseServer(has_store=False)) as serving:
+        opening = weft.connect(f"tinybase+{serving.url}/room", close_timeout=0.2)
+        store = await opening.start()
+        store.set_cell("t", "r", "a", 1)
+        with pytest.raises(ProviderError, match="not confirmed"):
+            await store.sync.close()
+
+
+def test_it_works_without_an_event_loop() -> None:
+    with pytest.raises(ValueError, match="names no room"):
+        weft.sync.connect("tinybase+ws://h")
