@@ -57,6 +57,7 @@ COVERED = {
     "facade/blocking_sync.py": "test_sync.py",
     "facade/polling.py": "test_sync.py",
     "limits.py": "fuzz/test_binding.py",
+    "providers/_core/default_transport.py": "providers/_core/test_browser.py",
     "persisters/browser/errors.py": "persisters/browser/test_places.py",
     "persisters/browser/indexed_db.py": "persisters/browser/test_places.py",
     "persisters/browser/opfs.py": "persisters/browser/test_places.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import zipfile
 from contextlib import ExitStack
@@ -76,6 +77,7 @@ class PythonPage:
 
     def __init__(self, folder: Path, chromium: str) -> None:
         bundle(INTEROP / "page.mjs", folder / "page.js", "--format=esm", "--external:./pyodide/*")
+        shutil.copy(INTEROP / "page_worker.mjs", folder)
         (folder / "index.html").write_text((INTEROP / "page.html").read_text())
         link_pyodide(folder)
         zip_weft(folder / "weft.zip")

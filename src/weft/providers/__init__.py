@@ -11,6 +11,7 @@ from weft._support.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from weft.providers._core.backoff import Backoff as Backoff
+    from weft.providers._core.browser import BrowserTransport as BrowserTransport
     from weft.providers._core.provider import (
         ConnectionOptions as ConnectionOptions,
         WebsocketProvider as WebsocketProvider,
@@ -43,6 +44,7 @@ else:
         __name__,
         {
             "_core.backoff": "Backoff",
+            "_core.browser": "BrowserTransport",
             "_core.provider": "ConnectionOptions WebsocketProvider",
             "_core.status": "ProviderStatus StatusListener",
             "_core.websockets": "WebsocketsTransport",

@@ -13,10 +13,10 @@ from weft._support.uncopied import Uncopied
 from weft.errors import ConnectError, ProviderError
 from weft.limits import Limits
 from weft.providers._core.backoff import Backoff
+from weft.providers._core.default_transport import default_transport
 from weft.providers._core.durable import DurableConnection
 from weft.providers._core.reconnect import Adapter, ReconnectLoop
 from weft.providers._core.status import StatusTracker
-from weft.providers._core.websockets import WebsocketsTransport
 from weft.providers.address import resolve, room_url
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class ConnectionOptions(TypedDict, total=False):
             how a token is refreshed. What it raises is reported and tried again.
         headers: HTTP headers of the handshake; likewise.
         subprotocols: Websocket subprotocols to offer; likewise.
-        transport: Opens the connections; ``WebsocketsTransport()`` by default, which takes TLS settings.
+        transport: Opens the connections; ``WebsocketsTransport()`` by default, which takes TLS settings, and
+            in a browser ``BrowserTransport()``.
         on_error: Called with what goes wrong where nobody waits for it: failed tries, lost connections,
             malformed messages. By default it is logged.
         connect: Whether ``async with`` connects, as by default; otherwise ``connect()`` does.
@@ -155,7 +156,7 @@ class WebsocketProvider(Uncopied, Generic[A]):
         self._headers = headers
         self._subprotocols = subprotocols
         self._limits = limits
-        self._transport: Transport = WebsocketsTransport() if transport is None else transport
+        self._transport: Transport = default_transport() if transport is None else transport
         self._connect_on_enter = connect
         self._backoff = Backoff() if backoff is None else backoff
         self._open_timeout = open_timeout
