@@ -15,7 +15,7 @@ from support.commands import first_lines, weft
 from support.databases import AUTOMERGE, AUTOMERGE_URL, Database, new_postgres, new_sqlite
 from support.postgres_suite import run
 from support.serving import WeftServe
-from support.storage_suite import read, read_changes, write_changes, write_updates
+from support.storage_suite import read, read_changes, read_rows, write_changes, write_rows, write_updates
 from support.yclient import YClient
 from weft.documents.yjs.document import create_doc
 from weft.errors import RoomDeletedError
@@ -188,6 +188,30 @@ async def test_compaction_keeps_what_a_room_is_to_keep(place: Database) -> None:
     assert place.db("compact", "nowhere").stderr == "weft db compact: there is no room 'nowhere'\n"
     done = place.db("check")
     assert (done.returncode, done.stdout) == (0, "4 rooms, 4 rows: all is well.\n")
+
+
+async def test_rooms_of_tinybase_s_clients_are_seen_to_like_others(place: Database, tmp_path: Path) -> None:
+    rows, name = write_rows(20), "mergeable:a%20farm"
+    async with storage_at(place.address) as storage:
+        for row in [*rows, b"rubbish"]:
+            await storage.stored(storage.append(f"\x1f{name}", row))
+    assert place.db("rooms").stdout.splitlines()[1].split()[1:] == ["21", "21", "mergeable", name]
+    done = place.db("check")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        1,
+        f"room {name}: row 21: no mergeable changes: not strict JSON: Expecting value: line 1 column 1 "
+        "(char 0)",
+    )
+    async with storage_at(place.address) as storage:
+        await storage.set_aside(f"\x1f{name}", {21: "rubbish"})
+    assert place.db("compact", name).returncode == 0
+    file = str(tmp_path / "rooms.jsonl")
+    assert place.db("export", file).returncode == 0
+    assert place.db("delete", name, "--yes", "--free").returncode == 0
+    assert place.db("import", file).returncode == 0
+    ((key, left),) = (await place.rows()).items()
+    assert (key, len(left)) == (f"\x1f{name}", 1)
+    assert read_rows(left) == read_rows(rows)
 
 
 @pytest.mark.parametrize("command", ["check", "rooms", "export", "backup", "delete", "compact"])

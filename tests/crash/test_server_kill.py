@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SEED = 20260
 KILLS = 20
 WRITERS = 4
-KINDS = ["yjs", "automerge"]
+KINDS = ["yjs", "automerge", "mergeable"]
 CRASH_SERVER = Path(__file__).parents[1] / "support" / "crash_server.py"
 
 

@@ -178,7 +178,7 @@ async def test_what_waits_is_followed_when_it_has_come() -> None:
         assert doc.get("m", type=Map).to_py() == {"a": 1, "b": 2}
 
 
-@pytest.mark.parametrize("name", ["farm", URL])
+@pytest.mark.parametrize("name", ["farm", URL, "mergeable:farm"])
 async def test_what_was_written_to_a_deleted_room_is_told_at_the_end(name: str) -> None:
     storage = MemoryRoomStorage()
     async with serving(storage=storage) as server:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 URL = document_url(encode_document_id(bytes(range(16))))
 
 
-@pytest.mark.parametrize("room", ["farm", URL])
+@pytest.mark.parametrize("room", ["farm", URL, "mergeable:farm"])
 async def test_tables_are_saved_compared_and_restored(room: str, tmp_path: Path) -> None:
     storage = SqliteRoomStorage(tmp_path / "rooms.db")
     async with serving(storage=storage) as server:

@@ -16,10 +16,11 @@ from support.proxy import Proxy
 from support.repoclient import numbered_id, read
 from support.serving import WeftServe
 from support.writers import join
+from weft.documents.mergeable import MergeableDocument
 from weft.documents.yjs.document import create_doc
 from weft.mirrors import AutomergeDocument
 from weft.protocols.automerge_repo import document_url
-from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
+from weft.providers import AutomergeWebsocketProvider, TinyBaseProvider, YWebsocketProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Cluster", "Load", "Process", "Watchers", "eventually"]
 
-KINDS = ["yjs", "automerge", "bridged yjs", "bridged automerge"]
+KINDS = ["yjs", "automerge", "mergeable", "bridged yjs", "bridged automerge"]
 PATIENCE = 30.0  # seconds
 _ROOM = "a"
 
@@ -194,9 +195,12 @@ class Watcher:
         self._tables: Tables | None = None
         self._doc = create_doc()
         self._document = AutomergeDocument()
+        self._mergeable = MergeableDocument()
         self.provider: Any
         if kind.startswith("bridged "):
             self.provider = self._tables = Tables(process.url, kind.removeprefix("bridged "))
+        elif kind == "mergeable":
+            self.provider = TinyBaseProvider(self._mergeable, f"{process.url}/{_ROOM}")
         elif kind == "yjs":
             self.provider = YWebsocketProvider(self._doc, process.url, _ROOM)
             self._map: Map[Any] = self._doc.get("m", type=Map)
@@ -208,6 +212,8 @@ class Watcher:
     def content(self) -> dict[str, Any]:
         if self._tables is not None:
             return dict(self._tables.content[0].get("t", {}).get("r", {}))
+        if self.kind == "mergeable":
+            return dict(self._mergeable.get_living()[0].get("t", {}).get("r", {}))
         return dict(self._map.to_py() or {}) if self.kind == "yjs" else read(self._document)
 
     async def __aenter__(self) -> Self:

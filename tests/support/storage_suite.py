@@ -12,6 +12,8 @@ from pycrdt import Map
 from support.repoclient import put, read as read_root
 from weft.documents import compact_updates
 from weft.documents.automerge.log import compact_changes
+from weft.documents.mergeable import MergeableDocument
+from weft.documents.mergeable.log import compact_rows, from_rows, write_row
 from weft.documents.yjs.document import create_doc
 from weft.mirrors import AutomergeDocument
 from weft.testing.storage.hooks import StorageHooks
@@ -57,6 +59,21 @@ def read_changes(rows: list[bytes]) -> dict[str, Any]:
     return read_root(AutomergeDocument.from_rows(rows))
 
 
+def write_rows(count: int) -> list[bytes]:
+    """Write cells into a mergeable document, each in a transaction of its own; the rows of its log."""
+    document = MergeableDocument()
+    rows: list[bytes] = []
+    document.subscribe(lambda event: rows.append(write_row(event.changes)))
+    for number in range(count):
+        document.set_cell("t", "r", f"k{number}", number)
+    return rows
+
+
+def read_rows(rows: list[bytes]) -> dict[str, Any]:
+    """A row of a mergeable document made of these rows."""
+    return dict(from_rows(rows).get_living()[0]["t"]["r"])
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of rooms: how to write its updates, how to read them, and what compacts them."""
@@ -69,6 +86,7 @@ class Kind:
 KINDS = {
     "yjs": Kind(lambda count: write_updates(create_doc(), count), read, compact_updates),
     "automerge": Kind(write_changes, read_changes, compact_changes),
+    "mergeable": Kind(write_rows, read_rows, compact_rows),
 }
 
 

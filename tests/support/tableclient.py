@@ -19,6 +19,7 @@ from weft.protocols.tinybase import (
     Message,
     MessageType,
     SendMessage,
+    Synced,
     TinyBaseSession,
     channel_frame,
     frames_of,
@@ -53,6 +54,7 @@ class TableClient:
     Attributes:
         received: The frames that came, without the channel.
         frames: The same, channels included.
+        is_synced: Whether what the server had is here.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class TableClient:
         self.document = MergeableDocument() if document is None else document
         self.received: list[Message] = []
         self.frames: list[str] = []
+        self.is_synced = False
         self.session = TinyBaseSession(self.document, role="client", new_id=new_id)
         self.channel = channel
         self._target = f"{url}/{room}"
@@ -125,8 +128,15 @@ class TableClient:
             await self.send(frame)
 
     async def send(self, frame: str) -> None:
-        """Send a frame, in the client's channel if it has one."""
-        await self.socket.send(channel_frame(self.channel, frame) if self.channel else frame)
+        """Send a frame, in the client's channel if it has one.
+
+        Raises:
+            ConnectionError: The connection has ended.
+        """
+        try:
+            await self.socket.send(channel_frame(self.channel, frame) if self.channel else frame)
+        except ConnectionClosed as error:
+            raise ConnectionError(str(error)) from error
 
     async def wait_for(self, row: str = "r", table: str = "t", **cells: Any) -> None:
         """Wait until cells have come."""
@@ -159,7 +169,7 @@ class TableClient:
             self.session.local_change(event.changes)
 
     async def _read(self) -> None:
-        with suppress(ConnectionClosed):
+        with suppress(ConnectionClosed, ConnectionError):
             async for data in self.socket:
                 assert isinstance(data, str)
                 self.frames.append(data)
@@ -175,6 +185,7 @@ class TableClient:
     async def perform(self, effects: Sequence[Effect]) -> None:
         """Send what the session wants to say."""
         for effect in effects:
-            if isinstance(effect, SendMessage):
-                with suppress(ConnectionClosed):
-                    await self.send_message(effect.message, effect.to)
+            if isinstance(effect, Synced):
+                self.is_synced = True
+            elif isinstance(effect, SendMessage):
+                await self.send_message(effect.message, effect.to)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from support.bridged import Tables
 from support.repoclient import RepoClient, numbered_id, read
+from support.tableclient import TableClient
 from support.yclient import YClient
 from weft.protocols.automerge_repo import Synced, Unavailable
 
@@ -62,6 +63,24 @@ class AutomergeWriter:
         return read(self._client.documents[self._id])
 
 
+class MergeableWriter:
+    def __init__(self, client: TableClient) -> None:
+        self._client = client
+
+    async def begin(self) -> None:
+        await self._client.wait(lambda: self._client.is_synced)
+
+    async def put(self, **cells: int) -> None:
+        written: dict[str, Any] = dict(cells)
+        await self._client.set(**written)
+
+    async def settle(self) -> None:
+        await self._client.flush()
+
+    def content(self) -> dict[str, Any]:
+        return dict(self._client.document.get_living()[0].get("t", {}).get("r", {}))
+
+
 class TablesWriter:
     def __init__(self, client: Tables) -> None:
         self._client = client
@@ -84,13 +103,16 @@ class TablesWriter:
 
 @contextlib.asynccontextmanager
 async def join(kind: str, url: str, room: str) -> AsyncIterator[Writer]:
-    """Join a room: of the kind ``yjs`` or ``automerge``, or bridged, the one that is called ``farm``."""
+    """Join a room: ``yjs``, ``automerge`` or ``mergeable``, or bridged, the one that is called ``farm``."""
     if kind.startswith("bridged "):
         async with Tables(url, kind.removeprefix("bridged ")) as tables:
             yield TablesWriter(tables)
     elif kind == "yjs":
         async with YClient(url, room) as client:
             yield YjsWriter(client)
+    elif kind == "mergeable":
+        async with TableClient(url, room) as table:
+            yield MergeableWriter(table)
     else:
         document_id = numbered_id(ord(room))
         async with RepoClient(url, document_id) as repo:
