@@ -197,11 +197,8 @@ async def test_rooms_of_tinybase_s_clients_are_seen_to_like_others(place: Databa
             await storage.stored(storage.append(f"\x1f{name}", row))
     assert place.db("rooms").stdout.splitlines()[1].split()[1:] == ["21", "21", "mergeable", name]
     done = place.db("check")
-    assert (done.returncode, done.stdout.splitlines()[0]) == (
-        1,
-        f"room {name}: row 21: no mergeable changes: not strict JSON: Expecting value: line 1 column 1 "
-        "(char 0)",
-    )
+    assert done.returncode == 1
+    assert f"room {name}: row 21: no mergeable changes: not strict JSON: " in done.stdout
     async with storage_at(place.address) as storage:
         await storage.set_aside(f"\x1f{name}", {21: "rubbish"})
     assert place.db("compact", name).returncode == 0
