@@ -326,10 +326,16 @@ class JsPeer:
 
 
 class NodeServer(_Child):
-    """A Node y-websocket server (interop/server.mjs), which keeps its rooms in memory only."""
+    """A Node y-websocket server (interop/server.mjs), which keeps its rooms in memory only.
 
-    def __init__(self, port: int | None = None) -> None:
-        super().__init__("server.mjs", str(free_port() if port is None else port))
+    Args:
+        port: Where; a free one by default.
+        program: Another server of interop/.
+        options: What it is told beside the port.
+    """
+
+    def __init__(self, port: int | None = None, program: str = "server.mjs", *options: str) -> None:
+        super().__init__(program, str(free_port() if port is None else port), *options)
         try:
             line = self._read_line("the Node server", time.monotonic() + _ANSWER_S)
         except JsError:

@@ -55,8 +55,8 @@ class StoreSync(Uncopied, ABC):
     Attributes:
         store: The Store.
         address: Where it is kept, as others would say it.
-        document: What holds it: a ``pycrdt.Doc``, an ``AutomergeDocument``, a ``MergeableDocument``; ``None`` at
-            a place.
+        document: What holds it: a ``pycrdt.Doc``, an ``AutomergeDocument`` or a ``MergeableDocument``;
+            ``None`` at a place.
         mirror: What keeps Store and document equal.
         provider: What keeps document and server equal; ``None`` without a server.
         replica: What keeps the document on this machine; ``None`` without ``offline=``.

@@ -74,8 +74,8 @@ class NoPeers(Peers):
         """
         if state:
             raise LocalProtocolError(
-                "TinyBase's synchronisation has no presence, so nobody would see it. Keep who is here in a table "
-                "of the Store, or use ws:// or automerge+ws://"
+                "TinyBase's synchronisation has no presence, so nobody would see it. Keep who is here in a "
+                "table of the Store, or use ws:// or automerge+ws://"
             )
 
     def listen(self, heard: Callable[[str, Mapping[str, Any] | None], None]) -> Callable[[], None]:
