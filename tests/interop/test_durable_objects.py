@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -12,6 +13,7 @@ from support.hosted import Hosted
 from weft.errors import StorageError
 from weft.mergeable import MergeableStore
 from weft.persisters import DurableObjectPersister
+from weft.providers import TinyBaseProvider
 from weft.testing.persisters import until
 
 if TYPE_CHECKING:
@@ -90,6 +92,22 @@ class JsClient:
         await self._js("hosted.wait", name=self._name, method=method, args=args, equals=equals)
 
 
+class Python:
+    """A MergeableStore of ours, connected to an object."""
+
+    def __init__(self, thing: Object, store: MergeableStore | None = None) -> None:
+        self.store = MergeableStore() if store is None else store
+        # workerd does not answer when a websocket is closed: nothing is to be waited for there.
+        self.provider = TinyBaseProvider(self.store, thing.url, close_timeout=0.1)
+
+    async def __aenter__(self) -> Self:
+        await self.provider.connect()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.provider.close()
+
+
 async def test_rows_that_python_wrote_come_up_in_the_objects_and_reach_their_clients(
     objects: Hosted, js_peer: JsPeer
 ) -> None:
@@ -132,6 +150,75 @@ async def test_rows_that_python_wrote_come_up_in_the_objects_and_reach_their_cli
             await until(persister_has(persister, later, wanted))
         assert later.get_values() == {"open": True, "n": 1e21}
         assert later.get_row_ids("pets") == ["fido"]
+
+
+async def test_clients_in_both_languages_and_the_objects_agree_over_a_restart(
+    objects: Hosted, js_peer: JsPeer
+) -> None:
+    found = [Object(objects, name) for name in CLASSES]
+    async with AsyncExitStack() as stack:
+        pairs = [[await stack.enter_async_context(Python(thing)) for _ in range(2)] for thing in found]
+
+        async def edit(thing: Object, one: Python, two: Python) -> None:
+            one.store.set_row("pets", "fido", {"color": "brown é犬", "o": {"a": [1]}, "n": None, "x": 1})
+            two.store.set_cell("pets", "early", "by", "two")
+            await one.provider.flush()
+            one.store.del_cell("pets", "fido", "x")
+            js = await JsClient(js_peer, thing).join()
+            await js.wait("brown é犬", "getCell", "pets", "fido", "color")
+            for number in range(10):
+                one.store.set_cell("pets", f"py{number}", "n", number)
+                two.store.set_cell("pets", "fido", "n", number)
+                await js.call("setCell", "pets", f"js{number}", "n", number)
+                await js.call("setValue", "open", {"number": number})
+            await js.call("delRow", "pets", "js0")
+            await two.provider.flush()
+            await one.provider.flush()
+            await until(lambda: all(python.store.get_row_count("pets") == 21 for python in (one, two)))
+            await agree(thing, one, two, js)
+
+        async def edit_after(thing: Object, one: Python, two: Python) -> None:
+            await one.provider.flush()
+            await until(lambda: two.store.has_row("pets", "offline"))
+            js = await JsClient(js_peer, thing).join()
+            await agree(thing, one, two, js)
+
+        await asyncio.gather(*(edit(thing, *pair) for thing, pair in zip(found, pairs, strict=True)))
+        await js_peer("reset")
+        await asyncio.to_thread(objects.stop)
+        for one, _ in pairs:
+            await until(lambda one=one: one.provider.status != "connected")  # type: ignore[misc]
+            one.store.set_cell("pets", "offline", "by", "python")
+        await asyncio.to_thread(objects.start)
+        await asyncio.gather(*(edit_after(thing, *pair) for thing, pair in zip(found, pairs, strict=True)))
+
+
+async def agree(thing: Object, one: Python, two: Python, js: JsClient) -> None:
+    hashes = one.store.get_mergeable_content_hashes()
+    assert two.store.get_mergeable_content_hashes() == hashes
+    await js.wait(hashes, "getMergeableContentHashes")
+    await until(lambda: thing.has(hashes))
+
+
+async def test_what_was_flushed_into_objects_that_woke_alone_is_stored(objects: Hosted) -> None:
+    """Such an object asks for others for a second, and takes no changes before that."""
+    found = [Object(objects, name) for name in CLASSES]
+    stores = [MergeableStore() for _ in found]
+
+    async def edit(thing: Object, store: MergeableStore) -> None:
+        await thing.hashes()
+        async with Python(thing, store) as python:
+            store.set_cell("t", "r", "c", 1)
+            await python.provider.flush()
+
+    await asyncio.gather(*(edit(*pair) for pair in zip(found, stores, strict=True)))
+    await asyncio.to_thread(objects.stop)
+    for thing, store in zip(found, stores, strict=True):
+        kept = MergeableStore()
+        async with thing.persister(kept) as persister:
+            await persister.load()
+        assert kept.get_mergeable_content_hashes() == store.get_mergeable_content_hashes()
+    await asyncio.to_thread(objects.start)
 
 
 def persister_has(

@@ -32,6 +32,13 @@ def partykit_rooms(_node: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
+def durable_objects(_node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    """A workerd with Durable Objects of the session's own."""
+    with Hosted("durable", tmp_path_factory.mktemp("objects")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def pglite(_node: None) -> Iterator[Pglite]:
     """A PGlite of the session's own."""
     with Pglite() as server:

@@ -47,12 +47,18 @@ def _partykit(request: pytest.FixtureRequest) -> str:
     return host
 
 
+def _durable_object(request: pytest.FixtureRequest) -> str:
+    host: str = request.getfixturevalue("durable_objects").host
+    return f"ws://{host}/Fragmented/farm"
+
+
 # What stands on a page, and what it is in a test.
 PLACES: dict[str, Callable[[pytest.FixtureRequest], str]] = {
     "postgresql://user@host/shop": _postgres,
     "postgresql://postgres@127.0.0.1:5433/postgres?sslmode=disable": _pglite,
     "http://127.0.0.1:8080": _sqld,
     "127.0.0.1:1999": _partykit,
+    "ws://127.0.0.1:8787/farm": _durable_object,
     "/usr/lib/powersync.so": _powersync,
 }
 

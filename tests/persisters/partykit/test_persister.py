@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
 from support.hosted import Hosted
+from support.proxy import Proxy
 from support.vectors import vectors
 from weft.errors import StorageError
 from weft.persisters import PartyKitPersister
@@ -271,6 +273,38 @@ async def test_what_is_edited_while_there_is_no_connection_arrives(tmp_path: Pat
             wanted = {"pets": {"fido": {"price": 6, "species": "dog"}, "rex": {"species": "dog"}}}
             assert await js_peer("hosted.call", name="js", method="getContent") == [wanted, {}]
             assert stores[0].get_content() == (wanted, {})
+
+
+async def test_nothing_is_lost_where_connections_break_in_the_middle_of_saves(
+    hosted: Hosted, room: str, js_peer: JsPeer
+) -> None:
+    stores = [Store(), Store(), Store()]
+    async with AsyncExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(hosted.port)) for _ in stores]
+        persisters = [
+            await stack.enter_async_context(
+                PartyKitPersister(store, f"127.0.0.1:{proxy.port}", room, on_error=lambda _: None, **HASTE)
+            )
+            for store, proxy in zip(stores, proxies, strict=True)
+        ]
+        for persister in persisters:
+            await persister.start_auto_persisting(({"t": {"r": {"c": 0}}}, {}))
+        await js_peer("hosted.join", name="js", port=hosted.port, room=room)
+        for number in range(60):
+            for at, store in enumerate(stores):
+                store.set_cell("t", f"{at}.{number}", "c", number)
+                store.set_cell("t", "r", "c", number)
+                if number % 4 == 3:
+                    store.del_row("t", f"{at}.{number - 3}")
+            await js_peer("hosted.call", name="js", method="setCell", args=["t", f"js{number}", "c", number])
+            change = proxies[number % 3].cut if number % 2 else proxies[number % 3].heal
+            await asyncio.to_thread(change)
+        for proxy in proxies:
+            await asyncio.to_thread(proxy.heal)
+        await until(lambda: all(persister.is_at_rest() for persister in persisters))
+        await until(lambda: all(store.get_content() == stores[0].get_content() for store in stores))
+        assert stores[0].get_row_count("t") == 1 + 60 + 3 * 45
+        assert Raw(hosted, room).read() == json.loads(stores[0].get_json())
 
 
 async def test_nobody_there_is_an_error_of_explicit_calls(make: Callable[..., PartyKitPersister]) -> None:
