@@ -45,13 +45,18 @@ def connect(
 
 
 def open(  # noqa: A001 - as io.open
-    place: str | os.PathLike[str], *, poll: bool = False, **options: Unpack[OpenOptions]
+    place: str | os.PathLike[str],
+    *,
+    mergeable: bool = False,
+    poll: bool = False,
+    **options: Unpack[OpenOptions],
 ) -> BlockingOpening:
     """Open a Store that is kept in a file or database: see ``weft.open``.
 
     Args:
         place: Where.
+        mergeable: As for ``weft.open``.
         poll: As for :func:`connect`.
         options: See ``weft.facade.OpenOptions``.
     """
-    return BlockingOpening(Place(place, **options), poll=poll)
+    return BlockingOpening(Place(place, mergeable=mergeable, **options), poll=poll)

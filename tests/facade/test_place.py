@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CONTENT: Any = ({"pets": {"fido": {"species": "dog"}}}, {"open": True})
 
+MERGED: Any = ({"pets": {"fido": {"species": "dog", "price": 5}, "felix": {"price": 4}}}, {})
+
 
 @pytest.mark.parametrize("form", ["{}/pets.json", "sqlite:{}/pets.db"])
 def test_what_was_written_is_there_the_next_time(form: str, tmp_path: Path) -> None:
@@ -41,6 +43,42 @@ def test_what_was_written_is_there_the_next_time(form: str, tmp_path: Path) -> N
     assert store.sync.status == "closed"
     with weft.open(place) as store:
         assert store.get_content() == CONTENT
+
+
+@pytest.mark.parametrize("form", ["{}/pets.json", "sqlite:{}/pets.db"])
+def test_what_several_write_to_a_mergeable_place_merges(form: str, tmp_path: Path) -> None:
+    place = form.format(tmp_path)
+    with weft.open(place) as store:
+        assert not store.is_mergeable()
+        with pytest.raises(AttributeError, match="mergeable=True"):
+            _ = store.document
+        store.set_content(CONTENT)
+    with weft.open(place, mergeable=True) as here, weft.sync.open(place, mergeable=True, poll=True) as there:
+        assert here.is_mergeable()
+        assert here.get_content() == CONTENT  # taken over, and stamped
+        there.on_value("open")(lambda *_: None)
+        there.set_cell("pets", "felix", "price", 4)
+        there.sync.flush(timeout=20)
+        here.set_cell("pets", "fido", "price", 5)
+        here.del_value("open")
+        assert there.sync.poll(timeout=20) == 1
+        assert there.get_content() == MERGED
+    with weft.open(place, mergeable=True) as store:
+        assert store.get_content() == MERGED
+    with pytest.raises(StorageError, match="MergeableStore"), weft.open(place):
+        pytest.fail("opened")
+
+
+async def test_a_mergeable_place_in_an_event_loop(tmp_path: Path) -> None:
+    async with weft.open(tmp_path / "pets.json", mergeable=True) as store:
+        store.set_value("open", True)
+        await store.sync.flush(timeout=20)
+        assert (tmp_path / "pets.json").read_text() == store.document.content_text()
+        assert store.sync.document is store.document
+    with pytest.raises(ValueError, match="mergeable=True"):
+        weft.open("pets.weft", mergeable=True)
+    with pytest.raises(TypeError, match="bool for mergeable"):
+        weft.open("pets.json", mergeable=1)  # type: ignore[arg-type]
 
 
 def test_a_database_is_shared_by_those_who_have_it_open(postgres: PostgresServer) -> None:

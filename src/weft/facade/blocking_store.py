@@ -223,7 +223,7 @@ _DUNDERS = ("__copy__", "__deepcopy__", "__reduce_ex__", "__repr__", "_repr_html
 
 def _hand_over_all() -> None:
     for name in (*dir(Store), *_DUNDERS):
-        method = getattr(Store, name)
+        method = getattr(KeptStore, name)
         if (name.startswith("_") and name not in _DUNDERS) or name.startswith("on_"):
             continue  # decorators come to ``_add``
         if name in vars(BlockingStore) or not callable(method):

@@ -54,7 +54,11 @@ def connect(
 
 
 def open(  # noqa: A001 - as io.open
-    place: str | os.PathLike[str], *, poll: bool = False, **options: Unpack[OpenOptions]
+    place: str | os.PathLike[str],
+    *,
+    mergeable: bool = False,
+    poll: bool = False,
+    **options: Unpack[OpenOptions],
 ) -> EitherOpening:
     """Open a Store that is kept in a file or database: loaded now, and saved by itself from then on.
 
@@ -70,6 +74,9 @@ def open(  # noqa: A001 - as io.open
         place: ``FILE.json``, ``sqlite:FILE``, ``postgresql://HOST/DATABASE`` (as JSON text, as TinyBase's
             persisters keep it; for tables see ``SqliteTablesPersister``); or ``FILE.weft``, a document that
             ``weft.connect(…, offline=FILE)`` keeps, without its server.
+        mergeable: Whether to keep it as TinyBase keeps a MergeableStore, each write with a stamp: what
+            several programs write there merges, and of two writes of a cell the later wins. Plain content
+            that is there is taken over. ``store.document`` has the stamps.
         poll: With ``with`` only: see ``weft.sync.connect``.
         options: See :class:`OpenOptions`.
 
@@ -80,4 +87,4 @@ def open(  # noqa: A001 - as io.open
         ValueError, TypeError: The place, or an option, is none.
         ImportError: A package is missing; the extra that brings it is named.
     """
-    return EitherOpening(Place(place, **options), poll=poll)
+    return EitherOpening(Place(place, mergeable=mergeable, **options), poll=poll)

@@ -6,7 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from weft.facade.store import SharedStore
+from weft.facade.store import KeptStore, SharedStore
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from weft.facade.options import Options
     from weft.facade.state import StoreSync
-    from weft.store import Store
 
 __all__ = ["AsyncOpening", "Opening", "finish"]
 
@@ -33,7 +32,7 @@ class Opening(ABC):
     address: str
 
     @abstractmethod
-    async def begin(self, store: Store) -> StoreSync:
+    async def begin(self, store: KeptStore) -> StoreSync:
         """Open it: fill an empty Store and keep it so. Whatever was begun is taken back on an error."""
 
     def __repr__(self) -> str:

@@ -13,11 +13,13 @@ from weft.facade.documents import check_layout, create_mirror, open_replica
 from weft.facade.opening import Opening
 from weft.facade.options import OpenOptions, Options
 from weft.facade.place_sync import PlaceSync
+from weft.mergeable import MergeableDocument, MergeableMirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.facade.state import StoreSync
+    from weft.facade.store import KeptStore
     from weft.persisters import Persister
     from weft.store import Store
 
@@ -30,8 +32,13 @@ _POSTGRES = ("postgresql://", "postgres://")
 class Place(Opening):
     """A Store to be opened at a place."""
 
-    def __init__(self, place: str | os.PathLike[str], **options: Unpack[OpenOptions]) -> None:
+    def __init__(
+        self, place: str | os.PathLike[str], *, mergeable: bool = False, **options: Unpack[OpenOptions]
+    ) -> None:
         self.options = Options(**options)
+        if not isinstance(mergeable, bool):
+            raise wrong_kind("a bool for mergeable", mergeable)
+        self._mergeable = mergeable
         if not isinstance(place, str | os.PathLike):
             raise wrong_kind(f"a place, such as {FORMS},", place)
         given = os.fspath(place)
@@ -51,15 +58,21 @@ class Place(Opening):
             path = path_of(given)
             self._create = lambda store, **more: persisters.FilePersister(store, path, **more)
         elif text.endswith(".weft"):
+            if mergeable:
+                raise ValueError(f"{text!r} has a kind of its own: mergeable=True is for other places")
             self._replica = path_of(given)
         else:
             raise ValueError(f"{text!r} does not say what is there: give {FORMS}")
 
-    async def begin(self, store: Store) -> StoreSync:
+    async def begin(self, store: KeptStore) -> StoreSync:
         """Open it; see the base class."""
         if self._replica is not None:
             return await self._begin_replica(store, self._replica)
         sync = PlaceSync(store, self.address, self.options.on_error)
+        if self._mergeable:
+            sync.document = document = MergeableDocument()
+            store.stamp_in(document)
+            sync.mirror = MergeableMirror(store, document, on_error=sync.report).start()
         sync.persister = self._create(store, on_error=sync.report)
         try:
             await sync.begin()

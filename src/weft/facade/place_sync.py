@@ -82,4 +82,8 @@ class PlaceSync(StoreSync):
 
     async def _close(self) -> None:
         self._end_writes()
-        await self.persister.close()
+        try:
+            await self.persister.close()
+        finally:
+            if self.mirror is not None:
+                self.mirror.stop()

@@ -10,6 +10,7 @@ from weft.store import Store
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from weft.documents.mergeable import MergeableDocument
     from weft.facade.presence import Presence
     from weft.facade.state import StoreSync
     from weft.notebook import LiveTable
@@ -20,7 +21,30 @@ __all__ = ["KeptStore", "SharedStore"]
 class KeptStore(Store):
     """What a Store that is kept elsewhere has beside that, in either form."""
 
-    __slots__ = ()
+    __slots__ = ("_document",)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._document: MergeableDocument | None = None
+
+    @property
+    def document(self) -> MergeableDocument:
+        """Its content with stamps, where it was opened with ``mergeable=True``.
+
+        Raises:
+            AttributeError: It was not.
+        """
+        if self._document is None:
+            raise AttributeError("only a Store that was opened with mergeable=True has stamps")
+        return self._document
+
+    def is_mergeable(self) -> bool:
+        """Tell whether it was opened with ``mergeable=True``."""
+        return self._document is not None
+
+    def stamp_in(self, document: MergeableDocument) -> None:
+        """Take the document in which its writes are stamped: for who opens it."""
+        self._document = document
 
     def live(
         self,
