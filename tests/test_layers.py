@@ -406,6 +406,7 @@ def test_importing_the_core_loads_neither_asyncio_nor_an_extra(statement: str) -
     [
         (["pycrdt"], ["mirrors.AutomergeMirror", "persisters.AutomergePersister"]),
         (["pycrdt"], ["mirrors.AutomergeDocument", "providers.AutomergeWebsocketProvider"]),
+        (["pycrdt", "automerge", "cbor2"], ["providers.TinyBaseProvider", "facade.tinybase.PROTOCOL"]),
         (["automerge", "cbor2"], ["mirrors.yjs.YjsMirror", "persisters.YjsPersister", "server.Server"]),
         (["automerge", "cbor2"], ["providers.YWebsocketProvider", "testing.SimNet"]),
     ],
