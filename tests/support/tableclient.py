@@ -89,7 +89,8 @@ class TableClient:
                 await self.socket.recv()
         self._end = self.document.subscribe(self._changed)
         self._reading = asyncio.create_task(self._read())
-        await self.perform(self.session.connected(time.monotonic()))
+        with suppress(ConnectionError):  # who is not let in reads so
+            await self.perform(self.session.connected(time.monotonic()))
         return self
 
     async def __aexit__(self, *_: object) -> None:

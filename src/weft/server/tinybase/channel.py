@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from weft.errors import RemoteProtocolError
@@ -15,16 +16,17 @@ from weft.protocols.tinybase import (
     SendMessage,
     TinyBaseSession,
     channel_frame,
-    frames_of,
+    encode_message,
 )
-from weft.server._core.batch import Batch
-from weft.server.tinybase.room import new_id
+from weft.server.tinybase.answers import ROOM_FOR_HEADS, cut_answer
+from weft.server.tinybase.room import frames_of_text, is_too_large, new_id
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
     from weft.protocols.tinybase import Effect, Fragments, Message
+    from weft.server._core.batch import Batch
     from weft.server._core.refused import RefusedCounts
     from weft.server._core.send_queue import AcknowledgedQueue
     from weft.server.tinybase.room import MergeableRoom
@@ -98,6 +100,7 @@ class Channel:
         self._session: TinyBaseSession | None = None
         self._is_read_only = False
         self._is_behind = False
+        self._lacks = False  # something was left out of what the client has been told
         self._has_refused = False  # once is news
 
     # As the room sees it
@@ -128,11 +131,18 @@ class Channel:
         except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection
             self._owner.fail(error)
 
+    def leave_out(self) -> None:
+        """Others have changed more than fits into a message: have the client come for it, in a moment."""
+        self._lacks = True
+
     def tick(self, now: float) -> None:
         """Let time pass."""
         try:
             if self._session is not None:
                 self._perform(self._session.tick(now))
+                if self._lacks and self.queue.size == 0:
+                    self._lacks = False
+                    self._perform(self._session.announce())
         except Exception as error:  # noqa: BLE001 - as above
             self._owner.fail(error)
 
@@ -164,7 +174,7 @@ class Channel:
         if self._is_read_only and message.type in _BRINGS:
             self._refuse(message)
             return False
-        self._perform(session.receive(_CLIENT, message, room.clock()))
+        self._perform(session.receive(_CLIENT, message, room.clock()), message.type)
         return message.type not in {MessageType.RESPONSE, MessageType.CONTENT_DIFF}
 
     def refill(self) -> None:
@@ -189,18 +199,22 @@ class Channel:
                 *(self._owner.name, self.room_name),
             )
 
-    def _perform(self, effects: Sequence[Effect]) -> None:
+    def _perform(self, effects: Sequence[Effect], question: MessageType | None = None) -> None:
         for effect in effects:
             if isinstance(effect, SendMessage):
-                self._send(effect.message)
+                self._send(effect.message, question)
             elif isinstance(effect, Refused):
                 raise RefusedChangesError(str(effect.error))
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: Message, question: MessageType | None) -> None:
         if self.room is None:
             return
-        frames = frames_of(STORE, message, new_id, self.room.limits.max_part)
-        batch = Batch([f"{self.prefix}{frame}".encode() for frame in frames])
+        limits, text = self.room.limits, encode_message(message)
+        if question is not None and is_too_large(text, limits):
+            self._lacks = True
+            body = cut_answer(question, message.body, limits.max_message - ROOM_FOR_HEADS)
+            text = encode_message(replace(message, body=body))
+        batch = frames_of_text(self.prefix, text, limits)
         # Whatever it is counts as an answer: of who does not read what it is sent, no more is read.
         ticket = self.room.log.ticket if message.type is MessageType.RESPONSE else 0
         self.queue.put_answer(batch, ticket)

@@ -17,14 +17,23 @@ from weft.protocols.tinybase import STORE, MessageType, merge_changes
 from weft.protocols.tinybase.fragments import split
 from weft.server._core.batch import Batch
 from weft.server._core.room import BaseRoom, RoomClient
+from weft.server.tinybase.answers import ROOM_FOR_HEADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from weft.documents.mergeable import MergeableEvent
+    from weft.limits import Limits
     from weft.server._core.room import RoomContext
 
-__all__ = ["MergeableRoom", "TableClient", "new_id", "storage_name"]
+__all__ = [
+    "MergeableRoom",
+    "TableClient",
+    "frames_of_text",
+    "is_too_large",
+    "new_id",
+    "storage_name",
+]
 
 # As of Yjs rooms: after telling the clients nothing is told for so many times as long as it took, and seconds
 # at most; what comes meanwhile is told together.
@@ -53,6 +62,9 @@ class TableClient(RoomClient, Protocol):
 
     def tell(self, batch: Batch) -> None:
         """Send what others have changed."""
+
+    def leave_out(self) -> None:
+        """Others have changed more than fits into a message."""
 
     def tick(self, now: float) -> None:
         """Let time pass."""
@@ -123,19 +135,40 @@ class MergeableRoom(BaseRoom[TableClient]):
         if len(turn) > 1:
             row = write_row(merge_changes([event.changes for event, _ in turn]))
         text = f'["{new_id(11)}",{MessageType.CONTENT_DIFF:d},{row.decode()}]'
-        frames = [f"{STORE}\n{piece}" for piece in split(text, self.limits.max_part, new_id)]
+        too_large = is_too_large(text, self.limits)
         batches: dict[str, Batch] = {}
         for client in tuple(self.clients):
-            if client.origin is not writer:
+            if client.origin is writer:
+                continue
+            if too_large:
+                client.leave_out()
+            else:
                 batch = batches.get(client.prefix)
                 if batch is None:
-                    batch = Batch([f"{client.prefix}{frame}".encode() for frame in frames])
-                    batches[client.prefix] = batch
+                    batch = batches[client.prefix] = frames_of_text(client.prefix, text, self.limits)
                 client.tell(batch)
                 self._counters.relayed += len(turn)
                 self._counters.relayed_bytes += batch.size
         pause = min(_PACE * (time.thread_time() - began), _MAX_PAUSE)
         self._not_before = asyncio.get_running_loop().time() + pause
+
+
+def is_too_large(text: str, limits: Limits) -> bool:
+    """Whether a message is larger than a client takes, in parts or not."""
+    most = limits.max_message - ROOM_FOR_HEADS
+    return len(text) * 4 > most and len(text.encode()) > most
+
+
+def frames_of_text(prefix: str, text: str, limits: Limits) -> Batch:
+    """The frames of a message of the server's own store.
+
+    Args:
+        prefix: What stands before each of them.
+        text: The message.
+        limits: ``max_sent`` bounds a frame.
+    """
+    pieces = split(text, limits.max_part, new_id)
+    return Batch([f"{prefix}{STORE}\n{piece}".encode() for piece in pieces])
 
 
 def new_id(length: int) -> str:
