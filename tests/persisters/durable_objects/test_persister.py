@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 
@@ -16,10 +16,13 @@ from weft.errors import StorageError
 from weft.mergeable import MergeableStore
 from weft.persisters import DurableObjectPersister, SqliteJsonPersister
 from weft.store import Store
-from weft.testing.persisters import until
+from weft.testing.persisters import KillSuite, until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from weft.changes import Content
+    from weft.persisters import Persister
 
 ALL = pytest.mark.parametrize("name", FORMS)
 MODES = pytest.mark.parametrize("mode", ["kv", "json", "fragmented"])
@@ -278,6 +281,61 @@ async def test_a_file_that_was_removed_or_replaced_gets_what_it_lacks(tmp_path: 
     async with DurableObjectPersister(loaded, path, mode) as persister:
         await persister.load()
     assert loaded.get_values() == store.get_values() == {"a": 1, "b": 2, "c": 3, "d": 4}
+
+
+class OnAnObject(KillSuite):
+    mode: ClassVar[Literal["kv", "json", "fragmented"]]
+    damage: ClassVar[str]
+    merges = True
+    kills = 10
+
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "object.sqlite"
+
+    def make_store(self, content: Content | None = None) -> MergeableStore:
+        store = MergeableStore()
+        return store if content is None else store.set_content(content)
+
+    def make(self, store: Store, **options: Any) -> Persister:
+        return DurableObjectPersister(store, self.path, self.mode, auto_load_interval_seconds=0.01, **options)
+
+    async def read_raw(self) -> Content | None:
+        return await self.loaded_content() if self.path.exists() else None
+
+    async def write_raw(self, content: Content) -> None:
+        try:
+            await self.fill_place(content)
+        except StorageError:  # what is damaged cannot be loaded
+            async with self.make(self.make_store(content)) as persister:
+                await persister.save()
+
+    async def write_bad(self) -> None:
+        await self.fill_place()
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute(self.damage)
+
+    def child_source(self) -> str:
+        return (
+            "from weft.mergeable import MergeableStore as Store\n"
+            "from weft.persisters import DurableObjectPersister\n"
+            f"def make(store): return DurableObjectPersister(store, {str(self.path)!r}, {self.mode!r})\n"
+        )
+
+
+class TestKeyValues(OnAnObject):
+    mode = "kv"
+    damage = "UPDATE _cf_KV SET value=x'ff0f6f'"
+
+
+class TestJsonText(OnAnObject):
+    mode = "json"
+    damage = "UPDATE tinybase SET store='[{'"
+
+
+class TestFragments(OnAnObject):
+    mode = "fragmented"
+    damage = "UPDATE tinybase_tables SET value_data='[{]', hash=1"
 
 
 async def test_the_json_form_is_that_of_any_sqlite_database(tmp_path: Path) -> None:
