@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 import pytest
 
 import weft
+from support.browser import link_pyodide, zip_weft
 from support.examples import EXAMPLES, Program, serve_folder
 from support.node import INTEROP
 from support.pages import DOCS, ROOT, modules_of
@@ -149,6 +150,50 @@ def test_the_bot_edits_along(tmp_path: Path) -> None:
                 assert store.get_cell("todos", "bread", "owner") == "ada"
                 assert [state["user"]["name"] for state in store.presence.others.values()] == ["bot"]
                 assert bot.end(signal.SIGINT).count("\n") == 2
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(300)
+def test_python_in_a_page_keeps_a_list_and_shares_it(
+    tmp_path: Path, sync_js: SyncJsPeer, chromium: str
+) -> None:
+    def on_page(op: str, **arguments: Any) -> Any:
+        return sync_js(f"page.{op}", name="todo", timeout=60, **arguments)
+
+    shutil.copytree(EXAMPLES / "browser", tmp_path, dirs_exist_ok=True)
+    link_pyodide(tmp_path)
+    zip_weft(tmp_path / "weft-0.1.0-py3-none-any.whl")
+    port = free_port()
+    address = f"ws://127.0.0.1:{port}"
+    with serve_folder(tmp_path) as web:
+        try:
+            with WeftServe(tmp_path / "weft.sqlite3", port=port):
+                on_page("open", url=f"{web}/index.html?server={address}", chromium=chromium)
+                on_page("wait", selector="p", text="shared")
+                on_page("fill", selector="input", text="Buy <b>milk</b>")
+                on_page("press", key="Enter")
+                on_page("wait", selector="li", text="Buy <b>milk</b>")
+                sync_js("sync.create", name="peer")
+                sync_js("sync.connect", name="peer", url=f"{address}/todo")
+                sync_js("store.wait", name="peer", method="getRowCount", args=["todos"], equals=1)
+                (row_id,) = sync_js("store.call", name="peer", method="getRowIds", args=["todos"])
+                sync_js("store.call", name="peer", method="setCell", args=["todos", row_id, "done", True])
+                on_page("wait", selector="li.done", text="Buy <b>milk</b>")
+            on_page("wait", selector="p", text="what you write is kept here")
+            on_page("fill", selector="input", text="Bake bread")
+            on_page("press", key="Enter")
+            on_page("wait", selector="li", text="Bake bread")
+            on_page("reload")
+            on_page("wait", selector="li", text="Bake bread")  # without a server
+            with WeftServe(tmp_path / "weft.sqlite3", port=port):
+                on_page("wait", selector="p", text="shared")
+                sync_js("sync.create", name="late")
+                sync_js("sync.connect", name="late", url=f"{address}/todo")
+                sync_js("store.wait", name="late", method="getRowCount", args=["todos"], equals=2)
+                assert on_page("texts", selector="li") == ["Buy <b>milk</b>", "Bake bread"]
+                assert on_page("errors") == []
+        finally:
+            sync_js("page.closeAll")
 
 
 def _ask(address: str, method: str = "GET", body: Any = None) -> Any:

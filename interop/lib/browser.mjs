@@ -34,6 +34,7 @@ export const browserCommands = {
     pages.set(name, {page, errors});
     await page.goto(url);
   },
+  'page.reload': async ({name}) => void (await get(name).reload()),
   // Wait until something on the page has a text in it, or is not there any more.
   'page.wait': ({name, selector, text, gone = false, timeout}) =>
     first(name, selector, text).waitFor({state: gone ? 'detached' : 'attached', timeout}),

@@ -10,7 +10,7 @@ in JavaScript here, and what decides about it is a function of Python that is ca
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from weft.errors import StorageError
 from weft.persisters.browser.errors import storage_errors
@@ -32,7 +32,11 @@ _SOURCE = """
     : typeof value === 'object' && value !== null
     ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, read(item)]))
     : value;
-  const entry = ({k, v}) => [String(k), v];
+  // Of `m`, which has two entries, the content that they are; of the others lists of entries.
+  const contentOf = (names, lists) =>
+    names[0] === 'm'
+    ? ['t', 'v'].map((key) => lists[0].find(({k}) => k === key)?.v ?? null)
+    : lists.map((list) => list.map(({k, v}) => [String(k), v]));
 
   // Opened for each use and closed after it, as TinyBase does: nobody waits for us to change the version.
   const open = (name, version, use) =>
@@ -82,7 +86,7 @@ _SOURCE = """
       const transaction = database.transaction(stores);
       const requests = stores.map((store) => transaction.objectStore(store).getAll());
       await finished(transaction);
-      return text(requests.map((request) => request.result.map(entry)));
+      return text(contentOf(stores, requests.map((request) => request.result)));
     });
 
   const edit = (name, keys, decide) =>
@@ -97,7 +101,7 @@ _SOURCE = """
       const answered = () => {
         if (--waiting) return;
         try {
-          write(decide(text(found)));
+          write(decide(text(contentOf(names, found))));
         } catch (error) {
           failure = error;
           transaction.abort();
@@ -116,7 +120,7 @@ _SOURCE = """
         for (const request of keys === null ? [objects.getAll()] : keys.map((key) => objects.get(key))) {
           waiting++;
           request.onsuccess = () => {
-            found[at].push(...[request.result ?? []].flat().map(entry));
+            found[at].push(...[request.result ?? []].flat());
             answered();
           };
         }
@@ -130,6 +134,9 @@ _SOURCE = """
   return {getAll, edit};
 })()
 """
+
+
+_NOTHING = {"tv": "[[],[]]", "m": "[null,null]"}
 
 
 def edit_text(
@@ -152,7 +159,8 @@ def edit_text(
 class BrowserDatabase:
     """The database, which is open while something is read or written.
 
-    What is read of it is JSON text of a list for each object store, of the pairs of its keys and values.
+    What is read of ``t`` and ``v`` is JSON text of a list for each, of the pairs of its keys and values; of
+    ``m`` that of the mergeable content, or ``[null,null]``.
 
     Args:
         js: The bridge.
@@ -165,7 +173,7 @@ class BrowserDatabase:
         self._name = name
         self._functions = js.evaluate(_SOURCE)
 
-    async def get_all(self, stores: Sequence[str]) -> str:
+    async def get_all(self, stores: Literal["tv", "m"]) -> str:
         """Read object stores; one that is not there is empty.
 
         Raises:
@@ -173,7 +181,7 @@ class BrowserDatabase:
         """
         with storage_errors(self._js, self.place):
             text = await self._functions.getAll(self._name, self._js.array(stores))
-        return text if isinstance(text, str) else json.dumps([[] for _ in stores], separators=(",", ":"))
+        return text if isinstance(text, str) else _NOTHING[stores]
 
     async def edit(
         self, keys: Mapping[str, Sequence[str] | None], decide: Callable[[str], Sequence[str]]

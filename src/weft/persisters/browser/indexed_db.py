@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from weft._aio.javascript import javascript
 from weft._support.arguments import check_seconds, wrong_kind
-from weft.documents.mergeable import from_json, to_json
+from weft.documents.mergeable import from_json
 from weft.errors import InvalidJsonError, StorageError
 from weft.jsoncodec import parse
 from weft.persisters._core.mergeable_journal import MergeableJournal
@@ -137,26 +137,24 @@ class IndexedDbPersister(Persister):
                     if not mends:
                         raise
                 self._covers, self._version = True, _version(text)
-            tables, values = map(to_json, journal.document.get_content())
-            content = f"[{tables},{values}]"
+            content = journal.document.content_text()
             try:
                 await self._database.edit({"m": None}, decide)
             except ConflictError:
                 self._version = None
                 continue
-            self._version = self._told = _version(f'[[["t",{tables}],["v",{values}]]]')
+            self._version = self._told = _version(content)
             return
 
     @property
-    def _stores(self) -> str:
+    def _stores(self) -> Literal["tv", "m"]:
         return "m" if isinstance(self._journal, MergeableJournal) else "tv"
 
     def _content(self, text: str) -> Any:
         """Make content of what was read, as JavaScript's TinyBase would; ``None`` where there is none."""
         entries = self._entries(text)
-        if len(entries) == 1:
-            stamps = dict(entries[0])
-            return [stamps["t"], stamps.get("v")] if "t" in stamps else None
+        if self._stores == "m":
+            return None if entries[0] is None else entries
         tables, values = map(dict, entries)
         return self._or_emptied((tables, values) if tables or values else None)
 
