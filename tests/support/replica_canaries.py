@@ -53,7 +53,7 @@ class ForgetfulContent(YjsContent):
     """Notes nothing of what is pending, as if all that stood in the file had been sent."""
 
     def note(self, meta: Meta) -> Meta:
-        return replace(super().note(meta), accounted=self._last, folded=0)
+        return replace(super().note(meta), accounted=self._own.last, folded=0)
 
 
 class Forgetful(ReplicaPeer):

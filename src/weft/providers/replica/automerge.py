@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weft.documents.automerge import AutomergeDocument
 from weft.documents.automerge.log import LogRows
+from weft.providers.replica.content import ReplicaContent
 from weft.providers.replica.meta import replace
 from weft.providers.replica.pending import Pending
 
@@ -27,22 +28,19 @@ __all__ = ["AutomergeContent"]
 _HASH = 32  # bytes
 
 
-class AutomergeContent:
+class AutomergeContent(ReplicaContent):
     """The document of a replica, and what the server has of it.
 
     Args:
         rows: Of the file.
         meta: Of the file.
-        append: Writes changes to the file, given whether they are own ones; gives the row's number.
-        changed: Called when what :meth:`note` says has changed, with whether nothing may be sent before that
-            is on disk.
+        append: As of the base class; ``changed`` likewise.
         limits: Bounds of what is received.
 
     Raises:
         RemoteProtocolError: The rows are no document.
     """
 
-    is_taken = False  # of an actor nobody tells
     idle_rows = 2  # of changes a document is made ten times as slowly as of a saved one
 
     def __init__(
@@ -54,27 +52,18 @@ class AutomergeContent:
         changed: Callable[[bool], None],
         limits: Limits,
     ) -> None:
+        super().__init__(append, changed)
         data = [row.data for row in rows]
         self.doc = AutomergeDocument.from_rows(data, actor=bytes.fromhex(meta.author), limits=limits)
         self._rows = LogRows(self.doc, data)
-        self._append = append
-        self._changed = changed
         heads = meta.confirmed
         self._confirmed = tuple(heads[at : at + _HASH] for at in range(0, len(heads), _HASH))
         self._pending: tuple[object, Pending] = (None, Pending())  # and the heads of both sides that it is of
-        self._server: object = None
-        self._unsubscribe: Callable[[], None] | None = self.doc.subscribe(self._heard)
-
-    def close(self, what: str, reason: str) -> None:
-        """Hear no more, and let nobody write what would be kept nowhere."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
-            self.doc.close(what, reason)
+        self._hear(self.doc, self.doc.subscribe(self._heard))
 
     def _heard(self, event: DocumentEvent) -> None:
         data = b"".join(event.changes)
-        self._append(data, event.origin is None or event.origin is not self._server)
+        self._append(data, self._is_own(event.origin))
         self._rows.note(data)
 
     def connected(self, session: object) -> None:
@@ -114,6 +103,3 @@ class AutomergeContent:
         """What makes one row of those that the document has."""
         del last  # it knows the rows by what is in them
         return self._rows.compactor()
-
-    def compacted(self) -> None:
-        """The rows in the file have been replaced."""

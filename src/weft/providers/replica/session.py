@@ -5,48 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from weft._aio.tasks import end_tasks
 from weft.errors import WeftError
 from weft.providers.replica.commits import CommitQueue
-from weft.providers.replica.meta import Meta, replace
+from weft.providers.replica.meta import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from weft._aio.thread import WorkerThread
-    from weft.documents import Compactor
     from weft.errors import StorageError
     from weft.providers.replica.commits import Durable
+    from weft.providers.replica.content import ReplicaContent
     from weft.providers.replica.file import ReplicaFile, Row
+    from weft.providers.replica.meta import Meta
 
-__all__ = ["Content", "Session"]
+__all__ = ["Session"]
 
 _log = logging.getLogger("weft.replica")
 
 # What a row costs beside its data, in bytes of file and in time to load; makes many small rows weigh.
 _ROW_WEIGHT = 64
 _LIVE_ROWS = 1_000  # below which compaction is not worth its commit while the replica is in use
-
-
-class Content(Protocol):
-    """The document, as it concerns the file.
-
-    Attributes:
-        idle_rows: Rows below which compaction is not worth its commit when the replica is closed.
-    """
-
-    idle_rows: int
-
-    def note(self, meta: Meta) -> Meta:
-        """What the file is to say of it."""
-
-    def compactor(self, last: int) -> Compactor:
-        """What makes one row of those up to a number, on another thread; then comes :meth:`compacted`."""
-
-    def compacted(self) -> None:
-        """The rows in the file have been replaced."""
 
 
 class Session:
@@ -76,7 +58,7 @@ class Session:
         durable: Durable,
         failed: Callable[[StorageError], None],
     ) -> None:
-        self.content: Content | None = None
+        self.content: ReplicaContent | None = None
         self.queue = CommitQueue(
             file.write, self._known, thread, last=file.last, durable=durable, failed=failed
         )
@@ -148,7 +130,7 @@ class Session:
         finally:
             self._compaction = None
 
-    async def _replace(self, content: Content, last: int) -> None:
+    async def _replace(self, content: ReplicaContent, last: int) -> None:
         rows, weight = self._rows, self._weight
         compact = content.compactor(last)
         stored = await self._thread.run(self._file.rows_up_to, last)

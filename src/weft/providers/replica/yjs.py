@@ -25,9 +25,10 @@ from weft.documents.yjs.load import load_doc
 from weft.documents.yjs.log_document import LogDocument
 from weft.documents.yjs.update_log import UpdateLog
 from weft.errors import ConnectionClosedError, RemoteProtocolError
+from weft.providers.replica.content import ReplicaContent
 from weft.providers.replica.deletes import Deletes, add_to, copy_of, ranges_of, without
 from weft.providers.replica.meta import replace
-from weft.providers.replica.pending import Pending
+from weft.providers.replica.own_rows import OwnRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from weft.limits import Limits
     from weft.providers.replica.file import Row
     from weft.providers.replica.meta import Meta
+    from weft.providers.replica.pending import Pending
 
 __all__ = ["YjsContent", "YjsPosition", "under_another"]
 
@@ -60,7 +62,7 @@ class YjsPosition(NamedTuple):
     last: int
 
 
-class YjsContent:
+class YjsContent(ReplicaContent):
     """The document of a replica, and what the server has of it.
 
     To a session of the protocol it is the document.
@@ -68,20 +70,15 @@ class YjsContent:
     Args:
         rows: Of the file.
         meta: Of the file.
-        append: Writes an update to the file, given whether it is an own one; gives the row's number.
-        changed: Called when what :meth:`note` says has changed, with whether nothing may be sent before that
-            is on disk.
+        append: As of the base class; ``changed`` likewise.
         limits: Bounds of what is received.
 
     Attributes:
         is_held: Whether nothing is to be sent before the server has answered.
-        is_taken: Whether somebody else writes under the client id, so that the replica is to be opened again.
 
     Raises:
         RemoteProtocolError: The rows are no document.
     """
-
-    idle_rows = 50
 
     def __init__(
         self,
@@ -92,50 +89,34 @@ class YjsContent:
         changed: Callable[[bool], None],
         limits: Limits,
     ) -> None:
+        super().__init__(append, changed)
         updates = [row.data for row in rows]
         self.doc: Doc[Any] = load_doc(updates, client_id=int(meta.author))
         self.document = YDocument.of(self.doc)
-        self._append = append
-        self._changed = changed
         self._limits = limits
         self._unread: list[bytes] = updates  # what the log has not taken in yet
         self._log: LogDocument | None = None
         self._confirmed = decode_state_vector(meta.confirmed or b"\0")
         self._deletes = ranges_of(meta.deletes)  # of what is folded, what the server is not known to have
-        self._accounted = meta.accounted
-        self._folded, self._folded_bytes = meta.folded, meta.folded_bytes
-        self._last_folded = 0  # number of the last row written here that was folded in this session
-        self._recent = {row.number: row.data for row in rows if row.is_own and row.number > meta.accounted}
-        self._last = rows[-1].number if rows else 0
+        self._own = OwnRows(rows, meta)
         # What is about to stand in the file, as a log and as rows, and in the place of how many unread ones.
         self._compacted: list[tuple[UpdateLog, list[bytes]]] = []
         self._compacted_unread = 0
         self._author = int(meta.author)
         # Nobody can know more of the author than what has been sent; ``None`` for all that there is.
         self._exposed: int | None = meta.exposed if meta.exposed >= 0 else self._own_clock()
-        self.is_taken = False
         self.is_held = False
-        self._server: object = None  # the session with the server, while it is connected
         self._announced: State | None = None  # what it said to have
         self._server_deletes: Deletes | None = None  # what it has said is deleted, until it has said all
-        self._unsubscribe: Callable[[], None] | None = self.document.subscribe(self._heard)
+        self._hear(self.document, self.document.subscribe(self._heard))
         if meta.exposed < 0:  # to stand there with what is written next, which has not been sent
             changed(False)
 
-    def close(self, what: str, reason: str) -> None:
-        """Hear no more, and let nobody write what would be kept nowhere."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
-            self.document.close(what, reason)
-
     def _heard(self, update: bytes, origin: object) -> None:
         # Inside the commit of a local transaction: the document must not be touched here.
-        is_own = origin is None or origin is not self._server
-        self._last = self._append(update, is_own)
+        is_own = self._is_own(origin)
+        self._own.add(self._append(update, is_own), update, is_own=is_own)
         self._unread.append(update)
-        if is_own:
-            self._recent[self._last] = update
 
     @property
     def log(self) -> UpdateLog:
@@ -251,7 +232,7 @@ class YjsContent:
         lost = missing(state, self._confirmed)
         if lost:
             self._confirmed |= {client: state.get(client, 0) for client in lost}
-            self._folded += 1
+            self._own.lost()
             self._changed(False)
 
     def synced(self) -> None:
@@ -271,29 +252,25 @@ class YjsContent:
             self.confirmed(self.position())
         elif lacking:
             self._deletes = lacking
-            if not self.pending():
-                self._folded, self._folded_bytes = 1, len(encode_deletes(lacking))
+            self._own.owe(len(encode_deletes(lacking)))
         self._changed(False)
 
     def position(self) -> YjsPosition:
         """How far it is now, for :meth:`confirmed`."""
-        return YjsPosition(self.log.state(), self._last)
+        return YjsPosition(self.log.state(), self._own.last)
 
     def confirmed(self, position: YjsPosition) -> None:
         """The server has all that was there at a position."""
         for client, clock in position.state.items():
             if clock > self._confirmed.get(client, 0):
                 self._confirmed[client] = clock
-        self._recent = {number: data for number, data in self._recent.items() if number > position.last}
-        if position.last >= self._last_folded:  # else some of that came after the question
-            self._deletes, self._folded, self._folded_bytes = {}, 0, 0
-        self._accounted = max(self._accounted, position.last)
+        if self._own.confirmed(position.last):
+            self._deletes = {}
         self._changed(False)
 
     def pending(self) -> Pending:
         """What the server has not confirmed."""
-        size = sum(map(len, self._recent.values()))
-        return Pending(self._folded + len(self._recent), self._folded_bytes + size)
+        return self._own.pending()
 
     def pending_content(self) -> bytes:
         """The same as an update: structs beyond what is confirmed, and what was deleted since."""
@@ -319,21 +296,18 @@ class YjsContent:
 
     def _pending_deletes(self) -> Deletes:
         deletes = copy_of(self._deletes)
-        for update in self._recent.values():
+        for update in self._own.recent.values():
             add_to(deletes, read_update(update, STORED)[1])
         return deletes
 
     def note(self, meta: Meta) -> Meta:
         """What is to stand in the file of it."""
         return replace(
-            meta,
+            self._own.note(meta),
             confirmed=encode_state_vector(self._confirmed),
             deletes=encode_deletes(self._deletes) if self._deletes else b"",
-            accounted=self._accounted,
             exposed=-1 if self._exposed is None else self._exposed,
             is_taken=self.is_taken,
-            folded=self._folded,
-            folded_bytes=self._folded_bytes,
         )
 
     def _note_received(self, spans: CheckedUpdate) -> None:
@@ -354,21 +328,12 @@ class YjsContent:
         if clock <= self._confirmed.get(client, 0) < end:
             self._confirmed[client] = end
 
-    def _fold(self, last: int) -> None:
-        """Count what is pending of the rows up to a number, so that they need not be kept one by one."""
-        for number in [number for number in self._recent if number <= last]:
-            update = self._recent.pop(number)
-            add_to(self._deletes, read_update(update, STORED)[1])
-            self._folded_bytes += len(update)
-            self._folded += 1
-            self._last_folded = number
-        self._accounted = max(self._accounted, last)
-
     # --- compaction
 
     def compactor(self, last: int) -> Compactor:
         """What makes one update of the rows up to a number, on another thread."""
-        self._fold(last)
+        for update in self._own.fold(last):
+            add_to(self._deletes, read_update(update, STORED)[1])
         found: list[tuple[UpdateLog, list[bytes]]] = []
         self._compacted, self._compacted_unread = found, len(self._unread)
 

@@ -1,107 +1,19 @@
-"""What a provider tells the replica of its document: what the server has said to have, and has confirmed."""
+"""What a provider tells the replica of its Yjs document."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from weft.providers.replica.kept import Kept as AnyKept
+from weft.providers.replica.yjs import YjsContent
 
-if TYPE_CHECKING:
-    from weft.protocols.ysync import YSyncSession
-    from weft.providers.replica.yjs import YjsContent, YjsPosition
-
-__all__ = ["Kept", "KeptReplica"]
-
-# Seconds after a write at which the server is asked whether it has it, unless it was asked for anyway: each
-# question costs it an answer with all deletions.
-_CONFIRM_S = 0.5
+__all__ = ["Kept"]
 
 
-class KeptReplica(Protocol):
-    """A ``Replica``, as far as it is told anything."""
-
-    def attach(self, provider: object) -> None:
-        """Let a provider alone say what the server has."""
-
-    def detach(self, provider: object) -> None:
-        """End :meth:`attach`."""
-
-    def check_room(self, room: str) -> None:
-        """Refuse another room than the one it belongs to."""
-
-    def joined(self, room: str) -> None:
-        """There is a connection to a room."""
-
-    def note_synced(self) -> None:
-        """The server and the document are equal now."""
-
-
-class Kept:
-    """A replica, as the session of its document sees it.
-
-    Args:
-        replica: The replica.
-        content: Its document.
-        room: Name of the room.
-
-    Attributes:
-        ask_at: When the server is to be asked what it has, on the provider's clock; ``None`` for not at all.
-    """
-
-    def __init__(self, replica: KeptReplica, content: YjsContent, room: str) -> None:
-        self.content = content
-        self.ask_at: float | None = None
-        self._replica = replica
-        self._room = room
-        self._positions: dict[int, YjsPosition] = {}  # by the questions under way
-
-    def attach(self) -> None:
-        """Raises ``LocalProtocolError`` where another provider has the replica, or another room."""
-        self._replica.check_room(self._room)
-        self._replica.attach(self)
-
-    def detach(self) -> None:
-        """Let another provider have it."""
-        self._replica.detach(self)
-
-    def opened(self, session: YSyncSession) -> None:
-        """A connection stands."""
-        self.void()
-        self._replica.joined(self._room)
-        self.content.connected(session)
-
-    def closed(self) -> None:
-        """The connection is over."""
-        self.void()
-        self.content.disconnected()
-
-    def wrote(self, now: float) -> bool:
-        """Something was written; whether that makes it earlier that the server is to be asked."""
-        if self.ask_at is None:
-            self.ask_at = now + _CONFIRM_S
-            return True
-        return False
+class Kept(AnyKept[YjsContent]):
+    """A replica, as the session of its document sees it: see the base class."""
 
     def is_due(self, now: float) -> bool:
-        """Whether the server is to be asked now."""
-        if self.ask_at is None or now < self.ask_at:
-            return False
-        self.ask_at = None
-        return bool(self.content.pending())
-
-    def asked(self, token: int) -> None:
-        """The server was asked, after all that has been written so far."""
-        self.ask_at = None
-        self._positions[token] = self.content.position()
-
-    def void(self) -> None:
-        """What was asked does not stand behind all that was written any more."""
-        self._positions.clear()
-
-    def flushed(self, token: int) -> None:
-        """The server has answered a question."""
-        position = self._positions.pop(token, None)
-        if position is not None:
-            self.content.confirmed(position)
-            self._note()
+        """Whether the server is to be asked now: what it has was seen when it answered with all of that."""
+        return super().is_due(now) and bool(self.content.pending())
 
     def synced(self, now: float) -> bytes | None:
         """The server has answered with all it has; gives what was held back until then."""
@@ -110,7 +22,3 @@ class Kept:
         self.ask_at = now
         self._note()
         return self.content.update_since(b"\0") if was_held else None
-
-    def _note(self) -> None:
-        if not self.content.pending():
-            self._replica.note_synced()
