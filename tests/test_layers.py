@@ -281,6 +281,7 @@ ROOMS = {
     ),
     "weft.providers.tinybase": (
         "weft.providers.address", "weft.providers.transport", "weft.providers._core",
+        "weft.providers.replica",
         "weft.providers.tinybase",
     ),
     "weft.notebook.order": (),

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.replicas import KINDS, joined, mirrored
+from support.replicas import KINDS, apply_pending, joined, mirrored
 from support.serving import WeftServe
-from weft.documents import YDocument
 from weft.errors import SyncTimeoutError
 
 if TYPE_CHECKING:
@@ -146,10 +145,7 @@ class World:
             async with joined(replica, self.server.url) as provider:
                 with contextlib.suppress(SyncTimeoutError):  # of an Automerge document that nobody has
                     await provider.wait_synced(20 if of.last_synced_at else 0.5)
-            if self.kind == "automerge":
-                replica.document.apply_changes([pending] if pending else [])
-            else:
-                YDocument.of(replica.document).apply(pending, origin=None)
+            apply_pending(replica, pending)
             return set(store.get_row_ids("readings"))
 
     async def sync(self, machine: Machine) -> Store:
@@ -213,7 +209,7 @@ async def play(folder: Path, kind: str, seed: int, rounds: int) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", ["yjs", "automerge"])
+@pytest.mark.parametrize("kind", ["yjs", "automerge", "mergeable"])
 async def test_no_reading_is_lost_and_none_is_invented(tmp_path: Path, kind: str) -> None:
     await play(tmp_path, kind, seed=1, rounds=ROUNDS)
 

@@ -51,7 +51,6 @@ async def open_replica(path: str, *, kind: Kind | None, **options: Any) -> Repli
     Raises:
         StorageError: It cannot be read, is in use, or holds another document than is asked for.
     """
-    assert kind != "mergeable"  # noqa: S101 - refused before
     return await providers.Replica(path, kind=kind, **options).open()
 
 
@@ -71,8 +70,8 @@ def create_mirror(
 
 def pending_changes(replica: Replica, mirror: Any) -> Changes:
     """What a Store holds at the places of which a replica's server has no word."""
-    if replica.kind == "yjs":
-        changes: Changes = mirror.changes_at(*replica.pending_paths())
+    if replica.kind == "automerge":
+        changes: Changes = mirror.changes_in(replica.pending_content())
     else:
-        changes = mirror.changes_in(replica.pending_content())
+        changes = mirror.changes_at(*replica.pending_paths())
     return changes

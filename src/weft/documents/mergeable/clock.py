@@ -153,6 +153,11 @@ class Clock:
         else:
             self._set_time(latest, seen_counter if latest == seen_time else -1)
 
+    def resume(self, hlc: str) -> None:
+        """Give later stamps than one that was believed before, wherever one's own time stands now."""
+        if hlc and (there := decode_hlc(hlc)[:2]) > (self._time, self._counter):
+            self._set_time(*there)
+
     def _set_time(self, milliseconds: int, counter: int) -> None:
         self._time = milliseconds
         self._counter = counter

@@ -142,6 +142,11 @@ class Reading:
         """
         return self.get_stamps(tables, values, with_hashes=True)
 
+    def get_latest_hlc(self) -> str:
+        """The latest stamp of the clock on any cell or value; the empty text where there is none."""
+        rows = [row for table in self._tables.children.values() for row in table.children.values()]
+        return max((hlc for things in (*rows, self._values) for _, hlc in things.stamps.values()), default="")
+
     # -- content ---------------------------------------------------------------------------------------------
 
     def get_content(self) -> MergeableContent:

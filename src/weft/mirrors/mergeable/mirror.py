@@ -11,13 +11,16 @@ from weft.documents.mergeable import MergeableDocument
 from weft.errors import MirrorError
 from weft.mirrors.mergeable.stamping import CountedWrites, DefaultWrites, OwnWrites, ReceivedWrites
 from weft.mirrors.mirror import DocumentWrite, Mirror
+from weft.mirrors.places import changes_at
 from weft.store.replica import Paths
 from weft.values import is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from weft.changes import Changes
     from weft.documents.mergeable import MergeableChanges, MergeableEvent, Undo
+    from weft.mirrors.places import Place
     from weft.store import Store
     from weft.store.replica import RawTables, RawValues, Refused
 
@@ -73,6 +76,15 @@ class MergeableMirror(Mirror):
     def document(self) -> MergeableDocument:
         """The mirrored document."""
         return self._document
+
+    def changes_at(self, written: Iterable[Place], deleted: Iterable[Place]) -> Changes:
+        """What the Store holds at places of the document, in TinyBase's form of changes.
+
+        Args:
+            written: Places at which something was written, or deleted.
+            deleted: Further ones.
+        """
+        return changes_at(self._replica.tables, self._replica.values, written, deleted)
 
     # -- what a MergeableStore calls -------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Effect as Effect,
         Refused as Refused,
         SendMessage as SendMessage,
+        StoreLacks as StoreLacks,
         StoreMissing as StoreMissing,
         Synced as Synced,
         Unanswered as Unanswered,
@@ -51,7 +52,7 @@ else:
         __name__,
         {
             "changes": "merge_changes",
-            "effects": "Effect Refused SendMessage StoreMissing Synced Unanswered",
+            "effects": "Effect Refused SendMessage StoreLacks StoreMissing Synced Unanswered",
             "fragments": "Fragments",
             "frames": "Frame FrameReader close_code frames_of text_of",
             "messages": "STORE Message MessageType check_message decode_message encode_message",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from weft.errors import RemoteProtocolError
     from weft.protocols.tinybase.messages import Message
 
-__all__ = ["Effect", "Refused", "SendMessage", "StoreMissing", "Synced", "Unanswered"]
+__all__ = ["Effect", "Refused", "SendMessage", "StoreLacks", "StoreMissing", "Synced", "Unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Synced:
 
     After :class:`StoreMissing`, what the first of the others had who answered, or nobody did.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLacks:
+    """The server's store has not got all that a flush waits for, or others write. It is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +71,6 @@ class Refused:
     error: RemoteProtocolError
 
 
-Effect: TypeAlias = SendMessage | Synced | StoreMissing | Flushed | FlushLost | Unanswered | Refused
+Effect: TypeAlias = (
+    SendMessage | Synced | StoreLacks | StoreMissing | Flushed | FlushLost | Unanswered | Refused
+)

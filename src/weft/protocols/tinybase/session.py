@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.protocols.effects import Flushed, FlushLost
 from weft.protocols.tinybase.changes import merge_changes
-from weft.protocols.tinybase.effects import Refused, SendMessage, StoreMissing, Synced, Unanswered
+from weft.protocols.tinybase.effects import Refused, SendMessage, StoreLacks, StoreMissing, Synced, Unanswered
 from weft.protocols.tinybase.exchanges import Exchange, Pending, PendingQuestions
 from weft.protocols.tinybase.messages import STORE, Message, MessageType, are_hashes
 from weft.protocols.tinybase.pull import answer, confirm, pull
@@ -377,7 +377,7 @@ class TinyBaseSession:
             return
         # It has not got everything, or others write: both take what they lack, and it is asked once more.
         self._flushes = [*exchange.tokens, *self._flushes]
-        effects.append(self._own_hashes(STORE))
+        effects += [StoreLacks(), self._own_hashes(STORE)]
         effects += self.ask(STORE, now)
         self._look_at = now + self.request_timeout / 4
 

@@ -73,8 +73,8 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
 
         Raises:
             ValueError: One of the URLs cannot be used.
-            LocalProtocolError: A transaction of the document is open, or the replica is not, or is a Yjs
-                document's.
+            LocalProtocolError: A transaction of the document is open, or the replica is not, or is no
+                Automerge document's.
         """
         super().__init__(check_server(url), limits, **options)
         self._use(
@@ -138,7 +138,7 @@ class AutomergeWebsocketProvider(WebsocketProvider[RepoAdapter]):
     def _add_kept(self, replica: Replica, document_url: str | None) -> DocHandle:
         content = replica.content
         if not isinstance(content, AutomergeContent):
-            raise LocalProtocolError(f"{replica!r} is a Yjs document's, and this server has Automerge's")
+            raise LocalProtocolError(f"{replica!r} is no Automerge document's, as this server has them")
         document_id = parse_document_url(replica.url)
         if document_url is not None and parse_document_url(document_url) != document_id:
             raise ValueError(f"the replica's document is {replica.url}, not {document_url}")

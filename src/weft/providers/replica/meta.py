@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 __all__ = ["Kind", "Meta", "begin_session", "decode_meta", "encode_meta", "replace"]
 
-Kind: TypeAlias = Literal["yjs", "automerge"]
+Kind: TypeAlias = Literal["yjs", "automerge", "mergeable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,15 @@ class Meta:
 
     Attributes:
         kind: Of the document.
-        author: Under whose id it is written here: a client id in decimal, or an actor in hexadecimal digits.
+        author: Under whose id it is written here: a client id in decimal, an actor in hexadecimal digits, or
+            the five characters that end its stamps.
         url: Automerge: the document's.
-        room: Yjs: the room's name, from the first connection on; empty before.
+        room: Not Automerge: the room's name, from the first connection on; empty before.
         is_new: Automerge: whether the URL was drawn here, so that nobody is expected to have it.
         token: Drawn anew with each author; stands beside the file, too.
         session: How often the file was opened; stands beside the file, too.
         confirmed: How much the server has confirmed: a state vector, or heads one behind the other.
+        places: Mergeable: where something was written in those rows up to ``accounted`` that it has not.
         deletes: Yjs: a delete set of those rows up to ``accounted`` that it has not.
         accounted: The number of a row. Of those up to it, what is not confirmed stands here.
         exposed: Yjs: the author's clock up to which anything may have been sent; below 0 for all of it.
@@ -47,6 +49,7 @@ class Meta:
     session: int = 0
     confirmed: bytes = b""
     deletes: bytes = b""
+    places: Sequence[Sequence[str]] = ()
     accounted: int = 0
     exposed: int = -1
     is_taken: bool = False
@@ -75,8 +78,7 @@ def begin_session(
 
 def encode_meta(meta: Meta) -> tuple[int, str]:
     """The row: a checksum, and JSON with bytes in hexadecimal digits."""
-    values = asdict(meta)
-    text = json.dumps({key: _shown(value) for key, value in values.items()})
+    text = json.dumps({field.name: _shown(getattr(meta, field.name)) for field in fields(meta)})
     return zlib.crc32(text.encode()), text
 
 

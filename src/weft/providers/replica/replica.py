@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from weft._aio.thread import WorkerThread
 from weft._support.arguments import check_callable, path_of, wrong_kind
@@ -16,6 +16,7 @@ from weft.errors import LocalProtocolError, RemoteProtocolError, ReplicaRoomErro
 from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.automerge_repo import document_url, encode_document_id, parse_document_url
 from weft.providers.replica.file import ReplicaFile, Row
+from weft.providers.replica.kinds import KINDS, content_of, new_author
 from weft.providers.replica.meta import Meta, begin_session, replace
 from weft.providers.replica.session import Session
 
@@ -25,21 +26,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from weft._support.owner import Hold
-    from weft.providers.replica.automerge import AutomergeContent
     from weft.providers.replica.commits import Durable
+    from weft.providers.replica.kinds import Content
     from weft.providers.replica.meta import Kind
     from weft.providers.replica.pending import Pending
-    from weft.providers.replica.yjs import YjsContent
 
 __all__ = ["Replica"]
 
 _log = logging.getLogger("weft.replica")
 
-Content: TypeAlias = "YjsContent | AutomergeContent"
-
 
 class Replica(Uncopied):
-    """One document, Yjs or Automerge, kept on disk.
+    """One document, Yjs, Automerge or mergeable, kept on disk.
 
     ::
 
@@ -76,7 +74,8 @@ class Replica(Uncopied):
         Args:
             path: The file. It is created if absent; others stand beside it, with the endings ``-wal`` and
                 ``-shm`` while it is open, and ``-id``, by which a copy is told from the original.
-            kind: ``"yjs"`` or ``"automerge"``. ``None`` takes what the file is; a new one is ``"yjs"``.
+            kind: ``"yjs"``, ``"automerge"`` or ``"mergeable"``. ``None`` takes what the file is; a
+                new one is ``"yjs"``.
             url: Automerge: the document's. ``None`` takes the file's; a new one draws one.
             merge: Whether a file of one room, or Automerge document, may be used with another one: what both
                 hold is merged there, and the file belongs to that one from then on.
@@ -91,8 +90,8 @@ class Replica(Uncopied):
             TypeError, ValueError: An argument is none.
         """
         self.path = path_of(path)
-        if kind not in {None, "yjs", "automerge"}:
-            raise ValueError(f"kind must be 'yjs' or 'automerge', not {kind!r}")
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}")
         if durable not in {"now", "soon"}:
             raise ValueError(f"durable must be 'now' or 'soon', not {durable!r}")
         if not isinstance(limits, Limits):
@@ -160,7 +159,7 @@ class Replica(Uncopied):
 
         _log.warning("%s: its client id is used by another: what was not sent gets a new one", self.path)
         try:
-            snapshot, meta = under_another(rows, meta, _new_author("yjs"))
+            snapshot, meta = under_another(rows, meta, new_author("yjs"))
         except RemoteProtocolError as error:
             raise StorageError(f"{self.path}: its rows are no document: {error}") from error
         await thread.run(self._file.replace, snapshot, rows[-1].number, (), meta)
@@ -175,17 +174,17 @@ class Replica(Uncopied):
         if kind == "automerge":
             meta = self._with_url(meta)
         elif self._url is not None:
-            raise ValueError(f"{self.path}: a Yjs document has no URL: the provider names its room")
+            raise ValueError(f"{self.path}: a {kind} document has no URL: the provider names its room")
         if rows and not is_proved:
             _log.info(
                 "%s: nothing proves that no copy of it is in use: it goes on under a new %s",
-                *(self.path, "client id" if kind == "yjs" else "actor id"),
+                *(self.path, "actor id" if kind == "automerge" else "client id"),
             )
         return begin_session(
             meta,
             is_proved=is_proved,
             last=self._file.last,
-            author=lambda: _new_author(kind),
+            author=lambda: new_author(kind),
             token=lambda: secrets.token_hex(16),
         )
 
@@ -204,7 +203,7 @@ class Replica(Uncopied):
     def _fill(self, thread: WorkerThread, rows: Sequence[Row], meta: Meta) -> None:
         session = Session(self._file, thread, rows, meta, durable=self._durable, failed=self._failed)
         try:
-            self._content = session.content = _content_of(meta.kind)(
+            self._content = session.content = content_of(meta.kind)(
                 rows, session.meta, append=session.append, changed=session.queue.touch, limits=self._limits
             )
         except RemoteProtocolError as error:
@@ -254,12 +253,12 @@ class Replica(Uncopied):
 
     @property
     def kind(self) -> Kind:
-        """Of the document: ``"yjs"`` or ``"automerge"``."""
+        """Of the document: ``"yjs"``, ``"automerge"`` or ``"mergeable"``."""
         return self._kind or ("yjs" if self._session is None else self._session.meta.kind)
 
     @property
     def url(self) -> str:
-        """Automerge: the document's URL, under which others find it. Empty for a Yjs document.
+        """Automerge: the document's URL, under which others find it. Empty for another one.
 
         Raises:
             LocalProtocolError: The replica was not opened.
@@ -268,7 +267,7 @@ class Replica(Uncopied):
 
     @property
     def document(self) -> Any:
-        """The document: a ``pycrdt.Doc``, or a ``weft.AutomergeDocument``.
+        """The document: a ``pycrdt.Doc``, a ``weft.AutomergeDocument``, or a ``MergeableDocument``.
 
         Raises:
             LocalProtocolError: The replica was not opened.
@@ -281,25 +280,28 @@ class Replica(Uncopied):
         return self.content.pending()
 
     def pending_content(self) -> bytes:
-        """The same as bytes: a Yjs update, or chunks of Automerge changes; for whoever names what is in it.
+        """The same as bytes, for whoever names what is in it.
+
+        They are a Yjs update, chunks of Automerge changes, or mergeable changes as JSON text.
 
         Takes time linear in the document.
         """
         return self.content.pending_content()
 
     def pending_paths(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
-        """Yjs: where the same stands, written and deleted: names of roots and keys from there on.
+        """Where the same stands, written and deleted.
 
-        Takes time by what is pending.
+        In a Yjs document, names of roots and keys from there on; in a mergeable one, ``t`` and the ids of
+        table, row and cell, or ``v`` and a value's, all as written. Takes time by what is pending.
 
         Raises:
             LocalProtocolError: The replica was not opened, or is an Automerge document's.
         """
-        from weft.providers.replica.yjs import YjsContent  # noqa: PLC0415 - an extra
-
-        if not isinstance(self.content, YjsContent):
+        if self.kind == "automerge":
             raise LocalProtocolError(f"{self!r} is an Automerge document's: take its pending_content()")
-        return self.content.pending_paths()
+        content: Any = self.content
+        paths: tuple[set[tuple[str, ...]], set[tuple[str, ...]]] = content.pending_paths()
+        return paths
 
     @property
     def last_synced_at(self) -> datetime | None:
@@ -410,21 +412,3 @@ class Replica(Uncopied):
             self._on_error(error)
         except Exception:  # noqa: BLE001 - it is the last resort for errors, and it is logged
             _log.exception("%s: the error handler failed", self.path)
-
-
-def _new_author(kind: Kind) -> str:
-    if kind == "automerge":
-        return secrets.token_hex(16)
-    from weft.documents.yjs import create_doc  # noqa: PLC0415 - an extra
-
-    return str(create_doc().client_id)
-
-
-def _content_of(kind: Kind) -> type[Content]:
-    if kind == "automerge":
-        from weft.providers.replica.automerge import AutomergeContent  # noqa: PLC0415 - an extra
-
-        return AutomergeContent
-    from weft.providers.replica.yjs import YjsContent  # noqa: PLC0415 - an extra
-
-    return YjsContent

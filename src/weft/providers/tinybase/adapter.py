@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from weft.protocols.tinybase import Message
     from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.status import StatusTracker
+    from weft.providers.tinybase.kept import Kept
     from weft.providers.transport import Connection
 
 __all__ = ["TinyBaseAdapter"]
@@ -87,8 +88,8 @@ class TinyBaseAdapter:
 
     # --- for the provider
 
-    def add(self, document: MergeableDocument, channel: str) -> SharedDocument:
-        """Begin to keep a document in sync.
+    def add(self, document: MergeableDocument, channel: str, kept: Kept | None = None) -> SharedDocument:
+        """Begin to keep a document in sync, in a replica where it has one.
 
         Raises:
             ValueError: The provider has that channel already.
@@ -111,6 +112,7 @@ class TinyBaseAdapter:
             send=self._send,
             rearm=self._rearm,
             synced=self._update_synced,
+            kept=kept,
         )
         if self._attached:
             shared.attach()
@@ -145,6 +147,12 @@ class TinyBaseAdapter:
         self._attached = False
         for shared in self.shares.values():
             shared.detach()
+
+    async def durable(self) -> None:
+        """Return when all that is in the documents is on disk, of those that a replica keeps."""
+        for shared in tuple(self.shares.values()):
+            if shared.kept is not None:
+                await shared.kept.durable()
 
     @property
     def unconfirmed(self) -> int:

@@ -15,6 +15,7 @@ from weft.protocols.tinybase import (
     MessageType,
     Refused,
     SendMessage,
+    StoreLacks,
     StoreMissing,
     Synced,
     TinyBaseSession,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from weft.documents.mergeable import MergeableEvent
     from weft.protocols.tinybase import Effect, Fragments, Message
     from weft.providers._core.status import StatusTracker
+    from weft.providers.tinybase.kept import Kept
 
 __all__ = ["HasDocument", "SharedDocument", "document_of"]
 
@@ -72,9 +74,11 @@ class SharedDocument:
         send: Sends a frame, which ``announce`` makes up for where that is said; whether it will be sent.
         rearm: Has ``tick`` called again, as it has become due earlier.
         synced: Called when the server's state was received.
+        kept: The replica of the document, where it has one.
 
     Attributes:
         is_open: Whether there is a connection, and the server has let it into the channel.
+        kept: As given.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class SharedDocument:
         send: Callable[[SharedDocument, str | None, Message, bool], None],
         rearm: Callable[[], None],
         synced: Callable[[], None],
+        kept: Kept | None = None,
     ) -> None:
         self.document = document
         self.channel = channel
@@ -104,6 +109,7 @@ class SharedDocument:
         self._send = send
         self._rearm = rearm
         self._synced = synced
+        self.kept = kept
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn: asyncio.Handle | None = None
         self._due: float | None = None
@@ -117,8 +123,11 @@ class SharedDocument:
     def attach(self) -> None:
         """Listen to the document."""
         if self._unsubscribe is None:
+            kept = self.kept
+            if kept is not None:
+                kept.attach()
             self._unsubscribe = self.document.subscribe(self._changed, but=self.session)
-            if self.document.get_table_hashes() or self.document.get_value_hashes():
+            if any(self.document.get_content_hashes()) if kept is None else kept.content.pending():
                 self.confirmations.wrote()  # whatever is there, nobody has said that the server has it
 
     def detach(self) -> None:
@@ -126,11 +135,15 @@ class SharedDocument:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+            if self.kept is not None:
+                self.kept.detach()
 
     def opened(self) -> None:
         """The connection stands, or the channel does."""
         self.is_open = True
         self._loop = asyncio.get_running_loop()
+        if self.kept is not None:
+            self.kept.opened(self.session)
         self._perform(self.session.connected(self._clock.now()))
         self._ask()
 
@@ -153,7 +166,11 @@ class SharedDocument:
         if not self.is_open:
             return None
         self._perform(self.session.tick(now))
-        self._due = self.session.next_tick()
+        kept = self.kept
+        if kept is not None and kept.is_due(now) and self.session.has_store is not False:
+            self._ask(always=True)
+        dues = (self.session.next_tick(), None if kept is None else kept.ask_at)
+        self._due = min((due for due in dues if due is not None), default=None)
         return self._due
 
     def announce(self) -> None:
@@ -174,6 +191,8 @@ class SharedDocument:
             self._turn.cancel()
             self._turn = None
         self.confirmations.void_questions()
+        if self.kept is not None:
+            self.kept.closed()
         self.session.disconnected()
 
     def _changed(self, event: MergeableEvent) -> None:
@@ -181,12 +200,16 @@ class SharedDocument:
         self.session.local_change(event.changes)
         if self.is_open and self._turn is None and self._loop is not None:
             self._turn = self._loop.call_soon(self.end_turn)
+        if self.is_open and self.kept is not None and self.kept.wrote(self._clock.now()):
+            self._rearm()
 
-    def _ask(self) -> None:
+    def _ask(self, *, always: bool = False) -> None:
         """Ask for the confirmations that somebody waits for."""
-        if self.is_open and self.confirmations.has_questions:
+        if self.is_open and (always or self.confirmations.has_questions):
             token, effects = self.session.request_flush(self._clock.now())
             self.confirmations.asked(token)
+            if self.kept is not None:
+                self.kept.asked(token)
             self._perform(effects)
             self._rearm()
 
@@ -199,9 +222,16 @@ class SharedDocument:
                     is_content = kind <= MessageType.CONTENT_DIFF and kind != MessageType.GET_CONTENT_HASHES
                     self._send(self, effect.to, effect.message, is_content)
                 case Synced():
+                    if self.kept is not None:
+                        self.kept.synced(self._clock.now())
+                        self._rearm()
                     self.confirmations.note_synced()
                     self._synced()
+                case StoreLacks() if self.kept is not None:
+                    self.kept.content.lacking()
                 case Flushed():
+                    if self.kept is not None:
+                        self.kept.flushed(effect.token)
                     self.confirmations.note_flushed(effect.token)
                 case StoreMissing():
                     self.confirmations.refuse(ProviderError(_NO_STORE))

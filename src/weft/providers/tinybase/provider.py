@@ -13,8 +13,10 @@ from weft.limits import DEFAULT_LIMITS, Limits
 from weft.protocols.tinybase import SUBPROTOCOL, check_channel
 from weft.providers._core.provider import WebsocketProvider
 from weft.providers.address import check_server
+from weft.providers.replica.replica import Replica
 from weft.providers.tinybase.adapter import TinyBaseAdapter
 from weft.providers.tinybase.document import document_of
+from weft.providers.tinybase.kept import Kept
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -45,7 +47,7 @@ class TinyBaseProvider(WebsocketProvider[TinyBaseAdapter]):
 
     def __init__(
         self,
-        document: MergeableDocument | HasDocument,
+        document: MergeableDocument | HasDocument | Replica,
         url: str,
         channel: str | None = None,
         *,
@@ -57,7 +59,9 @@ class TinyBaseProvider(WebsocketProvider[TinyBaseAdapter]):
         """Describe the connection; nothing is opened yet.
 
         Args:
-            document: A ``MergeableStore``, or its document.
+            document: A ``MergeableStore``, or its document. A :class:`Replica` that is open: its document;
+                nothing of it is sent then before it is on disk, and the replica knows what the server has
+                confirmed.
             url: The room: ``ws://`` or ``wss://``, a host and the room's path, as JavaScript's clients write
                 it. TinyBase's servers take the path as it stands, not decoded.
             channel: Use channels, which TinyBase has from 9.3 on: the room is ``url``, a slash and this, and
@@ -72,10 +76,11 @@ class TinyBaseProvider(WebsocketProvider[TinyBaseAdapter]):
         Raises:
             TypeError: The document is none.
             ValueError: The URL, the channel or a number cannot be used.
+            LocalProtocolError: The replica is not open, or is another kind of document's.
+            ReplicaRoomError: It belongs to another room, and may not be merged with this one.
         """
         if isinstance(document, str) and not isinstance(url, str):
             raise wrong_kind("the document first, and then the URL:", document)
-        mergeable = document_of(document)
         check_seconds("request_timeout", request_timeout)
         if fragment_size is not None and (type(fragment_size) is not int or fragment_size < 1):
             raise ValueError(f"fragment_size is a number of bytes, not {fragment_size!r}")
@@ -98,20 +103,26 @@ class TinyBaseProvider(WebsocketProvider[TinyBaseAdapter]):
                 dial=self._dial,
             )
         )
-        self._document = mergeable
-        self._adapter.add(mergeable, channel or "")
+        self._durable = self._adapter.durable
+        self._document = self._add(document, channel).document
         self.expects_connect = True
+
+    def _add(self, given: MergeableDocument | HasDocument | Replica, channel: str | None) -> SharedDocument:
+        if not isinstance(given, Replica):
+            return self._adapter.add(document_of(given), channel or "")
+        kept = Kept(given, self._address, channel)
+        return self._adapter.add(kept.content.doc, channel or "", kept)
 
     @property
     def document(self) -> MergeableDocument:
         """The first document."""
         return self._document
 
-    def add(self, document: MergeableDocument | HasDocument, channel: str) -> TinyBaseChannel:
+    def add(self, document: MergeableDocument | HasDocument | Replica, channel: str) -> TinyBaseChannel:
         """Keep another document in sync over the same websocket, in a channel of its own.
 
         Args:
-            document: A ``MergeableStore``, or its document.
+            document: As for the class.
             channel: The channel, below the URL of this provider.
 
         Returns:
@@ -126,8 +137,7 @@ class TinyBaseProvider(WebsocketProvider[TinyBaseAdapter]):
         self._reconnect_loop.owner.check()
         if not self._adapter.has_channels:
             raise LocalProtocolError("this provider has no channels: give one to the class")
-        shared = self._adapter.add(document_of(document), check_channel(channel))
-        return TinyBaseChannel(self._adapter, shared)
+        return TinyBaseChannel(self._adapter, self._add(document, check_channel(channel)))
 
 
 class TinyBaseChannel:

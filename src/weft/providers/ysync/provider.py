@@ -71,13 +71,13 @@ class YWebsocketProvider(WebsocketProvider[YSyncAdapter]):
 
         Raises:
             ValueError: The URL or the room cannot be used.
-            LocalProtocolError: The replica is not open, or is an Automerge document's.
+            LocalProtocolError: The replica is not open, or is no Yjs document's.
             ReplicaRoomError: It belongs to another room, and may not be merged with this one.
         """
         replica = doc if isinstance(doc, Replica) else None
         content = None if replica is None else replica.content
         if content is not None and not isinstance(content, YjsContent):
-            raise LocalProtocolError(f"{replica!r} is an Automerge document's, and this server has Yjs rooms")
+            raise LocalProtocolError(f"{replica!r} is no Yjs document's, and this server has Yjs rooms")
         document = content.document if content is not None else YDocument.of(doc)  # type: ignore[arg-type]
         super().__init__(check_url(url, room), limits, **options)
         if names_room(url, room):
