@@ -11,9 +11,16 @@ import pytest_asyncio
 from support.live import until
 from support.provided import TinyBasePeer
 from support.serverdouble import MemoryServing, SocketServing
+from support.syncserver import SyncServer
 from support.tinybase_server import TinyBaseServer
 from weft.documents.mergeable import MergeableDocument, encode_hlc
-from weft.errors import ConnectError, LocalProtocolError, ProviderClosedError, ProviderError
+from weft.errors import (
+    ConnectError,
+    ConnectionClosedError,
+    LocalProtocolError,
+    ProviderClosedError,
+    ProviderError,
+)
 from weft.limits import Limits
 from weft.providers import TinyBaseProvider
 
@@ -282,6 +289,17 @@ async def test_malformed_frames_end_the_connection_and_it_comes_again(serving: S
         await peer.provider.wait_synced()
         peer.write("a", "1")
         await peer.provider.flush()
+
+
+async def test_a_server_of_another_protocol_is_named() -> None:
+    async with SocketServing(SyncServer()) as serving:
+        provider = TinyBaseProvider(
+            MergeableDocument(), f"{serving.url}/room", transport=serving.transport, on_error=lambda _: None
+        )
+        serving.server.kind = str
+        async with provider:
+            with pytest.raises(ConnectionClosedError, match="YWebsocketProvider"):
+                await provider.wait_synced(10)
 
 
 async def test_frames_for_a_channel_that_was_left_are_passed_over(serving: Serving) -> None:

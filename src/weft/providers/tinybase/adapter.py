@@ -6,7 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from weft.documents.mergeable import get_unique_id
-from weft.errors import ConnectError, LocalProtocolError, ProviderClosedError, RemoteProtocolError
+from weft.errors import (
+    ConnectError,
+    ConnectionClosedError,
+    LocalProtocolError,
+    ProviderClosedError,
+    RemoteProtocolError,
+)
 from weft.protocols.tinybase import (
     MAX_CHANNELS,
     SUBPROTOCOL,
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["TinyBaseAdapter"]
 
 _HEADS = 2048  # bytes of a frame before its piece of a message: channel, address and count
+_STEP1 = b"\0\0"  # what y-websocket's servers say first; TinyBase's send text
 _PATIENCE = 10  # times the request timeout, for the server's answer to a control frame
 
 
@@ -209,6 +216,13 @@ class TinyBaseAdapter:
 
     def received(self, data: bytes | str) -> None:
         """Take in one frame."""
+        if isinstance(data, bytes) and data.startswith(_STEP1):
+            raise ConnectionClosedError(
+                1002,
+                "the server speaks y-websocket's protocol here: this URL is a Yjs room's, and its client "
+                "YWebsocketProvider",
+                permanent=True,
+            )
         if not self.has_channels:
             self.shares[""].received(data)
             return
