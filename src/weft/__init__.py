@@ -18,6 +18,7 @@ from weft.values import UNDEFINED as UNDEFINED, Cell as Cell, Undefined as Undef
 if TYPE_CHECKING:
     from weft import (
         documents as documents,
+        mergeable as mergeable,
         mirrors as mirrors,
         notebook as notebook,
         persisters as persisters,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from weft.documents import AutomergeDocument as AutomergeDocument, create_doc as create_doc
     from weft.facade import connect as connect, open as open  # noqa: A004 - as io.open
+    from weft.mergeable import MergeableStore as MergeableStore
     from weft.mirrors import AutomergeMirror as AutomergeMirror, YjsMirror as YjsMirror
     from weft.providers import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
@@ -40,6 +42,7 @@ else:
         __name__,
         {
             "documents": "",
+            "mergeable": "",
             "mirrors": "",
             "notebook": "",
             "persisters": "",
@@ -50,6 +53,7 @@ else:
             "testing": "",
             "weft.documents": "AutomergeDocument create_doc",
             "weft.facade": "connect open",
+            "weft.mergeable": "MergeableStore",
             "weft.mirrors": "AutomergeMirror YjsMirror",
             "weft.providers": "AutomergeWebsocketProvider Replica YWebsocketProvider",
         },
