@@ -139,7 +139,7 @@ class PartyKitPersister(Persister):
         self._failure: StorageError | None = None
 
     def get_urls(self) -> tuple[str, str]:
-        """Get the URLs of the room's sockets, without their scheme's change to ``ws``, and of its content."""
+        """Get the URLs of the room, where its websockets are, too, and of its content."""
         return self._room.url, self._room.store_url
 
     @property
@@ -230,6 +230,7 @@ class PartyKitPersister(Persister):
     async def _exchange(self, pieces: list[Leaves]) -> Leaves:
         """Send pieces and wait until they have come back; tell which have not."""
         self._refused, self._failure = {}, None
+        await self._room.listen()  # nothing would come back otherwise
         self._sent.extend(pieces)
         try:
             for piece in pieces:
