@@ -4,11 +4,10 @@ import {loadPyodide} from './pyodide/pyodide.mjs';
 import * as tinybase from 'tinybase';
 import * as browser from 'tinybase/persisters/persister-browser';
 import * as indexedDb from 'tinybase/persisters/persister-indexed-db';
-import * as sqliteWasm from 'tinybase/persisters/persister-sqlite-wasm';
 import * as wsClient from 'tinybase/synchronizers/synchronizer-ws-client';
 
 // Names that stand on the page as they do in TinyBase.
-Object.assign(globalThis, tinybase, browser, indexedDb, sqliteWasm, wsClient);
+Object.assign(globalThis, tinybase, browser, indexedDb, wsClient);
 
 const fileHandle = async (name) => (await navigator.storage.getDirectory()).getFileHandle(name, {create: true});
 const storages = {local: localStorage, session: sessionStorage};
