@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 @pytest.mark.timeout(240)
 def test_the_places_of_a_browser_pass_the_suite(python_page: PythonPage) -> None:
     done = python_page.pytest("/tests/persisters/browser/page_suite.py")
-    assert done["passed"] > 100
+    assert done["passed"] > 250
     assert python_page.errors() == []

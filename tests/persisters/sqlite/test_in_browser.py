@@ -14,8 +14,11 @@ from support.node import INTEROP
 if TYPE_CHECKING:
     from support.browser import PythonPage
 
-TABULAR = {"mode": "tabular", "tables": {"load": {"pets": "pets"}, "save": {"pets": "pets"}}}
-TABULAR["values"] = {"load": True, "save": True}  # type: ignore[assignment]
+TABULAR = {
+    "mode": "tabular",
+    "tables": {"load": {"pets": "pets"}, "save": {"pets": "pets"}},
+    "values": {"load": True, "save": True},
+}
 
 
 @pytest.fixture(scope="module")

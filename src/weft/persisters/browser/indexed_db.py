@@ -10,7 +10,7 @@ from weft._support.arguments import check_seconds, wrong_kind
 from weft.documents.mergeable import from_json
 from weft.errors import InvalidJsonError, StorageError
 from weft.jsoncodec import parse
-from weft.persisters._core.mergeable_journal import MergeableJournal
+from weft.persisters._core.mergeable_journal import MergeableJournal, is_mergeable_form
 from weft.persisters._core.persister import Persister
 from weft.persisters._core.polling import Polling
 from weft.persisters._core.unsaved import keep_not_loaded, merge
@@ -154,7 +154,11 @@ class IndexedDbPersister(Persister):
         """Make content of what was read, as JavaScript's TinyBase would; ``None`` where there is none."""
         entries = self._entries(text)
         if self._stores == "m":
-            return None if entries[0] is None else entries
+            if entries[0] is None:
+                return None
+            if not is_mergeable_form(entries):
+                raise StorageError(f"{self.place}: it holds no content of a mergeable Store")
+            return entries
         tables, values = map(dict, entries)
         return self._or_emptied((tables, values) if tables or values else None)
 
