@@ -9,7 +9,14 @@ import pytest
 from support.vectors import vectors
 from weft.documents.mergeable import from_json
 from weft.errors import RemoteProtocolError
-from weft.protocols.tinybase import Message, MessageType, check_message, decode_message, encode_message
+from weft.protocols.tinybase import (
+    LoneSurrogateError,
+    Message,
+    MessageType,
+    check_message,
+    decode_message,
+    encode_message,
+)
 from weft.values import UNDEFINED
 
 HLC = "OFU9Mk-----FnHIC"
@@ -135,3 +142,13 @@ def test_a_request_id_is_short_text_or_nothing(request_id: Any) -> None:
 def test_text_that_is_no_message_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_message(text)
+
+
+def test_half_a_character_is_told_from_what_is_no_message() -> None:
+    text = '["a",3,[[{}],[{"v":["\\ud83d","OFU9Mk-----FnHIC"]}],1]]'
+    with pytest.raises(LoneSurrogateError):
+        decode_message(text)
+    assert decode_message(text.replace("ud83d", "ud83d\\ude00")).body[1][0]["v"][0] == "😀"
+    with pytest.raises(RemoteProtocolError) as refused:
+        decode_message(text[:-1])
+    assert not isinstance(refused.value, LoneSurrogateError)

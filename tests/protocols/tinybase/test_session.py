@@ -12,6 +12,7 @@ from support.vectors import vectors
 from weft.documents.mergeable import MergeableDocument, encode_hlc, from_json
 from weft.errors import LocalProtocolError
 from weft.protocols.tinybase import (
+    Effect,
     Flushed,
     FlushLost,
     Message,
@@ -186,6 +187,28 @@ def test_a_flush_is_not_answered_while_the_store_lacks_something() -> None:
     assert Flushed(token) in a.told
     assert room.store is not None
     assert room.store.document.get_cell("t", "fido", "color") == "brown"
+
+
+def test_a_store_that_never_has_it_is_asked_less_and_less() -> None:
+    room = joined()
+    a, _ = room.clients
+    assert room.store is not None
+    session, receive = room.store.session, room.store.session.receive
+
+    def read_only(sender: str, message: Message, now: float) -> list[Effect]:
+        is_word = message.type in {MessageType.CONTENT_HASHES, MessageType.CONTENT_DIFF}
+        return [] if is_word else receive(sender, message, now)
+
+    session.receive = read_only  # type: ignore[method-assign]
+    a.set("fido", "color", "brown")
+    token = a.flush()
+    room.run(5)
+    room.sent.clear()
+    room.run(100)
+    assert Flushed(token) not in a.told
+    told = [to for sender, to, message in room.sent if sender == "a" and message.type == 2]
+    assert told == ["S"] * len(told)
+    assert 8 <= len(told) <= 14
 
 
 def test_a_flush_is_lost_with_the_connection() -> None:

@@ -87,6 +87,7 @@ class TinyBaseSession:
         # Does the server; None until that is known.
         self._has_store: bool | None = None if self.role == "client" else False
         self._lookups = 0  # questions for it
+        self._denials = 0  # answers in a row by which it lacks something
         self._look_at: float | None = None  # when to ask the store again
 
     @property
@@ -372,6 +373,7 @@ class TinyBaseSession:
 
     def _confirmed(self, exchange: Exchange, is_there: bool, effects: list[Effect], now: float) -> None:
         if is_there:
+            self._denials = 0
             effects += [Flushed(token) for token in exchange.tokens]
             effects += self._confirm(now)
             return
@@ -379,7 +381,8 @@ class TinyBaseSession:
         self._flushes = [*exchange.tokens, *self._flushes]
         effects += [StoreLacks(), self._own_hashes(STORE)]
         effects += self.ask(STORE, now)
-        self._look_at = now + self.request_timeout / 4
+        self._look_at = now + self.request_timeout * min(2**self._denials / 4, _PATIENCE)
+        self._denials += self._denials < _PATIENCE
 
     def _ask_again(self, peer: str, now: float) -> None:
         """Something of the store could not be taken: try it later."""

@@ -12,6 +12,7 @@ from weft.protocols.tinybase import (
     STORE,
     Flushed,
     FrameReader,
+    LoneSurrogateError,
     MessageType,
     Refused,
     SendMessage,
@@ -154,7 +155,12 @@ class SharedDocument:
             RemoteProtocolError: It is none.
         """
         now = self._clock.now()
-        frame = self._reader.receive(data, now)
+        try:
+            frame = self._reader.receive(data, now)
+        except LoneSurrogateError as error:
+            # What else the others have goes on to come; it would not after a new connection.
+            self._tracker.report(ProviderError(f"a message was left out: {error}"))
+            return
         if frame is not None:
             self._perform(self.session.receive(frame.address, frame.message, now))
             due = self.session.next_tick()
