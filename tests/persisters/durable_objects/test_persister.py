@@ -287,7 +287,7 @@ class OnAnObject(KillSuite):
     mode: ClassVar[Literal["kv", "json", "fragmented"]]
     damage: ClassVar[str]
     merges = True
-    kills = 10
+    kills = 6
 
     @pytest.fixture(autouse=True)
     def place(self, tmp_path: Path) -> None:
