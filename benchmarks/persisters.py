@@ -21,6 +21,7 @@ from benchmarks._node import INTEROP, best, node_times
 from benchmarks._table import Line
 from benchmarks._workload import CELL_IDS, CELLS, SPREAD, SPREAD_IDS, row_ids, spread
 from weft import Store
+from weft.mergeable import MergeableStore
 from weft.persisters import (
     AsyncpgDriver,
     FilePersister,
@@ -68,35 +69,38 @@ def _postgres_tables(store: Store, driver: type[PostgresDriver], dsn: str, prefi
     return PostgresTablesPersister(store, driver(dsn), config, on_error=_fail)
 
 
-# name of the line, case on both sides, our persister, TinyBase's
-PLACES: list[tuple[str, str, Callable[[Store, Path], Persister], str]] = [
-    ("file", "file", _file, FILES),
-    ("SQLite, JSON", "sqlite_json", _sqlite_json, LIBSQL),
-    ("SQLite, tables", "sqlite_tables", _sqlite_tables, LIBSQL),
+# name of the line, case on both sides, kind of Store, our persister, TinyBase's
+PLACES: list[tuple[str, str, type[Store], Callable[[Store, Path], Persister], str]] = [
+    ("file", "file", Store, _file, FILES),
+    ("file of a MergeableStore", "mergeable", MergeableStore, _file, FILES),
+    ("SQLite, JSON", "sqlite_json", Store, _sqlite_json, LIBSQL),
+    ("SQLite, tables", "sqlite_tables", Store, _sqlite_tables, LIBSQL),
 ]
 
 DRIVERS: dict[str, type[PostgresDriver]] = {"asyncpg": AsyncpgDriver, "psycopg": PsycopgDriver}
 
 
-async def _save_and_load(make: Callable[[Store, Path], Persister], folder: Path) -> tuple[Times, Times]:
+async def _save_and_load(
+    kind: type[Store], make: Callable[[Store, Path], Persister], folder: Path
+) -> tuple[Times, Times]:
     """Save 100,000 cells to a place where nothing is, and load them into an empty Store."""
-    filled = Store()
+    filled = kind()
     filled.set_tables(spread(CELLS))
     paths = (folder / f"place{number}" for number in itertools.count())
     saved = await measure_async(lambda: make(filled, next(paths)), Persister.save, Persister.destroy)
     path = next(paths)
     async with make(filled, path) as persister:
         await persister.save()
-    loaded = await measure_async(lambda: make(Store(), path), Persister.load, Persister.destroy)
-    async with make(Store(), path) as persister:
+    loaded = await measure_async(lambda: make(kind(), path), Persister.load, Persister.destroy)
+    async with make(kind(), path) as persister:
         await persister.load()
         assert persister.get_store().get_tables() == filled.get_tables()
     return saved, loaded
 
 
-async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
+async def _one_cell(size: int, make: Callable[[Store], Persister], kind: type[Store] = Store) -> Times:
     """Change one cell after another, each when the one before it is in the database."""
-    store = Store()
+    store = kind()
     store.set_tables(spread(size))
     rows = row_ids(size // SPREAD)
     saved = asyncio.Event()
@@ -120,7 +124,7 @@ async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
             await saved.wait()
 
         times = await measure_each_async(change)
-    async with make(Store()) as persister:
+    async with make(kind()) as persister:
         await persister.load()
         assert persister.get_store().get_tables() == store.get_tables()
     return times
@@ -128,11 +132,11 @@ async def _one_cell(size: int, make: Callable[[Store], Persister]) -> Times:
 
 async def _whole(folder: Path) -> dict[str, Times]:
     times: dict[str, Times] = {}
-    for label, case, make, _ in PLACES:
+    for label, case, kind, make, _ in PLACES:
         report(f"save and load 100,000 cells, {label}")
         place = folder / case
         place.mkdir()
-        times[f"{case}_save"], times[f"{case}_load"] = await _save_and_load(make, place)
+        times[f"{case}_save"], times[f"{case}_load"] = await _save_and_load(kind, make, place)
     return times
 
 
@@ -142,6 +146,8 @@ async def _cells(folder: Path, dsn: str, turn: int) -> dict[str, Times]:
         report(f"one changed cell at {size:,} cells, turn {turn + 1} of {EFFORT.turns}")
         path = folder / f"cells{turn}_{size}"
         times[f"sqlite_cell_{size}"] = await _one_cell(size, partial(_sqlite_tables, path=path))
+        path = folder / f"mergeable{turn}_{size}"
+        times[f"mergeable_cell_{size}"] = await _one_cell(size, partial(_file, path=path), MergeableStore)
         for name, driver in DRIVERS.items():
             make = partial(_postgres_tables, driver=driver, dsn=dsn, prefix=f"{name}{turn}_{size}_")
             times[f"{name}_cell_{size}"] = await _one_cell(size, make)
@@ -191,11 +197,17 @@ def lines() -> list[Line]:
         return [times[f"{case}_cell_{size}"] for size in SIZES]
 
     found = []
-    for label, case, _, peer in PLACES:
+    for label, case, _, _, peer in PLACES:
         for verb in ("save", "load"):
             our, their = ours[f"{case}_{verb}"], theirs[f"{case}_{verb}"]
             found.append(Line(f"{verb} 100,000 cells, {label}", our.min, peer, their.min, 1.0))
     found += _per_cell("SQLite", LIBSQL, each_size(ours, "sqlite"), each_size(theirs, "sqlite"))
+    found += [
+        Line(f"one changed cell, file of a MergeableStore, {size:,} cells", our.min, FILES, their.min, 1.0)
+        for size, our, their in zip(
+            SIZES, each_size(ours, "mergeable"), each_size(theirs, "mergeable"), strict=True
+        )
+    ]
     for driver in DRIVERS:
         found += _per_cell(
             f"PostgreSQL, {driver}", PG, each_size(ours, driver), each_size(theirs, "postgres")

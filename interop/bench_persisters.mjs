@@ -7,7 +7,7 @@ import {join} from 'node:path';
 import {isDeepStrictEqual} from 'node:util';
 import {createClient} from '@libsql/client';
 import pg from 'pg';
-import {createStore} from 'tinybase';
+import {createMergeableStore, createStore} from 'tinybase';
 import {createFilePersister} from 'tinybase/persisters/persister-file';
 import {createLibSqlPersister} from 'tinybase/persisters/persister-libsql';
 import {createPgPersister} from 'tinybase/persisters/persister-pg';
@@ -44,12 +44,13 @@ const libsql = (config) => (store, path) => {
 
 const places = {
   file: (store, path) => createFilePersister(store, path, fail),
+  mergeable: (store, path) => createFilePersister(store, path, fail),
   sqlite_json: libsql({mode: 'json'}),
   sqlite_tables: libsql(tabular(spreadIds)),
 };
 
-const saveAndLoad = async (make) => {
-  const filled = createStore().setTables(spread(CELLS));
+const saveAndLoad = async (make, newStore) => {
+  const filled = newStore().setTables(spread(CELLS));
   const save = await measure(
     () => make(filled, newPath()),
     (persister) => persister.save(),
@@ -59,7 +60,7 @@ const saveAndLoad = async (make) => {
   await make(filled, path).save();
   let loaded;
   const load = await measure(
-    () => make((loaded = createStore()), path),
+    () => make((loaded = newStore()), path),
     (persister) => persister.load(),
     options,
   );
@@ -67,8 +68,8 @@ const saveAndLoad = async (make) => {
   return {save, load};
 };
 
-const changeCells = async (size, newPersister) => {
-  const store = createStore().setTables(spread(size));
+const changeCells = async (size, newPersister, newStore = createStore) => {
+  const store = newStore().setTables(spread(size));
   const rows = rowIds(size / SPREAD);
   const persister = await newPersister(store);
   await persister.startAutoSave();
@@ -87,7 +88,7 @@ const changeCells = async (size, newPersister) => {
       }),
     each,
   );
-  const other = createStore();
+  const other = newStore();
   await (await newPersister(other)).load();
   check(isDeepStrictEqual(other.getTables(), store.getTables()), `the changed cells of ${size} are in the database`);
   return times;
@@ -97,7 +98,7 @@ const results = {};
 const parts = {
   whole: async () => {
     for (const [place, make] of Object.entries(places)) {
-      const {save, load} = await saveAndLoad(make);
+      const {save, load} = await saveAndLoad(make, place === 'mergeable' ? createMergeableStore : createStore);
       results[`${place}_save`] = save;
       results[`${place}_load`] = load;
     }
@@ -106,6 +107,12 @@ const parts = {
     for (const size of SIZES) {
       const path = newPath();
       results[`sqlite_cell_${size}`] = await changeCells(size, (store) => places.sqlite_tables(store, path));
+      const file = newPath();
+      results[`mergeable_cell_${size}`] = await changeCells(
+        size,
+        (store) => places.mergeable(store, file),
+        createMergeableStore,
+      );
       const config = tabular(spreadIds.map((name) => `${prefix}_${size}_${name}`));
       results[`postgres_cell_${size}`] = await changeCells(size, async (store) => {
         const client = new pg.Client({connectionString: dsn});

@@ -15,6 +15,7 @@ MAKERS = [
     "FilePersister(store, path)",
     "LmdbPersister(store, path)",
     "SqliteJsonPersister(store, path, auto_load_interval_seconds=0.02)",
+    "FilePersister(store := MergeableStore(), path)",
     "SqliteTablesPersister(store, path, config)",
     "SqliteTablesPersister(store, ApswDriver(path), config)",
     "SqliteTablesPersister(store, LibsqlDriver(path), config)",
@@ -22,6 +23,7 @@ MAKERS = [
 
 PROCESS = """
 import asyncio, sys
+from weft.mergeable import MergeableStore
 from weft.persisters import *
 from weft.store import Store
 from weft.testing.persisters import until

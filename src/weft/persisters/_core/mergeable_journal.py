@@ -122,9 +122,12 @@ class MergeableJournal(StoreJournal):
         """
         if not is_mergeable_form(content):
             return self._take_over(content)
+        was_empty = not self.dirty and self.document.get_content_hashes() == [0, 0]
         self._apply_stamps(content)
-        if not self.dirty and self.document.get_content_hashes() != [stamp[-1] for stamp in content[:2]]:
-            self.dirty.everything = True
+        # To make all hashes costs as much as to load, so not where all that there is was loaded.
+        if not was_empty and not self.dirty:
+            there = [stamp[-1] for stamp in content[:2]]
+            self.dirty.everything = self.document.get_content_hashes() != there
         return True
 
     def merge(self, changes: Any) -> bool:
