@@ -9,6 +9,7 @@ import pytest
 import weft
 from support.live import until
 from support.serverdouble import SocketServing
+from support.serving import WeftServe
 from support.tinybase_server import TinyBaseServer
 from weft.errors import LocalProtocolError, ProviderError
 from weft.mergeable import MergeableDocument, MergeableStore
@@ -16,6 +17,7 @@ from weft.providers import TinyBaseProvider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from weft.facade import SharedStore
 
@@ -83,6 +85,13 @@ async def test_what_a_relay_has_not_confirmed_is_not_given_up_in_silence() -> No
             await store.sync.close()
 
 
-def test_it_works_without_an_event_loop() -> None:
-    with pytest.raises(ValueError, match="names no room"):
-        weft.sync.connect("tinybase+ws://h")
+def test_it_works_without_an_event_loop_at_wefts_server(tmp_path: Path) -> None:
+    with WeftServe(tmp_path / "rooms.sqlite3") as server:
+        address = f"tinybase+{server.url}/room"
+        with weft.sync.connect(address) as one:
+            one.set_cell("t", "r", "a", 1)
+            one.sync.flush(20)
+            assert one.sync.pending.updates == 0
+        with weft.sync.connect(address) as other:
+            other.sync.wait_synced(20)
+            assert other.get_tables() == {"t": {"r": {"a": 1}}}
