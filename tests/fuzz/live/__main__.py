@@ -13,6 +13,7 @@ from support.node import SyncJsPeer, node_missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SIDES = ["yjs", "automerge", "mergeable"]
 _SIZE = 5_000  # cases of one process
 
 
@@ -34,7 +35,7 @@ def _judged(side: str, seed: str, count: int, keep: list[int] | None) -> dict[st
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run cases; the exit status says whether something was wrong."""
     parser = argparse.ArgumentParser(prog="python -m fuzz.live", description=__doc__)
-    parser.add_argument("side", nargs="?", choices=("yjs", "automerge"), help="default: both")
+    parser.add_argument("side", nargs="?", choices=SIDES, help="default: all")
     parser.add_argument("--cases", type=int, default=20_000, help="how many of each (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="of all (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing := node_missing():
         parser.error(missing)
     start = time.monotonic()
-    sides = [options.side] if options.side else ["yjs", "automerge"]
+    sides = [options.side] if options.side else SIDES
     if options.again:
         parts = [(side, options.again, options.cases, options.keep) for side in sides]
     else:

@@ -59,6 +59,24 @@ def _check_automerge(expected: Expected, rows: list[bytes]) -> None:
     assert not lost, f"{expected.name}: lost {lost}"
 
 
+def _check_mergeable(expected: Expected, rows: list[bytes]) -> None:
+    from weft.documents.mergeable import MergeableDocument
+    from weft.documents.mergeable.log import from_rows, row_of
+    from weft.mergeable import MergeableMirror
+    from weft.store import Store
+
+    document = from_rows(rows)
+    assert from_rows([row_of(document)]).get_content_hashes() == document.get_content_hashes()
+    again = MergeableDocument()
+    again.set_content(document.get_content())
+    assert again.content_text() == document.content_text()
+    store = Store()
+    with MergeableMirror(store, document):
+        cells = store.get_row("honest", "honest")
+    lost = {key: value for key, value in expected.cells.items() if cells.get(key) != value}
+    assert not lost, f"{expected.name}: lost {lost}"
+
+
 async def _check(databases: list[dict[str, Any]]) -> list[str]:
     contents = []
     for database in databases:
@@ -70,7 +88,9 @@ async def _check(databases: list[dict[str, Any]]) -> list[str]:
                 expected = wanted.get(name) or Expected(name, {}, {})
                 expected.clocks = {int(client): clock for client, clock in expected.clocks.items()}
                 rows = list((await storage.load(name)).rows)
-                if name.startswith("\x1f"):
+                if name.startswith("\x1fmergeable:"):
+                    _check_mergeable(expected, rows)
+                elif name.startswith("\x1f"):
                     _check_automerge(expected, rows)
                 else:
                     contents.append(base64.b64encode(_check_yjs(expected, rows)).decode())

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fuzz.live.mergeable_side import MergeableSide
 from fuzz.live.repo_side import RepoSide
 from fuzz.live.run import FindingError, run
 from fuzz.live.yjs_side import YjsSide
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 def main(name: str, seed: str, count: str, place: str, keep: str = "") -> None:
     """Send them, and print what came of it."""
-    side: Side = YjsSide() if name == "yjs" else RepoSide()
+    sides: dict[str, type[Side]] = {"yjs": YjsSide, "automerge": RepoSide, "mergeable": MergeableSide}
+    side = sides[name]()
     cases = list(side.draw(seed, int(count)))
     if keep:
         cases = [cases[int(number)] for number in keep.split(",")]

@@ -64,7 +64,7 @@ def judged(
     """Send the cases of a seed, or those of them whose numbers are given, and look at what they have left.
 
     Args:
-        side: ``yjs`` or ``automerge``.
+        side: ``yjs``, ``automerge`` or ``mergeable``.
         seed: Of the cases.
         count: How many are drawn.
         js: Reads the rooms too, where it is given.
