@@ -27,6 +27,16 @@ _LOAD_S = 120.0  # 5 s where nothing else runs
 # What pytest and the tests import, of this machine's Python: all of it is written in Python.
 _SITE = ("_pytest", "iniconfig", "packaging", "pluggy", "py", "pygments", "pytest")
 
+# What runs of tests/ in the page, under /tests.
+_TESTS = (
+    "store/**/*.py",
+    "mergeable/*.py",
+    "documents/mergeable/*.py",
+    "persisters/browser/*.py",
+    "support/vectors.py",
+    "vectors/tinybase_*.json",
+)
+
 
 def bundle(entry: Path, target: Path, *options: str) -> None:
     """Make one JavaScript file of a module and what it imports from interop/."""
@@ -82,7 +92,7 @@ class PythonPage:
         link_pyodide(folder)
         zip_weft(folder / "weft.zip")
         _zip_site(folder / "site.zip")
-        tests = [path for part in ("store", "persisters/browser") for path in (TESTS / part).rglob("*.py")]
+        tests = [path for part in _TESTS for path in TESTS.glob(part)]
         _zip(folder / "tests.zip", ((path, path.relative_to(TESTS)) for path in tests))
         self.folder = folder
         self._chromium = chromium

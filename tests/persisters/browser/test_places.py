@@ -108,7 +108,9 @@ globalThis.until = (condition) => new Promise((resolve) => {
         source = """
 import asyncio
 store = {"plain": Store, "mergeable": MergeableStore}[form]()
-persister = P(store, f"both {form}", **({"poll_seconds": 0.02} if P.__name__ == "IndexedDbPersister" else {}))
+events_alone = {"poll_seconds": None}
+options = {"IndexedDbPersister": {"poll_seconds": 0.02}, "LocalPersister": events_alone}
+persister = P(store, f"both {form}", **options.get(P.__name__, {}))
 await persister.start_auto_persisting()
 store.set_cell("pets", "felix", "price", [4])
 async def until(condition):
@@ -129,6 +131,26 @@ async def until(condition):
         assert json.loads(ours) == json.loads(theirs) == [{"pets": {"fido": {"price": 6}}}, {"open": None}]
     finally:
         python_page.driver("page.close", name="beside")
+
+
+def test_a_full_storage_keeps_what_it_had(python_page: PythonPage) -> None:
+    source = """
+from weft import Store
+from weft.errors import StorageError
+from weft.persisters import LocalPersister
+store = Store().set_value("v", "kept")
+async with LocalPersister(store, "full") as persister:
+    await persister.save()
+    store.set_value("v", "x" * 6_000_000)
+    try:
+        await persister.save()
+    except StorageError as error:
+        said = str(error)
+said
+"""
+    said = python_page.python(source)
+    assert said.startswith("localStorage, key 'full': QuotaExceededError")
+    assert python_page.js("return localStorage.getItem('full')") == '[{},{"v":"kept"}]'
 
 
 def test_deep_text_is_refused_and_the_page_lives(python_page: PythonPage) -> None:

@@ -82,6 +82,33 @@ return store.getContent();
     ]
 
 
+@pytest.mark.interop
+@pytest.mark.timeout(240)
+def test_databases_and_files_are_kept_in_a_directory_of_the_browser(python_page: PythonPage) -> None:
+    mount = """
+const root = await navigator.storage.getDirectory();
+const mounted = await pyodide.mountNativeFS(path, await root.getDirectoryHandle('weft', {create: true}));
+globalThis.sync = () => mounted.syncfs();
+"""
+    source = """
+from weft import Store
+from weft.persisters import FilePersister, SqliteJsonPersister
+async def both(folder, verb, store):
+    said = []
+    for kind, name in ((SqliteJsonPersister, "a.db"), (FilePersister, "a.json")):
+        async with kind(store, f"{folder}/{name}") as persister:
+            await getattr(persister, verb)()
+        said.append(store.get_json())
+    return said
+await both("/one", "save", Store().set_value("v", 1))
+"""
+    python_page.js(mount, path="/one")
+    python_page.python(source)
+    python_page.js("await sync()")
+    python_page.js(mount, path="/two")
+    assert python_page.python('await both("/two", "load", Store())') == ['[{},{"v":1}]'] * 2
+
+
 def _without_nulls(content: Any) -> Any:
     """A table of SQL has NULL, which is a cell, where a row has no such cell."""
     tables = {
