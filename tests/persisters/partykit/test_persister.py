@@ -323,6 +323,24 @@ async def test_nothing_is_lost_where_connections_break_in_the_middle_of_saves(
         assert Raw(hosted, room).read() == json.loads(stores[0].get_json())
 
 
+async def test_parameters_and_headers_are_asked_for_each_time(
+    make: Callable[..., PartyKitPersister],
+) -> None:
+    asked: list[str] = []
+
+    def token(kind: str) -> dict[str, str]:
+        asked.append(kind)
+        return {"token": f"{kind}{len(asked)}"}
+
+    store = Store().set_content(PETS)
+    async with make(store, params=lambda: token("p"), headers=lambda: token("h")) as persister:
+        await persister.save()
+    async with make(store, params=lambda: 1 / 0) as persister:
+        with pytest.raises(StorageError, match="division by zero"):
+            await persister.save()
+    assert asked.count("p") == asked.count("h") >= 4  # a GET, a PUT, two sockets
+
+
 async def test_nobody_there_is_an_error_of_explicit_calls(make: Callable[..., PartyKitPersister]) -> None:
     async with PartyKitPersister(Store().set_content(PETS), "127.0.0.1:9", "r") as persister:
         for call in (persister.load, persister.save, persister.start_auto_load, persister.start_auto_save):

@@ -31,11 +31,11 @@ from weft.persisters.partykit.messages import (
     message_of,
     parse_message,
 )
-from weft.persisters.partykit.room import PartyKitRoom
+from weft.persisters.partykit.room import Given, PartyKitRoom
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import aiohttp
 
@@ -69,8 +69,9 @@ class PartyKitPersister(Persister):
         store_path: Where the room has its content: the server's ``storePath``.
         protocol: ``"https"`` or ``"http"``, for the websockets, too; ``None``: ``"http"`` on this machine.
         message_prefix: The server's ``messagePrefix``.
-        params: Query parameters sent with every request, such as a token.
-        headers: Headers sent with every request, such as ``Authorization``.
+        params: Query parameters sent with every request, such as a token; or a function that is asked for
+            them each time, as for a token that ends.
+        headers: Headers sent with every request, such as ``Authorization``; likewise.
         confirm_seconds: How long an edit waits to be confirmed before the room is asked what it holds. What
             it has not taken after a second such wait was refused (``canSetCell`` and the like): that is
             reported, and auto-load brings what the room has instead.
@@ -92,8 +93,8 @@ class PartyKitPersister(Persister):
         store_path: str = "/store",
         protocol: Literal["http", "https"] | None = None,
         message_prefix: str = "",
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
+        params: Given = None,
+        headers: Given = None,
         confirm_seconds: float = 2.0,
         session: aiohttp.ClientSession | None = None,
         timeout: float = 30.0,
@@ -119,8 +120,8 @@ class PartyKitPersister(Persister):
         self._room = PartyKitRoom(
             f"{protocol}://{host}{path}",
             store_path,
-            params=params or {},
-            headers=headers or {},
+            params=params,
+            headers=headers,
             session=session,
             timeout=timeout,
             max_bytes=max_bytes,
@@ -174,6 +175,7 @@ class PartyKitPersister(Persister):
             content = await self.read()
             there = leaves_of_content(content)
             if changes is None:
+                await self._journal.settled()  # a transaction may have begun meanwhile
                 wanted = get_content()
                 if content is not None:
                     keep_not_loaded(wanted, content, self._journal.not_loaded)

@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from contextlib import suppress
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
 
@@ -22,7 +22,9 @@ from weft.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["PartyKitRoom"]
+__all__ = ["Given", "PartyKitRoom"]
+
+Given: TypeAlias = "Mapping[str, str] | Callable[[], Mapping[str, str]] | None"
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 15.0  # before another try to connect, as providers pause
 _HEARTBEAT_S = 20.0
@@ -35,8 +37,8 @@ class PartyKitRoom:
     Args:
         url: Of the room, ``http://`` or ``https://``.
         store_path: Of its content, below that.
-        params: Query of all requests.
-        headers: Of all requests.
+        params: Query of all requests, or a function that gives it.
+        headers: Of all requests, likewise.
         session: The caller's, which stays open; ``None`` to make one.
         timeout: Seconds for a request, and for opening a socket.
         max_bytes: The largest answer and message that is read.
@@ -50,8 +52,8 @@ class PartyKitRoom:
         url: str,
         store_path: str,
         *,
-        params: Mapping[str, str],
-        headers: Mapping[str, str],
+        params: Given,
+        headers: Given,
         session: aiohttp.ClientSession | None,
         timeout: float,
         max_bytes: int,
@@ -61,8 +63,8 @@ class PartyKitRoom:
     ) -> None:
         self.url = url
         self.store_url = url + store_path
-        self._params = dict(params)
-        self._headers = dict(headers)
+        self._params = params
+        self._headers = headers
         self._given = session
         self._session = session
         self._timeout = timeout
@@ -100,8 +102,8 @@ class PartyKitRoom:
             async with self._client.request(
                 method,
                 self.store_url,
-                params=self._params,
-                headers=self._headers,
+                params=_resolve(self._params),
+                headers=_resolve(self._headers),
                 data=data,
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
             ) as response:
@@ -166,7 +168,7 @@ class PartyKitRoom:
         while True:
             try:
                 socket = await self._connect()
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - raised by listen(); it may be of the caller's function
                 self._error = self._failed(error)
             else:
                 self._error = None
@@ -198,8 +200,8 @@ class PartyKitRoom:
         async with asyncio.timeout(self._timeout):
             return await self._client.ws_connect(
                 self.url,
-                params={**self._params, "_pk": str(uuid.uuid4())},
-                headers=self._headers,
+                params={**_resolve(self._params), "_pk": str(uuid.uuid4())},
+                headers=_resolve(self._headers),
                 heartbeat=_HEARTBEAT_S,
                 max_msg_size=self._max_bytes,
             )
@@ -217,6 +219,11 @@ class PartyKitRoom:
     def _ended(self, socket: aiohttp.ClientWebSocketResponse) -> StorageError:
         code, failure = socket.close_code, socket.exception()
         return self._failed(f"the connection was lost ({f'code {code}' if failure is None else failure})")
+
+
+def _resolve(given: Given) -> Mapping[str, str]:
+    """The parameters or headers themselves, or what the function gives now."""
+    return given() if callable(given) else given or {}
 
 
 async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:
