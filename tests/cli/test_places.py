@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 
 from support.ports import free_port
 from support.serving import WeftServe
-from weft import cli
+from weft import Replica, cli
 from weft.cli.paths import StorePath, shown
 
 if TYPE_CHECKING:
@@ -33,12 +34,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeftServe]:
         yield server
 
 
-@pytest.fixture(params=["room", "pets.json", "pets.weft", "sqlite:pets.db"])
+@pytest.fixture(params=["room", "tinybase+room", "pets.json", "pets.weft", "tinybase.weft", "sqlite:pets.db"])
 def place(request: pytest.FixtureRequest, server: WeftServe, tmp_path: Path) -> str:
-    if request.param == "room":
-        return f"{server.url}/{request.node.name}"
+    if request.param.endswith("room"):
+        return f"{request.param.removesuffix('room')}{server.url}/{request.node.name}"
+    if request.param == "tinybase.weft":
+        asyncio.run(make_replica(tmp_path / request.param))
     scheme, _, file = request.param.rpartition(":")
     return f"{scheme}:{tmp_path / file}" if scheme else str(tmp_path / file)
+
+
+async def make_replica(path: Path) -> None:
+    async with Replica(path, kind="mergeable"):
+        pass
 
 
 def run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:

@@ -65,12 +65,12 @@ async def test_what_was_done_offline_reaches_a_javascript_peer_after_a_restart(
         await js_peer("doc.wait", name="js", path=["tinybase", "t", "pets", "felix"], equals=ABSENT)
 
 
-@pytest.mark.parametrize("scheme", ["", "automerge+"])
+@pytest.mark.parametrize("scheme", ["", "automerge+", "tinybase+"])
 async def test_offline_restart_online(tmp_path: Path, scheme: str) -> None:
     storage = MemoryRoomStorage()
     file = tmp_path / "farm.weft"
     async with Server(auth=allow_all, storage=storage, port=0) as server:
-        port, address = server.port, f"{scheme}{server.url}" + ("" if scheme else "/farm")
+        port, address = server.port, f"{scheme}{server.url}" + ("" if scheme == "automerge+" else "/farm")
         async with weft.connect(address) as other:
             address = other.sync.address
             other.set_table("pets", {"fido": {"price": 5}, "felix": {"price": 6}})
@@ -173,14 +173,14 @@ async def test_a_new_automerge_document_is_the_files_from_then_on(tmp_path: Path
             await weft.connect(f"{server.url}/farm", offline=file).start()
 
 
-@pytest.mark.parametrize("scheme", ["", "automerge+"])
+@pytest.mark.parametrize("scheme", ["", "automerge+", "tinybase+"])
 async def test_a_file_of_another_room_is_refused_unless_they_are_to_be_merged(
     tmp_path: Path, scheme: str
 ) -> None:
     file = tmp_path / "farm.weft"
     async with serving() as server, serving() as moved:
         a, b = f"{scheme}{server.url}/a", f"{scheme}{server.url}/b"
-        if scheme:
+        if scheme == "automerge+":
             a = b = f"{scheme}{server.url}"
         async with weft.connect(b) as theirs:
             theirs.set_value("b", 1)
@@ -194,7 +194,7 @@ async def test_a_file_of_another_room_is_refused_unless_they_are_to_be_merged(
                 ReplicaRoomError, match=r"belongs to .* Take another file .*merge=True"
             ) as found:
                 await weft.connect(b, offline=file).start()
-            own = a.partition("#")[2] or "a"
+            own = a.partition("#")[2] or ("/a" if scheme else "a")
             assert (found.value.path, found.value.belongs_to) == (str(file), own)
             async with weft.connect(a.replace(server.url, moved.url), offline=file) as store:
                 await store.sync.flush(timeout=20)  # the same room on another host

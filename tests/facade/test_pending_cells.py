@@ -1,4 +1,4 @@
-"""Which cells a server has not confirmed: over restarts offline, for both documents and every layout."""
+"""Which cells a server has not confirmed: over restarts offline, for every document and layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from weft.changes import Changes
 
-KINDS = ["tinybase", "flat", "automerge"]
+KINDS = ["tinybase", "flat", "automerge", "mergeable"]
 NOWHERE = "ws://127.0.0.1:9"
 NOTHING: Changes = ({}, {}, 1)
 
@@ -28,13 +28,15 @@ def connecting(
 ) -> weft.facade.AsyncOpening:
     if kind == "automerge":
         address = f"automerge+{server}{document}"
+    elif kind == "mergeable":
+        address = f"tinybase+{server}/farm"
     else:
         address, options["layout"] = f"{server}/farm", kind
     return weft.connect(address, offline=file, on_error=lambda error: None, **options)
 
 
 def layout_of(kind: str) -> dict[str, Any]:
-    return {} if kind == "automerge" else {"layout": kind}
+    return {} if kind in {"automerge", "mergeable"} else {"layout": kind}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -70,8 +70,6 @@ async def test_presence_says_that_there_is_none(serving: SocketServing[TinyBaseS
 
 
 async def test_what_cannot_be_asked_for_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="offline= is not there yet"):
-        weft.connect("tinybase+ws://h/room", offline="file.weft")
     with pytest.raises(ValueError, match="a mergeable document has TinyBase's only"):
         weft.connect("tinybase+ws://h/room", layout="flat")
 
@@ -95,3 +93,54 @@ def test_it_works_without_an_event_loop_at_wefts_server(tmp_path: Path) -> None:
         with weft.sync.connect(address) as other:
             other.sync.wait_synced(20)
             assert other.get_tables() == {"t": {"r": {"a": 1}}}
+
+
+def test_it_starts_from_a_file_without_an_event_loop(tmp_path: Path) -> None:
+    file = tmp_path / "farm.weft"
+    with weft.sync.connect(
+        "tinybase+ws://127.0.0.1:9/base#farm", offline=file, on_error=lambda error: None
+    ) as store:
+        store.set_cell("t", "r", "a", 1)
+    with WeftServe(tmp_path / "rooms.sqlite3") as server:
+        address = f"tinybase+{server.url}/base#farm"
+        with weft.sync.connect(address, offline=file, poll=True) as store:
+            heard: list[object] = []
+            store.add_cell_listener("t", None, None, lambda *given: heard.append(given[3]))
+            assert store.sync.pending.updates == 1
+            store.set_cell("t", "r", "b", 2)
+            store.sync.flush(timeout=20)
+            assert store.sync.poll() == 1
+            assert heard == ["b"]
+            assert (store.sync.pending.updates, store.sync.status) == (0, "synced")
+        with weft.sync.connect(f"tinybase+{server.url}/base/farm") as other:
+            other.sync.wait_synced(timeout=20)
+            assert other.get_tables() == {"t": {"r": {"a": 1, "b": 2}}}
+
+
+async def test_a_machine_that_was_set_back_goes_on(tmp_path: Path) -> None:
+    """Under another client id from the moment on at which the server tells of it, and with the same Store."""
+    file = tmp_path / "farm.weft"
+    with WeftServe(tmp_path / "rooms.sqlite3") as server:
+        address = f"tinybase+{server.url}/farm"
+        async with weft.connect(address, offline=file) as store:
+            store.set_cell("t", "fido", "price", 1)
+            await store.sync.flush(timeout=20)
+        before = {path: path.read_bytes() for path in sorted(tmp_path.glob("farm.weft*"))}  # noqa: ASYNC240
+        async with weft.connect(address, offline=file) as store:
+            client_id = store.sync.document.clock.client_id
+            store.set_cell("t", "fido", "price", 2)
+            store.set_value("lost here", True)
+            await store.sync.flush(timeout=20)
+        for path, data in before.items():
+            path.write_bytes(data)  # into the same inode, as the whole machine is
+        async with weft.connect(address, offline=file) as store:
+            assert store.sync.document.clock.client_id == client_id
+            store.set_cell("t", "fido", "owner", "Ada")
+            await store.sync.flush(timeout=20)
+            assert store.sync.document.clock.client_id != client_id
+            assert store.get_content() == ({"t": {"fido": {"price": 2, "owner": "Ada"}}}, {"lost here": True})
+            store.set_cell("t", "fido", "price", 3)
+            await store.sync.flush(timeout=20)
+        async with weft.connect(address) as other:
+            await other.sync.wait_synced(timeout=20)
+            assert other.get_row("t", "fido") == {"price": 3, "owner": "Ada"}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import weft
+from support.node import NodeServer
 from support.replicas import KINDS, connected, joined, mirrored
 from support.servers import eventually, serving
 
@@ -31,7 +33,10 @@ class JsClient:
 
     async def join(self, name: str, document: str) -> None:
         self._name = name
-        if self._kind == "automerge":
+        if self._kind == "mergeable":
+            await self._js("sync.create", name=name)
+            await self._js("sync.connect", name=name, url=f"{self._url}/farm")
+        elif self._kind == "automerge":
             await self._js("repo.create", name=f"{name} repo")
             await self._js("repo.connect", name=f"{name} repo", url=self._url)
             await self._js("repo.peers.wait", name=f"{name} repo", count=1)
@@ -44,10 +49,17 @@ class JsClient:
         return ["tinybase", "\x1f".join(path)] if self._kind == "flat" else ["tinybase", "t", *path]
 
     async def edit(self, value: int, *path: str) -> None:
+        if self._kind == "mergeable":
+            await self._js("store.call", name=self._name, method="setCell", args=[*path, value])
+            return
         what = "am.edit" if self._kind == "automerge" else "doc.edit"
         await self._js(what, name=self._name, edits=[["set", self._path(*path), value]])
 
     async def wait(self, value: object, *path: str) -> None:
+        if self._kind == "mergeable":
+            method = ("getTable", "getRow", "getCell")[len(path) - 1]
+            await self._js("store.wait", name=self._name, method=method, args=path, equals=value)
+            return
         equals: dict[str, Any] = {} if value is EMPTY else {"equals": value}
         what = "am.wait" if self._kind == "automerge" else "doc.wait"
         await self._js(what, name=self._name, path=self._path(*path), **equals)
@@ -75,7 +87,7 @@ async def test_what_was_deleted_and_edited_offline_is_so_at_everybody_after_a_re
             assert store.get_tables() == {"t": {"kept": {"a": 5, "c": 3}}}
             async with joined(replica, server.url) as provider:
                 await js.wait(5, "t", "kept", "a")
-                if kind == "automerge":
+                if kind in {"automerge", "mergeable"}:
                     await js.wait({"kept": {"a": 5, "c": 7}}, "t")
                 else:
                     await js.wait(EMPTY, "t", "kept", "b")
@@ -110,3 +122,48 @@ async def test_what_javascript_wrote_leaves_a_replica_as_it_was_written(
         assert await js_peer("live.seen", name="late") == wanted
         assert '"big":4611686018427387904n' in wanted
         assert '"zero":-0' in wanted
+
+
+async def test_what_was_written_offline_reaches_tinybases_own_server(tmp_path: Path, js_peer: JsPeer) -> None:
+    """That is killed between: what it had confirmed and had not saved is pending again, and sent again."""
+    file, folder = tmp_path / "farm.weft", tmp_path / "server"
+    folder.mkdir()
+    async with weft.connect(
+        "tinybase+ws://127.0.0.1:9/farm", offline=file, on_error=lambda error: None
+    ) as store:
+        store.set_tables({"t": {"gone": {"a": 1}, "kept": {"a": 1, "tags": ["x", {"y": 1}]}}})
+    with NodeServer(None, "tinybase_server.mjs", "store", str(folder)) as server:
+        address = f"tinybase+{server.url}/farm"
+        async with weft.connect(address, offline=file) as store:
+            assert store.sync.pending.updates == 1
+            await store.sync.flush(timeout=20)
+            assert not store.sync.pending
+        js = JsClient(js_peer, "mergeable", server.url)
+        await js.join("js", "")
+        await js.wait({"gone": {"a": 1}, "kept": {"a": 1, "tags": ["x", {"y": 1}]}}, "t")
+        with weft.open(file) as store:  # offline
+            store.del_row("t", "gone")
+            store.set_cell("t", "kept", "a", 5)
+        await js.edit(7, "t", "kept", "c")
+        await js.edit(2, "t", "gone", "b")
+        async with weft.connect(address, offline=file, connect=False) as store:
+            assert store.sync.pending.updates == 2
+            summary = await store.sync.sync(timeout=20)
+            assert (summary.sent, summary.received) == (2, 2)
+            tables = {"gone": {"b": 2}, "kept": {"a": 5, "tags": ["x", {"y": 1}], "c": 7}}
+            assert store.get_tables() == {"t": tables}
+            hashes = store.sync.document.get_content_hashes()
+        await js.wait(tables, "t")
+        assert await js_peer("sync.hashes", name="js") == hashes
+        await js_peer("sync.disconnect", name="js")
+        server.kill()
+    for path in folder.iterdir():
+        path.unlink()
+    with NodeServer(None, "tinybase_server.mjs", "store", str(folder)) as server:
+        async with weft.connect(f"tinybase+{server.url}/farm", offline=file) as store:
+            await store.sync.flush(timeout=20)
+            assert not store.sync.pending
+        late = JsClient(js_peer, "mergeable", server.url)
+        await late.join("late", "")
+        await late.wait(tables, "t")
+        assert await js_peer("sync.hashes", name="late") == hashes

@@ -19,11 +19,11 @@ __all__ = ["weft"]
 @group()
 @click.version_option(package_name="weft", prog_name="weft", message="%(prog)s %(version)s")
 def weft() -> None:
-    """Tables that Python and JavaScript programs edit together, over Yjs or Automerge.
+    """Tables that Python and JavaScript programs edit together, over Yjs, Automerge or TinyBase.
 
     ADDRESS, SOURCE and TARGET are a room (ws://HOST:PORT/ROOM), an Automerge document
-    (automerge+ws://HOST:PORT#automerge:ID), a replica (FILE.weft), a file (FILE.json), or a database
-    (sqlite:FILE, postgresql://HOST/DATABASE).
+    (automerge+ws://HOST:PORT#automerge:ID), a room of TinyBase's (tinybase+ws://HOST:PORT/ROOM), a replica
+    (FILE.weft), a file (FILE.json), or a database (sqlite:FILE, postgresql://HOST/DATABASE).
     """
 
 

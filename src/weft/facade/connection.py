@@ -30,8 +30,6 @@ class Connection(Opening):
         self.address = self._address.text
         self._protocol = protocol_of(self._address)
         self._offline = None if offline is None else path_of(offline)
-        if offline is not None and self._protocol.kind == "mergeable":
-            raise ValueError("offline= is not there yet for tinybase+ws://; persisters keep a MergeableStore")
         self.options = Options(**options)
         check_layout(self._protocol.kind, self.options.layout)
 
@@ -44,7 +42,7 @@ class Connection(Opening):
                 sync.replica = await open_replica(
                     self._offline,
                     kind=protocol.kind,
-                    url=self._address.fragment or None,
+                    url=self._address.fragment or None if protocol.kind == "automerge" else None,
                     durable=options.durable,
                     merge=options.merge,
                     on_error=sync.report_unsaved,

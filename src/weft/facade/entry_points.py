@@ -37,8 +37,9 @@ def connect(
 
     Args:
         address: ``ws://HOST:PORT/ROOM`` for a room of a y-websocket server, ``automerge+ws://HOST:PORT#automerge:ID``
-            for a document of an automerge-repo server; ``wss://`` likewise, with TLS. Without an ID a new
-            document is made: ``store.sync.address`` says which.
+            for a document of an automerge-repo server, ``tinybase+ws://HOST:PORT/ROOM`` for a room of one of
+            TinyBase's; ``wss://`` likewise, with TLS. Without an ID a new document is made:
+            ``store.sync.address`` says which.
         offline: File that keeps the document on this machine: with it a program starts, and goes on, without
             a network, and what it wrote then is sent the next time. Made if it is not there.
         options: See :class:`ConnectOptions`.
