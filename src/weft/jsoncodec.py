@@ -337,11 +337,15 @@ Raises:
 """
 
 
-def loads(text: str) -> Any:
+def loads(text: str, *, halves: bool = False) -> Any:
     """Read strict JSON text.
 
     Numbers are JavaScript's: doubles, in the one form of their value (see :func:`normal_number`). One beyond
     the range of a double is infinite, as in JavaScript, and no cell.
+
+    Args:
+        text: The text.
+        halves: Whether an escape may stand for half a pair of UTF-16, as in JavaScript.
 
     Raises:
         InvalidJsonError: The text is not strict JSON.
@@ -349,7 +353,7 @@ def loads(text: str) -> Any:
     try:
         check_text(text)
         value = _strict(text)
-        if _SURROGATE_ESCAPE.search(text):
+        if not halves and _SURROGATE_ESCAPE.search(text):
             check_text(_compact(value))  # a pair of escapes is one character by now, a lone one is not
     except RecursionError:
         raise InvalidJsonError("JSON text is nested too deeply") from None

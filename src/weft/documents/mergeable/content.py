@@ -9,18 +9,29 @@ given::
 
 Cells and values stand in their stored form (see :mod:`weft.values`), and are
 :data:`~weft.values.UNDEFINED` where they were deleted, which is U+FFFC in JSON text.
+
+A text of JavaScript may end within a pair of UTF-16, as ``slice`` cuts an emoji. It is kept, hashed and
+handed on as it is; no Store shows it.
 """
 
 from __future__ import annotations
 
-import json
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
 
 from weft.documents.mergeable.clock import is_hlc
+from weft.documents.mergeable.hashes import quote
 from weft.errors import InvalidJsonError, RemoteProtocolError
 from weft.jsoncodec import MAX_SAFE_INTEGER, dumps, in_js_order, loads, number_text
-from weft.values import UNDEFINED, UNDEFINED_MARK, EncodedCell, Stored, Undefined, decode_received
+from weft.values import (
+    JSON_PREFIX,
+    UNDEFINED,
+    UNDEFINED_MARK,
+    EncodedCell,
+    Stored,
+    Undefined,
+    decode_received,
+)
 
 __all__ = [
     "Checked",
@@ -69,13 +80,11 @@ def to_json(content: object) -> str:
 def _text(value: Any) -> str:
     kind = type(value)
     if kind is str or kind is EncodedCell:
-        return json.encoder.encode_basestring(value)
+        return quote(value)
     if kind is list or kind is tuple:
         return f"[{','.join([_text(item) for item in value])}]"
     if kind is dict:
-        entries = [
-            f"{json.encoder.encode_basestring(key)}:{_text(item)}" for key, item in in_js_order(value).items()
-        ]
+        entries = [f"{quote(key)}:{_text(item)}" for key, item in in_js_order(value).items()]
         return f"{{{','.join(entries)}}}"
     if kind is int:
         return int.__repr__(value)
@@ -89,7 +98,7 @@ def _text(value: Any) -> str:
 def from_json(text: str | bytes) -> Any:
     """Read JSON text of TinyBase: every string that is just U+FFFC is ``UNDEFINED``.
 
-    What comes out is JSON and not yet checked to be content.
+    What comes out is JSON and not yet checked to be content. An escape of half a pair of UTF-16 stands.
 
     Raises:
         InvalidJsonError: It is not strict JSON, or not UTF-8.
@@ -99,7 +108,7 @@ def from_json(text: str | bytes) -> Any:
             text = text.decode()
         except UnicodeDecodeError as error:
             raise InvalidJsonError(f"not UTF-8: {error}") from error
-    value = loads(text)
+    value = loads(text, halves=True)
     return _with_undefined(value) if UNDEFINED_MARK in text or "\\uf" in text.lower() else value
 
 
@@ -210,4 +219,6 @@ def _received(value: object, where: str) -> Stored:
     try:
         return decode_received(value)
     except (TypeError, ValueError) as error:
+        if isinstance(value, str) and value[:1] != JSON_PREFIX and value != UNDEFINED_MARK:
+            return value  # it has half a pair of UTF-16, which stays JavaScript's
         raise RemoteProtocolError(f"no cell can hold what stands at {where!r:.100}: {error}") from error

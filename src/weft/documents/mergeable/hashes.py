@@ -21,7 +21,7 @@ from weft.jsoncodec import number_text
 if TYPE_CHECKING:
     from weft.values import Stored, Undefined
 
-__all__ = ["cell_text", "get_cell_hash", "get_child_hash", "get_hash", "get_thing_hash", "hash_on"]
+__all__ = ["cell_text", "get_cell_hash", "get_child_hash", "get_hash", "get_thing_hash", "hash_on", "quote"]
 
 _OFFSET = 2166136261
 _PRIME = 16777619
@@ -49,10 +49,18 @@ def get_hash(text: str) -> int:
     return hash_on(_OFFSET, data)
 
 
+def quote(text: str) -> str:
+    """Write a text in JSON as JavaScript does: half a pair of UTF-16, which is no Unicode, as an escape."""
+    quoted = encode_basestring(text)
+    if not text.isascii():
+        quoted = _lone_surrogates.sub(lambda half: f"\\u{ord(half[0]):x}", quoted)
+    return quoted
+
+
 def cell_text(stored: Stored | Undefined) -> str:
     """The JSON text of a stored form by which it is hashed: ``null`` where it is gone."""
     if isinstance(stored, str):
-        return encode_basestring(stored)
+        return quote(stored)
     if stored is True:
         return "true"
     if stored is False:

@@ -7,10 +7,16 @@ of its children changed, and what those had added to its hash.
 from __future__ import annotations
 
 from array import array
-from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from weft.documents.mergeable.hashes import cell_text, get_cell_hash, get_child_hash, get_hash, get_thing_hash
+from weft.documents.mergeable.hashes import (
+    cell_text,
+    get_cell_hash,
+    get_child_hash,
+    get_hash,
+    get_thing_hash,
+    quote,
+)
 from weft.jsoncodec import in_js_order
 from weft.values import UNDEFINED, UNDEFINED_MARK
 

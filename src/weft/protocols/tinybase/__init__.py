@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     )
     from weft.protocols.tinybase.messages import (
         STORE as STORE,
-        LoneSurrogateError as LoneSurrogateError,
         Message as Message,
         MessageType as MessageType,
         check_message as check_message,
@@ -56,8 +55,7 @@ else:
             "effects": "Effect Refused SendMessage StoreLacks StoreMissing Synced Unanswered",
             "fragments": "Fragments",
             "frames": "Frame FrameReader close_code frames_of text_of",
-            "messages": "STORE LoneSurrogateError Message MessageType check_message decode_message "
-            "encode_message",
+            "messages": "STORE Message MessageType check_message decode_message encode_message",
             "multiplex": "MAX_CHANNELS SUBPROTOCOL ChannelFrame Channels Control ControlFrame channel_frame "
             "check_channel hello read_multiplexed",
             "session": "TinyBaseSession",

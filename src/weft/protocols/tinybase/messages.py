@@ -7,7 +7,6 @@ those that differ, which are asked for next, row by row and cell by cell.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -17,7 +16,6 @@ from weft.errors import InvalidJsonError, RemoteProtocolError
 
 __all__ = [
     "STORE",
-    "LoneSurrogateError",
     "Message",
     "MessageType",
     "check_message",
@@ -31,13 +29,6 @@ STORE = "S"
 MAX_ID = 1024  # bytes of a request's or a channel's id; TinyBase's own have 16 characters
 _ANY = "z" * 16  # a message may have any time in its stamps; a document refuses those too far ahead
 _MAX_HASH = 2**32 - 1
-
-
-class LoneSurrogateError(RemoteProtocolError):
-    """A message of JavaScript with a text that is cut within a pair of UTF-16, as ``slice`` cuts an emoji.
-
-    Nothing else is wrong with it, and the connection may go on.
-    """
 
 
 class MessageType(IntEnum):
@@ -80,28 +71,14 @@ def decode_message(text: str) -> Message:
 
     Raises:
         RemoteProtocolError: It is none. TinyBase calls that error 14.
-        LoneSurrogateError: It is one, and a text in it is none.
     """
     try:
         fields = from_json(text)
     except InvalidJsonError as error:
-        if _has_lone_surrogate(text):
-            raise LoneSurrogateError("a text with half of a character pair, which is no Unicode") from error
         raise RemoteProtocolError(f"not a message of a synchronizer: {error}") from error
     if type(fields) is not list or len(fields) != 3:
         raise RemoteProtocolError("a message is a list of a request id, a type and a body")
     return check_message(*fields)
-
-
-def _has_lone_surrogate(text: str) -> bool:
-    """Whether that is all that is wrong with a text."""
-    try:
-        json.dumps(json.loads(text), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    except (ValueError, RecursionError):
-        pass
-    return False
 
 
 def check_message(request_id: object, number: object, body: object) -> Message:

@@ -178,7 +178,6 @@ class CustomSynchronizer(Uncopied):
 
         Raises:
             RemoteProtocolError: It is none. Nothing changed.
-            LoneSurrogateError: It is JavaScript's, with a text that is cut within a character. Likewise.
             WrongThreadError: It is another thread than that of the event loop.
         """
         self._owner.check()

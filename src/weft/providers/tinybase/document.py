@@ -12,7 +12,6 @@ from weft.protocols.tinybase import (
     STORE,
     Flushed,
     FrameReader,
-    LoneSurrogateError,
     MessageType,
     Refused,
     SendMessage,
@@ -155,12 +154,7 @@ class SharedDocument:
             RemoteProtocolError: It is none.
         """
         now = self._clock.now()
-        try:
-            frame = self._reader.receive(data, now)
-        except LoneSurrogateError as error:
-            # What else the others have goes on to come; it would not after a new connection.
-            self._tracker.report(ProviderError(f"a message was left out: {error}"))
-            return
+        frame = self._reader.receive(data, now)
         if frame is not None:
             self._perform(self.session.receive(frame.address, frame.message, now))
             due = self.session.next_tick()
