@@ -42,7 +42,7 @@ def page(python_page: PythonPage) -> PythonPage:
 def test_a_database_goes_from_sqlite_wasm_to_python_and_back(
     page: PythonPage, store: str, config: dict[str, Any], persister: str
 ) -> None:
-    path = f"/tmp/{store}{config['mode']}.db"
+    path = f"/{store}{config['mode']}.db"
     source = """
 const {save} = await import('./sqlite.js');
 const store = globalThis[create]();
