@@ -9,7 +9,10 @@ import pytest
 
 from support.servers import eventually, serving
 from support.tableclient import TableClient
+from weft.limits import Limits
+from weft.server import RoomSettings
 from weft.server.storage.sqlite import SqliteRoomStorage
+from weft.server.tinybase.answers import ROOM_FOR_HEADS
 from weft.server.tinybase.room import MergeableRoom, storage_name
 
 if TYPE_CHECKING:
@@ -157,3 +160,26 @@ async def test_malformed_traffic_ends_its_sender_and_nobody_else(js_peer: JsPeer
         async with TableClient(server.url, "room") as honest:
             await honest.set(a=1)
             await all_have(js_peer, ["one"], {"t": {"r": {"a": 1}}})
+
+
+async def test_a_document_that_is_larger_than_a_message_comes_turn_by_turn(js_peer: JsPeer) -> None:
+    limits = Limits(max_message=ROOM_FOR_HEADS + 20_000)
+    async with (
+        serving(limits=limits, settings=RoomSettings(tick=0.05, unload_delay=0.0)) as server,
+        server.use_mergeable("room") as room,
+    ):
+        there = await joined(js_peer, server, "there", "room")
+        with room.document.transaction():
+            for number in range(300):
+                room.document.set_cell(f"t{number % 3}", f"r{number % 50}", f"c{number}", "x" * 300)
+        wanted = room.document.get_content_hashes()
+        late = await joined(js_peer, server, "late", "room", version=8)
+        tables = {
+            f"t{table}": {
+                f"r{row}": {f"c{n}": "x" * 300 for n in range(300) if (n % 3, n % 50) == (table, row)}
+                for row in range(50)
+            }
+            for table in range(3)
+        }
+        await all_have(js_peer, [there, late], tables)
+        assert [await js_peer("sync.hashes", name=name) for name in (there, late)] == [wanted, wanted]

@@ -61,8 +61,8 @@ class Allow:
     Attributes:
         user: Who it is, for logs and for later hooks.
         read_only: Whether its changes are refused.
-        limits: Bounds for this connection; ``None`` for the server's. For automerge-repo clients, which have
-            many documents on one connection, they are always the server's.
+        limits: Bounds for this connection; ``None`` for the server's. For automerge-repo and TinyBase
+            clients, which may have many documents on one connection, they are always the server's.
     """
 
     user: str = ""
