@@ -170,6 +170,23 @@ def test_an_empty_text_waits_like_any_other_struct() -> None:
     assert log.diff() == update(section(1, 0, A, B))
 
 
+def test_what_an_update_that_is_cut_deletes_is_given_out() -> None:
+    doc: Doc[Any] = Doc()
+    doc.get("m", type=Map)["x"] = 1
+    text = doc.get("t", type=Text)
+    text += "a"
+    before = doc.get_update()
+    text += "b"
+    del doc.get("m", type=Map)["x"]
+    log = UpdateLog.of([before])
+    added = log.add(doc.get_update())  # "ab" is one struct of it
+    reader: Doc[Any] = Doc()
+    for each in (before, *added.updates):
+        reader.apply_update(each)
+    assert str(reader.get("t", type=Text)) == "ab"
+    assert reader.get("m", type=Map).to_py() == {}
+
+
 def test_what_waits_may_stand_right_behind_what_is_cut() -> None:
     log = UpdateLog()
     log.add(update(section(1, 0, item(4, b"\x02ab"))))

@@ -184,14 +184,13 @@ class UpdateLog:
             self._crowds.settle(undo=True)
             raise
         updates: tuple[bytes, ...] = ()
-        deleted = self._delete([found.deletes for found in complete])
-        if not waiting and not refused and not pending.is_cut:
+        is_whole = not waiting and not refused and not pending.is_cut
+        early = () if is_whole else (self._early,)
+        deleted = self._delete([*(found.deletes for found in complete), *early])
+        before: dict[int, Mark] = {} if is_whole else dict(marks)
+        if is_whole:
             updates = (update,) if marks or deleted else ()
-            before: dict[int, Mark] = {}
             deleted = {}
-        else:
-            before = dict(marks)
-            deleted = self._delete([self._early])
         if self._waiting:
             woken = [entry for client in marks for entry in self._woken(self._waiting, client)]
             complete = self._run(woken, self._waiting, before, refused)
