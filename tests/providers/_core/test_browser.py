@@ -14,6 +14,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from support.node import NodeProgram
 from support.ports import free_port
+from support.serving import WeftServe
 from weft.providers import BrowserTransport
 
 if TYPE_CHECKING:
@@ -239,3 +240,41 @@ return data;
         "there is no localStorage here, as in every worker: IndexedDbPersister and OpfsPersister work in one"
     )
     assert answer == {"ok": "\n".join([content, content, no_storage, "x"])}
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(240)
+def test_a_page_connects_to_weft_and_comes_again_when_it_was_killed(
+    python_page: PythonPage, tmp_path: Path
+) -> None:
+    port = free_port()
+    source = """
+import asyncio, weft
+heard, opening = asyncio.Event(), weft.connect(f"tinybase+{url}")
+store = await opening.__aenter__()
+store.add_did_finish_transaction_listener(lambda *_: heard.set())
+await store.sync.wait_synced(20)
+store.set_cell("pets", "fido", "price", 5)
+await store.sync.flush(20)
+"""
+    start = """
+globalThis.store = createMergeableStore();
+globalThis.synchronizer = await createWsSynchronizer(store, new WebSocket(url));
+await synchronizer.startSync();
+await new Promise((resolve) => {
+  const look = () => store.getCell('pets', 'fido', 'price') === wanted && resolve();
+  store.addDidFinishTransactionListener(look);
+  look();
+});
+await synchronizer.destroy();
+"""
+    url = f"ws://127.0.0.1:{port}/farm"
+    with WeftServe(tmp_path / "weft.sqlite3", port=port) as server:
+        python_page.python(source, url=url)
+        python_page.js(start, url=url, wanted=5)
+        server.kill()
+    python_page.python("store.set_cell('pets', 'fido', 'price', 6)\nNone")
+    with WeftServe(tmp_path / "weft.sqlite3", port=port):
+        python_page.python("await store.sync.flush(60)", timeout=80)
+        python_page.js(start, url=url, wanted=6)
+        python_page.python("await opening.__aexit__(None, None, None)")
