@@ -67,14 +67,14 @@ class BrowserTransport:
         connection = BrowserConnection(self._js, socket, max_size=max_size, close_timeout=self._close_timeout)
         try:
             async with asyncio.timeout(open_timeout):
-                await connection.opened
+                opened = await connection.opened
         except TimeoutError as error:
             await connection.abort()
             raise ConnectError(shown, f"no answer within {open_timeout:g} s") from error
         except BaseException:
             await connection.abort()
             raise
-        if connection.ended.done():
+        if not opened:  # what was, may have ended by now: its messages are there all the same
             raise ConnectError(shown, "it could not be opened; why, a browser tells on its console alone")
         return connection
 
@@ -83,13 +83,13 @@ class BrowserConnection:
     """A browser's ``WebSocket`` behind our seam.
 
     Attributes:
-        opened: Done when it is open, or will never be.
+        opened: Whether it was ever open, once that is clear.
         ended: Done when it has ended: why.
     """
 
     def __init__(self, js: Javascript, socket: Any, *, max_size: int, close_timeout: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self.opened: asyncio.Future[None] = self._loop.create_future()
+        self.opened: asyncio.Future[bool] = self._loop.create_future()
         self.ended: asyncio.Future[ConnectionClosedError] = self._loop.create_future()
         self._js = js
         self._socket = socket
@@ -154,7 +154,7 @@ class BrowserConnection:
     def _happened(self, event: Any) -> None:
         if event.type == "open":
             if not self.opened.done():
-                self.opened.set_result(None)
+                self.opened.set_result(True)
         elif event.type == "close":
             code = event.code
             self._end(closed_error(None if code == ABNORMAL_CLOSURE else code, event.reason))
@@ -173,7 +173,7 @@ class BrowserConnection:
             return
         self.ended.set_result(error)
         if not self.opened.done():
-            self.opened.set_result(None)
+            self.opened.set_result(False)
         self._came.set()
         self._socket.onopen = self._socket.onmessage = self._socket.onclose = None
         self._loop.call_soon(self._callback.destroy)  # it may be what is running
