@@ -64,7 +64,7 @@ async def test_nothing_is_said_and_no_room_opened_before_the_client_has_spoken()
 
 
 async def test_who_says_nothing_is_let_go_where_it_is_not_known_who_it_is() -> None:
-    async with serving(server_limits=ServerLimits(join_timeout=0.2)) as server:
+    async with serving(server_limits=ServerLimits(join_timeout=1.0)) as server:
         targets: list[tuple[str, dict[str, Any]]] = [("/", {}), ("/room", {"subprotocols": CHANNELS})]
         for target, options in targets:
             async with connect(f"{server.url}{target}", **options) as socket:
