@@ -83,6 +83,16 @@ async def test_what_a_relay_has_not_confirmed_is_not_given_up_in_silence() -> No
             await store.sync.close()
 
 
+async def test_what_a_relay_has_not_confirmed_is_kept_in_the_file(tmp_path: Path) -> None:
+    async with SocketServing(TinyBaseServer(has_store=False)) as serving:
+        address, file = f"tinybase+{serving.url}/room", tmp_path / "farm.weft"
+        async with weft.connect(address, offline=file, close_timeout=0.2) as store:
+            store.set_cell("t", "r", "a", 1)
+        async with weft.connect(address, offline=file, close_timeout=0.2) as store:
+            assert store.get_tables() == {"t": {"r": {"a": 1}}}
+            assert store.sync.pending.updates == 1
+
+
 def test_it_works_without_an_event_loop_at_wefts_server(tmp_path: Path) -> None:
     with WeftServe(tmp_path / "rooms.sqlite3") as server:
         address = f"tinybase+{server.url}/room"

@@ -14,8 +14,11 @@ from support.servers import eventually, serving
 from weft import Replica
 from weft.documents.mergeable import decode_hlc, encode_hlc
 from weft.errors import LocalProtocolError, ReplicaRoomError, StorageError
+from weft.limits import DEFAULT_LIMITS
 from weft.mergeable import MergeableStore
 from weft.providers import TinyBaseProvider, YWebsocketProvider
+from weft.providers.replica.mergeable import MergeableReplicaContent
+from weft.providers.replica.meta import Meta
 from weft.server import Allow
 
 if TYPE_CHECKING:
@@ -214,3 +217,27 @@ async def test_a_new_client_id_is_told_of(tmp_path: Path, caplog: pytest.LogCapt
     path.rename(path.with_name("moved.weft"))
     async with mirrored(path.with_name("moved.weft"), "mergeable"):
         assert "under a new client id" in caplog.text
+
+
+def test_what_is_confirmed_while_the_log_is_compacted_is_not_pending_after_it() -> None:
+    rows: list[bytes] = []
+
+    def append(data: bytes, _is_own: bool) -> int:
+        rows.append(data)
+        return len(rows)
+
+    meta = Meta("mergeable", "abcde")
+    content = MergeableReplicaContent([], meta, append=append, changed=lambda _: None, limits=DEFAULT_LIMITS)
+    for number in range(3):
+        content.doc.set_cell("t", str(number), "c", number)
+    compact = content.compactor(3)
+    assert compact(rows) is not None  # on another thread, while this goes on
+    content.doc.set_cell("t", "later", "c", 1)
+    content.confirmed(2)
+    meta = content.note(meta)
+    assert (meta.accounted, meta.folded, list(meta.places)) == (3, 1, [("t", "t", "2", "c")])
+    assert content.pending().updates == 2
+    assert content.pending_paths() == ({("t", "t", "2", "c"), ("t", "t", "later", "c")}, set())
+    content.confirmed(4)
+    assert not content.pending()
+    assert content.pending_paths() == (set(), set())

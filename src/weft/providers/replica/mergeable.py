@@ -63,6 +63,8 @@ class MergeableReplicaContent(ReplicaContent):
         self._author = self.doc.clock.client_id = meta.author
         self._own = OwnRows(rows, meta)
         self._folded: set[Place] = {tuple(place) for place in meta.places}
+        # Of a log that was compacted, up to which row, and the places of the rows that are to be folded.
+        self._compacted: tuple[int, dict[int, set[Place]]] | None = None
         self._hear(self.doc, self.doc.subscribe(self._heard))
 
     def _heard(self, event: MergeableEvent) -> None:
@@ -133,13 +135,26 @@ class MergeableReplicaContent(ReplicaContent):
 
     def note(self, meta: Meta) -> Meta:
         """What is to stand in the file of it."""
+        compacted, self._compacted = self._compacted, None
+        if compacted is not None:
+            last, places = compacted
+            self._folded.update(*(places[number] for number in self._own.fold(last)))
         return replace(self._own.note(meta), author=self._author, places=tuple(self._folded))
 
     def compactor(self, last: int) -> Compactor:
         """What makes one row of those up to a number, on another thread."""
-        for row in self._own.fold(last):
-            self._folded.update(_places_in(read_row(row)))
-        return _compact
+        own = {number: row for number, row in self._own.recent.items() if number <= last}
+
+        def compact(rows: Sequence[bytes]) -> Compacted | None:
+            made = _compact(rows)
+            if made is not None:  # folded when the file is told of it, unless confirmed by then
+                self._compacted = (
+                    last,
+                    {number: set(_places_in(read_row(row))) for number, row in own.items()},
+                )
+            return made
+
+        return compact
 
 
 def _is_whole(row: bytes) -> bool:

@@ -44,8 +44,8 @@ class OwnRows:
         if is_own:
             self.recent[number] = data
 
-    def fold(self, last: int) -> list[bytes]:
-        """Only count those up to a number from now on; gives them."""
+    def fold(self, last: int) -> dict[int, bytes]:
+        """Only count those up to a number from now on; gives them, by number."""
         folded = {number: data for number, data in self.recent.items() if number <= last}
         for number, data in folded.items():
             del self.recent[number]
@@ -53,7 +53,7 @@ class OwnRows:
             self._folded_bytes += len(data)
             self._last_folded = number
         self._accounted = max(self._accounted, last)
-        return list(folded.values())
+        return folded
 
     def lost(self) -> None:
         """The server has lost something that it had confirmed."""

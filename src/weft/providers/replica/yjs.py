@@ -332,7 +332,7 @@ class YjsContent(ReplicaContent):
 
     def compactor(self, last: int) -> Compactor:
         """What makes one update of the rows up to a number, on another thread."""
-        for update in self._own.fold(last):
+        for update in self._own.fold(last).values():
             add_to(self._deletes, read_update(update, STORED)[1])
         found: list[tuple[UpdateLog, list[bytes]]] = []
         self._compacted, self._compacted_unread = found, len(self._unread)
