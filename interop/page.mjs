@@ -4,10 +4,11 @@ import {loadPyodide} from './pyodide/pyodide.mjs';
 import * as tinybase from 'tinybase';
 import * as browser from 'tinybase/persisters/persister-browser';
 import * as indexedDb from 'tinybase/persisters/persister-indexed-db';
+import * as broadcastChannel from 'tinybase/synchronizers/synchronizer-broadcast-channel';
 import * as wsClient from 'tinybase/synchronizers/synchronizer-ws-client';
 
 // Names that stand on the page as they do in TinyBase.
-Object.assign(globalThis, tinybase, browser, indexedDb, wsClient);
+Object.assign(globalThis, tinybase, browser, indexedDb, broadcastChannel, wsClient);
 
 const fileHandle = async (name) => (await navigator.storage.getDirectory()).getFileHandle(name, {create: true});
 const storages = {local: localStorage, session: sessionStorage};

@@ -21,6 +21,20 @@ __all__ = ["IN_BROWSER", "Javascript", "javascript"]
 IN_BROWSER = sys.platform == "emscripten"
 """Whether there is JavaScript beside this Python."""
 
+_TEXT = """
+(() => {
+  const MARK = '\\uFFFC';
+  const read = (value) =>
+    value === MARK ? undefined
+    : Array.isArray(value) ? value.map(read)
+    : typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, read(item)]))
+    : value;
+  const toText = (made) => JSON.stringify(made, (_, value) => (value === undefined ? MARK : value));
+  return [toText, (text) => read(JSON.parse(text))];
+})()
+"""
+
 
 class Javascript:
     """What weft uses of Pyodide.
@@ -28,6 +42,9 @@ class Javascript:
     Attributes:
         globals: The page's, or the worker's: ``WebSocket``, ``indexedDB``, ``navigator``.
         error: What a JavaScript exception is raised as.
+        to_text: Writes JavaScript's values as JSON text, with U+FFFC for ``undefined``, as TinyBase does.
+        from_text: Makes for JavaScript what that text says.
+        is_array: Whether it is a JavaScript array.
         null: What ``null`` is; ``None`` is ``undefined``.
     """
 
@@ -37,6 +54,8 @@ class Javascript:
         self._run: Any = import_module("pyodide.code").run_js
         self.error: type[Exception] = self._ffi.JsException
         self.null: object = self._ffi.jsnull
+        self.to_text, self.from_text = self._run(_TEXT)
+        self.is_array: Any = self.globals.Array.isArray
 
     def evaluate(self, source: str) -> Any:
         """Evaluate JavaScript."""

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     )
     from weft.providers.replica.pending import Pending as Pending
     from weft.providers.replica.replica import Replica as Replica
+    from weft.providers.tinybase.broadcast_channel import (
+        BroadcastChannelSynchronizer as BroadcastChannelSynchronizer,
+    )
     from weft.providers.tinybase.custom import (
         CustomSynchronizer as CustomSynchronizer,
         LocalSynchronizer as LocalSynchronizer,
@@ -54,6 +57,7 @@ else:
             "automerge_repo.provider": "AutomergeWebsocketProvider",
             "replica.pending": "Pending",
             "replica.replica": "Replica",
+            "tinybase.broadcast_channel": "BroadcastChannelSynchronizer",
             "tinybase.custom": "CustomSynchronizer LocalSynchronizer SendFunction",
             "tinybase.provider": "TinyBaseChannel TinyBaseProvider",
             "ysync.provider": "YWebsocketProvider",

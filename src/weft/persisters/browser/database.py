@@ -23,15 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["BrowserDatabase", "edit_text"]
 
 _SOURCE = """
-(() => {
-  const MARK = '\\uFFFC'; // what is undefined, in JSON text
-  const text = (entries) => JSON.stringify(entries, (_, value) => (value === undefined ? MARK : value));
-  const read = (value) =>
-    value === MARK ? undefined
-    : Array.isArray(value) ? value.map(read)
-    : typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, read(item)]))
-    : value;
+((text, read) => {
   // Of `m`, which has two entries, the content that they are; of the others lists of entries.
   const contentOf = (names, lists) =>
     names[0] === 'm'
@@ -108,11 +100,12 @@ _SOURCE = """
         }
       };
       const write = (decided) => {
-        JSON.parse(decided).forEach(({clear, remove, keys, values}, at) => {
+        const edits = names[0] === 'm' ? read(decided) : JSON.parse(decided);
+        edits.forEach(({clear, remove, keys, values}, at) => {
           const objects = transaction.objectStore(names[at]);
           if (clear) objects.clear();
           remove.forEach((k) => objects.delete(k));
-          keys.forEach((k, n) => objects.put({k, v: names[at] === 'm' ? read(values[n]) : values[n]}));
+          keys.forEach((k, n) => objects.put({k, v: values[n]}));
         });
       };
       wanted.forEach(([store, keys], at) => {
@@ -132,7 +125,7 @@ _SOURCE = """
     });
 
   return {getAll, edit};
-})()
+})
 """
 
 
@@ -171,7 +164,7 @@ class BrowserDatabase:
         self.place = f"IndexedDB {name!r}"
         self._js = js
         self._name = name
-        self._functions = js.evaluate(_SOURCE)
+        self._functions = js.evaluate(_SOURCE)(js.to_text, js.from_text)
 
     async def get_all(self, stores: Literal["tv", "m"]) -> str:
         """Read object stores; one that is not there is empty.
