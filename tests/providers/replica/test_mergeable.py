@@ -83,7 +83,9 @@ async def test_content_that_was_replaced_is_replaced_at_the_next_start(tmp_path:
             assert replica.pending.updates == writes + 2
 
 
-async def test_a_server_that_has_what_was_never_written_here_takes_the_client_id(tmp_path: Path) -> None:
+async def test_a_server_that_has_what_was_never_written_here_takes_the_client_id(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A machine that was set back: nothing on it tells."""
     path = tmp_path / "farm.weft"
     async with serving() as server:
@@ -99,6 +101,7 @@ async def test_a_server_that_has_what_was_never_written_here_takes_the_client_id
                 await eventually(lambda: store.has_cell("t", "r", "twin"))
             store.set_cell("t", "r", "after", 1)
             assert (after := latest_stamp(replica)[11:]) != author
+            assert f"client id {author} is used by another: it goes on under {after}" in caplog.text
             await replica.saved()
         async with mirrored(path, "mergeable") as (replica, store):
             store.set_cell("t", "r", "later", 1)

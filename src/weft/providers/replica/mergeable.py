@@ -7,6 +7,7 @@ The server has no state vector, so the places of what it has not confirmed are n
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeAlias
 
 from weft.documents import Compacted
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from weft.providers.replica.pending import Pending
 
 __all__ = ["MergeableReplicaContent"]
+
+_log = logging.getLogger("weft.replica")
 
 Place: TypeAlias = tuple[str, ...]
 """``t`` and the ids of table, row and cell; ``v`` and a value's id; or nothing, for all that there is."""
@@ -76,7 +79,9 @@ class MergeableReplicaContent(ReplicaContent):
 
     def _renew_author(self) -> None:
         """The server has what was never written here: a machine that was set back has a twin, or had one."""
-        self._author = self.doc.clock.client_id = get_unique_id(len(self._author))
+        before = self._author
+        self._author = self.doc.clock.client_id = get_unique_id(len(before))
+        _log.warning("client id %s is used by another: it goes on under %s", before, self._author)
         self._changed(True)
 
     # --- what the server has
