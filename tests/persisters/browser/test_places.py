@@ -133,6 +133,39 @@ async def until(condition):
         python_page.driver("page.close", name="beside")
 
 
+@pytest.mark.parametrize("observes", [True, False], ids=["observer", "looking"])
+def test_a_file_is_a_path_with_folders_or_a_handle(python_page: PythonPage, observes: bool) -> None:
+    source = """
+import asyncio
+from weft import Store
+from weft.persisters import OpfsPersister
+one, two = Store(), Store()
+first = OpfsPersister(one, f"folder/{observes}/notes.json", poll_seconds=0.02)
+handle = await first.get_handle()
+second = OpfsPersister(two, handle, poll_seconds=0.02)
+await first.start_auto_persisting()
+await second.start_auto_persisting()
+heard = asyncio.Event()
+two.on_values()(lambda *_: heard.set())
+one.set_value("v", "heard of")
+async with asyncio.timeout(30):
+    await heard.wait()
+await first.close()
+await second.close()
+[handle.name, two.get_values(), first.place, second.place]
+"""
+    hidden = "globalThis.hidden = globalThis.FileSystemObserver; delete globalThis.FileSystemObserver"
+    if not observes:
+        python_page.js(hidden)
+    try:
+        said = python_page.python(source, observes=observes)
+    finally:
+        if not observes:
+            python_page.js("globalThis.FileSystemObserver = hidden")
+    assert said[:2] == ["notes.json", {"v": "heard of"}]
+    assert said[2:] == [f"OPFS, folder/{observes}/notes.json", "OPFS, notes.json"]
+
+
 def test_a_full_storage_keeps_what_it_had(python_page: PythonPage) -> None:
     source = """
 from weft import Store
