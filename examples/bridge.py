@@ -1,8 +1,8 @@
-"""Two JavaScript programs share a table over a weft server: one by Yjs, the other by automerge-repo.
+"""Three JavaScript programs share a table over a weft server: by Yjs, by automerge-repo and by TinyBase.
 
-The server bridges the room ``farm``: the same tables are in a Yjs document and in an Automerge document, so
-each program uses what it has, here TinyBase with its Yjs and with its Automerge persister. ``weft serve
---bridge farm`` is the same server.
+The server bridges the room ``farm``: the same tables are in a Yjs, an Automerge and a mergeable document, so
+each program uses what it has, here TinyBase with its Yjs persister, its Automerge persister and its own
+synchronizer. ``weft serve --bridge farm`` is the same server.
 
 It needs Node and the packages of interop/ (``npm ci`` there), and ``weft[server,automerge]``.
 
@@ -62,6 +62,24 @@ store.setRow('pets', 'felix', {species: 'cat'});
 """
 
 
+TINYBASE = """
+import {createMergeableStore} from 'tinybase';
+import {createWsSynchronizer} from 'tinybase/synchronizers/synchronizer-ws-client';
+import {WebSocket} from 'ws'; // a browser has its own
+
+const store = createMergeableStore();
+store.addTableListener('pets', () => {
+  const {fido, felix} = store.getTable('pets');
+  if (fido?.species && felix?.species) {
+    console.log(`the TinyBase client sees a ${fido.species} and a ${felix.species}`);
+  }
+});
+const synchronizer = await createWsSynchronizer(store, new WebSocket(`${process.argv[1]}/farm`));
+await synchronizer.startSync();
+store.setCell('pets', 'fido', 'weight', 12.5);
+"""
+
+
 @asynccontextmanager
 async def node(program: str, *arguments: str) -> AsyncIterator[asyncio.StreamReader]:
     """A JavaScript program that runs as long as the block does, and what it prints."""
@@ -79,8 +97,12 @@ async def node(program: str, *arguments: str) -> AsyncIterator[asyncio.StreamRea
 async def main() -> None:
     async with Server(auth=allow_all, storage=MemoryRoomStorage(), port=0, bridge=["farm"]) as server:
         url = document_url(bridge_document_id("farm"))
-        async with node(YJS, server.url) as yjs, node(AUTOMERGE, server.url, url) as automerge:
-            for output in (yjs, automerge):
+        async with (
+            node(YJS, server.url) as yjs,
+            node(AUTOMERGE, server.url, url) as automerge,
+            node(TINYBASE, server.url) as tinybase,
+        ):
+            for output in (yjs, automerge, tinybase):
                 print((await asyncio.wait_for(output.readline(), 30)).decode(), end="")
 
 

@@ -33,6 +33,7 @@ PRINTS = {
     "bridge.py": """\
 the Yjs client sees that felix is a cat
 the Automerge client sees that fido is a brown and white dog
+the TinyBase client sees a dog and a cat
 """,
     "merge_offline_edits.py": """\
 {'id': 'bread', 'text': 'Bake bread'}

@@ -145,18 +145,22 @@ async def test_a_deleted_room_s_name_stays_taken_unless_it_is_freed(place: Datab
             await storage.load("farm")
 
 
-async def test_of_a_bridged_room_the_other_side_is_named(place: Database) -> None:
+async def test_of_a_bridged_room_the_other_sides_are_named(place: Database) -> None:
     await place.fill(farm=2, barn=1)
     other = document_url(bridge_document_id("farm"))
+    sides = ["farm", other, "mergeable:farm"]
     async with storage_at(place.address) as storage:
         await storage.stored(storage.append(f"\x1f{other}", write_changes(1)[0]))
-    for name, partner in ((other, "farm"), ("farm", other)):
+        await storage.stored(storage.append("\x1fmergeable:farm", b"[[{}],[{}],1]"))
+    for name in sides:
         done = place.db("delete", name, stdin=subprocess.DEVNULL)
+        partners = " and ".join(side for side in sides if side != name)
         assert done.stdout.startswith(
-            f"There is {partner}, too, with which weft serve --bridge keeps it equal"
+            f"There is {partners}, too, with which weft serve --bridge keeps it equal"
         )
     assert place.db("delete", "barn", "--yes").stdout.startswith("Room barn is deleted")
-    assert place.db("delete", "farm", "--yes").returncode == 0
+    for name in ("farm", "mergeable:farm"):
+        assert place.db("delete", name, "--yes").returncode == 0
     assert place.db("delete", other, "--yes").stdout.startswith(f"Room {other} is deleted")
 
 

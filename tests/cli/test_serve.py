@@ -90,7 +90,8 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
 
 def test_the_urls_of_bridged_rooms_are_printed(tmp_path: Path) -> None:
     assert first_lines(tmp_path, 5, "--bridge", "farm", "--bridge", "a/é")[3:] == [
-        f"Room {room} is automerge:{bridge_document_id(room)} as well.\n" for room in ("farm", "a/é")
+        f"Room {room} is one room for all of them, and automerge:{bridge_document_id(room)}.\n"
+        for room in ("farm", "a/é")
     ]
 
 

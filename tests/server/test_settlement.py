@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.bridged import DOCUMENT, ROOM, AutomergePeer, YjsPeer, sides
+from support.bridged import DOCUMENT, ROOM, AutomergePeer, MergeablePeer, Peer, YjsPeer, sides
 from weft.documents.automerge.log import unreadable_rows
+from weft.documents.mergeable.log import unreadable_rows as unreadable_mergeable_rows
 from weft.documents.yjs.log_document import unreadable_updates
 from weft.errors import StorageError
 from weft.limits import DEFAULT_LIMITS
@@ -22,13 +24,14 @@ from weft.server.automerge_repo.room import DocumentRoom, storage_name
 from weft.server.bridge import Bridge, BridgedRooms
 from weft.server.fanout import MemoryBroadcast, MemoryBroker
 from weft.server.fanout.hub import Hub
+from weft.server.tinybase.room import MergeableRoom, storage_name as mergeable_name
 from weft.server.ysync.room import Room
 from weft.testing.broadcast import until
 
 if TYPE_CHECKING:
     from weft.store import Store
 
-NAMES = (ROOM, storage_name(DOCUMENT))
+NAMES = (ROOM, storage_name(DOCUMENT), mergeable_name(ROOM))
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +67,16 @@ class Process:
             unreadable=unreadable_rows,
             followers=self.hub,
         )
-        self._registries = (rooms, documents)
-        self.bridged = BridgedRooms([ROOM], rooms=rooms, documents=documents, catch_up=self.hub.catch_up)
+        mergeable: RoomRegistry[MergeableRoom] = RoomRegistry(
+            context,
+            make=partial(MergeableRoom, context=context),
+            unreadable=unreadable_mergeable_rows,
+            followers=self.hub,
+        )
+        self._registries = (rooms, documents, mergeable)
+        self.bridged = BridgedRooms(
+            [ROOM], rooms=rooms, documents=documents, mergeable=mergeable, catch_up=self.hub.catch_up
+        )
         self._stack = AsyncExitStack()
         self.bridge: Bridge
 
@@ -88,7 +99,7 @@ class Process:
 
 
 class World:
-    """One random run: edits on both sides, in any process, and a broker that loses what it likes."""
+    """One random run: edits on all sides, in any process, and a broker that loses what it likes."""
 
     def __init__(self, seed: int, processes: int) -> None:
         self.seed = seed
@@ -99,7 +110,7 @@ class World:
         self.broker.lose = lambda _channel, _message: self.rng.random() < self.loss
         self.broker.delay = lambda: self.rng.random() * self.seconds
         self.processes = [Process(self.place, self.broker) for _ in range(processes)]
-        self.peers: list[tuple[YjsPeer | AutomergePeer, Process]] = []
+        self.peers: list[tuple[Peer, Process]] = []
         self.kept: dict[tuple[str, str], int] = {}
         self.baton = 0
 
@@ -107,7 +118,8 @@ class World:
         rng = self.rng
         for process in self.processes:
             await process.start()
-        self.peers = [(kind(), process) for process in self.processes for kind in (YjsPeer, AutomergePeer)]
+        kinds = (YjsPeer, AutomergePeer, MergeablePeer)
+        self.peers = [(kind(), process) for process in self.processes for kind in kinds]
         for number in range(rounds):
             self.loss = rng.choice([0.0, 0.0, 0.3, 1.0])
             self.seconds = rng.choice([0.0, 0.002, 0.01])
@@ -206,7 +218,43 @@ async def test_processes_agree_and_lose_nothing(processes: int, first: int) -> N
     await asyncio.gather(*(World(seed, processes).run(40) for seed in range(first, first + 6)))
 
 
-async def test_a_room_that_is_deleted_is_so_on_both_sides_in_every_process() -> None:
+@pytest.mark.parametrize("later", [5, None])
+async def test_of_a_write_and_a_deletion_in_two_processes_the_later_stands(later: int | None) -> None:
+    place, broker = MemoryRoomStorage(), MemoryBroker()
+    made = [Process(place, broker) for _ in range(2)]
+    for process in made:
+        await process.start()
+    ahead = MergeablePeer(get_now=lambda: time.time() * 1000 + 60_000)
+    yjs = YjsPeer()
+    yjs.store.set_row("t", "r", {"c": 1, "other": 1})
+    yjs.sync(made[0].bridge)
+    expected: tuple[Any, Any] = {"t": {"r": {"c": 1, "other": 1}}}, {}
+    await until(lambda: sides(made[1].bridge) == (expected,) * 3)
+    ahead.sync(made[1].bridge)
+    # At once: neither process has heard of the other's.
+    if later is None:
+        ahead.store.del_cell("t", "r", "c")
+        yjs.store.set_cell("t", "r", "c", 2)
+        del expected[0]["t"]["r"]["c"]
+    else:
+        ahead.store.set_cell("t", "r", "c", later)
+        yjs.store.del_cell("t", "r", "c")
+        expected[0]["t"]["r"]["c"] = later
+    yjs.sync(made[0].bridge)
+    ahead.sync(made[1].bridge)
+    for process in made:
+        await until(lambda process=process: sides(process.bridge) == (expected,) * 3)  # type: ignore[misc]
+        await until(lambda process=process: process.is_settled)  # type: ignore[misc]
+    heads = await place.heads(NAMES)
+    for process in made:
+        await process.hub.catch_up(NAMES)
+        assert process.is_settled
+    assert await place.heads(NAMES) == heads
+    for process in made:
+        await process.stop()
+
+
+async def test_a_room_that_is_deleted_is_so_on_all_sides_in_every_process() -> None:
     place, broker = MemoryRoomStorage(), MemoryBroker()
     made = [Process(place, broker) for _ in range(2)]
     for process in made:
@@ -214,7 +262,7 @@ async def test_a_room_that_is_deleted_is_so_on_both_sides_in_every_process() -> 
     peer = YjsPeer()
     peer.store.set_value("x", 1)
     peer.sync(made[0].bridge)
-    await until(lambda: sides(made[1].bridge) == (({}, {"x": 1}), ({}, {"x": 1})))
+    await until(lambda: sides(made[1].bridge) == (({}, {"x": 1}),) * 3)
     ended: list[str] = []
     for process in made:
         process.bridge.document.document.on_close(lambda what, _: ended.append(what))

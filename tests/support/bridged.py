@@ -1,39 +1,58 @@
-"""Clients of either kind in a room that is bridged: of a real server, and offline when not being synced."""
+"""Clients of each kind in a room that is bridged: of a real server, and offline when not being synced."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from support.live import until
 from weft.documents.yjs.document import YDocument, create_doc
+from weft.mergeable import MergeableDocument, MergeableMirror, MergeableStore
 from weft.mirrors import AutomergeDocument, AutomergeMirror, YjsMirror
 from weft.protocols.automerge_repo import document_url
-from weft.providers import AutomergeWebsocketProvider, YWebsocketProvider
+from weft.providers import AutomergeWebsocketProvider, TinyBaseProvider, YWebsocketProvider
 from weft.server import bridge_document_id
 from weft.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weft.server.bridge import Bridge
 
 Content = tuple[Any, Any]
 
-__all__ = ["DOCUMENT", "KINDS", "ROOM", "AutomergePeer", "Tables", "YjsPeer", "sides", "sync_documents"]
+__all__ = [
+    "DOCUMENT",
+    "KINDS",
+    "ROOM",
+    "AutomergePeer",
+    "MergeablePeer",
+    "Peer",
+    "Tables",
+    "YjsPeer",
+    "sides",
+    "sync_documents",
+]
 
 ROOM = "farm"
 DOCUMENT = bridge_document_id(ROOM)
-KINDS = ["yjs", "automerge"]
+KINDS = ["yjs", "automerge", "tinybase"]
 
 
 class Tables:
-    """A Store kept in a bridged room by a client of either kind. Use as ``async with``."""
+    """A Store kept in a bridged room by a client of some kind. Use as ``async with``."""
 
     def __init__(self, url: str, kind: str) -> None:
         self.store = Store()
         self._errors: list[Exception] = []
-        self._mirror: YjsMirror | AutomergeMirror
-        self.provider: YWebsocketProvider | AutomergeWebsocketProvider
-        if kind == "yjs":
+        self._mirror: YjsMirror | AutomergeMirror | MergeableMirror
+        self.provider: YWebsocketProvider | AutomergeWebsocketProvider | TinyBaseProvider
+        if kind == "tinybase":
+            mergeable = MergeableDocument()
+            self._mirror = MergeableMirror(self.store, mergeable, on_error=self._errors.append)
+            self.provider = TinyBaseProvider(mergeable, f"{url}/{ROOM}")
+        elif kind == "yjs":
             doc = create_doc()
             self._mirror = YjsMirror(self.store, doc, on_error=self._errors.append)
             self.provider = YWebsocketProvider(doc, url, ROOM)
@@ -74,7 +93,7 @@ class Tables:
         assert self._errors == []
 
 
-class Peer:
+class Peer(ABC):
     """A Store in a document of its own."""
 
     def __init__(self) -> None:
@@ -84,6 +103,10 @@ class Peer:
     @property
     def content(self) -> Content:
         return self.store.get_content()
+
+    @abstractmethod
+    def sync(self, bridge: Bridge) -> None:
+        """Exchange everything with the side of its kind."""
 
 
 class YjsPeer(Peer):
@@ -97,6 +120,18 @@ class YjsPeer(Peer):
         hub = bridge.room.document
         hub.apply(self.doc.get_update(hub.state_vector()), origin=self)
         self.hub.apply(hub.diff(self.hub.state_vector()), origin=bridge)
+
+
+class MergeablePeer(Peer):
+    def __init__(self, get_now: Callable[[], float] | None = None) -> None:
+        super().__init__()
+        self.document = MergeableDocument(get_now=get_now)
+        self.mirror = MergeableMirror(self.store, self.document, on_error=self.errors.append).start()
+
+    def sync(self, bridge: Bridge) -> None:
+        other = bridge.mergeable.document
+        other.apply(self.document.get_content(), origin=self)
+        self.document.apply(other.get_content(), origin=bridge)
 
 
 class AutomergePeer(Peer):
@@ -121,13 +156,14 @@ def sync_documents(one: AutomergeDocument, two: AutomergeDocument) -> None:
                 other.receive_sync_message(states[id(other)], message, origin=document)
 
 
-def sides(bridge: Bridge) -> tuple[Content, Content]:
-    """What fresh readers of either side see."""
-    yjs, automerge = Store(), Store()
+def sides(bridge: Bridge) -> tuple[Content, Content, Content]:
+    """What fresh readers of each side see."""
+    yjs, automerge, mergeable = Store(), Store(), MergeableStore()
     doc = create_doc()
     YDocument.of(doc).apply(bridge.room.document.diff(b"\0"), origin=None)
     with (
         YjsMirror(yjs, doc),
         AutomergeMirror(automerge, AutomergeDocument(bridge.document.document.save())),
     ):
-        return yjs.get_content(), automerge.get_content()
+        mergeable.set_mergeable_content(bridge.mergeable.document.get_content())
+        return yjs.get_content(), automerge.get_content(), mergeable.get_content()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Cluster", "Load", "Process", "Watchers", "eventually"]
 
-KINDS = ["yjs", "automerge", "mergeable", "bridged yjs", "bridged automerge"]
+KINDS = ["yjs", "automerge", "mergeable", "bridged yjs", "bridged automerge", "bridged tinybase"]
 PATIENCE = 30.0  # seconds
 _ROOM = "a"
 
@@ -118,7 +118,7 @@ class Load:
     """Writers of every kind, who write for ever, now in this process and then in that. Use as ``async with``.
 
     Attributes:
-        acknowledged: What each kind of them was promised; both kinds of a bridged room are one.
+        acknowledged: What each kind of them was promised; those of a bridged room are one.
     """
 
     def __init__(self, cluster: Cluster, seed: int, writers: int = 2) -> None:
@@ -127,7 +127,8 @@ class Load:
         self._writers = writers
         self._tasks: list[asyncio.Task[None]] = []
         self.acknowledged: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
-        self.acknowledged["bridged automerge"] = self.acknowledged["bridged yjs"]
+        for kind in ("bridged automerge", "bridged tinybase"):
+            self.acknowledged[kind] = self.acknowledged["bridged yjs"]
 
     @property
     def count(self) -> int:

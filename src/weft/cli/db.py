@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from weft.cli.db_check import shown_name
 from weft.cli.db_rooms import confirm, key_of, writing
@@ -14,7 +15,7 @@ from weft.cli.db_transfer import export, import_rooms
 from weft.cli.output import say
 from weft.errors import StorageError
 from weft.protocols.automerge_repo import document_url
-from weft.server.bridge_id import bridge_document_id
+from weft.server.bridge_id import bridge_document_id, bridge_path
 from weft.server.storage import DELETED, storage_at
 from weft.server.storage.address import reading
 from weft.server.storage.contract import kind_of
@@ -106,12 +107,12 @@ async def delete(address: str, room: str, *, yes: bool, free: bool) -> bool:
     name = key_of(room)
     async with writing(address) as storage:
         await _expect(storage, name)
-        other = await _other_side(storage, name)
-        if other:
+        others = await _other_sides(storage, name)
+        if others:
+            there = " and ".join(map(shown_name, others))
             say(
-                f"There is {shown_name(other)}, too, with which weft serve --bridge keeps it equal: it opens "
-                "neither while one of them is deleted, and brings back what was freed. To be rid of both, "
-                "delete both."
+                f"There is {there}, too, with which weft serve --bridge keeps it equal: it opens none while "
+                "one of them is deleted, and brings back what was freed. To be rid of all, delete all."
             )
         if not yes and not confirm(f"Delete room {shown_name(name)!r} of {storage.place} for good?"):
             say("Nothing was deleted.")
@@ -126,20 +127,32 @@ async def delete(address: str, room: str, *, yes: bool, free: bool) -> bool:
     return True
 
 
-async def _other_side(storage: RoomStorage, name: str) -> str | None:
-    """The name of what is there and would be bridged with a room, or an Automerge document."""
-    if not name.startswith("\x1f"):
-        other = key_of(document_url(bridge_document_id(name)))
-        return other if (await storage.heads([other])).get(other, DELETED) > 0 else None
+async def _other_sides(storage: RoomStorage, name: str) -> list[str]:
+    """The names of what is there and would be bridged with a room of any kind."""
+    room = await _room_of(storage, name)
+    if room is None:
+        return []
+    sides = (room, key_of(document_url(bridge_document_id(room))), key_of(f"mergeable:{bridge_path(room)}"))
+    heads = await storage.heads([side for side in sides if side != name])
+    return [side for side, head in heads.items() if head > 0]
+
+
+async def _room_of(storage: RoomStorage, name: str) -> str | None:
+    """The Yjs room that would be bridged with a room of any kind; ``None`` where that is not known."""
     if kind_of(name) != "automerge":
-        return None
+        return _yjs_name(name)
     after = ""
     while page := await storage.rooms(after=after):
-        for info in page:
-            if info.kind == "yjs" and key_of(document_url(bridge_document_id(info.name))) == name:
-                return info.name
+        for room in (_yjs_name(info.name) for info in page if info.kind != "automerge"):
+            if key_of(document_url(bridge_document_id(room))) == name:
+                return room
         after = page[-1].name
     return None
+
+
+def _yjs_name(name: str) -> str:
+    path = shown_name(name).removeprefix("mergeable:")
+    return name if kind_of(name) == "yjs" else unquote(path)
 
 
 async def compact(address: str, rooms: Sequence[str]) -> None:

@@ -60,7 +60,7 @@ async def serve(
         broker: What tells other processes of the same database; ``None`` if there are none.
         broker_prefix: Before the names of its channels.
         origins: Web origins whose pages may connect; ``None`` for pages of this machine, ``["*"]`` for all.
-        bridge: Rooms that are Automerge documents at the same time.
+        bridge: Rooms that clients of all protocols edit together.
         shared: Whether other processes may read a SQLite file meanwhile.
         proxies: Addresses and networks of proxies that are believed where clients come from.
         metrics: Host and port for whoever operates it; ``None`` for none.
@@ -133,7 +133,7 @@ def _greet(
     )
     say(f"Browsers may connect from {pages}. End it with Ctrl-C.")
     for room in bridge:
-        say(f"Room {room} is {document_url(bridge_document_id(room))} as well.")
+        say(f"Room {room} is one room for all of them, and {document_url(bridge_document_id(room))}.")
 
 
 def _is_of_this_machine(origin: str | None) -> bool:

@@ -148,8 +148,8 @@ def _general() -> Iterator[Callable[[Decorated], Decorated]]:
         multiple=True,
         type=values.room,
         metavar="ROOM",
-        help="room that is an Automerge document at the same time, with the same tables; its URL is printed; "
-        "may be repeated",
+        help="room whose tables Yjs, TinyBase and automerge-repo clients edit together; the URL of the "
+        "Automerge document is printed; may be repeated",
     )
     yield option(
         "--shared",

@@ -13,7 +13,7 @@ from weft.server.auth import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import AsyncExitStack
+    from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
     from weft.server._core.registry import Followers
     from weft.server._core.room import RoomContext
@@ -31,6 +31,7 @@ class AskedRooms(Generic[R]):
         context: What they share with the server's other rooms. Its storage is opened and closed by the owner.
         make: As for ``RoomRegistry``.
         unreadable: Likewise.
+        key: Gives the name in storage of what clients call by another.
         auth: Decides on each room that a client speaks of.
         auth_timeout: Seconds the hook has.
         followers: What follows other processes, if there are any.
@@ -42,6 +43,7 @@ class AskedRooms(Generic[R]):
         *,
         make: Callable[[str, list[bytes], Callable[[R], None]], R],
         unreadable: Callable[[Sequence[bytes]], Mapping[int, str]],
+        key: Callable[[str], str],
         auth: Auth,
         auth_timeout: float,
         followers: Followers[R] | None = None,
@@ -56,13 +58,40 @@ class AskedRooms(Generic[R]):
         self.clock = context.clock
         self.refused = context.refused
         self.confirmations = Confirmations(context.storage.stored)
+        self._key = key
+        self._bridged: Callable[[str], str | None] = lambda _: None
+        self._use_bridged: Callable[[str], AbstractAsyncContextManager[R]] = self.rooms.use
         self._auth = auth
         self._auth_timeout = auth_timeout
         self._releasing: set[asyncio.Task[None]] = set()
 
+    def bridge(
+        self, bridged: Callable[[str], str | None], use: Callable[[str], AbstractAsyncContextManager[R]]
+    ) -> None:
+        """Have some rooms held open together with those that they are bridged with.
+
+        Args:
+            bridged: Gives the name of the Yjs room that a room is bridged with, or ``None``.
+            use: Holds the room that is bridged with such a one open.
+        """
+        self._bridged, self._use_bridged = bridged, use
+
     async def decide(self, request: Request, room: str) -> Decision:
-        """Ask the hook whether a client may have a room."""
-        return await decide(self._auth, replace(request, room=room), seconds=self._auth_timeout)
+        """Ask the hook whether a client may have a room; a bridged one has the name of the Yjs room."""
+        asked = replace(request, room=self._bridged(room) or room)
+        return await decide(self._auth, asked, seconds=self._auth_timeout)
+
+    def use(self, name: str) -> AbstractAsyncContextManager[R]:
+        """Hold a room open. However many ask at once, it is loaded once.
+
+        Args:
+            name: As clients call it.
+
+        Raises:
+            StorageError: It could not be loaded. The next request tries again.
+        """
+        bridged = self._bridged(name)
+        return self.rooms.use(self._key(name)) if bridged is None else self._use_bridged(bridged)
 
     def release(self, openings: Iterable[asyncio.Task[None]], held: AsyncExitStack) -> None:
         """Let go of rooms of a client.

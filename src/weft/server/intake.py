@@ -1,9 +1,9 @@
-"""Has both sides of a bridge take in together what other processes have stored of them.
+"""Has all sides of a bridge take in together what other processes have stored of them.
 
-An edit is one commit with a row for either side. They come by two ways, of which one may take a second longer
-where a hint is lost or overtaken. A client that has been shown one side of it, and writes on top, would write
-on the other side without knowing of it, where it may lose against what it has seen. So what comes waits until
-storage has been asked how far both rooms are at one moment, and all up to there has come.
+An edit is one commit with a row for each side. They come by ways of their own, of which one may take a second
+longer where a hint is lost or overtaken. A client that has been shown one side of it, and writes on top,
+would write on the others without knowing of it, where it may lose against what it has seen. So what comes
+waits until storage has been asked how far all rooms are at one moment, and all up to there has come.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Intake:
         self._sides = {name: _Side(take_in) for name, take_in in rooms.items()}
         self._catch_up = catch_up
         self._lock = asyncio.Lock()
-        self._begun = self._succeeded = 0  # how often both have taken in what there was
+        self._begun = self._succeeded = 0  # how often all have taken in what there was
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -69,7 +69,7 @@ class Intake:
             self._task = asyncio.get_running_loop().create_task(self._take_in())
 
     async def take_in(self) -> None:
-        """Have both rooms take in what storage has of them at this moment or a later one.
+        """Have all rooms take in what storage has of them at this moment or a later one.
 
         Raises:
             StorageError: It cannot be read. Nothing was taken in.
@@ -85,7 +85,7 @@ class Intake:
             self._succeeded = begun
 
     def close(self) -> None:
-        """Wait for nothing any more: each side, if it goes on without the other, takes in what it has got."""
+        """Wait for nothing any more: each side that goes on without the others takes in what it has."""
         if self._task is not None:
             self._task.cancel()
         for side in self._sides.values():
@@ -103,7 +103,7 @@ class Intake:
             side.take_in(updates)
         except RemoteProtocolError as error:
             _log.error("rows of another process are left out: %s", error)
-        except Exception:  # noqa: BLE001 - the other side, and what comes later, is to be taken in
+        except Exception:  # noqa: BLE001 - the other sides, and what comes later, are to be taken in
             _log.exception("what another process has stored could not be taken in by one side of a bridge")
 
     async def _take_in(self) -> None:

@@ -1,21 +1,24 @@
 """What remains to be done on a bridge when other processes write to the room as well.
 
-A process translates what its own clients write, and only that: the translation is stored with the write, in
-one transaction, and reaches the other processes by the log of the other side. What they have stored is taken
-in on either side as it is. If everybody translated everything, an edit would be made once a process, and two
+A process translates what its own clients write, and only that: the translations are stored with the write, in
+one transaction, and reach the other processes by the logs of the other sides. What they have stored is taken
+in on each side as it is. If everybody translated everything, an edit would be made once a process, and two
 that do not know of each other could answer each other for ever where Yjs and Automerge let different ones of
 concurrent writes win.
 
 Two clients may do that: write one cell at once, in different processes. So the cells that came from elsewhere
-are noted, and compared half a second later. Where they differ:
-
-* Yjs's is taken if Automerge has it too, as a write that has lost to one that knew nothing of it.
-* Otherwise Automerge's is taken, as when a bridge is opened.
-* What only one side has the other gets. A deletion of which only one side has heard is undone by it.
+are noted, and compared half a second later. Where they differ, what the mergeable document has is taken, a
+deletion too: every edit has a stamp there, of a clock that has seen all that the process has taken in, so who
+has seen another's edit, on whichever side, has the later stamp. Nothing is written to that side but what it
+has neither held nor deleted, so no such decision can win over an edit that came meanwhile.
 
 This comes to an end: when nobody writes any more, and everybody has taken in what there is, whoever compares
-has the same two documents, and so decides the same; all who do it at once write the same. What was decided
+has the same documents, and so decides the same; all who do it at once write the same. What was decided
 earlier, in ignorance of something, is taken in by the others as any write is, and compared again.
+
+When a bridge is opened nobody knows whether a side was changed without the others. Then deletions count for
+nothing: what any side holds all get, and where cells differ the mergeable document's is taken, or else
+Automerge's.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from weft.mirrors.automerge import AutomergeMirror
+    from weft.mirrors.mergeable import MergeableMirror
     from weft.mirrors.mirror import Mirror
 
 __all__ = ["Settlement"]
@@ -53,13 +56,17 @@ class Settlement:
     """Compares on all sides of a bridge what other processes have written.
 
     Args:
-        automerge: The mirror of the side whose cells are taken where nothing else decides, not started.
-        others: The mirrors of the other sides.
+        mergeable: The mirror of the side with stamps, not started.
+        others: The mirrors of the other sides: where cells differ, those of the earlier one are taken.
+
+    Attributes:
+        is_opening: Whether nothing has been compared yet.
     """
 
-    def __init__(self, automerge: AutomergeMirror, *others: Mirror) -> None:
-        self._automerge = automerge
-        self._mirrors: Sequence[Mirror] = (automerge, *others)
+    def __init__(self, mergeable: MergeableMirror, *others: Mirror) -> None:
+        self._mergeable = mergeable
+        self._mirrors: Sequence[Mirror] = (mergeable, *others)
+        self.is_opening = True
         self._noted: dict[Place, None] = {}
         self._mute: Collection[Mirror] = self._mirrors  # which are not to write now what the Store has got
         self._is_bringing = False  # something from one side to the others
@@ -111,25 +118,22 @@ class Settlement:
             self._timer.cancel()
             self._timer = None
         noted, self._noted = self._noted, {}
-        self._compare(noted)
+        is_opening, self.is_opening = self.is_opening, False
+        deleted = () if is_opening else self._mergeable.deleted_at(_paths(noted))
+        self._compare(noted, deleted)
 
-    def _compare(self, places: Collection[Place]) -> None:
+    def _compare(self, places: Collection[Place], deleted: Collection[Place]) -> None:
         found = {mirror: _read(mirror, places) for mirror in self._mirrors}
-        winners: dict[Place, Mirror] = {}
+        winners: dict[Mirror, list[Place]] = {mirror: [] for mirror in self._mirrors}
         for at in places:
-            cells = [held[at] for held in found.values()]
-            if not all(is_equal(cells[0], cell) for cell in cells):
-                winners[at] = next(mirror for mirror in self._mirrors if found[mirror][at] is not UNDEFINED)
-        automerge, *others = self._mirrors
-        doubtful = [at for at, winner in winners.items() if winner is automerge]
-        for at, lost in self._automerge.lost_at(doubtful).items() if doubtful else ():
-            for mirror in others:
-                if any(is_equal(found[mirror][at], cell) for cell in lost):
-                    winners[at] = mirror
-        for mirror in self._mirrors:
-            self._bring([at for at, winner in winners.items() if winner is mirror], mirror)
+            first, *others = (held[at] for held in found.values())
+            if not all(is_equal(first, other) for other in others):
+                holders = [mirror for mirror, held in found.items() if held[at] is not UNDEFINED]
+                winners[self._mergeable if at in deleted else holders[0]].append(at)
+        for mirror, won in winners.items():
+            self._bring(won, mirror, found[mirror])
 
-    def _bring(self, places: Collection[Place], source: Mirror) -> None:
+    def _bring(self, places: Collection[Place], source: Mirror, found: Mapping[Place, object]) -> None:
         """Have the other sides take over what one has at these places."""
         if not places:
             return
@@ -138,8 +142,12 @@ class Settlement:
             source.take_over(_paths(places))
             self._mute = ()
             # What no Store can hold stays where it is.
-            store = source.store
-            held = [at for at in places if (store.has_cell if len(at) == 3 else store.has_value)(*at)]
+            has_cell, has_value = source.store.has_cell, source.store.has_value
+            held = [
+                at
+                for at in places
+                if found[at] is UNDEFINED or (has_cell(*at) if len(at) == 3 else has_value(*at))
+            ]
             for mirror in self._mirrors:
                 if mirror is not source:
                     mirror.write_again(_paths(held))

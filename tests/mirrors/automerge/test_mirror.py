@@ -124,21 +124,3 @@ def test_a_mirror_that_was_dropped_is_collected() -> None:
     with document.transaction() as tx:
         tx.put(ROOT, "x", ScalarType.Int, 1)
     assert document.core.keys(ROOT) == ["x"]
-
-
-def test_concurrent_writes_that_have_lost_are_found_at_their_places() -> None:
-    one, two = Peer(LOW), Peer(HIGH)
-    one.store.set_content(({"t": {"r": {"c": 0, "d": 0, "e": 0}}}, {"v": 0}))
-    sync(one.document, two.document)
-    for peer, text in ((one, "low"), (two, "high")):
-        peer.store.set_cell("t", "r", "c", text)
-        peer.store.set_value("v", len(text))
-    one.store.set_cell("t", "r", "e", 1)
-    sync(one.document, two.document)
-    places = [("t", "r", "c"), ("t", "r", "d"), ("t", "r", "e"), ("v",), ("t", "nobody", "c")]
-    found = {("t", "r", "c"): ["low"], ("t", "r", "d"): [], ("t", "r", "e"): [], ("v",): [3]}
-    for peer in (one, two):
-        assert peer.store.get_cell("t", "r", "c") == "high"
-        assert peer.mirror.lost_at(places) == {**found, ("t", "nobody", "c"): []}
-    two.store.set_cell("t", "r", "c", "later")  # it knows of both
-    assert two.mirror.lost_at(places[:1]) == {("t", "r", "c"): []}

@@ -153,3 +153,12 @@ def test_a_bridge_judges_and_writes_again() -> None:
         mirror.write_again(paths)
         assert doc.get_value("v") == 1
         assert mirror.read_places(paths) == ({}, {"v": 1})
+
+
+def test_what_was_deleted_is_told_from_what_never_was() -> None:
+    store, doc = Store(), document()
+    with MergeableMirror(store, doc) as mirror:
+        store.set_row("t", "r", {"c": 1, "d": 2}).del_cell("t", "r", "c").set_value("v", 1).del_value("v")
+        paths = Paths()
+        paths.add({"t": {"r": ["c", "d", "e"], "s": ["c"]}, "u": {"r": ["c"]}}, ["v", "w"])
+        assert mirror.deleted_at(paths) == {("t", "r", "c"), ("v",)}

@@ -56,12 +56,10 @@ class Content(NamedTuple):
     Attributes:
         maps: By map, ``None`` for the root, and key. A map that is not here is empty.
         texts: By text, in pieces. A text that is not here is empty.
-        lost: By map and key, what was written at the same time as that which stands there.
     """
 
     maps: dict[OpId | None, dict[str, Entry]]
     texts: dict[OpId, list[str]]
-    lost: dict[tuple[OpId | None, str], list[Entry]]
 
 
 class _UnreadableError(Exception):
@@ -140,7 +138,6 @@ def _read(chunk: Chunk, *, always: bool) -> Content:
         raise _UnreadableError
     maps: dict[OpId | None, dict[str, Entry]] = {}
     texts: dict[OpId, list[str]] = {}
-    lost: dict[tuple[OpId | None, str], list[Entry]] = {}
     obj: OpId | None = None
     entries: dict[str, Entry] = {}
     pieces: list[str] = []
@@ -175,15 +172,13 @@ def _read(chunk: Chunk, *, always: bool) -> Content:
                 raise _UnreadableError
             pieces[-1] = value
         elif not successors:
-            if key in entries:
-                lost.setdefault((obj, key), []).append(entries[key])
             if action == SET:
                 entries[key] = SET, value
             elif action is None or actor is None or counter is None:
                 raise _UnreadableError
             else:
                 entries[key] = action, (actors[actor], counter)
-    return Content(maps, texts, lost)
+    return Content(maps, texts)
 
 
 def _values(metas: Sequence[int | None], raw: bytes) -> list[object]:

@@ -246,26 +246,6 @@ class DocumentIndex:
             self.add(path, found[1])
         return self.value(found)
 
-    def lost(self, paths: Iterable[Path]) -> dict[Path, list[object]]:
-        """What was written at the places of cells at the same time as that which stands there.
-
-        It takes as long as to read the whole document. What it cannot read is left out.
-        """
-        with contained("save the document"):
-            content = read_content(self.document.save(), always=True)
-        found: dict[Path, list[object]] = {}
-        if content is None:
-            return found
-        for path in paths:
-            parent = self._ids.get(path[:-1])
-            entries = () if parent is None else content.lost.get((op_id(parent), encode_key(path[-1])), ())
-            found[path] = [
-                value if action == SET else "".join(content.texts.get(value, ()))
-                for action, value in entries
-                if action in {SET, MAKE_TEXT}
-            ]
-        return found
-
     def look(self, object_id: bytes, key: str, change: bytes | None = None) -> Read | None:
         """What stands at a key of a map, alive or not.
 

@@ -23,7 +23,7 @@ from weft.mirrors.places import changes_at
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from weft.changes import Changes
     from weft.documents.automerge.events import DocumentEvent, Heads
@@ -88,17 +88,6 @@ class AutomergeMirror(Mirror):
     def document(self) -> AutomergeDocument:
         """The mirrored document."""
         return self._document
-
-    def lost_at(self, places: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[object]]:
-        """What was written at the same time as that which the document holds, and has lost.
-
-        It takes as long as to read the whole document.
-
-        Args:
-            places: Table, row and cell id, or a value id.
-        """
-        paths = {(VALUES if len(place) == 1 else TABLES, *place): place for place in places}
-        return {paths[path]: found for path, found in self._index.lost(paths).items()}
 
     def changes_in(self, chunks: bytes) -> Changes:
         """What the Store holds where changes wrote or deleted; what is none of the Store's is passed over.

@@ -13,7 +13,7 @@ from weft.mirrors.mergeable.stamping import CountedWrites, DefaultWrites, OwnWri
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.places import changes_at
 from weft.store.replica import Paths
-from weft.values import is_same
+from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -85,6 +85,22 @@ class MergeableMirror(Mirror):
             deleted: Further ones.
         """
         return changes_at(self._replica.tables, self._replica.values, written, deleted)
+
+    def deleted_at(self, paths: Paths) -> set[tuple[str, ...]]:
+        """Which of these places the document knows to be deleted: nothing was ever at the others.
+
+        Returns:
+            Table, row and cell ids, and value ids.
+        """
+        (tables, *_), (values, *_), _ = self._document.get_stamps(paths.tables, paths.values)
+        deleted = {
+            (table_id, row_id, cell_id)
+            for table_id, table in tables.items()
+            for row_id, row in table[0].items()
+            for cell_id, stamp in row[0].items()
+            if stamp[0] is UNDEFINED
+        }
+        return deleted | {(value_id,) for value_id, stamp in values.items() if stamp[0] is UNDEFINED}
 
     # -- what a MergeableStore calls -------------------------------------------------------------------------
 

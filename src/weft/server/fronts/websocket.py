@@ -89,9 +89,11 @@ class Server(EditableRooms):
         broadcast: The way to other processes that serve the same storage, such as ``RedisBroadcast(url)``.
             The server opens and closes it.
         versions: Where versions of rooms are kept; without it, in the storage.
-        bridge: Names of rooms that are Automerge documents at the same time, with the ids that
-            :func:`weft.server.bridge_document_id` gives: their tables, in TinyBase's layout under its default
-            name, are the same on both sides. The hook is asked about a room by its name on either side.
+        bridge: Names of rooms that clients of all protocols edit together: a Yjs room, the room of TinyBase's
+            clients at the same path and an Automerge document with the id that
+            :func:`weft.server.bridge_document_id` gives have the same tables, in TinyBase's layout under its
+            default name. The hook is asked about a room by its name on each side. All processes of a storage
+            are given the same.
         operations: Health, readiness and metrics on a port of their own. The server opens and closes it.
         proxies: Addresses or networks of proxies in front of it, whose ``X-Forwarded-For`` is believed: the
             bounds of an address are those of the last one in it that is no proxy's. Of who comes through one
@@ -162,9 +164,11 @@ class Server(EditableRooms):
                     bridge,
                     rooms=self.rooms,
                     documents=self.documents.rooms,
+                    mergeable=self.mergeable.rooms,
                     catch_up=None if self._hub is None else self._hub.catch_up,
                 )
                 self.documents.bridge(self._bridged.room_of, self._bridged.use_document)
+                self.mergeable.bridge(self._bridged.room_at, self._bridged.use_mergeable)
         self._counters = context.counters
         self._operations = operations
         self._port = port

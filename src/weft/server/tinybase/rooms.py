@@ -10,8 +10,6 @@ from weft.server.asked_rooms import AskedRooms
 from weft.server.tinybase.room import MergeableRoom, storage_name
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from weft.server._core.registry import Followers
     from weft.server._core.room import RoomContext
     from weft.server.auth import Auth
@@ -41,15 +39,8 @@ class MergeableRooms(AskedRooms[MergeableRoom]):
             context,
             make=partial(MergeableRoom, context=context),
             unreadable=unreadable_rows,
+            key=storage_name,
             auth=auth,
             auth_timeout=auth_timeout,
             followers=followers,
         )
-
-    def use(self, name: str) -> AbstractAsyncContextManager[MergeableRoom]:
-        """Hold a room open. However many ask at once, it is loaded once.
-
-        Raises:
-            StorageError: It could not be loaded. The next request tries again.
-        """
-        return self.rooms.use(storage_name(name))
