@@ -122,8 +122,17 @@ async def until(condition):
             store.del_listener(listening)
 """
         python_page.python(source, form=form)
-        python_page.js("await until(() => store.hasRow('pets', 'felix'))", on="beside")
-        python_page.js("store.setCell('pets', 'fido', 'price', 6); store.setValue('open', null)", on="beside")
+        source = """
+await until(() => store.hasRow('pets', 'felix'));
+// TinyBase does not save what is written while it loads.
+await new Promise((resolve) => {
+  const look = () => persister.getStatus() === 0 && resolve();
+  persister.addStatusListener(look);
+  look();
+});
+store.transaction(() => store.setCell('pets', 'fido', 'price', 6).setValue('open', null));
+"""
+        python_page.js(source, on="beside")
         python_page.python("await until(lambda: store.has_value('open'))")
         python_page.python("store.del_row('pets', 'felix')\nNone")
         theirs = python_page.js("return await until(() => !store.hasRow('pets', 'felix'))", on="beside")
