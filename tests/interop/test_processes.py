@@ -1,4 +1,4 @@
-"""TinyBase in JavaScript, on y-websocket and on automerge-repo, at different server processes."""
+"""TinyBase in JavaScript, on y-websocket, on automerge-repo and alone, at different server processes."""
 
 from __future__ import annotations
 
@@ -7,34 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.bridged import DOCUMENT, KINDS, ROOM, Tables
+from support.bridged import KINDS, Tables
+from support.bridged_js import join
 from support.brokers import RedisServer, broker_missing
 from support.cluster import Cluster
 from support.postgres_suite import run
-from weft.protocols.automerge_repo import document_url
 from weft.server.storage import PostgresRoomStorage
 
 if TYPE_CHECKING:
-    from support.cluster import Process
     from support.node import JsPeer
     from support.postgres import PostgresServer
 
 pytestmark = pytest.mark.interop
-
-
-async def join(js: JsPeer, kind: str, process: Process) -> None:
-    """A TinyBase Store that is kept in the bridged room, under the name of its kind."""
-    if kind == "yjs":
-        await js("store.create", name=kind, autoLoad=False, autoSave=False)
-        await js("socket.connect", name=kind, url=process.url, room=ROOM)
-        await js("socket.wait", name=kind, condition="synced")
-        await js("persister.call", name=kind, method="startAutoPersisting")
-    else:
-        await js("repo.create", name="repo")
-        await js("repo.connect", name="repo", url=process.url)
-        await js("repo.find", name=kind, repo="repo", url=document_url(DOCUMENT))
-        await js("repo.state.wait", name=kind, state="ready")
-        await js("am.store", name=kind)
 
 
 async def test_javascript_clients_of_two_processes_while_broker_and_database_are_killed(
@@ -48,8 +32,8 @@ async def test_javascript_clients_of_two_processes_while_broker_and_database_are
         async with Cluster(postgres.dsn, broker.url, 2) as cluster, AsyncExitStack() as stack:
             one, two = cluster.processes
             python = [await stack.enter_async_context(Tables(two.url, kind)) for kind in KINDS]
-            await join(js_peer, "yjs", one)
-            await join(js_peer, "automerge", two)
+            for kind, process in zip(KINDS, (one, two, one), strict=True):
+                await join(js_peer, kind, process.url)
             expected: dict[str, Any] = {}
 
             async def everybody_writes(number: int) -> None:
