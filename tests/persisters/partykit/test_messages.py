@@ -69,6 +69,17 @@ def test_no_piece_has_more_keys_than_a_durable_object_takes_at_once(rows: int, c
     assert keys == {}
 
 
+def test_many_rows_of_a_large_room_go_in_pieces_at_once() -> None:
+    there: Leaves = {("t", "t", str(row), str(cell)): 1 for row in range(20_000) for cell in range(5)}
+    rows: Leaves = {("t", "t", str(row)): UNDEFINED for row in range(20_000)}
+    assert len(list(cut(rows, there))) == 20_000 // 25  # looking through the room for each took minutes
+
+
+def test_half_a_character_in_a_list_is_left_to_who_takes_it_in() -> None:
+    text = 's[{},{"v":["\\ud83d"],"w":[1]},1]'
+    assert parse_message(text, "") == {("v", "v"): ["\ud83d"], ("v", "w"): "\ufffd[1]"}
+
+
 def test_no_piece_is_larger_than_a_message_may_be() -> None:
     leaves: Leaves = {("v", str(number)): "é" * 10_000 for number in range(100)}
     assert max(len(message_of(piece, "").encode()) for piece in cut(leaves)) < 2**20

@@ -8,6 +8,7 @@ U+FFFC for what is to go, at its level. Here changes are *leaves*: a dictionary 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.errors import StorageError
@@ -128,12 +129,18 @@ def cut(leaves: Leaves, there: Leaves | None = None) -> Iterator[Leaves]:
         there: What the room holds, if that is known. A table or row of it that goes and has too many cells
             for one step goes cell by cell before.
     """
+    goes: dict[tuple[str, ...], list[tuple[str, ...]]]
+    goes = {
+        path: [] for path, leaf in leaves.items() if leaf is UNDEFINED and path[0] == "t" and len(path) < 4
+    }
+    for cell in (there or ()) if goes else ():
+        for length in (2, 3):
+            if cell[:length] in goes:
+                goes[cell[:length]].append(cell)
     piece: Leaves = {}
     keys = size = 0
     for path, leaf in leaves.items():
-        within: list[tuple[str, ...]] = []
-        if leaf is UNDEFINED and path[0] == "t" and len(path) < 4:
-            within = [cell for cell in there or () if cell[: len(path)] == path]
+        within = goes.get(path, [])
         while len(within) > _MAX_KEYS:
             yield dict.fromkeys(within[:_MAX_KEYS], UNDEFINED)
             del within[:_MAX_KEYS]
@@ -163,4 +170,7 @@ def _stored(value: Any) -> Any:
         if value == UNDEFINED_MARK:
             return UNDEFINED
         return EncodedCell(value) if value[:1] == JSON_PREFIX else value
-    return encode_cell(value) if isinstance(value, list | dict) else value
+    if isinstance(value, list | dict):
+        with suppress(ValueError):  # a text in it is no Unicode: whoever takes it in reports that
+            return encode_cell(value)
+    return value
