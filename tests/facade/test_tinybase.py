@@ -154,3 +154,13 @@ async def test_a_machine_that_was_set_back_goes_on(tmp_path: Path) -> None:
         async with weft.connect(address) as other:
             await other.sync.wait_synced(timeout=20)
             assert other.get_row("t", "fido") == {"price": 3, "owner": "Ada"}
+
+
+async def test_what_a_server_without_a_store_does_not_confirm_is_an_error_at_the_end() -> None:
+    async def write(address: str) -> None:
+        async with weft.connect(address, close_timeout=0.1) as store:
+            store.set_cell("t", "r", "a", 1)
+
+    async with SocketServing(TinyBaseServer(has_store=False)) as serving:
+        with pytest.raises(ProviderError, match=r"kept nowhere \(it has not answered\)"):
+            await write(f"tinybase+{serving.url}/room")

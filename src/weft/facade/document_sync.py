@@ -366,9 +366,10 @@ class DocumentSync(StoreSync):
         if self.replica is not None:
             _log.info("%s: %s not confirmed, kept in the replica", self.address, self.pending)
             return None
+        why = reason or ("it has not answered" if provider.status == "connected" else "never connected")
         unsent = ProviderError(
             f"{self.address}: {self.pending.updates} updates were not confirmed by the server within "
-            f"{self._close_timeout:g} s and are kept nowhere ({reason or 'never connected'}). With "
+            f"{self._close_timeout:g} s and are kept nowhere ({why}). With "
             "offline='FILE.weft' they are kept and sent the next time"
         )
         unsent.__cause__ = reason

@@ -59,7 +59,10 @@ class Place(Opening):
             self._create = lambda store, **more: persisters.FilePersister(store, path, **more)
         elif text.endswith(".weft"):
             if mergeable:
-                raise ValueError(f"{text!r} has a kind of its own: mergeable=True is for other places")
+                raise ValueError(
+                    f"{text!r} is a replica, whose document merges by itself: leave mergeable=True out, "
+                    "or name a FILE.json or sqlite:FILE"
+                )
             self._replica = path_of(given)
         else:
             raise ValueError(f"{text!r} does not say what is there: give {FORMS}")

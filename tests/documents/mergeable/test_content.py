@@ -55,6 +55,7 @@ def test_cells_are_brought_into_their_stored_form() -> None:
         None, [], [[{}]], [[{}], [{}], 2], [[{}], [{}], True], [[{}], [{}], 1, 1], {"0": 1},
         [[[]], [{}], 1], [[{}], [[]], 1], [{}, {}, 1], [[{"t": [1]}], [{}], 1], [[{"t": {}}], [{}], 1],
         row(), row(1, "bad"), row(1, None), row(1, 5), row(1, HLC, "x"), row(1, HLC, True), row(1, HLC, 1, 1),
+        row(1, HLC, float("inf")),
         row("￼", HLC), row("�no", HLC), row(float("nan")), row(object()), row(2**60),
         [[{}, "bad"], [{}], 1], [[{}, "", float("inf")], [{}], 1], [[{}], [{"v": 1}], 1],
     ],
@@ -62,6 +63,10 @@ def test_cells_are_brought_into_their_stored_form() -> None:
 def test_what_is_malformed_is_refused(changes: object) -> None:
     with pytest.raises(RemoteProtocolError):
         check_changes(changes, LATEST)
+
+
+def test_a_hash_may_be_any_number_as_it_is_made_anew() -> None:
+    assert check_changes(row(1, HLC, 10**400), LATEST) == check_changes(row(1, HLC, 1), LATEST)
 
 
 def test_a_stamp_too_far_ahead_is_refused_and_named() -> None:

@@ -20,6 +20,7 @@ from weft.errors import (
     LocalProtocolError,
     ProviderClosedError,
     ProviderError,
+    SyncTimeoutError,
 )
 from weft.limits import Limits
 from weft.providers import TinyBaseProvider
@@ -102,6 +103,10 @@ async def test_a_flush_at_a_server_that_only_relays_fails_and_says_why() -> None
         TinyBasePeer(serving, request_timeout=0.01) as peer,
     ):
         peer.write("a", "1")
+        with pytest.raises(
+            SyncTimeoutError, match=r"within 0 s \(.* is connected\).* no store of its own yet"
+        ):
+            await peer.provider.flush(0)
         with pytest.raises(ProviderError, match="only relays"):
             await peer.provider.flush(10)
         await peer.provider.wait_synced(10)

@@ -203,7 +203,7 @@ def _is_stored(value: object) -> bool:
 
 
 def _is_hash(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return type(value) is int or (type(value) is float and isfinite(value))
 
 
 def _wrong_stamp(stamp: Any, latest: str, where: str) -> RemoteProtocolError:

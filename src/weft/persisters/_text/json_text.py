@@ -101,7 +101,8 @@ def parse_content(data: bytes) -> tuple[RawTables, dict[str, object]]:
         or not all(isinstance(part, dict) for part in content)
     ):
         kind = (
-            "the content of a mergeable Store: load it into a weft.mergeable.MergeableStore"
+            "the content of a mergeable Store: load it into a weft.mergeable.MergeableStore, or use "
+            "weft.open(…, mergeable=True)"
             if isinstance(content, list) and len(content) == 2 and all(isinstance(p, list) for p in content)
             else "JSON, but not [tables,values]"
         )

@@ -105,8 +105,9 @@ class StatusTracker:
                 error = await outcome
         except TimeoutError:
             last = f"; last error: {self.last_error}" if self.last_error else ""
+            limit = round(max(seconds or 0, 0), 3)
             raise SyncTimeoutError(
-                f"{what} within {seconds} s (the provider of {self.name} is {self.status}{last})"
+                f"{what} within {limit:g} s (the provider of {self.name} is {self.status}{last})"
             ) from self.last_error
         finally:
             self._waiting.discard(outcome)

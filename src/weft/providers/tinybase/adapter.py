@@ -12,6 +12,7 @@ from weft.errors import (
     LocalProtocolError,
     ProviderClosedError,
     RemoteProtocolError,
+    SyncTimeoutError,
 )
 from weft.protocols.tinybase import (
     MAX_CHANNELS,
@@ -194,7 +195,14 @@ class TinyBaseAdapter:
     async def flush_one(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the server has everything that was written to the document up to now."""
         self._check_shared(shared)
-        await shared.confirmations.flush(seconds)
+        try:
+            await shared.confirmations.flush(seconds)
+        except SyncTimeoutError as error:
+            if shared.is_open and shared.session.has_store is None:
+                raise SyncTimeoutError(
+                    f"{error}. The server has shown no store of its own yet; without one it confirms nothing"
+                ) from error
+            raise
 
     # --- for the reconnect loop
 
