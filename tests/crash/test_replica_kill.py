@@ -143,8 +143,11 @@ class World:
         options = {"url": machine.url} if machine.url else {}
         async with mirrored(new, self.kind, **options) as (replica, store):
             async with joined(replica, self.server.url) as provider:
-                with contextlib.suppress(SyncTimeoutError):  # of an Automerge document that nobody has
-                    await provider.wait_synced(20 if of.last_synced_at else 0.5)
+                if self.kind == "automerge" and not of.last_synced_at:
+                    with contextlib.suppress(SyncTimeoutError):  # perhaps nobody has the document
+                        await provider.wait_synced(0.5)
+                else:
+                    await provider.wait_synced(20)
             apply_pending(replica, pending)
             return set(store.get_row_ids("readings"))
 
