@@ -42,6 +42,9 @@ const connect = async ({name, url, channel, beside, fragmentSize, timeout = 1}) 
   await peer.synchronizer.startSync();
 };
 
+// What was deleted is U+FFFC, as in TinyBase's own JSON text.
+const textOf = (stamps) => JSON.stringify(stamps, (_, each) => (each === undefined ? '\ufffc' : each));
+
 const disconnect = async (peer) => {
   const {synchronizer} = peer;
   peer.synchronizer = undefined;
@@ -56,6 +59,16 @@ export const synchronizerCommands = {
   'sync.cut': ({name}) => getPeer(name).socket.terminate(),
   'sync.pause': ({name}) => getPeer(name).socket.pause(),
   'sync.resume': ({name}) => getPeer(name).socket.resume(),
+  // One transaction; the stamps that it made, as JSON text.
+  'sync.write': ({name, calls}) => {
+    const {store} = getPeer(name);
+    let stamps;
+    const id = store.addDidFinishTransactionListener(() => (stamps = store.getTransactionMergeableChanges()));
+    store.transaction(() => calls.forEach(([method, ...args]) => store[method](...args)));
+    store.delListener(id);
+    return textOf(stamps);
+  },
+  'sync.content': ({name}) => textOf(getPeer(name).store.getMergeableContent()),
   'sync.hashes': ({name}) => getPeer(name).store.getMergeableContentHashes(),
   'sync.closed': ({name, timeout}) => {
     const peer = getPeer(name);

@@ -24,6 +24,7 @@ from weft.protocols.tinybase import (
     TinyBaseSession,
     Unanswered,
 )
+from weft.protocols.tinybase.pull import answer
 
 
 def joined(seed: int = 1, clients: int = 2, **options: Any) -> Room:
@@ -337,6 +338,30 @@ def test_a_server_asks_a_client_for_what_it_has() -> None:
     (asked,) = session.receive("b", answer, 0)
     assert isinstance(asked, SendMessage)
     assert asked.message.type is MessageType.GET_VALUE_DIFF
+
+
+def test_a_client_that_missed_changes_while_it_began_comes_for_them() -> None:
+    # TinyBase passes changes over until it has what there was when it asked; then it says what it has.
+    room = Room(1, 2)
+    a, b = room.clients
+    a.connect()
+    room.run()
+    a.set("r", "missed", 1)
+    a.end_turn()
+    room.run()
+    assert room.store is not None
+    hashes = b.document.get_content_hashes()
+    effects = room.store.session.receive("b", Message("x" * 11, MessageType.CONTENT_HASHES, hashes), room.now)
+    while (sent := effects.pop()).message.type is not MessageType.CONTENT_HASHES:  # type: ignore[union-attr]
+        assert isinstance(sent, SendMessage)
+        body = answer(b.document, sent.message)
+        reply = Message(sent.message.request_id, MessageType.RESPONSE, body)
+        effects += room.store.session.receive("b", reply, room.now)
+    assert isinstance(sent, SendMessage)
+    assert (sent.to, sent.message.body) == ("b", room.store.document.get_content_hashes())
+    assert effects == []
+    equal = Message("y" * 11, MessageType.CONTENT_HASHES, room.store.document.get_content_hashes())
+    assert room.store.session.receive("b", equal, room.now) == []
 
 
 def test_of_two_hundred_who_have_the_same_one_is_asked() -> None:

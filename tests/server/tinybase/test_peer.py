@@ -199,6 +199,11 @@ async def test_who_may_only_read_reads_and_what_it_writes_stays_with_it(
             await reader.wait_for(c=1)
             await writer.flush()
             document = room_of(server).document
+            said = Message("x" * 11, MessageType.CONTENT_HASHES, [1, 2])  # as TinyBase when it has begun
+            await reader.send_message(said)
+            await reader.wait(
+                lambda: [1 for each in reader.received if each.type is MessageType.CONTENT_HASHES]
+            )
             for one in (document, writer.document):
                 assert one.get_cell("t", "r", "b") is UNDEFINED
                 assert one.get_cell("t", "r", "offline") is UNDEFINED

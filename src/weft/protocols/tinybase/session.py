@@ -368,6 +368,9 @@ class TinyBaseSession:
         elif self._apply(exchange.peer, result, effects):
             self._announced |= self._is_store(exchange.peer) and exchange.hashes == self._hashes()
             effects += self._is_level(exchange.peer)
+            if self.role == "server" and exchange.hashes != self._hashes():
+                # TinyBase drops the changes that come while it begins, and then says what it has.
+                effects.append(self._own_hashes(exchange.peer))
         else:
             self._ask_again(exchange.peer, now)
 

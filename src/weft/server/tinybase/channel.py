@@ -173,6 +173,11 @@ class Channel:
         message = frame.message
         if self._is_read_only and message.type in _BRINGS:
             self._refuse(message)
+            if (
+                message.type is MessageType.CONTENT_HASHES
+                and message.body != room.document.get_content_hashes()
+            ):
+                self._perform(session.announce())  # as the session does, which asks a reader nothing
             return False
         self._perform(session.receive(_CLIENT, message, room.clock()), message.type)
         return message.type not in {MessageType.RESPONSE, MessageType.CONTENT_DIFF}
