@@ -71,7 +71,12 @@ class MergeableJournal(StoreJournal):
         edited: Called after each transaction in which something was stamped that no place has brought; also
             where the Store shows nothing of it.
         report: As of the base class.
+
+    Attributes:
+        doubts_hashes: Whether the place may hold hashes that are not its content's, which are to be put right.
     """
+
+    doubts_hashes = False
 
     def __init__(
         self,
@@ -125,7 +130,7 @@ class MergeableJournal(StoreJournal):
         was_empty = not self.dirty and self.document.get_content_hashes() == [0, 0]
         self._apply_stamps(content)
         # To make all hashes costs as much as to load, so not where all that there is was loaded.
-        if not was_empty and not self.dirty:
+        if not self.dirty and (self.doubts_hashes or not was_empty):
             there = [stamp[-1] for stamp in content[:2]]
             self.dirty.everything = self.document.get_content_hashes() != there
         return True

@@ -78,6 +78,7 @@ class DurableObjectPersister(Persister):
             self.expects_use = False
             raise wrong_kind("a weft.mergeable.MergeableStore", store)
         self._stamps = self._journal
+        self._stamps.doubts_hashes = True  # TinyBase's key-value form may lose the stamp of a deletion
         self._form: Form = (
             JsonForm(store_table_name)
             if mode == "json"
