@@ -73,7 +73,7 @@ class MergeableJournal(StoreJournal):
         report: As of the base class.
 
     Attributes:
-        doubts_hashes: Whether the place may hold hashes that are not its content's, which are to be put right.
+        doubts_hashes: Whether the place may hold hashes that are not its content's, to be put right.
     """
 
     doubts_hashes = False
