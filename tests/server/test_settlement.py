@@ -218,6 +218,13 @@ async def test_processes_agree_and_lose_nothing(processes: int, first: int) -> N
     await asyncio.gather(*(World(seed, processes).run(40) for seed in range(first, first + 6)))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(1_000, 2_800, 6))
+async def test_processes_agree_and_lose_nothing_300_times_over(first: int) -> None:
+    """The seeds are the test's parameter and the five after it."""
+    await asyncio.gather(*(World(seed, 2 + seed % 2).run(40) for seed in range(first, first + 6)))
+
+
 @pytest.mark.parametrize("later", [5, None])
 async def test_of_a_write_and_a_deletion_in_two_processes_the_later_stands(later: int | None) -> None:
     place, broker = MemoryRoomStorage(), MemoryBroker()

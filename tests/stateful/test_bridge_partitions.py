@@ -1,4 +1,4 @@
-"""One Store mirrored in a Yjs and an Automerge document at once, with peers of both kinds: nothing is lost.
+"""One Store mirrored in documents of three kinds at once, with peers of each kind: nothing is lost.
 
 Each seed is a test of its own and its number is all that is needed to replay it.
 """
@@ -6,34 +6,97 @@ Each seed is a test of its own and its number is all that is needed to replay it
 from __future__ import annotations
 
 import random
-from typing import Any
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import amdocs, ydocs
 from support.mirrors import Peer, lookup, make_peer
+from weft.mergeable import MergeableDocument, MergeableMirror
+from weft.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.documents.mergeable import MergeableChanges
 
 SEEDS = 60
 ROUNDS = 5  # partitions a seed
 
 
+class MergeablePeer:
+    """One Store mirrored into one mergeable document."""
+
+    def __init__(self, name: str, get_now: Callable[[], float], store: Store | None = None) -> None:
+        self.doc = MergeableDocument(name, get_now=get_now)
+        self.errors: list[Exception] = []
+        self.store = Store() if store is None else store
+        self.mirror = MergeableMirror(self.store, self.doc, on_error=self.errors.append).start()
+
+    @property
+    def content(self) -> tuple[Any, Any]:
+        tables, values = self.store.get_content()
+        return tables, values
+
+    def agrees(self) -> bool:
+        living = MergeableDocument()
+        living.set_content(self.doc.get_content())
+        with MergeableMirror(Store(), living) as mirror:
+            return mirror.store.get_content() == self.content
+
+    def updates(self) -> list[MergeableChanges]:
+        updates: list[MergeableChanges] = []
+        self.doc.subscribe(lambda event: updates.append(event.changes))
+        return updates
+
+
+class Mergeable:
+    """As the modules of the other two kinds."""
+
+    @staticmethod
+    def exchange(*docs: MergeableDocument) -> None:
+        for one, other in permutations(docs, 2):
+            other.apply(one.get_content(), origin=one)
+        for one, other in permutations(docs, 2):
+            other.apply(one.get_content(), origin=one)
+
+
 class World:
-    """Two Yjs and two Automerge peers; between them a Store with both mirrors, which is not always there."""
+    """Two peers of each kind; between them a Store with all mirrors, which is not always there."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.written = 0
         y_numbers = self.random.sample(range(2**28, 2**32), 3)
         am_numbers = self.random.sample(range(1, 2**62), 3)
         self.bridge_y = make_peer("tinybase", y_numbers.pop())
         self.bridge_am = Peer("automerge", amdocs.numbered_document(am_numbers.pop()), self.bridge_y.store)
         self.ys = [make_peer("tinybase", number) for number in y_numbers]
         self.ams = [make_peer("automerge", number) for number in am_numbers]
-        self.peers = [*self.ys, *self.ams, self.bridge_y]
+        # All at one time, which goes on with each edit: their clocks count on from what they have seen.
+        clock = lambda: 1_000_000 + self.written // 3  # noqa: E731
+        self.bridge_m = MergeablePeer("bridge", clock, self.bridge_y.store)
+        self.ms = [MergeablePeer(f"m{seed}.{number}", clock) for number in range(2)]
+        self.peers: list[Peer | MergeablePeer] = [*self.ys, *self.ams, *self.ms, self.bridge_y]
         self.ledger: dict[tuple[str, ...], Any] = {}
-        self.written = 0
+
+    @property
+    def bridges(self) -> tuple[Peer, Peer, MergeablePeer]:
+        return self.bridge_y, self.bridge_am, self.bridge_m
+
+    @property
+    def kinds(self) -> list[tuple[Any, list[Any]]]:
+        """What exchanges documents, and whose: the bridge's is the last."""
+        modules: tuple[Any, ...] = (ydocs, amdocs, Mergeable)
+        peers: tuple[list[Any], ...] = (self.ys, self.ams, self.ms)
+        return [
+            (module, [*some, bridge])
+            for module, some, bridge in zip(modules, peers, self.bridges, strict=True)
+        ]
 
     def edit(self) -> None:
-        number = self.random.randrange(5)
+        number = self.random.randrange(7)
         store, rng = self.peers[number].store, self.random
         table, row, cell = f"t{rng.randrange(2)}", f"r{rng.randrange(4)}", f"c{rng.randrange(3)}"
         self.written += 1
@@ -58,27 +121,25 @@ class World:
 
     def meet(self) -> None:
         """Let two of one kind exchange what they have, with the bridge's document of that kind among them."""
-        module, peers = self.random.choice(
-            [(ydocs, [*self.ys, self.bridge_y]), (amdocs, [*self.ams, self.bridge_am])]
-        )
+        module, peers = self.random.choice(self.kinds)
         one, other = self.random.sample(peers, 2)
         module.exchange(one.doc, other.doc)
 
     def settle(self) -> None:
         """Exchange everything until neither side says anything new: an echo would go on for ever."""
-        updates = [self.bridge_y.updates(), self.bridge_am.updates()]
+        updates: list[list[Any]] = [bridge.updates() for bridge in self.bridges]
         for _ in range(10):
             for seen in updates:
                 seen.clear()
-            ydocs.exchange(*(peer.doc for peer in self.ys), self.bridge_y.doc)
-            amdocs.exchange(*(peer.doc for peer in self.ams), self.bridge_am.doc)
+            for module, peers in self.kinds:
+                module.exchange(*(peer.doc for peer in peers))
             if not any(updates):
                 return
         raise AssertionError("the two sides do not come to rest")
 
     def check(self) -> Any:
         first = self.bridge_y.content
-        for peer in (*self.peers, self.bridge_am):
+        for peer in (*self.peers, self.bridge_am, self.bridge_m):
             assert peer.errors == []
             assert peer.agrees()
             assert peer.content == first
@@ -86,7 +147,7 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_peers_of_both_kinds_converge_through_a_bridge_and_lose_no_cell_that_one_alone_wrote(
+def test_peers_of_all_kinds_converge_through_a_bridge_and_lose_no_cell_that_one_alone_wrote(
     seed: int,
 ) -> None:
     world = World(seed)
@@ -96,28 +157,29 @@ def test_peers_of_both_kinds_converge_through_a_bridge_and_lose_no_cell_that_one
             if world.random.random() < 0.3:
                 world.meet()
         if world.random.random() < 0.3:  # the bridge was away, and both sides went on
-            world.bridge_y.mirror.stop()
-            world.bridge_am.mirror.stop()
+            for bridge in world.bridges:
+                bridge.mirror.stop()
             world.edit()
             world.meet()
-            world.bridge_y.mirror.start()
-            world.bridge_am.mirror.start()
+            for bridge in world.bridges:
+                bridge.mirror.start()
         world.settle()
         content = world.check()
         for path, value in world.ledger.items():
             assert lookup(content, path) == value, path
 
 
-@pytest.mark.parametrize("side", ["ys", "ams"])
-def test_one_change_is_one_update_on_either_side_of_the_bridge(side: str) -> None:
+@pytest.mark.parametrize("side", ["ys", "ams", "ms"])
+def test_one_change_is_one_update_on_each_side_of_the_bridge(side: str) -> None:
     world = World(0)
     world.bridge_y.store.set_cell("t", "r", "c", 0)
     world.settle()
-    updates = [world.bridge_y.updates(), world.bridge_am.updates()]
-    source: Peer = getattr(world, side)[0]
+    updates: list[list[Any]] = [bridge.updates() for bridge in world.bridges]
+    source: Peer | MergeablePeer = getattr(world, side)[0]
     source.store.set_cell("t", "r", "c", 1)
     for _ in range(2):
-        ydocs.exchange(world.ys[0].doc, world.bridge_y.doc)
-        amdocs.exchange(world.ams[0].doc, world.bridge_am.doc)
-    assert list(map(len, updates)) == [1, 1]
-    assert world.ys[0].content == world.ams[0].content == ({"t": {"r": {"c": 1}}}, {})
+        for module, peers in world.kinds:
+            module.exchange(peers[0].doc, peers[-1].doc)
+    assert list(map(len, updates)) == [1, 1, 1]
+    for peer in (world.ys[0], world.ams[0], world.ms[0]):
+        assert peer.content == ({"t": {"r": {"c": 1}}}, {})
