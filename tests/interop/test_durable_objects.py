@@ -194,10 +194,12 @@ async def test_clients_in_both_languages_and_the_objects_agree_over_a_restart(
 
 
 async def agree(thing: Object, one: Python, two: Python, js: JsClient) -> None:
-    hashes = one.store.get_mergeable_content_hashes()
-    assert two.store.get_mergeable_content_hashes() == hashes
-    await js.wait(hashes, "getMergeableContentHashes")
-    await until(lambda: thing.has(hashes))
+    async def are_equal() -> bool:
+        hashes = one.store.get_mergeable_content_hashes()
+        others = two.store.get_mergeable_content_hashes(), await js.call("getMergeableContentHashes")
+        return others == (hashes, hashes) and await thing.has(hashes)
+
+    await until(are_equal)
 
 
 async def test_what_was_flushed_into_objects_that_woke_alone_is_stored(objects: Hosted) -> None:
