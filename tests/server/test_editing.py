@@ -86,13 +86,17 @@ async def test_an_automerge_document_is_opened_by_its_url() -> None:
             await server.open("automerge:xyz").__aenter__()
 
 
-async def test_a_bridged_room_is_opened_with_its_document() -> None:
-    async with serving(bridge=["farm"]) as server, server.open("farm") as store:
+async def test_a_bridged_room_is_opened_with_its_other_sides() -> None:
+    name = "my farm"
+    async with serving(bridge=[name]) as server, server.open(name) as store:
         store.set_cell("pets", "fido", "species", "dog")
-        async with server.open(document_url(bridge_document_id("farm"))) as other:
-            assert other.get_cell("pets", "fido", "species") == "dog"
-            other.set_cell("pets", "fido", "age", 3)
-            assert store.get_cell("pets", "fido", "age") == 3
+        sides = (document_url(bridge_document_id(name)), "mergeable:my%20farm", "mergeable:my farm")
+        for number, side in enumerate(sides):
+            async with server.open(side) as other:
+                assert other.get_cell("pets", "fido", "species") == "dog"
+                other.set_cell("pets", "fido", "age", number)
+                assert store.get_cell("pets", "fido", "age") == number
+        assert server.stats().mergeable == 1
 
 
 async def test_all_who_open_a_document_at_a_time_share_it() -> None:
