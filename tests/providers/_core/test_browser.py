@@ -139,9 +139,9 @@ import {createMergeableStore} from 'tinybase';
 import {createFilePersister} from 'tinybase/persisters/persister-file';
 import {createWsServer} from 'tinybase/synchronizers/synchronizer-ws-server';
 import {WebSocketServer} from 'ws';
-createWsServer(new WebSocketServer({host: '127.0.0.1', port: PORT}), (path) =>
+const server = new WebSocketServer({host: '127.0.0.1', port: PORT}, () => console.log('ready'));
+createWsServer(server, (path) =>
   createFilePersister(createMergeableStore(), 'FOLDER/' + path.replaceAll('/', '-') + '.json'));
-console.log('ready');
 """
 
 

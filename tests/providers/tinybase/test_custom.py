@@ -119,7 +119,9 @@ async def test_messages_may_come_twice_and_in_any_order() -> None:
 
 async def test_what_was_lost_is_found_out_when_it_is_asked_for() -> None:
     bus, several = Bus(1), documents(2)
-    one, two = (bus.join(name, document) for name, document in zip("ab", several, strict=True))
+    one, two = (  # with time for answers, as one that comes too late is not heard
+        bus.join(name, document, request_timeout=20.0) for name, document in zip("ab", several, strict=True)
+    )
     async with one, two:
         await equal(*several)
         bus.loss = 1.0
