@@ -103,6 +103,8 @@ def test_it_works_without_an_event_loop_at_wefts_server(tmp_path: Path) -> None:
         with weft.sync.connect(address) as other:
             other.sync.wait_synced(20)
             assert other.get_tables() == {"t": {"r": {"a": 1}}}
+            assert other.is_mergeable()
+            assert other.sync.call(lambda: other.document.get_cell("t", "r", "a")) == 1
 
 
 def test_it_starts_from_a_file_without_an_event_loop(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weft._support.callbacks import check_callback
 from weft._support.owner import running_loop
 from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
+from weft.facade.kept_store import KeptStore
 from weft.facade.owner_thread import HERE
-from weft.facade.store import KeptStore
 from weft.store import Store, Transaction
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from weft.facade.protocol import protocol_of
 if TYPE_CHECKING:
     import os
 
-    from weft.store import Store
+    from weft.facade.kept_store import KeptStore
 
 __all__ = ["Connection"]
 
@@ -33,7 +33,7 @@ class Connection(Opening):
         self.options = Options(**options)
         check_layout(self._protocol.kind, self.options.layout)
 
-    async def begin(self, store: Store) -> DocumentSync:
+    async def begin(self, store: KeptStore) -> DocumentSync:
         """Open it; see the base class."""
         options, protocol = self.options, self._protocol
         sync = DocumentSync(store, self.address, options.on_error, close_timeout=options.close_timeout)

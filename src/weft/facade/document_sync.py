@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from weft.changes import Changes
+    from weft.facade.kept_store import KeptStore
     from weft.facade.protocol import Protocol
     from weft.providers import ProviderStatus, Replica, WebsocketProvider
     from weft.store import Store
@@ -45,7 +46,7 @@ class DocumentSync(StoreSync):
 
     def __init__(
         self,
-        store: Store,
+        store: KeptStore,
         address: str,
         on_error: Callable[[Exception], None] | None,
         *,

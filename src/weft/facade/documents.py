@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weft.changes import Changes
+    from weft.facade.kept_store import KeptStore
     from weft.mirrors import AutomergeMirror, YjsMirror
     from weft.providers import Replica
-    from weft.store import Store
 
 __all__ = ["Kind", "check_layout", "create_document", "create_mirror", "open_replica", "pending_changes"]
 
@@ -55,13 +55,14 @@ async def open_replica(path: str, *, kind: Kind | None, **options: Any) -> Repli
 
 
 def create_mirror(
-    kind: Kind, store: Store, document: Any, *, layout: Any, on_error: Callable[[Exception], None]
+    kind: Kind, store: KeptStore, document: Any, *, layout: Any, on_error: Callable[[Exception], None]
 ) -> YjsMirror | AutomergeMirror | MergeableMirror:
     """Make the mirror of a Store in a document; it has not been started yet.
 
     The layout has been checked.
     """
     if kind == "mergeable":
+        store.stamp_in(document)
         return MergeableMirror(store, document, on_error=on_error)
     if kind == "yjs":
         return mirrors.YjsMirror(store, document, layout=layout or "tinybase", on_error=on_error)

@@ -6,12 +6,13 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from weft.facade.store import KeptStore, SharedStore
+from weft.facade.store import SharedStore
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Never
 
+    from weft.facade.kept_store import KeptStore
     from weft.facade.options import Options
     from weft.facade.state import StoreSync
 

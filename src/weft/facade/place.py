@@ -9,19 +9,17 @@ from weft import persisters
 from weft._support.arguments import path_of, wrong_kind
 from weft._support.urls import shown_url
 from weft.facade.document_sync import DocumentSync
-from weft.facade.documents import check_layout, create_mirror, open_replica
+from weft.facade.documents import check_layout, create_document, create_mirror, open_replica
 from weft.facade.opening import Opening
 from weft.facade.options import OpenOptions, Options
 from weft.facade.place_sync import PlaceSync
-from weft.mergeable import MergeableDocument, MergeableMirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weft.facade.kept_store import KeptStore
     from weft.facade.state import StoreSync
-    from weft.facade.store import KeptStore
     from weft.persisters import Persister
-    from weft.store import Store
 
 __all__ = ["Place"]
 
@@ -73,9 +71,10 @@ class Place(Opening):
             return await self._begin_replica(store, self._replica)
         sync = PlaceSync(store, self.address, self.options.on_error)
         if self._mergeable:
-            sync.document = document = MergeableDocument()
-            store.stamp_in(document)
-            sync.mirror = MergeableMirror(store, document, on_error=sync.report).start()
+            sync.document = create_document("mergeable")
+            sync.mirror = create_mirror(
+                "mergeable", store, sync.document, layout=None, on_error=sync.report
+            ).start()
         sync.persister = self._create(store, on_error=sync.report)
         try:
             await sync.begin()
@@ -84,7 +83,7 @@ class Place(Opening):
             raise
         return sync
 
-    async def _begin_replica(self, store: Store, path: str) -> StoreSync:
+    async def _begin_replica(self, store: KeptStore, path: str) -> StoreSync:
         options = self.options
         sync = DocumentSync(store, self.address, options.on_error)
         try:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from weft.changes import Changes
+    from weft.facade.kept_store import KeptStore
     from weft.facade.presence import Presence
     from weft.mergeable import MergeableMirror
     from weft.mirrors import AutomergeMirror, YjsMirror
     from weft.persisters import Persister
     from weft.providers import Pending, Replica, WebsocketProvider
-    from weft.store import Store
 
 __all__ = ["StoreSync", "SyncStatus", "SyncSummary"]
 
@@ -65,7 +65,7 @@ class StoreSync(Uncopied, ABC):
 
     instead_of_copy = "store.copy() gives a Store of one's own"
 
-    def __init__(self, store: Store, address: str, on_error: Callable[[Exception], None] | None) -> None:
+    def __init__(self, store: KeptStore, address: str, on_error: Callable[[Exception], None] | None) -> None:
         self.store = store
         self.address = address
         self.document: Any = None
