@@ -90,6 +90,16 @@ class Process:
             await registry.close()
         await self.hub.close()
 
+    async def take_in(self, *made: Process) -> None:
+        """Take in what these have written."""
+        for each in made:
+            await each.bridge.room.log.stored(each.bridge.room.log.ticket)
+        await self.bridge.catch_up()
+
+    def settle(self) -> None:
+        assert self.bridge.settlement is not None
+        self.bridge.settlement.settle()
+
     @property
     def is_settled(self) -> bool:
         intake, settlement = self.bridge.intake, self.bridge.settlement
@@ -259,6 +269,44 @@ async def test_of_a_write_and_a_deletion_in_two_processes_the_later_stands(later
     assert await place.heads(NAMES) == heads
     for process in made:
         await process.stop()
+
+
+async def test_what_was_decided_in_ignorance_does_not_beat_who_has_seen_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which of two Yjs and Automerge let win is random: so several times."""
+    for name in ("settlement._CALM_S", "fanout.session.HEADS_S"):
+        monkeypatch.setattr(f"weft.server.{name}", 60.0)
+    for _ in range(8):
+        place, broker = MemoryRoomStorage(), MemoryBroker()
+        broker.lose = lambda _channel, _message: True
+        one, two = made = [Process(place, broker) for _ in range(2)]
+        for process in made:
+            await process.start()
+
+        yjs, ahead = YjsPeer(), MergeablePeer(get_now=lambda: time.time() * 1000 + 60_000)
+        yjs.store.set_value("v", 1)
+        yjs.sync(one.bridge)
+        await two.take_in(*made)
+        ahead.sync(two.bridge)
+        yjs.store.set_value("v", 2)
+        yjs.sync(one.bridge)
+        ahead.store.set_value("v", 3)
+        ahead.sync(two.bridge)
+        await two.take_in(*made)
+        await one.take_in(*made)
+        one.settle()
+        yjs.sync(one.bridge)
+        assert yjs.store.get_value("v") == 3
+        yjs.store.set_value("v", 4)
+        yjs.sync(one.bridge)
+        two.settle()
+        for process in (one, two, one, two):
+            await process.take_in(*made)
+            process.settle()
+        for process in made:
+            assert sides(process.bridge) == (({}, {"v": 4}),) * 3
+            await process.stop()
 
 
 async def test_a_room_that_is_deleted_is_so_on_all_sides_in_every_process() -> None:
