@@ -164,5 +164,5 @@ async def test_what_a_server_without_a_store_does_not_confirm_is_an_error_at_the
             store.set_cell("t", "r", "a", 1)
 
     async with SocketServing(TinyBaseServer(has_store=False)) as serving:
-        with pytest.raises(ProviderError, match=r"kept nowhere \(it has not answered\)"):
+        with pytest.raises(ProviderError, match=r"kept nowhere \(the provider is connected\)"):
             await write(f"tinybase+{serving.url}/room")

@@ -36,8 +36,8 @@ _file = click.argument("file", metavar="FILE")
 def db() -> None:
     """See to the database of a server: check, list, copy, delete, compact.
 
-    ADDRESS is a SQLite file, or postgresql://USER@HOST/DATABASE; ROOM is a room's name, or the URL of an
-    Automerge document.
+    ADDRESS is a SQLite file, or postgresql://USER@HOST/DATABASE; ROOM is a room's name, the URL of an
+    Automerge document, or mergeable:NAME for a room of TinyBase's.
     """
 
 

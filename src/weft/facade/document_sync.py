@@ -367,7 +367,7 @@ class DocumentSync(StoreSync):
         if self.replica is not None:
             _log.info("%s: %s not confirmed, kept in the replica", self.address, self.pending)
             return None
-        why = reason or ("it has not answered" if provider.status == "connected" else "never connected")
+        why = reason or f"the provider is {provider.status}"
         unsent = ProviderError(
             f"{self.address}: {self.pending.updates} updates were not confirmed by the server within "
             f"{self._close_timeout:g} s and are kept nowhere ({why}). With "
