@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -65,9 +64,11 @@ async def test_nothing_is_said_and_no_room_opened_before_the_client_has_spoken()
 
 async def test_who_says_nothing_is_let_go_where_it_is_not_known_who_it_is() -> None:
     async with serving(server_limits=ServerLimits(join_timeout=1.0)) as server:
-        targets: list[tuple[str, dict[str, Any]]] = [("/", {}), ("/room", {"subprotocols": CHANNELS})]
-        for target, options in targets:
-            async with connect(f"{server.url}{target}", **options) as socket:
+        async with (
+            connect(f"{server.url}/") as one,
+            connect(f"{server.url}/room", subprotocols=CHANNELS) as other,
+        ):
+            for socket in (one, other):
                 await socket.wait_closed()
                 assert socket.close_code == 1002
         assert server.stats().refused["join_timeout"] == 2
