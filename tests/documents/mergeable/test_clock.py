@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from support.vectors import vectors
@@ -19,6 +21,12 @@ def test_stamps_are_those_of_tinybase(vector: dict[str, object]) -> None:
     hlc = encode_hlc(int(str(vector["logicalTime"])), int(str(vector["counter"])), str(vector["uniqueId"]))
     assert hlc == vector["hlc"]
     assert list(decode_hlc(hlc)) == vector["decoded"]
+
+
+@pytest.mark.parametrize("wrong", [{"unique_id": 5}, {"get_now": 5}])
+def test_wrong_arguments_are_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"for {next(iter(wrong))} is needed here, and this is of type int"):
+        Clock(**wrong)
 
 
 def test_a_clock_goes_as_tinybases_does() -> None:

@@ -12,6 +12,7 @@ import time
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Final
 
+from weft._support.arguments import check_callable, wrong_kind
 from weft.documents.mergeable.hashes import get_hash
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ class Clock:
     __slots__ = ("_counter", "_get_now", "_prefix", "_time", "client_id")
 
     def __init__(self, unique_id: str | None = None, get_now: Callable[[], float] | None = None) -> None:
+        if unique_id is not None and not isinstance(unique_id, str):
+            raise wrong_kind("a str for unique_id", unique_id)
+        check_callable("get_now", get_now)
         self.client_id = get_unique_id(5) if unique_id is None else _client_of(unique_id)
         self._get_now = _system_time if get_now is None else get_now
         self._time = 0

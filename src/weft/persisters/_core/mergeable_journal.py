@@ -59,7 +59,7 @@ def create_journal(
             " keeps the whole as text (FilePersister, SqliteJsonPersister, PostgresJsonPersister, …), and a"
             " mirror to keep it equal with a Yjs or Automerge document"
         )
-    return MergeableJournal(store, document, edited, report)
+    return MergeableJournal(store, document, edited, report, place)
 
 
 class MergeableJournal(StoreJournal):
@@ -71,6 +71,7 @@ class MergeableJournal(StoreJournal):
         edited: Called after each transaction in which something was stamped that no place has brought; also
             where the Store shows nothing of it.
         report: As of the base class.
+        place: What errors name.
 
     Attributes:
         doubts_hashes: Whether the place may hold hashes that are not its content's, to be put right.
@@ -84,9 +85,11 @@ class MergeableJournal(StoreJournal):
         document: MergeableDocument,
         edited: Callable[[], None],
         report: Callable[[Exception], object],
+        place: PlaceAdapter | None = None,
     ) -> None:
         super().__init__(store, edited, report)
         self.document = document
+        self._place = place
 
     def _listen(self) -> Callable[[], None]:
         return self.document.subscribe(self._stamped, but=self)
@@ -153,8 +156,8 @@ class MergeableJournal(StoreJournal):
             StorageError: As for :meth:`replace`; or it is plain content, which only a load takes over.
         """
         if not is_mergeable_form(content):
-            raise StorageError(
-                "what is stored is the content of a plain Store: load() takes it over, save() writes over it"
+            raise self._refused(
+                "is the content of a plain Store: load() takes it over, save() writes over it"
             )
         self._apply_stamps(content)
 
@@ -166,7 +169,11 @@ class MergeableJournal(StoreJournal):
         try:
             self.document.apply(changes, origin=self)
         except RemoteProtocolError as error:
-            raise StorageError(f"what is stored cannot be merged: {error}") from error
+            raise self._refused(f"cannot be merged: {error}") from error
+
+    def _refused(self, reason: str) -> StorageError:
+        name = self._place.place if self._place is not None else ""
+        return StorageError(f"{name}: what is stored {reason}" if name else f"what is stored {reason}")
 
     def _take_over(self, content: RawContent) -> bool:
         shaped, _ = self._shaped(content)
