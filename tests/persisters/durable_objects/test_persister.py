@@ -234,9 +234,7 @@ async def test_what_is_ahead_of_the_clock_is_refused(tmp_path: Path) -> None:
         await persister.save()
     late = MergeableStore()
     async with DurableObjectPersister(late, path) as persister:
-        with pytest.raises(
-            StorageError, match=r"object\.sqlite: what is stored .* five minutes ahead"
-        ):
+        with pytest.raises(StorageError, match=r"object\.sqlite: what is stored .* five minutes ahead"):
             await persister.load()
     assert late.get_content() == ({}, {})
 
