@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from weft.providers import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
         Replica as Replica,
+        TinyBaseProvider as TinyBaseProvider,
         YWebsocketProvider as YWebsocketProvider,
     )
 else:
@@ -55,7 +56,7 @@ else:
             "weft.facade": "connect open",
             "weft.mergeable": "MergeableStore",
             "weft.mirrors": "AutomergeMirror YjsMirror",
-            "weft.providers": "AutomergeWebsocketProvider Replica YWebsocketProvider",
+            "weft.providers": "AutomergeWebsocketProvider Replica TinyBaseProvider YWebsocketProvider",
         },
         own="UNDEFINED Cell Changes Checkpoints Content Store Undefined Value WeftError errors",
     )
