@@ -1,6 +1,6 @@
 """``python -m benchmarks [--quick] [--only CASE] [area ...]``: measure, and print one table.
 
-Areas: store, mergeable, mirror, automerge, hop, persisters, replica, server, abuse; all of them without an
+Areas: store, mergeable, mirror, automerge, hop, persisters, replica, server, tinybase, abuse; all without an
 argument.
 Times are minima over several rounds after warm-up on both sides, where the line does not say median. The
 peer runs before and after us, and its better run counts (server: see there). Each step is told on stderr;
@@ -19,7 +19,10 @@ import subprocess
 from benchmarks._measure import EFFORT, report
 from benchmarks._table import print_table, verdict
 
-AREAS = ("store", "mergeable", "mirror", "automerge", "hop", "persisters", "replica", "server", "abuse")
+AREAS = (
+    *("store", "mergeable", "mirror", "automerge", "hop", "persisters", "replica", "server", "tinybase"),
+    "abuse",
+)
 AREA_S = 300  # seconds after which an area is given up
 
 

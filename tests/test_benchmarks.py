@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("hop", "one hop to a Node peer"),
         ("persisters", "one changed cell, PostgreSQL, psycopg, 100,000 cells"),
         ("server", "200 clients, 10 x 100/s: latency, median"),
+        ("tinybase", "200 clients, 10 x 50/s: latency, 99th percentile"),
         ("abuse", "tiny_updates: latency of others, 99th percentile"),
     ],
 )

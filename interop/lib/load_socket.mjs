@@ -1,5 +1,6 @@
 // A websocket client that costs the load generator next to nothing: a TCP socket, one read buffer for all of them, the
 // payload handed over where it lies. It understands what servers of this benchmark send: whole messages, no extension.
+import {randomBytes} from 'node:crypto';
 import net from 'node:net';
 import {clientFrame} from './load_wire.mjs';
 
@@ -28,7 +29,8 @@ export class LoadSocket {
     this.socket.on('close', () => this.#fault('the server closed the connection'));
     this.socket.write(
       `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+        `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` + // by which TinyBase's server knows a client
+        'Sec-WebSocket-Version: 13\r\n\r\n',
     );
   }
 
@@ -97,7 +99,7 @@ export class LoadSocket {
       const next = at + head + size;
       if (next > end) return this.#keep(buffer, at, end, head + size);
       const first = buffer[at];
-      if (first === 0x82) this.onMessage(buffer, at + head, next);
+      if (first === 0x81 || first === 0x82) this.onMessage(buffer, at + head, next);
       else if (first === 0x89) this.write(clientFrame(buffer.subarray(at + head, next), 10));
       else if (first === 0x88) return this.#fault(`the server closes with ${size > 1 ? buffer.readUInt16BE(at + head) : 1005}`);
       else if (first !== 0x8a) return this.#fault(`a frame starts with ${first}: it is none that a server here sends`);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from contextlib import AsyncExitStack
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,52 +229,3 @@ async def test_half_a_character_is_kept_and_not_shown(js_peer: JsPeer, serve: An
         assert client.store.document.get_cell("t", "r", "cut") == "\ud83d"
         hashes = await js_peer("store.calls", name="js", calls=[["getMergeableContentHashes"]])
         assert client.hashes() == hashes[-1]
-
-
-async def partitions(js: JsPeer, url: str, rounds: int, seed: int) -> None:
-    """Three Python and two JavaScript clients come and go while all of them write; nothing may be lost."""
-    print(f"seed {seed}")
-    random = Random(seed)
-    names = [await joined(js, url, "j0", 10), await joined(js, url, "j1", 8)]
-    online = dict.fromkeys(names, True)
-    tables: dict[str, Any] = {}
-    async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Client(url)) for _ in range(3)]
-        for turn in range(rounds):
-            for number, client in enumerate(clients):
-                if random.random() < 0.3:
-                    if client.provider.status == "disconnected":
-                        await client.provider.connect()
-                    else:
-                        await client.provider.disconnect(settle=False)
-                client.store.set_cell("t", f"p{number}", f"k{turn}", turn)
-                tables.setdefault(f"p{number}", {})[f"k{turn}"] = turn
-            for name in names:
-                if random.random() < 0.2:
-                    if online[name]:
-                        await js("sync.cut", name=name)
-                        await js("sync.disconnect", name=name)
-                    else:
-                        await js("sync.connect", name=name, url=url)
-                    online[name] = not online[name]
-                await wrote(js, name, name, f"k{turn}", turn)
-                tables.setdefault(name, {})[f"k{turn}"] = turn
-        for client in clients:
-            await client.provider.connect()
-            await client.provider.flush(30)
-        for name in names:
-            if not online[name]:
-                await js("sync.connect", name=name, url=url)
-        for client in clients:
-            await client.provider.flush(30)
-        await all_have(js, names, clients, {"t": tables})
-
-
-async def test_nothing_is_lost_while_clients_come_and_go(js_peer: JsPeer, serve: Any) -> None:
-    await partitions(js_peer, f"{serve().url}/room", 8, 1)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-async def test_nothing_is_lost_in_three_hundred_rounds(js_peer: JsPeer, serve: Any) -> None:
-    await partitions(js_peer, f"{serve().url}/room", 300, 2)

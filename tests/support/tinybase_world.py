@@ -80,7 +80,7 @@ class Host(Protocol):
     """A server with storage.
 
     Attributes:
-        patience: How often an application may have to connect a JavaScript client again until it has all.
+        patience: How often the JavaScript clients may have to be connected again until all is everywhere.
         port: Where it listens, also after a restart.
     """
 
@@ -132,7 +132,7 @@ class WeftHost:
 class NodeHost:
     """TinyBase's ``createWsServer``, with files."""
 
-    # TinyBase drops the changes that come while it begins, and its server never speaks of them again.
+    # TinyBase drops the changes that come while it begins, at both ends, and never speaks of them again.
     patience = 10
 
     def __init__(self, folder: Path) -> None:
@@ -230,15 +230,7 @@ class JsClient(Client):
     async def write(self, calls: list[list[Any]]) -> None:
         self.noted(from_json(await self.world.js("sync.write", name=self.name, calls=calls)))
 
-    async def until_hashes(self, hashes: list[int]) -> None:
-        for _ in range(self.world.host.patience):
-            with suppress(JsError):
-                return await self._wait_for(hashes, 2)
-            self.world.rejoined += 1
-            await self.rejoin()
-        return await self._wait_for(hashes, 20)
-
-    async def _wait_for(self, hashes: list[int], seconds: float) -> None:
+    async def until_hashes(self, hashes: list[int], seconds: float = 20) -> None:
         method = "getMergeableContentHashes"
         await self.world.js("store.wait", name=self.name, method=method, equals=hashes, timeout=seconds)
 
@@ -358,12 +350,24 @@ class World:
 
     async def _check(self, clients: list[PythonClient | JsClient]) -> None:
         hashes = self.ledger.document.get_content_hashes()
-        for client in clients:
+        for python in self.pythons:
+            await python.until_hashes(hashes)
+            await python.provider.flush(20)
+        scripts = [client for client in clients if isinstance(client, JsClient)]
+        for _ in range(self.host.patience):
+            with suppress(JsError):
+                for client in scripts:
+                    await client.until_hashes(hashes, 2)
+                break
+            self.rejoined += 1
+            for client in scripts:
+                await client.rejoin()
+        for client in scripts:
             await client.until_hashes(hashes)
-        for client in clients:
-            content = await client.content()
+        for each in clients:
+            content = await each.content()
             assert _stamps(content) == self.ledger.latest
             assert [each[2] for each in content] == hashes
-        for name in (client.name for client in clients if isinstance(client, JsClient)):
-            errors = await self.js("store.ignoredErrors", name=name)
+        for client in scripts:
+            errors = await self.js("store.ignoredErrors", name=client.name)
             assert all(_WAS_CUT.match(error) for error in errors), errors

@@ -22,7 +22,10 @@ Hashes = dict[str, int]
 
 def _things(things: Things) -> list[Any]:
     """A row, or all values, without hashes."""
-    return _with_hlc({thing_id: _stamp(stamp) for thing_id, stamp in things.stamps.items()}, things.hlc)
+    stamps = things.stamps.items()
+    return _with_hlc(
+        {thing: [stored, hlc] if hlc else [stored] for thing, (stored, hlc) in stamps}, things.hlc
+    )
 
 
 def _stamp(stamp: Stamp) -> list[Any]:
@@ -191,9 +194,9 @@ class Reading:
         new, differing = {}, {}
         for table_id, table in self._tables.children.items():
             if table_id not in other_table_hashes:
-                new[table_id] = _with_hlc(
-                    {row_id: _things(row) for row_id, row in table.children.items()}, table.hlc
-                )
+                with CollectionPaused():
+                    rows = {row_id: _things(row) for row_id, row in table.children.items()}
+                new[table_id] = _with_hlc(rows, table.hlc)
             elif table.hash != other_table_hashes[table_id]:
                 differing[table_id] = table.hash
         return [_with_hlc(new, self._tables.hlc), differing]

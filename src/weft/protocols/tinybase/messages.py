@@ -7,12 +7,15 @@ those that differ, which are asked for next, row by row and cell by cell.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from weft.documents.mergeable import check_changes, check_tables, check_values, from_json, to_json
 from weft.errors import InvalidJsonError, RemoteProtocolError
+from weft.values import UNDEFINED, UNDEFINED_MARK
 
 __all__ = [
     "STORE",
@@ -62,8 +65,26 @@ class Message:
 
 
 def encode_message(message: Message) -> str:
-    """Write a message as JSON text."""
-    return to_json([message.request_id, int(message.type), message.body])
+    """Write a message as JSON text.
+
+    Keys keep their order, and numbers Python's form: who reads it has the same, and a large content takes
+    half the time.
+    """
+    fields = [message.request_id, int(message.type), message.body]
+    text = _encode(fields)
+    return text if text.isascii() or _HALF.search(text) is None else to_json(fields)
+
+
+def _undefined(value: object) -> str:
+    if value is UNDEFINED:
+        return UNDEFINED_MARK
+    raise TypeError(f"a message has no {type(value).__name__}")
+
+
+_HALF = re.compile("[\ud800-\udfff]")  # of a pair of UTF-16: such a text goes as an escape
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), default=_undefined
+).encode
 
 
 def decode_message(text: str) -> Message:
