@@ -260,11 +260,12 @@ class PartyKitPersister(Persister):
             return
         if not leaves or self._is_own(leaves):
             return
+        containers = any(path[0] == "t" and len(path) < 4 for path in leaves)
         # What is under way comes after this, and is what counts.
         for piece in self._sent:
             for path in [path for path in leaves if path in piece or _parents(path) & piece.keys()]:
                 del leaves[path]
-            if any(_parents(path) & leaves.keys() for path in piece):
+            if containers and any(_parents(path) & leaves.keys() for path in piece):
                 self._ask()  # a row or table went as a whole, of which there is something again
                 return
         if leaves and self._listener is not None:
