@@ -15,7 +15,7 @@ from support.fuzzing import fuzz_seed
 if TYPE_CHECKING:
     from support.node import SyncJsPeer
 
-COUNTS = {"yjs": 10_000, "automerge": 10_000, "mergeable": 1_000}
+COUNTS = {"yjs": 10_000, "automerge": 10_000, "mergeable": 5_000}
 
 
 @pytest.mark.interop

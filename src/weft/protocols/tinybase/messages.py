@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from weft._support.collection import CollectionPaused
 from weft.documents.mergeable import check_changes, check_tables, check_values, from_json, to_json
 from weft.errors import InvalidJsonError, RemoteProtocolError
 from weft.values import UNDEFINED, UNDEFINED_MARK
@@ -93,13 +94,14 @@ def decode_message(text: str) -> Message:
     Raises:
         RemoteProtocolError: It is none. TinyBase calls that error 14.
     """
-    try:
-        fields = from_json(text)
-    except InvalidJsonError as error:
-        raise RemoteProtocolError(f"not a message of a synchronizer: {error}") from error
-    if type(fields) is not list or len(fields) != 3:
-        raise RemoteProtocolError("a message is a list of a request id, a type and a body")
-    return check_message(*fields)
+    with CollectionPaused():
+        try:
+            fields = from_json(text)
+        except InvalidJsonError as error:
+            raise RemoteProtocolError(f"not a message of a synchronizer: {error}") from error
+        if type(fields) is not list or len(fields) != 3:
+            raise RemoteProtocolError("a message is a list of a request id, a type and a body")
+        return check_message(*fields)
 
 
 def check_message(request_id: object, number: object, body: object) -> Message:
