@@ -112,6 +112,7 @@ COVERED = {
     "store/_parts/signatures.py": "typing/test_typing.py",
     "server/fanout/reconnecting.py": "server/fanout/test_redis.py",
     "server/tinybase/channel.py": "server/tinybase/test_peer.py",
+    "server/asking_peer.py": "server/tinybase/test_peer.py",
     "server/tinybase/rooms.py": "server/tinybase/test_peer.py",
     "server/ysync/local_document.py": "server/test_editing.py",
     "server/version_content.py": "server/test_versions.py",

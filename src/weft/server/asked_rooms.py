@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from weft.server._core.confirmations import Confirmations
@@ -29,27 +30,33 @@ class AskedRooms(Generic[R]):
 
     Args:
         context: What they share with the server's other rooms. Its storage is opened and closed by the owner.
-        make: As for ``RoomRegistry``.
-        unreadable: Likewise.
-        key: Gives the name in storage of what clients call by another.
         auth: Decides on each room that a client speaks of.
         auth_timeout: Seconds the hook has.
         followers: What follows other processes, if there are any.
+
+    Attributes:
+        room_type: Makes a room, as for ``RoomRegistry``, given the context too.
+        unreadable: As for ``RoomRegistry``.
+        key: Gives the name in storage of what clients call by another.
     """
+
+    room_type: Callable[..., R]
+    unreadable: Callable[[Sequence[bytes]], Mapping[int, str]]
+    key: Callable[[str], str]
 
     def __init__(
         self,
         context: RoomContext,
         *,
-        make: Callable[[str, list[bytes], Callable[[R], None]], R],
-        unreadable: Callable[[Sequence[bytes]], Mapping[int, str]],
-        key: Callable[[str], str],
         auth: Auth,
         auth_timeout: float,
         followers: Followers[R] | None = None,
     ) -> None:
         self.rooms: RoomRegistry[R] = RoomRegistry(
-            context, make=make, unreadable=unreadable, followers=followers
+            context,
+            make=partial(self.room_type, context=context),
+            unreadable=self.unreadable,
+            followers=followers,
         )
         self.peer_id = f"weft-{secrets.token_hex(8)}"  # as this run of the server is called
         self.limits = context.limits
@@ -58,7 +65,6 @@ class AskedRooms(Generic[R]):
         self.clock = context.clock
         self.refused = context.refused
         self.confirmations = Confirmations(context.storage.stored)
-        self._key = key
         self._bridged: Callable[[str], str | None] = lambda _: None
         self._use_bridged: Callable[[str], AbstractAsyncContextManager[R]] = self.rooms.use
         self._auth = auth
@@ -91,7 +97,7 @@ class AskedRooms(Generic[R]):
             StorageError: It could not be loaded. The next request tries again.
         """
         bridged = self._bridged(name)
-        return self.rooms.use(self._key(name)) if bridged is None else self._use_bridged(bridged)
+        return self.rooms.use(self.key(name)) if bridged is None else self._use_bridged(bridged)
 
     def release(self, openings: Iterable[asyncio.Task[None]], held: AsyncExitStack) -> None:
         """Let go of rooms of a client.

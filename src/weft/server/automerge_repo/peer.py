@@ -22,8 +22,8 @@ from weft.protocols.automerge_repo import (
     WriteDenied,
 )
 from weft.server._core.batch import Batch
-from weft.server._core.peer import Peer
 from weft.server._core.wrong_protocol import expect_no_room
+from weft.server.asking_peer import AskingPeer
 from weft.server.auth import Deny
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _TRY_AGAIN_LATER = 1013
 _PROTOCOL_ERROR = 1002
 
 
-class RepoPeer(Peer):
+class RepoPeer(AskingPeer["DocumentRoom"]):
     """One client, with the documents that it speaks of.
 
     Sync messages are never queued while the queue is full and never dropped: what has changed meanwhile is
@@ -60,38 +60,23 @@ class RepoPeer(Peer):
     def __init__(
         self, link: Link, documents: Documents, request: Request, *, released: Callable[[], None]
     ) -> None:
-        super().__init__(
-            link,
-            limits=documents.limits,
-            confirmations=documents.confirmations,
-            stall_timeout=documents.settings.stall_timeout,
-            refused=documents.refused,
-            released=released,
-        )
+        super().__init__(link, documents, released=released)
         self.session = RepoSession(
             role="server",
             peer_id=documents.peer_id,
             session_id=secrets.token_hex(8),
             limits=documents.limits,
         )
-        self._documents = documents
         self._request = request
-        # Until the hook has let it have something, little is read of it beside what the hook is asked about.
-        self._max_backlog = documents.server_limits.max_early_bytes
-        self._max_openings = documents.server_limits.max_early_messages
         self._stack = AsyncExitStack()  # holds the rooms open
         self._rooms: dict[str, DocumentRoom] = {}
-        self._openings: set[asyncio.Task[None]] = set()
         self._wanted: set[str] = set()  # documents that nobody had when it asked for them
-        self._backlog = 0  # bytes received while something was being opened
         self._ticket = 0  # storage's, of the last change of any of the documents
-        self._behind: set[DocumentRoom] = set()  # that take in more than storage does
         self._changed: dict[str, None] = {}  # documents the client has to be told of; in order
         self._sent_at: dict[str, float] = {}  # and when it was last told of each
         self._sending: asyncio.Handle | None = None
         self._sending_later: asyncio.TimerHandle | None = None
         self._has_refused = False
-        self._catching_up: asyncio.Task[None] | None = None  # while storage has too much to do
 
     @property
     def name(self) -> str:
@@ -104,8 +89,7 @@ class RepoPeer(Peer):
         """A document has changed. Many changes in one turn of the event loop are one message."""
         self.note_ticket(room.log.ticket)
         if origin is self.session:
-            if room.log.is_behind:
-                self._behind.add(room)
+            self._note_written(room)
             return
         self._changed[room.document_id] = None
         self._send_changes_soon()
@@ -144,33 +128,13 @@ class RepoPeer(Peer):
     def _receive(self, message: bytes) -> None:
         if self.session.other is None:
             expect_no_room(message)
-        if self._openings:
-            self._backlog += len(message)
-            self._link.note_held(len(message))
+        self._note_received(message)
         asked = self.session.questions
         self._perform(self.session.receive(message))
         if self.session.questions != asked:
             self._link.note_questions(self.session.questions - asked)
         if self._changed:  # it may be an answer
             self._send_changes_soon()
-
-    def _is_too_fast(self) -> bool:
-        if self._behind and self._catching_up is None:
-            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
-        return (
-            self._catching_up is not None
-            or len(self._openings) >= self._max_openings
-            or self._backlog > self._max_backlog
-        )
-
-    def _held_by(self) -> str:
-        return "max_openings" if self._catching_up is None else "max_unsaved"
-
-    async def _catch_up(self) -> None:
-        while self._behind:
-            await self._behind.pop().log.catch_up()
-        self._catching_up = None
-        self.reconsider()
 
     def refill(self) -> None:
         """The queue is empty: put in what was held back while it was full."""
@@ -180,13 +144,11 @@ class RepoPeer(Peer):
         for sending in (self._sending, self._sending_later):
             if sending is not None:
                 sending.cancel()
-        for task in (*self._openings, self._catching_up):
-            if task is not None:
-                task.cancel()
+        super()._leave()
         for room in self._rooms.values():
             room.leave(self)
         self.session.disconnected()
-        self._documents.release(self._openings, self._stack)
+        self._asked.release(self._openings, self._stack)
 
     # Within
 
@@ -228,9 +190,7 @@ class RepoPeer(Peer):
                 case Requested() if not self._link.enter_room():
                     self.unavailable(effect.document_id)
                 case Requested():
-                    opening = asyncio.get_running_loop().create_task(self._open(effect.document_id))
-                    self._openings.add(opening)
-                    opening.add_done_callback(self._opened)
+                    self._begin_opening(self._open(effect.document_id))
                 case Wanted():
                     self._wanted.add(effect.document_id)
                     self._link.note_held(_EMPTY)
@@ -254,7 +214,7 @@ class RepoPeer(Peer):
                 "%s has %d documents open, as many as one connection may (max_documents); document %s and "
                 "further ones are unavailable to it",
                 self.name,
-                self._documents.limits.max_documents,
+                self._asked.limits.max_documents,
                 document_id,
             )
 
@@ -265,7 +225,7 @@ class RepoPeer(Peer):
 
     async def _open(self, document_id: str) -> None:
         try:
-            decision = await self._documents.decide(self._request, document_id)
+            decision = await self._asked.decide(self._request, document_id)
             if isinstance(decision, Deny):
                 self._link.leave_room()
                 _log.info("%s may not have document %s: %.200r", self.name, document_id, decision.reason)
@@ -277,9 +237,8 @@ class RepoPeer(Peer):
             if not self._link.identify(decision.user):
                 self.end(_TRY_AGAIN_LATER, "too many connections of this user")
                 return
-            self._max_backlog = self._documents.limits.max_outbound
-            self._max_openings = self._documents.server_limits.max_openings
-            room = await self._stack.enter_async_context(self._documents.use(document_id))
+            self._note_allowed()
+            room = await self._stack.enter_async_context(self._asked.use(document_id))
             self._rooms[document_id] = room
             room.clients.add(self)
             self.note_ticket(room.log.ticket)
@@ -293,9 +252,3 @@ class RepoPeer(Peer):
             self.unavailable(document_id)
         except Exception as error:  # noqa: BLE001 - what cannot be opened ends this client, and nobody else
             self.fail(error)
-
-    def _opened(self, opening: asyncio.Task[None]) -> None:
-        self._openings.discard(opening)
-        if not self._openings:
-            self._backlog = 0
-        self.reconsider()

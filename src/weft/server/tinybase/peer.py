@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 from weft.errors import RemoteProtocolError, RoomDamagedError, RoomDeletedError
 from weft.protocols.tinybase import ChannelFrame, Channels, Control, Fragments, close_code, text_of
 from weft.server._core.batch import Batch
-from weft.server._core.peer import Peer, close_code_for
+from weft.server._core.peer import close_code_for
+from weft.server.asking_peer import AskingPeer
 from weft.server.auth import Deny
 from weft.server.names import check_room
 from weft.server.tinybase.channel import Channel, RefusedChangesError
+from weft.server.tinybase.room import MergeableRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from weft.server._core.link import Link
     from weft.server.auth import Request
-    from weft.server.tinybase.room import MergeableRoom
     from weft.server.tinybase.rooms import MergeableRooms
 
 __all__ = ["TinyBasePeer"]
@@ -32,7 +33,7 @@ _log = logging.getLogger("weft.server")
 _TRY_AGAIN_LATER = 1013  # RFC 6455, section 7.4.1, and its registry
 
 
-class TinyBasePeer(Peer):
+class TinyBasePeer(AskingPeer[MergeableRoom]):
     """One client, with the rooms that it is in.
 
     Args:
@@ -52,28 +53,13 @@ class TinyBasePeer(Peer):
         has_channels: bool,
         released: Callable[[], None],
     ) -> None:
-        super().__init__(
-            link,
-            limits=rooms.limits,
-            confirmations=rooms.confirmations,
-            stall_timeout=rooms.settings.stall_timeout,
-            refused=rooms.refused,
-            released=released,
-        )
+        super().__init__(link, rooms, released=released)
         self.refused = rooms.refused
-        self._rooms = rooms
         self._request = request
         self._max_message = rooms.limits.max_message
         self._fragments = Fragments(self._max_message)
         self._protocol = Channels() if has_channels else None
         self._channels: dict[str, Channel] = {}
-        # Until the hook has let it have something, little is read of it.
-        self._max_backlog = rooms.server_limits.max_early_bytes
-        self._max_openings = rooms.server_limits.max_early_messages
-        self._openings = 0  # channels that are being opened
-        self._backlog = 0  # bytes received while something was being opened
-        self._behind: set[MergeableRoom] = set()  # that take in more than storage does
-        self._catching_up: asyncio.Task[None] | None = None  # while storage has too much to do
 
     @property
     def name(self) -> str:
@@ -100,9 +86,7 @@ class TinyBasePeer(Peer):
 
     def _receive(self, message: bytes) -> None:
         text = text_of(message, self._max_message)
-        if self._openings:
-            self._backlog += len(message)
-            self._link.note_held(len(message))
+        self._note_received(message)
         if self._protocol is None:
             self._take(self._channels[""], text)
             return
@@ -123,8 +107,8 @@ class TinyBasePeer(Peer):
             self._link.note_questions(1)
         if self._fragments.waiting:
             self._link.note_held(len(text))
-        if channel.room is not None and channel.room.log.is_behind:
-            self._behind.add(channel.room)
+        if channel.room is not None:
+            self._note_written(channel.room)
 
     def _room_of(self, channel: str) -> str:
         try:
@@ -141,13 +125,11 @@ class TinyBasePeer(Peer):
             return
         channel = Channel(self, name, room_name, self._fragments, self._max_message)
         self._channels[name] = channel
-        self._openings += 1
-        channel.opening = asyncio.get_running_loop().create_task(self._open(channel, answer))
-        channel.opening.add_done_callback(self._opened)
+        channel.opening = self._begin_opening(self._open(channel, answer))
 
     async def _open(self, channel: Channel, answer: str | None) -> None:
         try:
-            decision = await self._rooms.decide(self._request, channel.room_name)
+            decision = await self._asked.decide(self._request, channel.room_name)
             if isinstance(decision, Deny):
                 _log.info(
                     "%s may not enter room %.200r: %.200r", self.name, channel.room_name, decision.reason
@@ -157,11 +139,10 @@ class TinyBasePeer(Peer):
             if not self._link.identify(decision.user):
                 self.end(_TRY_AGAIN_LATER, "too many connections of this user")
                 return
-            self._max_backlog = self._rooms.limits.max_outbound
-            self._max_openings = self._rooms.server_limits.max_openings
+            self._note_allowed()
             if answer is not None:  # at once, as TinyBase gives it a second
                 self.queue.put_answer(Batch([answer.encode()]), 0)
-            room = await channel.held.enter_async_context(self._rooms.use(channel.room_name))
+            room = await channel.held.enter_async_context(self._asked.use(channel.room_name))
             channel.opened(room, read_only=decision.read_only)
             waiting, channel.waiting_frames = channel.waiting_frames, []
             for text in waiting:
@@ -180,21 +161,15 @@ class TinyBasePeer(Peer):
             self._protocol.names.discard(channel.name)
             self._drop(channel)
 
-    def _opened(self, _: asyncio.Task[None]) -> None:
-        self._openings -= 1
-        if not self._openings:
-            self._backlog = 0
-        self.reconsider()
-
     def _drop(self, channel: Channel) -> None:
         channel.left()
         self._link.leave_room()
         opening = channel.opening
         if opening is not None and opening is not asyncio.current_task():
             opening.cancel()
-            self._rooms.release((opening,), channel.held)
+            self._asked.release((opening,), channel.held)
         else:
-            self._rooms.release((), channel.held)
+            self._asked.release((), channel.held)
 
     # What a peer does
 
@@ -205,31 +180,10 @@ class TinyBasePeer(Peer):
             return close_code(error)
         return close_code_for(error)
 
-    def _is_too_fast(self) -> bool:
-        if self._behind and self._catching_up is None:
-            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
-        return (
-            self._catching_up is not None
-            or self._openings >= self._max_openings
-            or self._backlog > self._max_backlog
-        )
-
-    def _held_by(self) -> str:
-        return "max_openings" if self._catching_up is None else "max_unsaved"
-
-    async def _catch_up(self) -> None:
-        while self._behind:
-            await self._behind.pop().log.catch_up()
-        self._catching_up = None
-        self.reconsider()
-
     def _leave(self) -> None:
-        if self._catching_up is not None:
-            self._catching_up.cancel()
+        super()._leave()
         for channel in self._channels.values():
             channel.left()
-            if channel.opening is not None:
-                channel.opening.cancel()
-            self._rooms.release(() if channel.opening is None else (channel.opening,), channel.held)
+            self._asked.release(() if channel.opening is None else (channel.opening,), channel.held)
         self._channels.clear()
         self._fragments.clear()
