@@ -294,11 +294,13 @@ ROOMS = {
         "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.ysync",
     ),
     "weft.server.automerge_repo": (
-        "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.asked_rooms", "weft.server.asking_peer",
+        "weft.server._core", "weft.server.storage", "weft.server.auth",
+        "weft.server.asked_rooms", "weft.server.asking_peer",
         "weft.server.automerge_repo",
     ),
     "weft.server.tinybase": (
-        "weft.server._core", "weft.server.storage", "weft.server.auth", "weft.server.asked_rooms", "weft.server.asking_peer",
+        "weft.server._core", "weft.server.storage", "weft.server.auth",
+        "weft.server.asked_rooms", "weft.server.asking_peer",
         "weft.server.names", "weft.server.tinybase",
     ),
     "weft.server.fanout": ("weft.server.fanout",),
