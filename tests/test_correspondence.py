@@ -53,6 +53,7 @@ COVERED = {
     "facade/entry_points.py": "facade/test_document_sync.py",
     "facade/opening.py": "facade/test_document_sync.py",
     "facade/state.py": "facade/test_document_sync.py",
+    "mergeable/stamped.py": "mergeable/test_store.py",
     "facade/kept_store.py": "facade/test_place.py",
     "facade/store.py": "facade/test_document_sync.py",
     "facade/ysync.py": "facade/test_document_sync.py",

@@ -100,11 +100,14 @@ def test_it_works_without_an_event_loop_at_wefts_server(tmp_path: Path) -> None:
             one.set_cell("t", "r", "a", 1)
             one.sync.flush(20)
             assert one.sync.pending.updates == 0
+            hashes = one.get_mergeable_content_hashes()
         with weft.sync.connect(address) as other:
             other.sync.wait_synced(20)
             assert other.get_tables() == {"t": {"r": {"a": 1}}}
             assert other.is_mergeable()
-            assert other.sync.call(lambda: other.document.get_cell("t", "r", "a")) == 1
+            assert other.get_mergeable_content_hashes() == hashes
+            other.set_default_content(({"t": {"r": {"a": 5, "b": 2}}}, {}))
+            assert other.get_row("t", "r") == {"a": 1, "b": 2}
 
 
 def test_it_starts_from_a_file_without_an_event_loop(tmp_path: Path) -> None:

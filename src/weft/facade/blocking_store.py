@@ -15,7 +15,8 @@ from weft._support.owner import running_loop
 from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
 from weft.facade.kept_store import KeptStore
 from weft.facade.owner_thread import HERE
-from weft.store import Store, Transaction
+from weft.mergeable.stamped import StampedStore
+from weft.store import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +223,7 @@ _DUNDERS = ("__copy__", "__deepcopy__", "__reduce_ex__", "__repr__", "_repr_html
 
 
 def _hand_over_all() -> None:
-    for name in (*dir(Store), *_DUNDERS):
+    for name in (*dir(StampedStore), *_DUNDERS):
         method = getattr(KeptStore, name)
         if (name.startswith("_") and name not in _DUNDERS) or name.startswith("on_"):
             continue  # decorators come to ``_add``

@@ -62,8 +62,9 @@ def create_mirror(
     The layout has been checked.
     """
     if kind == "mergeable":
-        store.stamp_in(document)
-        return MergeableMirror(store, document, on_error=on_error)
+        mirror = MergeableMirror(store, document, on_error=on_error)
+        store.stamp_by(mirror)
+        return mirror
     if kind == "yjs":
         return mirrors.YjsMirror(store, document, layout=layout or "tinybase", on_error=on_error)
     return mirrors.AutomergeMirror(store, document, on_error=on_error)

@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft import notebook
-from weft.store import Store
+from weft.mergeable.stamped import StampedStore
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from weft.documents.mergeable import MergeableDocument
+    from weft.mergeable import MergeableMirror
     from weft.notebook import LiveTable
 
 __all__ = ["KeptStore"]
 
 
-class KeptStore(Store):
-    """What a Store that is kept elsewhere has beside that, in either form."""
+class KeptStore(StampedStore):
+    """What a Store that is kept elsewhere has beside that, in either form.
 
-    __slots__ = ("_document",)
+    Where it is kept in TinyBase's mergeable form (from a ``tinybase+ws://`` server, in a replica of one, in a
+    place that was opened with ``mergeable=True``), it has what a :class:`~weft.mergeable.MergeableStore` has.
+    """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._document: MergeableDocument | None = None
+    __slots__ = ()
 
-    @property
-    def document(self) -> MergeableDocument:
-        """Its content with stamps, where it is kept in TinyBase's mergeable form.
-
-        So it is from a ``tinybase+ws://`` server, in a replica of one, and in a place that was opened with
-        ``mergeable=True``.
-
-        Raises:
-            AttributeError: It is kept in another form.
-        """
-        if self._document is None:
-            raise AttributeError(
-                "only a Store from tinybase+ws://, or opened with mergeable=True, has stamps in a document; "
-                "store.sync.document is what others are kept in"
-            )
-        return self._document
-
-    def is_mergeable(self) -> bool:
-        """Tell whether it is kept in TinyBase's mergeable form: :attr:`document` has its stamps."""
-        return self._document is not None
-
-    def stamp_in(self, document: MergeableDocument) -> None:
-        """Take the document in which its writes are stamped: for who opens it."""
-        self._document = document
+    def stamp_by(self, mirror: MergeableMirror) -> None:
+        """Take the mirror that stamps its writes: for who opens it."""
+        self._mirror = mirror
 
     def live(
         self,
@@ -74,6 +53,3 @@ class KeptStore(Store):
             sort=sort,
             descending=descending,
         )
-
-    def _free_type(self) -> type[Store]:
-        return Store
