@@ -85,7 +85,7 @@ def test_what_does_not_begin_is_not_held(owner: OwnerThread) -> None:
     assert said == []
 
 
-class Interrupted(Exception):
+class InterruptionError(Exception):
     """No ``InterruptedError``: that is an ``OSError``, which an event loop passes over where it is woken."""
 
 
@@ -103,14 +103,14 @@ def test_who_is_interrupted_while_it_waits_holds_nothing(owner: OwnerThread) -> 
         owner.release(nothing)
 
     def interrupt(*_: object) -> None:
-        raise Interrupted
+        raise InterruptionError
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     thread = threading.Thread(target=other)
     try:
         thread.start()
         held.wait(20)
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             owner.hold(lambda: said.append("began"), lambda: said.append("abandoned"))
     finally:
         signal.signal(signal.SIGUSR1, before)
