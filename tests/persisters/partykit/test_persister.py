@@ -75,6 +75,10 @@ class Raw:
 
 
 class TestSuite(PersisterSuite):
+    # The server refuses what is no content.
+    test_bad_stored_data_is_an_error_and_a_save_repairs_it = None  # type: ignore[assignment]
+    test_bad_stored_data_stops_no_auto_load = None  # type: ignore[assignment]
+
     @pytest.fixture(autouse=True)
     def place(self, hosted: Hosted, room: str) -> None:
         self.room, self.raw = room, Raw(hosted, room)

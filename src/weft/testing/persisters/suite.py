@@ -43,14 +43,14 @@ class PersisterSuite(AutomaticTests):
         await self.write_raw(MORE)
         assert await self.loaded_content() == MORE
 
-    async def test_a_load_replaces_what_the_store_held(self) -> None:
-        if self.merges:
-            pytest.skip("what the Store held is merged with what is loaded")
+    async def test_a_load_replaces_what_the_store_held_or_merges_with_it(self) -> None:
         await self.write_raw(PETS)
-        store = self.make_store(({"pets": {"cujo": {"species": "wolf"}}}, {"closed": "x"}))
+        held: Content = {"pets": {"cujo": {"species": "wolf"}}}, {"closed": "x"}
+        merged: Content = {"pets": {**held[0]["pets"], **PETS[0]["pets"]}}, {**held[1], **PETS[1]}
+        store = self.make_store(held)
         async with self.make(store) as persister:
             await persister.load()
-        assert store.get_content() == PETS
+        assert store.get_content() == (merged if self.merges else PETS)
 
     async def test_a_save_replaces_what_the_place_held(self) -> None:
         await self.fill_place(MORE)
