@@ -184,8 +184,15 @@ async def follow_one_way(place: Place) -> None:
             await until(lambda number=number: store.has_row("pets", f"js{number}"))  # type: ignore[misc]
             store.set_row("pets", f"py{number}", {"species": "dog", "price": number})
             await until(same)
-        await js.store("delRow", "pets", "fido")
-        await until(lambda: not store.has_row("pets", "fido"))
+
+        async def deleted() -> bool:
+            # TinyBase does not save what was edited while it loaded by itself.
+            await js.persister("load")
+            if "fido" in (await js.content())[0]["pets"]:
+                await js.store("delRow", "pets", "fido")
+            return not store.has_row("pets", "fido")
+
+        await until(deleted)
         store.del_row("pets", "js0")
         store.set_value("open", "no")
         await until(same)
