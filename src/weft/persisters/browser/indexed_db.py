@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexedDbPersister"]
 
+_TRIES = 100  # saves of others between our read and our write, in a row, before we call it a failure
+
 
 class IndexedDbPersister(Persister):
     """Keeps a Store in a database of the browser's, which the pages of an origin share.
@@ -126,7 +128,7 @@ class IndexedDbPersister(Persister):
                 raise ConflictError(f"another wrote {self.place}")
             return [edit_text("tv", content, clear=True)]
 
-        while True:
+        for _ in range(_TRIES):
             if not self._covers or self._version is None:
                 text = await self._database.get_all("m")
                 await journal.settled()  # a transaction may have begun meanwhile
@@ -145,6 +147,7 @@ class IndexedDbPersister(Persister):
                 continue
             self._version = self._told = _version(content)
             return
+        raise StorageError(f"others changed {self.place} {_TRIES} times in a row")
 
     @property
     def _stores(self) -> Literal["tv", "m"]:
