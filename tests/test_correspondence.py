@@ -13,6 +13,7 @@ COVERED = {
     "__main__.py": "cli/test_main.py",
     "_support/sqlite_file.py": "server/storage/test_sqlite_file.py",
     "documents/yjs/load.py": "providers/replica/test_replica.py",
+    "providers/_core/shared_documents.py": "providers/automerge_repo/test_adapter.py",
     "providers/_core/durable.py": "providers/replica/test_replica.py",
     "providers/automerge_repo/kept.py": "providers/replica/test_replica.py",
     "providers/replica/automerge.py": "providers/replica/test_replica.py",

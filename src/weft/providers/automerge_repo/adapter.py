@@ -9,7 +9,6 @@ it for sent: none is ever dropped.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from weft.errors import (
@@ -36,6 +35,7 @@ from weft.protocols.automerge_repo import (
 )
 from weft.providers._core.confirmations import Confirmations, denial
 from weft.providers._core.parts import send_less
+from weft.providers._core.shared_documents import SharedDocuments
 from weft.providers.automerge_repo.document import SharedDocument
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from weft.documents.automerge import AutomergeDocument, DocumentEvent
     from weft.limits import Limits
     from weft.protocols.automerge_repo import Effect
-    from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.send_queue import ResendQueue
     from weft.providers._core.status import StatusTracker
     from weft.providers.automerge_repo.kept import Kept
@@ -58,7 +57,7 @@ _STEP1 = b"\0\0"  # what y-websocket servers say first; no CBOR map begins so
 _AGAIN_S = 0.05  # until a document whose transaction is held open is looked at again
 
 
-class RepoAdapter:
+class RepoAdapter(SharedDocuments[SharedDocument]):
     """An adapter of the reconnect loop that keeps documents and an automerge-repo in sync.
 
     Args:
@@ -70,8 +69,6 @@ class RepoAdapter:
         dial: Opens a connection to the server.
     """
 
-    reconnect_loop: ReconnectLoop
-
     def __init__(
         self,
         *,
@@ -82,21 +79,18 @@ class RepoAdapter:
         tracker: StatusTracker,
         dial: Callable[[], Awaitable[Connection]],
     ) -> None:
+        super().__init__(tracker)
         self.session = RepoSession(
             role="client", peer_id=peer_id, session_id=session_id, limits=limits, defers=True
         )
-        self.shares: dict[str, SharedDocument] = {}
         self.limits = limits
         self.clock = clock
-        self.tracker = tracker
         self._dial = dial
-        self._attached = False
         self._denied: ProviderError | None = None
         self._next: list[SharedDocument] = []  # to be added to the next connection
         # Documents that may have something to say, in order; and whether that is new, so that it is answered.
         self._pending: dict[str, bool] = {}
         self._asked: dict[int, SharedDocument] = {}  # whose flush a token is
-        self._all = Confirmations(tracker, lambda: None)  # who waits for all documents
 
     # --- for the provider
 
@@ -155,43 +149,11 @@ class RepoAdapter:
             for shared in self.shares.values():
                 shared.attach(self._document_changed)
 
-    def detach(self) -> None:
-        """Listen no longer."""
-        self._attached = False
-        for shared in self.shares.values():
-            shared.detach()
-
-    async def durable(self) -> None:
-        """Return when all that is in the documents is on disk, of those that a replica keeps."""
-        for shared in tuple(self.shares.values()):
-            if shared.kept is not None:
-                await shared.kept.durable()
-
-    @property
-    def unconfirmed(self) -> int:
-        """How many writes of all documents the server has not confirmed."""
-        return sum(shared.confirmations.unconfirmed for shared in self.shares.values())
-
-    async def wait_synced(self, seconds: float | None) -> None:
-        """Return when all documents have what the server had when the present connection was made."""
-        self.reconnect_loop.check_running()
-        if not self.tracker.synced:
-            await self._all.synced(seconds)
-
     async def wait_one_synced(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the document has what the server had when the present connection was made."""
         self._check_shared(shared)
         if not shared.synced:
             await shared.confirmations.synced(seconds, f"{shared.url} is not synchronised")
-
-    async def flush(self, seconds: float | None) -> None:
-        """Return when the server has everything that was written up to now, in any document."""
-        self.reconnect_loop.check_running()
-        loop = asyncio.get_running_loop()
-        end = None if seconds is None else loop.time() + seconds
-        for shared in tuple(self.shares.values()):
-            if shared.document_id in self.shares:
-                await self.flush_one(shared, None if end is None else end - loop.time())
 
     async def flush_one(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the server has everything that was written to the document up to now."""
@@ -400,12 +362,9 @@ class RepoAdapter:
             shared.unavailable = True
             self.tracker.report(DocumentUnavailableError(shared.url))
 
-    def _update_synced(self) -> None:
-        if self.session.other is not None and all(shared.synced for shared in self.shares.values()):
-            self.reconnect_loop.mark_synced()
-            self._all.note_synced()
-        else:
-            self.tracker.change(synced=False)
+    @property
+    def _is_connected(self) -> bool:
+        return self.session.other is not None
 
     def _check_shared(self, shared: SharedDocument) -> None:
         self._check_member(shared)

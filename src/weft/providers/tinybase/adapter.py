@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from weft.documents.mergeable import get_unique_id
@@ -27,8 +26,8 @@ from weft.protocols.tinybase import (
     read_multiplexed,
     text_of,
 )
-from weft.providers._core.confirmations import Confirmations
 from weft.providers._core.parts import send_less
+from weft.providers._core.shared_documents import SharedDocuments
 from weft.providers.tinybase.document import SharedDocument
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from weft.documents.mergeable import MergeableDocument
     from weft.limits import Limits
     from weft.protocols.tinybase import Message
-    from weft.providers._core.reconnect import ReconnectLoop
     from weft.providers._core.status import StatusTracker
     from weft.providers.tinybase.kept import Kept
     from weft.providers.transport import Connection
@@ -50,7 +48,7 @@ _STEP1 = b"\0\0"  # what y-websocket's servers say first; TinyBase's send text
 _PATIENCE = 10  # times the request timeout, for the server's answer to a control frame
 
 
-class TinyBaseAdapter:
+class TinyBaseAdapter(SharedDocuments[SharedDocument]):
     """An adapter of the reconnect loop that keeps documents in sync: one without channels, or one in each.
 
     Args:
@@ -64,8 +62,6 @@ class TinyBaseAdapter:
         dial: Opens a connection to the server.
     """
 
-    reconnect_loop: ReconnectLoop
-
     def __init__(
         self,
         *,
@@ -78,7 +74,7 @@ class TinyBaseAdapter:
         tracker: StatusTracker,
         dial: Callable[[], Awaitable[Connection]],
     ) -> None:
-        self.shares: dict[str, SharedDocument] = {}
+        super().__init__(tracker)
         self.has_channels = has_channels
         self.max_part = limits.max_part  # bytes of a frame
         self._fragment_size = fragment_size
@@ -86,13 +82,10 @@ class TinyBaseAdapter:
         self._address = address
         self._limits = limits
         self._clock = clock
-        self._tracker = tracker
         self._dial = dial
-        self._attached = False
         self._fragments = Fragments(limits.max_message)
         self._asked: dict[str, tuple[ControlFrame, float]] = {}  # control frames under way, and until when
         self._greeted = False
-        self._all = Confirmations(tracker, lambda: None)  # who waits for all documents
 
     # --- for the provider
 
@@ -116,7 +109,7 @@ class TinyBaseAdapter:
             max_message=self._limits.max_message,
             request_timeout=self._request_timeout,
             clock=self._clock,
-            tracker=self._tracker,
+            tracker=self.tracker,
             send=self._send,
             rearm=self._rearm,
             synced=self._update_synced,
@@ -150,47 +143,19 @@ class TinyBaseAdapter:
         for shared in self.shares.values():
             shared.attach()
 
-    def detach(self) -> None:
-        """Listen no longer."""
-        self._attached = False
-        for shared in self.shares.values():
-            shared.detach()
-
-    async def durable(self) -> None:
-        """Return when all that is in the documents is on disk, of those that a replica keeps."""
-        for shared in tuple(self.shares.values()):
-            if shared.kept is not None:
-                await shared.kept.durable()
-
-    @property
-    def unconfirmed(self) -> int:
-        """How many writes of all documents the server has not confirmed."""
-        return sum(shared.confirmations.unconfirmed for shared in self.shares.values())
-
     async def wait_synced(self, seconds: float | None) -> None:
         """Return when all documents have what the server had when the present connection was made."""
-        self.reconnect_loop.check_running()
-        if self._tracker.synced:
-            return
-        if len(self.shares) == 1:  # whoever waits for one is told why it will not come about
+        if len(self.shares) == 1 and not self.tracker.synced:
+            # Whoever waits for one is told why it will not come about.
             await self.wait_one_synced(next(iter(self.shares.values())), seconds)
         else:
-            await self._all.synced(seconds)
+            await super().wait_synced(seconds)
 
     async def wait_one_synced(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the document has what the server had when the present connection was made."""
         self._check_shared(shared)
         if not shared.synced:
             await shared.confirmations.synced(seconds)
-
-    async def flush(self, seconds: float | None) -> None:
-        """Return when the server has everything that was written up to now, in any document."""
-        self.reconnect_loop.check_running()
-        loop = asyncio.get_running_loop()
-        end = None if seconds is None else loop.time() + seconds
-        for shared in tuple(self.shares.values()):
-            if self.shares.get(shared.channel) is shared:
-                await self.flush_one(shared, None if end is None else end - loop.time())
 
     async def flush_one(self, shared: SharedDocument, seconds: float | None) -> None:
         """Return when the server has everything that was written to the document up to now."""
@@ -322,12 +287,9 @@ class TinyBaseAdapter:
         elif (shared := self.shares.get(str(frame.argument))) is not None and not shared.is_open:
             shared.opened()
 
-    def _update_synced(self) -> None:
-        if self.reconnect_loop.queue is not None and all(shared.synced for shared in self.shares.values()):
-            self.reconnect_loop.mark_synced()
-            self._all.note_synced()
-        else:
-            self._tracker.change(synced=False)
+    @property
+    def _is_connected(self) -> bool:
+        return self.reconnect_loop.queue is not None
 
     def _check_shared(self, shared: SharedDocument) -> None:
         self.reconnect_loop.owner.check()
