@@ -11,6 +11,10 @@ SRC = TESTS.parent / "src" / "weft"
 # only, and what is itself a suite.
 COVERED = {
     "__main__.py": "cli/test_main.py",
+    "deltas/arithmetic.py": "test_deltas.py",
+    "deltas/form.py": "test_deltas.py",
+    "deltas/offsets.py": "test_deltas.py",
+    "deltas/strings.py": "test_deltas.py",
     "_support/sqlite_file.py": "server/storage/test_sqlite_file.py",
     "documents/yjs/load.py": "providers/replica/test_replica.py",
     "providers/_core/shared_documents.py": "providers/automerge_repo/test_adapter.py",

@@ -26,6 +26,7 @@ LAYERS = {
     "weft.jsoncodec": 1,
     "weft.values": 2,
     "weft.changes": 2,
+    "weft.deltas": 2,
     "weft.store": 3,
     "weft.documents": 3,
     "weft.mirrors": 5,

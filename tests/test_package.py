@@ -19,6 +19,7 @@ PUBLIC = [
     "weft",
     "weft.changes",
     "weft.cli",
+    "weft.deltas",
     "weft.documents",
     "weft.errors",
     "weft.facade",
