@@ -9,7 +9,6 @@ told once, as the bytes it travels in.
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.change import decode_change
@@ -17,7 +16,6 @@ from weft._codecs.automerge.change_builder import ChangeBuilder
 from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
 from weft._codecs.automerge.saved_document import check_document
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message, with_chunks, with_needs
-from weft._support.callbacks import subscribe
 from weft.documents.automerge.binding import (
     LARGE,
     SyncState,
@@ -25,30 +23,28 @@ from weft.documents.automerge.binding import (
     decode_message,
     load_core,
     load_to_write,
-    make_immortal,
     new_core,
 )
-from weft.documents.automerge.events import DocumentEvent, EventQueue, Heads
-from weft.documents.automerge.history import ChangeNumbers
-from weft.documents.automerge.restore_point import RestorePoint
+from weft.documents.automerge.events import DocumentEvent, Heads
+from weft.documents.automerge.known_changes import KnownChanges
+from weft.documents.automerge.local import LocalDocument
 from weft.documents.automerge.rows import load_rows, sort_out
 from weft.documents.automerge.sync_state import PeerSyncState
-from weft.documents.owned import Owned
-from weft.errors import DataError, LocalProtocolError, MessageTooLargeError, MirrorError, RemoteProtocolError
+from weft.errors import DataError, MessageTooLargeError, RemoteProtocolError
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from weft._codecs.automerge.change import Decoded
     from weft._codecs.automerge.chunks import Chunk
     from weft._codecs.automerge.sync_message import SyncMessage
-    from weft.documents.automerge.binding import CoreChange, CoreDocument, CoreTransaction
+    from weft.documents.automerge.binding import CoreDocument
 
 __all__ = ["AutomergeDocument", "DocumentEvent"]
 
 
-class AutomergeDocument(Owned):
+class AutomergeDocument(LocalDocument):
     """One Automerge document.
 
     While anybody listens (a mirror, a provider, a room), it belongs to the thread that attached the listener;
@@ -65,32 +61,25 @@ class AutomergeDocument(Owned):
         DataError: The actor id is empty.
     """
 
-    __slots__ = (
-        "__weakref__", "_actor", "_core", "_events", "_in_transaction", "_limits", "_numbers",
-        "_restore_point", "left_out",
-    )  # fmt: skip
+    __slots__ = ("__weakref__", "_limits", "left_out")
 
     def __init__(
         self, data: bytes = b"", *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
     ) -> None:
-        super().__init__()
         if actor is not None and not actor:
             raise DataError("an actor id has at least one byte")
-        self._actor = actor or secrets.token_bytes(16)
-        self._limits = limits
+        actor = actor or secrets.token_bytes(16)
         if data:
             chunks = split_chunks(data)  # for a checksum that is wrong, a clear error
             with contained("load the document"):
                 is_one = len(chunks) == 1 and chunks[0].kind == DOCUMENT
-                self._core = load_to_write(data) if is_one else load_core(data)
-                self._core.set_actor(self._actor)
+                core = load_to_write(data) if is_one else load_core(data)
+                core.set_actor(actor)
         else:
-            self._core = new_core(self._actor)
+            core = new_core(actor)
+        super().__init__(core, actor)
+        self._limits = limits
         self.left_out: list[bytes] = []  # changes of its rows with which it could not be read again
-        self._numbers = ChangeNumbers()
-        self._restore_point = RestorePoint(self._core)
-        self._events = EventQueue()
-        self._in_transaction = False
 
     @classmethod
     def from_rows(
@@ -113,52 +102,13 @@ class AutomergeDocument(Owned):
         if core is not None:
             document._core = core
             core.set_actor(document._actor)
-        document._restore_point = RestorePoint(document._core)
+            document._heads = None
+            document._known = KnownChanges(core)
         if changes:
             decoded, document.left_out = sort_out(changes, document._core, document._numbers)
             data = make_sync_message((), changes.values())
             document._apply(SyncState(), parse_sync_message(data), data, None, decoded, is_stored=True)
         return document
-
-    # -- looking ---------------------------------------------------------------------------------------------
-
-    @property
-    def core(self) -> CoreDocument:
-        """The binding's document, for reading only. Another takes its place when something is refused."""
-        return self._core
-
-    @property
-    def actor(self) -> bytes:
-        """Under whose id local changes are made."""
-        return self._actor
-
-    @property
-    def heads(self) -> Heads:
-        """Hashes of the changes that no other change follows on, sorted: they name the document's state."""
-        return tuple(sorted(self._core.get_heads()))
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open, so that nothing else can be done with the document than read it."""
-        return self._in_transaction
-
-    def save(self) -> bytes:
-        """The whole document with its history.
-
-        Raises:
-            LocalProtocolError: A transaction is open.
-        """
-        self._expect_idle("saved")
-        return bytes(self._core.save())
-
-    def changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
-        """The changes that a document with these heads lacks, as chunks in an order to apply them in.
-
-        Args:
-            heads: All of them known here; otherwise every change is given.
-        """
-        with contained("read the changes"):
-            return [change.raw_bytes for change in self._core.get_changes(list(heads))]
 
     def includes(self, heads: Iterable[bytes]) -> bool:
         """Whether the document has all these changes.
@@ -180,34 +130,6 @@ class AutomergeDocument(Owned):
         return wanted.isdisjoint(self._needs(state))
 
     # -- writing ---------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def transaction(self, *, origin: object = None) -> Iterator[CoreTransaction]:
-        """Write to the document: commit at the end of the block, roll back on an exception, then tell of it.
-
-        Args:
-            origin: Who writes; handed to the subscribers.
-
-        Raises:
-            LocalProtocolError: A transaction is open already.
-            MirrorError: The binding panicked. The document is as it was before the transaction.
-        """
-        self._expect_idle("written")
-        before = self.heads
-        transaction = self._core.transaction()
-        self._in_transaction = True
-        try:
-            yield transaction
-        except BaseException as error:
-            self._end(transaction.rollback, before, error)
-            raise
-        else:
-            self._end(transaction.commit, before, None)
-        finally:
-            self._in_transaction = False
-        changes = self._core.get_changes(before)
-        self._remember([change.raw_bytes for change in changes])
-        self._changed(before, changes, origin, {})
 
     def new_change(self) -> ChangeBuilder:
         """Begin a change by hand that follows on all that is here; for :meth:`apply_built`.
@@ -236,26 +158,6 @@ class AutomergeDocument(Owned):
         self._expect_idle("written")
         data = make_sync_message(self.heads, [change])
         self._apply(SyncState(), parse_sync_message(data), data, origin, {})
-
-    def _end(self, end: Callable[[], None], before: Heads, error: BaseException | None) -> None:
-        try:
-            with contained("end the transaction"):
-                end()
-        except RemoteProtocolError as failure:
-            make_immortal(self._core)
-            self._restore(before)
-            cause = error or failure
-            raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
-
-    def _remember(self, chunks: Sequence[bytes]) -> None:
-        self._restore_point.add(chunks)
-        self._restore_point.trim(self._core)
-
-    def _restore(self, heads: Heads) -> None:
-        """Put a document as it was in the place of one that a panic or a refused change has spoilt."""
-        self._core = self._restore_point.rebuild(self._actor)
-        if self.heads != heads:
-            raise MirrorError("the document could not be restored: load it again")
 
     # -- receiving -------------------------------------------------------------------------------------------
 
@@ -369,6 +271,7 @@ class AutomergeDocument(Owned):
     ) -> list[Chunk]:
         """Apply changes, and tell of them; gives those that wait for others, if they are to be held."""
         before = self.heads
+        self._known.catch_up(self._core)
         with contained("read a sync message"):
             coded = decode_message(data)
         try:
@@ -376,6 +279,7 @@ class AutomergeDocument(Owned):
                 self._core.receive_sync_message(state, coded)
                 if not message.chunks:
                     return []
+                self._heads = None
                 changes = self._core.get_changes(before)
                 self._numbers.check(self._core, changes, before, may_leap=is_stored)
                 received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
@@ -388,10 +292,9 @@ class AutomergeDocument(Owned):
         late = [chunk for chunk in message.chunks if chunk.hash in waiting]
         applied = [change.raw_bytes for change in changes]
         if late and holds:
-            self._restore_point.add(applied)
-            self._restore(self.heads)
+            self._restore(self.heads, applied)
             applied = []
-        self._remember(applied if holds else applied + [chunk.data for chunk in late])
+        self._known.remember(self._core, applied if holds else applied + [chunk.data for chunk in late])
         self._changed(before, changes, origin, decoded)
         return late if holds else []
 
@@ -406,45 +309,3 @@ class AutomergeDocument(Owned):
         """Hashes of changes that others wait for, or that a peer has announced."""
         data = self._generate(state, self._core)
         return () if data is None else parse_sync_message(data).needs
-
-    # -- events ----------------------------------------------------------------------------------------------
-
-    def subscribe(self, callback: Callable[[DocumentEvent], None]) -> Callable[[], None]:
-        """Hear of each change of the document, once and in order.
-
-        The callback runs outside any transaction and may write; what it writes is told after. What it raises
-        is logged.
-
-        Returns:
-            A function that ends the subscription; calling it again does nothing.
-
-        Raises:
-            WrongThreadError: The document belongs to another thread.
-            DocumentClosedError: The document was closed.
-        """
-        hold = self._owner.hold()
-        return self._until_ended(subscribe(self._events.subscribers, callback), hold)
-
-    def _changed(
-        self,
-        before: Heads,
-        changes: Sequence[CoreChange],
-        origin: object,
-        decoded: Mapping[bytes, Decoded],
-    ) -> None:
-        after = self.heads
-        if after == before:
-            return
-        chunks: list[bytes] = []
-        known: dict[bytes, Decoded] = {}
-        for change in changes:
-            chunks.append(change.raw_bytes)
-            name = self._numbers.add(change)
-            if name in decoded:
-                known[chunks[-1]] = decoded[name]
-        self._events.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
-
-    def _expect_idle(self, what: str) -> None:
-        self.check_owner()
-        if self._in_transaction:
-            raise LocalProtocolError(f"the document cannot be {what} while a transaction is open")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from weft._codecs.automerge.change import decode_change
@@ -20,24 +19,41 @@ _log = logging.getLogger("weft.documents")
 
 Heads: TypeAlias = tuple[bytes, ...]
 
+_NOTHING: Mapping[bytes, Decoded] = {}
 
-@dataclass(frozen=True, slots=True)
+
 class DocumentEvent:
     """A change of the document, by one local transaction or one batch of received changes.
 
     Attributes:
         before: Heads before it.
         after: Heads after it.
-        changes: The changes in between, each as an uncompressed chunk that stands for itself, in an order in
-            which they can be applied.
         origin: Who made or brought it; compared by identity.
     """
 
-    before: Heads
-    after: Heads
-    changes: tuple[bytes, ...]
-    origin: object | None
-    _decoded: Mapping[bytes, Decoded] = field(default_factory=dict, repr=False, compare=False)  # by chunk
+    __slots__ = ("_changes", "_decoded", "after", "before", "origin")
+
+    def __init__(
+        self,
+        before: Heads,
+        after: Heads,
+        changes: tuple[bytes, ...] | Callable[[DocumentEvent], tuple[bytes, ...]],
+        origin: object | None,
+        decoded: Mapping[bytes, Decoded] = _NOTHING,
+    ) -> None:
+        self.before = before
+        self.after = after
+        self.origin = origin
+        self._changes = changes
+        self._decoded = decoded  # by chunk
+
+    @property
+    def changes(self) -> tuple[bytes, ...]:
+        """The changes in between, each a chunk that stands for itself, in an order to apply them in."""
+        changes = self._changes
+        if not isinstance(changes, tuple):
+            self._changes = changes = changes(self)
+        return changes
 
     def decoded(self) -> Iterator[tuple[bytes, Decoded]]:
         """The changes with what they touched, which for those just received is known."""

@@ -1,0 +1,220 @@
+"""What an Automerge document does without a peer: it is looked at and written, and tells of each change."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from weft._codecs.automerge.chunks import change_hash
+from weft._support.callbacks import subscribe
+from weft.documents.automerge.binding import contained, make_immortal
+from weft.documents.automerge.events import DocumentEvent, EventQueue, Heads
+from weft.documents.automerge.known_changes import KnownChanges
+from weft.documents.owned import Owned
+from weft.errors import LocalProtocolError, MirrorError, RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from weft._codecs.automerge.change import Decoded
+    from weft.documents.automerge.binding import CoreChange, CoreDocument, CoreTransaction
+    from weft.documents.automerge.history import ChangeNumbers
+
+__all__ = ["LocalDocument"]
+
+
+class LocalDocument(Owned):
+    """The half of :class:`~weft.documents.automerge.document.AutomergeDocument` that receives nothing.
+
+    Args:
+        core: The binding's document.
+        actor: Under whose id it is written.
+    """
+
+    __slots__ = ("_actor", "_core", "_events", "_heads", "_in_transaction", "_known")
+
+    def __init__(self, core: CoreDocument, actor: bytes) -> None:
+        super().__init__()
+        self._actor = actor
+        self._core = core
+        self._heads: Heads | None = None  # if known
+        self._known = KnownChanges(core)
+        self._events = EventQueue()
+        self._in_transaction = False
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    @property
+    def core(self) -> CoreDocument:
+        """The binding's document, for reading only. Another takes its place when something is refused."""
+        return self._core
+
+    @property
+    def actor(self) -> bytes:
+        """Under whose id local changes are made."""
+        return self._actor
+
+    @property
+    def heads(self) -> Heads:
+        """Hashes of the changes that no other change follows on, sorted: they name the document's state."""
+        if self._in_transaction:
+            return tuple(sorted(self._core.get_heads()))
+        if self._heads is None:
+            self._heads = tuple(sorted(self._core.get_heads()))
+        return self._heads
+
+    @property
+    def _numbers(self) -> ChangeNumbers:
+        return self._known.catch_up(self._core)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, so that nothing else can be done with the document than read it."""
+        return self._in_transaction
+
+    def save(self) -> bytes:
+        """The whole document with its history.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_idle("saved")
+        return bytes(self._core.save())
+
+    def changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
+        """The changes that a document with these heads lacks, as chunks in an order to apply them in.
+
+        Args:
+            heads: All of them known here; otherwise every change is given.
+        """
+        with contained("read the changes"):
+            return [change.raw_bytes for change in self._core.get_changes(list(heads))]
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, origin: object = None) -> Iterator[CoreTransaction]:
+        """Write to the document: commit at the end of the block, roll back on an exception, then tell of it.
+
+        Args:
+            origin: Who writes; handed to the subscribers.
+
+        Raises:
+            LocalProtocolError: A transaction is open already.
+            MirrorError: The binding panicked. The document is as it was before the transaction.
+        """
+        self._expect_idle("written")
+        before = self.heads
+        self._known.catch_up(self._core)  # what is written may make the binding panic
+        transaction = self._core.transaction()
+        self._in_transaction = True
+        try:
+            yield transaction
+        except BaseException as error:
+            self._end(transaction.rollback, before, error)
+            raise
+        else:
+            self._end(transaction.commit, before, None)
+        finally:
+            self._in_transaction = False
+        self._heads = None
+        changes = self._core.get_changes(before)
+        self._known.remember(self._core, [change.raw_bytes for change in changes])
+        self._changed(before, changes, origin, {})
+
+    def write(self, write: Callable[[CoreTransaction], object], *, origin: object = None) -> None:
+        """Write by a function, in a transaction at which the binding does not panic; then tell of it.
+
+        For single letters: half the price of :meth:`transaction`.
+
+        Args:
+            write: Is given the transaction. What it puts was checked: no value that the binding panics at.
+            origin: Who writes; handed to the subscribers.
+
+        Raises:
+            LocalProtocolError: A transaction is open already.
+        """
+        self._expect_idle("written")
+        before = self.heads
+        core = self._core
+        transaction = core.transaction()
+        self._in_transaction = True
+        try:
+            write(transaction)
+            transaction.commit()
+        except BaseException as error:
+            self._end(transaction.rollback, before, error)
+            raise
+        finally:
+            self._in_transaction = False
+        self._heads = None
+        after = self.heads
+        if after != before:
+            self._known.note_later(core, before)
+            self._events.tell(DocumentEvent(before, after, self._only_change, origin))
+
+    def _only_change(self, event: DocumentEvent) -> tuple[bytes, ...]:
+        """The change that made the one head after an event."""
+        changes = self.changes_since(event.before)
+        if len(changes) > 1:
+            changes = [change for change in changes if (change_hash(change),) == event.after]
+        return tuple(changes)
+
+    def _end(self, end: Callable[[], None], before: Heads, error: BaseException | None) -> None:
+        try:
+            with contained("end the transaction"):
+                end()
+        except RemoteProtocolError as failure:
+            make_immortal(self._core)
+            self._restore(before)
+            cause = error or failure
+            raise MirrorError(f"the transaction is lost, the document is as before: {cause}") from cause
+
+    def _restore(self, heads: Heads, chunks: Sequence[bytes] = ()) -> None:
+        """Put a document as it was in the place of one that a panic or a refused change has spoilt."""
+        self._heads = None
+        self._core = self._known.rebuild(self._actor, chunks)
+        if self.heads != heads:
+            raise MirrorError("the document could not be restored: load it again")
+
+    # -- events ----------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[DocumentEvent], None]) -> Callable[[], None]:
+        """Hear of each change of the document, once and in order.
+
+        The callback runs outside any transaction and may write; what it writes is told after. What it raises
+        is logged.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+
+        Raises:
+            WrongThreadError: The document belongs to another thread.
+            DocumentClosedError: The document was closed.
+        """
+        hold = self._owner.hold()
+        return self._until_ended(subscribe(self._events.subscribers, callback), hold)
+
+    def _changed(
+        self,
+        before: Heads,
+        changes: Sequence[CoreChange],
+        origin: object,
+        decoded: Mapping[bytes, Decoded],
+    ) -> None:
+        after = self.heads
+        if after == before:
+            return
+        chunks: list[bytes] = []
+        known: dict[bytes, Decoded] = {}
+        for change in changes:
+            chunks.append(change.raw_bytes)
+            name = self._numbers.add(change)
+            if name in decoded:
+                known[chunks[-1]] = decoded[name]
+        self._events.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
+
+    def _expect_idle(self, what: str) -> None:
+        self.check_owner()
+        if self._in_transaction:
+            raise LocalProtocolError(f"the document cannot be {what} while a transaction is open")
