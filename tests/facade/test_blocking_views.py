@@ -118,3 +118,23 @@ def test_in_a_transaction_they_are_the_threads(store: Store) -> None:
         for row in store.tables["pets"].values():
             row["seen"] = True
     assert all(row["seen"] for row in store.tables["pets"].values())
+
+
+def test_a_shared_text_is_edited_from_any_thread(tmp_path: Path) -> None:
+    with weft.sync.open(tmp_path / "notes.json") as store:
+        store.set_tables_schema({"notes": {"body": {"type": "text"}}})
+        text = store.text("notes", "n1", "body")
+        heard: list[Any] = []
+        text.add_listener(lambda text, delta, is_local: heard.append((str(text), delta, is_local)))
+        in_thread(lambda: text.append("hello"))
+        cursor = in_thread(lambda: text.cursor(5))
+        with store.transaction():
+            text.insert(0, "> ")
+            assert (str(text), len(text), cursor.offset) == ("> hello", 7, 7)
+        assert in_thread(lambda: (str(text), cursor.offset, cursor.to_json())) == ("> hello", 7, None)
+        with pytest.raises(ValueError, match="outside"):
+            in_thread(lambda: text.insert(9, "x"))
+    assert heard == [
+        ("hello", [{"insert": "hello"}], True),
+        ("> hello", [{"insert": "> "}], True),
+    ]

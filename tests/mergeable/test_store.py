@@ -435,3 +435,19 @@ def test_content_survives_json() -> None:
     two.set_mergeable_content(from_json(one.document.content_text()))
     assert two.document.content_text() == one.document.content_text()
     assert two.get_content() == one.get_content()
+
+
+def test_a_shared_text_is_a_string_in_a_mergeable_document() -> None:
+    one, two = store("s1"), store("s2")
+    for each in (one, two):
+        each.set_tables_schema({"notes": {"body": {"type": "text"}}})
+    body = one.text("notes", "n1", "body").append("hello").insert(0, "> ")
+    two.merge(one)
+    assert str(two.text("notes", "n1", "body")) == "> hello"
+    with pytest.raises(InvalidCellError, match="in no document that keeps"):
+        body.format(0, 1, {"bold": True})
+    seen: list[Any] = []
+    body.add_listener(lambda _, delta, is_local: seen.append((delta, is_local)))
+    two.text("notes", "n1", "body").append("!")
+    one.merge(two)
+    assert seen == [([{"retain": 7}, {"insert": "!"}], False)]

@@ -15,22 +15,28 @@ The arithmetic is quill-delta's (5.1): ``compose``, ``invert`` and ``transform``
 from __future__ import annotations
 
 from weft.deltas.arithmetic import compose, invert, transform, transform_offset
-from weft.deltas.form import EMBED, Delta, DeltaInput, check, check_attributes
+from weft.deltas.form import EMBED, Attributes, Delta, DeltaInput, check, check_attributes
 from weft.deltas.offsets import from_utf16, to_utf16, utf16_length
+from weft.deltas.reading import attributes_before, check_cuts, is_styled, text_of
 from weft.deltas.strings import apply, from_cell, smallest_edit, to_cell
 
 __all__ = [
     "EMBED",
+    "Attributes",
     "Delta",
     "DeltaInput",
     "apply",
+    "attributes_before",
     "check",
     "check_attributes",
+    "check_cuts",
     "compose",
     "from_cell",
     "from_utf16",
     "invert",
+    "is_styled",
     "smallest_edit",
+    "text_of",
     "to_cell",
     "to_utf16",
     "transform",

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from weft._support.callbacks import check_callback
 from weft._support.owner import running_loop
-from weft.facade.blocking_views import BlockingRow, BlockingTable, BlockingTables, BlockingValues
+from weft.facade.blocking_views import (
+    BlockingRow,
+    BlockingTable,
+    BlockingTables,
+    BlockingText,
+    BlockingValues,
+)
 from weft.facade.kept_store import KeptStore
 from weft.facade.owner_thread import HERE
 from weft.mergeable.stamped import StampedStore
@@ -163,6 +169,10 @@ class BlockingStore(KeptStore):
         """Get a live mapping of a row, which need not be there yet: a write makes it."""
         self._check_ids(table_id, row_id)
         return BlockingRow(self, table_id, row_id)
+
+    def text(self, table_id: str, row_id: str, cell_id: str) -> BlockingText:
+        """Get a shared text to edit in place; see :meth:`Store.text`."""
+        return BlockingText.of(self._owner_thread.call(super().text, table_id, row_id, cell_id))
 
     @property
     def transaction_origin(self) -> object:

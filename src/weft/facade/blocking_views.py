@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from weft.store import RowView, TablesView, TableView, ValuesView
+from weft.store import Cursor, RowView, TablesView, TableView, Text, ValuesView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView as Items, Iterator, Mapping, ValuesView as Entries
 
-__all__ = ["BlockingRow", "BlockingTable", "BlockingTables", "BlockingValues"]
+__all__ = ["BlockingRow", "BlockingTable", "BlockingTables", "BlockingText", "BlockingValues"]
 
 R = TypeVar("R")
 V = TypeVar("V", bound=type[Any])
@@ -125,3 +125,25 @@ class BlockingValues(_Snapshots, ValuesView):
     """The keyed values of a Store."""
 
     __slots__ = ()
+
+
+@_blocking
+class BlockingCursor(Cursor):
+    """A place in a shared text."""
+
+    __slots__ = ()
+
+    @property
+    def offset(self) -> int:
+        """Where it is now, in UTF-16 code units."""
+        where: int = cast("Any", self._store).sync.call(lambda: super(BlockingCursor, self).offset)
+        return where
+
+
+@_blocking
+class BlockingText(Text):
+    """A shared text."""
+
+    __slots__ = ()
+
+    _cursor_type = BlockingCursor

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft._support.lazy import lazy_exports
+from weft.store._core.cursor import Cursor as Cursor
 from weft.store._core.decorators import Subscription as Subscription
 from weft.store._core.loads import LoadSummary as LoadSummary
 from weft.store._core.store import Store as Store
+from weft.store._core.text import Text as Text
 from weft.store._core.transactions import Transaction as Transaction
 from weft.store._core.views import (
     RowView as RowView,
@@ -43,6 +45,7 @@ else:
             "weft.store.converters": "from_cell from_row to_cell to_row",
             "weft.store.schematizers": "to_tables_schema to_values_schema",
         },
-        own="CellSchema Checkpoints ListenerStats LoadSummary Middleware RowView Store Subscription TableView"
-        " TablesSchema TablesView Transaction ValuesSchema ValuesView create_checkpoints create_middleware",
+        own="CellSchema Checkpoints Cursor ListenerStats LoadSummary Middleware RowView Store Subscription"
+        " TableView TablesSchema TablesView Text Transaction ValuesSchema ValuesView create_checkpoints"
+        " create_middleware",
     )

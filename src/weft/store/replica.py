@@ -7,27 +7,31 @@ on the way of a write.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weft._support.arguments import wrong_kind
+from weft.deltas import apply, from_cell
+from weft.store._core.cursor import follow
 from weft.store._core.state import StoreState
 from weft.store._parts.context_mark import is_current
 from weft.store._parts.log import ADDED, CELL, ROW
+from weft.store._parts.paths import Paths
 from weft.store._parts.signatures import Refused
+from weft.store._parts.texts import TextKey, TextSource, own_edits
 from weft.store._parts.writes import WriteVisitor, visit_writes
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from weft._support.owner import Hold
     from weft.changes import StoredTables, StoredValues
+    from weft.deltas import Delta
     from weft.store._core.store import Store
     from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.values import Stored, Undefined
 
-__all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica", "WriteVisitor"]
+__all__ = ["Paths", "RawTables", "RawValues", "Refused", "Replica", "TextKey", "TextSource", "WriteVisitor"]
 
 # What another place holds at a path, before the Store has judged it.
 RawTables = dict[str, dict[str, dict[str, object]]]
@@ -95,9 +99,12 @@ class Replica:
         return store._schema is not None or store._values_schema is not None or store._middleware is not None
 
     def kinds(self) -> dict[str, dict[str, str]]:
-        """Give the types that the schemas name: of cells by table and cell id, of values under ``""``."""
+        """Give TinyBase's types of what the schemas name: of cells by table and cell, of values by ``""``."""
         kinds = {
-            table_id: {cell_id: str(cell.schema.get("type")) for cell_id, cell in rule.cells.items()}
+            table_id: {
+                cell_id: "string" if cell_id in rule.texts else str(cell.schema.get("type"))
+                for cell_id, cell in rule.cells.items()
+            }
             for table_id, rule in (self.store._schema or {}).items()
         }
         values = self.store._values_schema
@@ -290,6 +297,64 @@ class Replica:
         """
         return self.store._refused_by_schemas()
 
+    # -- shared texts ------------------------------------------------------------------------------------
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether some cells are shared texts."""
+        store = self.store
+        if store._texts is None and store._schema is None:
+            return False
+        return store._known_texts().has_any(store._schema)
+
+    def is_text(self, table_id: str, row_id: str, cell_id: str) -> bool:
+        """Whether a cell is a shared text, or would be one if it were there."""
+        store = self.store
+        return store._known_texts().is_text(store._schema, (table_id, row_id, cell_id))
+
+    def declare_text(self, table_id: str, cell_id: str, row_id: str | None = None) -> Callable[[], None]:
+        """Make a cell of one row, or of all rows of a table, a shared text without a schema.
+
+        Returns:
+            A function that ends this.
+        """
+        return self.store._known_texts().declare(table_id, cell_id, row_id)
+
+    def serve_texts(self, source: TextSource) -> Callable[[], None]:
+        """Serve the formats and positions of texts.
+
+        Returns:
+            A function that ends this.
+        """
+        texts = self.store._known_texts()
+        texts.sources.append(source)
+        texts.is_formatted.clear()
+        if texts.hook is not None:  # so that who listens to texts is called when the document has the edit
+            self.store.del_listener(texts.hook)
+            texts.hook = None
+            follow(self.store, texts)
+
+        def end() -> None:
+            texts.sources.remove(source)
+            texts.is_formatted.clear()
+
+        return end
+
+    def text_edits(self) -> dict[TextKey, Delta]:
+        """Get the net edits of texts in the finishing transaction, but what :meth:`receive` wrote.
+
+        Each is relative to what another place holds: the text before the transaction, or as received in it. A
+        string that was set as a whole comes as its smallest edit. A text that was not there is in it only
+        where it has formats or embeds: as what makes it of an empty one. One that has gone is not in it.
+        """
+        store, received = self.store, self._received
+        log = store._log
+        if not log or not self.has_texts:
+            return {}
+        texts = store._known_texts()
+        entries = (0, 0) if received is None else received.entries
+        return own_edits(log, texts, store._schema, entries, store._stored)
+
     # -- what comes from elsewhere -----------------------------------------------------------------------
 
     def receive(
@@ -300,6 +365,7 @@ class Replica:
         applied: Callable[[tuple[int, int], list[Refused]], object] | None = None,
         *,
         replacing: bool = False,
+        deltas: Mapping[TextKey, Delta] | None = None,
     ) -> list[Refused]:
         """Apply what another place holds at these paths, in a transaction of its own.
 
@@ -313,6 +379,8 @@ class Replica:
             applied: Called in the transaction, before its listeners, with how many entries :attr:`log` had
                 before it and before what was received, and with what was refused.
             replacing: Whether the place holds nothing else.
+            deltas: How texts among the cells changed, for cursors and who listens to texts; of others it is
+                the smallest edit. A text of which only formats changed is among the cells too.
 
         Returns:
             What was refused: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``.
@@ -325,6 +393,8 @@ class Replica:
                     store._clear_received()
                 start = store._log_length()
                 refused = store._apply_stored(tables, values)
+                if store._texts is not None:
+                    self._note_received(start, deltas or {})
                 self._received = _Received(
                     tables, values, {item[:-1] for item in refused}, (start, store._log_length())
                 )
@@ -332,67 +402,27 @@ class Replica:
                     applied((before_all, start), refused)
         finally:
             self._received = before  # another one's, where a hook of its end received more
+            if store._texts is not None:
+                store._texts.received = (0, 0)
         return refused
 
-
-@dataclass(slots=True)
-class Paths:
-    """A set of places in a Store, at which another place lags behind it.
-
-    Places and not what stands there, so that any number of edits of one cell are one write of its last value.
-
-    Attributes:
-        everything: The whole Store, whatever the other place has; it deletes nothing.
-        tables: Table id to row id to the cell ids written or deleted, as keys in this order.
-        values: Value ids likewise.
-        removed_tables: Deleted as tables, with whatever the other place has in them; one that the Store has
-            again by then is not.
-        removed_rows: Deleted as rows, likewise.
-    """
-
-    everything: bool = False
-    tables: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
-    values: dict[str, None] = field(default_factory=dict)
-    removed_tables: set[str] = field(default_factory=set)
-    removed_rows: set[tuple[str, str]] = field(default_factory=set)
-
-    def __bool__(self) -> bool:
-        return self.everything or bool(self.tables or self.values or self.removed_tables or self.removed_rows)
-
-    def add(
-        self,
-        tables: Mapping[str, Mapping[str, Iterable[str]]],
-        values: Iterable[str] = (),
-        removed_tables: Iterable[str] = (),
-        removed_rows: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        """Add the places of cells and values, and what was removed as a container with cells among these."""
-        for table_id, rows in tables.items():
-            added = self.tables.setdefault(table_id, {})
-            for row_id, cell_ids in rows.items():
-                added.setdefault(row_id, {}).update(dict.fromkeys(cell_ids))
-        self.values.update(dict.fromkeys(values))
-        # What was made and removed again in one transaction is no change, and deletes nothing elsewhere.
-        self.removed_tables.update(table_id for table_id in removed_tables if table_id in tables)
-        self.removed_rows.update(
-            (table_id, row_id) for table_id, row_id in removed_rows if row_id in tables.get(table_id, ())
-        )
-
-    def discard(self, refused: Iterable[Refused]) -> None:
-        """Take out the places of what a schema refused: it is deleted nowhere else."""
-        for path in refused:
-            if len(path) == 2:
-                self.values.pop(path[0], None)
+    def _note_received(self, start: int, deltas: Mapping[TextKey, Delta]) -> None:
+        """Note how the texts among what was just received changed."""
+        store = self.store
+        texts, log = store._known_texts(), store._log
+        assert log is not None  # noqa: S101 - a transaction is open
+        written: dict[TextKey, int] = {}
+        if deltas:
+            written = {entry[1:4]: at for at, entry in enumerate(log[start:], start) if entry[0] == CELL}
+        for key, delta in deltas.items():
+            cell = store._stored(key)
+            if not isinstance(cell, str):
                 continue
-            table_id, row_id, cell_id, _ = path
-            rows = self.tables.get(table_id, {})
-            cells = rows.get(row_id, {})
-            if cells.pop(cell_id, UNDEFINED) is None and not cells:
-                del rows[row_id]
-                if not rows:
-                    del self.tables[table_id]
-
-    def update(self, other: Paths) -> None:
-        """Add all of another."""
-        self.everything = self.everything or other.everything
-        self.add(other.tables, other.values, other.removed_tables, other.removed_rows)
+            at = written.get(key)
+            if at is None:
+                at = len(log)
+                log.append((CELL, *key, cell, cell))
+            old = log[at][4]
+            if isinstance(old, str) and apply(from_cell(old), delta) == from_cell(cell):
+                texts.note(log, at, key, delta)
+        texts.received = (start, len(log))

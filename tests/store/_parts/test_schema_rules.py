@@ -57,8 +57,9 @@ def test_a_nested_default_from_a_peer_is_checked_by_its_kind() -> None:
 
 
 BAD: list[Any] = [
-    None, 5, [], {}, {"t": {}}, {"t": 1}, {"t": {"c": {}}}, {"t": {"c": 1}}, {"t": {"c": {"type": "text"}}},
-    {"t": {"c": {"type": []}}}, {"t": {"c": {"type": ["string", 1]}}}, {"t": {"c": {"default": 1}}},
+    None, 5, [], {}, {"t": {}}, {"t": 1}, {"t": {"c": {}}}, {"t": {"c": 1}}, {"t": {"c": {"type": "texts"}}},
+    {"t": {"c": {"type": ["text"]}}},
+       {"t": {"c": {"type": []}}}, {"t": {"c": {"type": ["string", 1]}}}, {"t": {"c": {"default": 1}}},
     {"t": {"c": {"type": "string", "enum": ["a"]}}}, {"t": {"c": {"enum": []}}}, {"t": {"c": {"enum": "a"}}},
     {"t": {"c": {"enum": [None]}}}, {"t": {"c": {"enum": [[1]]}}}, {"t": {"c": {"enum": ["\ufffc"]}}},
     {"t": {"c": {"enum": [float("nan")]}}}, {"t": {"c": {"type": "string", "default": None}}},

@@ -19,7 +19,7 @@ from weft.store._parts.listener_tree import ListenerTree
 from weft.store._parts.row_ids import RowIdPool
 from weft.store._parts.shared_keys import SharedKeys
 from weft.store._parts.unique_ids import UniqueIds
-from weft.values import encode_cell
+from weft.values import UNDEFINED, encode_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from weft.store._parts.log import Entry, Touched, TouchedValues
     from weft.store._parts.schema_effects import SchemaEffect
     from weft.store._parts.schema_rules import CellRule, TableRule
-    from weft.values import Cell, Stored
+    from weft.store._parts.texts import Texts
+    from weft.values import Cell, Stored, Undefined
 
 __all__ = [
     "DIRECT", "GENERAL", "GUARDED", "LOCKED", "LOGGED", "PATHS", "WATCHED", "RowIds", "StoreState",
@@ -114,6 +115,7 @@ class StoreState:
         "_structural",
         "_structural_cells",
         "_tables",
+        "_texts",
         "_thread",
         "_touched",
         "_touched_to",
@@ -155,6 +157,7 @@ class StoreState:
         self._values_schema: dict[str, CellRule] | None = None
         self._schema_effects: list[SchemaEffect] = []  # of the running transaction
         self._middleware: WriteGate | None = None
+        self._texts: Texts | None = None  # made when first asked for
         self._checkpoints: object = None  # of checkpoints.py, which makes one for a Store
         self._encode = encode
         self._decode: Callable[[object], Stored] = encode_cell if encode is None else encoder(encode)
@@ -199,6 +202,18 @@ class StoreState:
         self._touched_to = 0
         self._invalid_cells: dict[str | None, dict[str | None, dict[str | None, list[object]]]] = {}
         self._invalid_values: dict[str | None, list[object]] = {}
+
+    def _known_texts(self) -> Texts:
+        """What is known of texts, made when it is first asked for: most Stores have none."""
+        if self._texts is None:
+            from weft.store._parts.texts import Texts  # noqa: PLC0415
+
+            self._texts = Texts()
+        return self._texts
+
+    def _stored(self, place: tuple[str, str, str]) -> Stored | Undefined:
+        """Give the cell at table, row and cell id in its stored form."""
+        return self._tables.get(place[0], {}).get(place[1], {}).get(place[2], UNDEFINED)
 
     def _share_row_ids(self) -> None:
         """Give unique ids to rows from now on, unless told otherwise: other peers add rows as well."""

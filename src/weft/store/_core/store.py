@@ -6,7 +6,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from weft.errors import InvalidSchemaError
 from weft.store._core.decorators import ListenerDecorators
+from weft.store._core.text import Text
 from weft.store._core.views import RowView, TablesView, TableView, ValuesView
 from weft.store._parts.display import count, html_tables, html_values, short
 from weft.values import json_equal
@@ -75,6 +77,22 @@ class Store(ListenerDecorators):
         """Get a live mapping of a row, which need not be there yet: a write makes it."""
         self._check_ids(table_id, row_id)
         return RowView(self, table_id, row_id)
+
+    def text(self, table_id: str, row_id: str, cell_id: str) -> Text:
+        """Get a shared text to edit in place; the cell need not be there yet: the first edit makes it.
+
+        Raises:
+            InvalidSchemaError: The cell is no text: the schema of its table does not say ``"type": "text"``,
+                nor does the layout of a mirror.
+        """
+        self._check_ids(table_id, row_id, cell_id)
+        texts = self._known_texts()
+        if not texts.is_text(self._schema, (table_id, row_id, cell_id)):
+            raise InvalidSchemaError(
+                f"cell {cell_id!r} of table {table_id!r} is no shared text: give it the type in the schema,"
+                f' as in set_tables_schema({{{table_id!r}: {{{cell_id!r}: {{"type": "text"}}}}}})'
+            )
+        return Text(self, texts, table_id, row_id, cell_id)
 
     def to_dicts(self, table_id: str, *, row_id: str | None = None) -> list[Row]:
         """Get the rows of a table as a list, as data frames take it.

@@ -2,7 +2,8 @@
 
 ``TablesSchema = {table_id: {cell_id: CellSchema}}``, ``ValuesSchema = {value_id: CellSchema}``, where a
 cell schema has either ``type`` (``"string"``, ``"number"``, ``"boolean"``, ``"object"``, ``"array"``, or a
-list of these) or ``enum`` (a list of strings, numbers and booleans), and may have ``default``,
+list of these; or ``"text"``, a string that documents keep as a shared text, which TinyBase does not know) or
+``enum`` (a list of strings, numbers and booleans), and may have ``default``,
 ``allowNull`` and ``required``. The keys are TinyBase's, so that a schema is exchangeable as JSON.
 """
 
@@ -30,7 +31,7 @@ __all__ = [
     "parse_values",
 ]
 
-CellType: TypeAlias = Literal["string", "number", "boolean", "object", "array"]
+CellType: TypeAlias = Literal["string", "number", "boolean", "object", "array", "text"]
 
 
 class CellSchema(TypedDict, total=False):
@@ -52,6 +53,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "object": (),
     "array": (),
+    "text": (str,),
 }
 _KEYS = ("type", "enum", "default", "allowNull", "required")
 
@@ -109,15 +111,19 @@ class TableRule:
         defaults: Stored default by cell id, of those that have one.
         others: Cell ids without default.
         required: Cell ids without default that a whole row must have.
+        texts: Cell ids of shared texts.
     """
 
-    __slots__ = ("cells", "defaults", "others", "required")
+    __slots__ = ("cells", "defaults", "others", "required", "texts")
 
     def __init__(self, cells: dict[str, CellRule]) -> None:
         self.cells = cells
         self.defaults: dict[str, Stored] = {}
         self.others: list[str] = []
         self.required: list[str] = []
+        self.texts = frozenset(
+            cell_id for cell_id, rule in cells.items() if rule.schema.get("type") == "text"
+        )
         for cell_id, rule in cells.items():
             if rule.default is not UNDEFINED:
                 self.defaults[cell_id] = rule.default
@@ -157,6 +163,8 @@ def _parse_cell(source: object, *, strict: bool) -> CellRule:
         if not names or not all(isinstance(name, str) and name in _KINDS for name in names):
             raise InvalidSchemaError(f"type must be one or several of {', '.join(_KINDS)}; got {types!r}")
         if not isinstance(types, str):
+            if "text" in names:
+                raise InvalidSchemaError("the type text stands alone, not in a list of types")
             schema["type"] = names
     if "default" in schema and schema["default"] is None and not schema.get("allowNull"):
         raise InvalidSchemaError("the default None needs allowNull")
@@ -184,12 +192,13 @@ def _list(value: object) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-def parse_values(source: object, *, strict: bool) -> dict[str, CellRule]:
+def parse_values(source: object, *, strict: bool, of_table: bool = False) -> dict[str, CellRule]:
     """Check the schema of one table or of the values.
 
     Args:
         source: What the caller gave.
         strict: Whether an entry that is no schema raises; otherwise it is left out.
+        of_table: Whether it is that of a table, whose cells may be texts.
 
     Raises:
         InvalidSchemaError: It is no schema, or nothing is left of it.
@@ -199,7 +208,10 @@ def parse_values(source: object, *, strict: bool) -> dict[str, CellRule]:
     rules: dict[str, CellRule] = {}
     for id_, cell_schema in source.items():
         try:
-            rules[check_id(id_)] = _parse_cell(cell_schema, strict=strict)
+            rule = _parse_cell(cell_schema, strict=strict)
+            if not of_table and rule.schema.get("type") == "text":
+                raise InvalidSchemaError("only a cell can be a shared text, not a keyed value")
+            rules[check_id(id_)] = rule
         except InvalidSchemaError as error:
             if strict:
                 raise InvalidSchemaError(f"{id_!r}: {error}") from None
@@ -220,7 +232,7 @@ def parse_tables(source: object, *, strict: bool) -> dict[str, TableRule]:
     rules: dict[str, TableRule] = {}
     for table_id, table_schema in source.items():
         try:
-            rules[check_id(table_id)] = TableRule(parse_values(table_schema, strict=strict))
+            rules[check_id(table_id)] = TableRule(parse_values(table_schema, strict=strict, of_table=True))
         except InvalidSchemaError as error:
             if strict:
                 raise InvalidSchemaError(f"table {table_id!r}: {error}") from None
