@@ -10,6 +10,7 @@ import {documentCommands} from './lib/documents.mjs';
 import {liveCommands} from './lib/live_clients.mjs';
 import {dropAllPeers} from './lib/peers.mjs';
 import {socketCommands} from './lib/sockets.mjs';
+import {pairCommands} from './lib/split_pairs.mjs';
 import {storeCommands} from './lib/stores.mjs';
 import {synchronizerCommands} from './lib/synchronizers.mjs';
 import {updateCommands} from './lib/updates.mjs';
@@ -22,6 +23,7 @@ const commands = {
   ...codecCommands,
   ...documentCommands,
   ...liveCommands,
+  ...pairCommands,
   ...storeCommands,
   ...socketCommands,
   ...synchronizerCommands,

@@ -346,7 +346,7 @@ def test_what_the_binding_refuses_all_the_same_is_asked_for_again(monkeypatch: p
         raise RemoteProtocolError("no")
 
     with monkeypatch.context() as patched:
-        patched.setattr(YDocument, "_integrate", lambda _self, update: refuse(update))
+        patched.setattr(YDocument, "_integrate", lambda _self, update, _spans: refuse(update))
         with pytest.raises(RemoteProtocolError, match="no"):
             document.apply(updates[1], origin="peer")
     assert document.apply(updates[2], origin="peer")

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from pycrdt import Array, Doc, Map, Text
 
+from support.ywriter import update
+from weft.documents import YDocument, merge_updates
 from weft.documents.yjs.past import open_past, way_back
 from weft.errors import RemoteProtocolError
 
@@ -56,3 +58,17 @@ def test_the_way_back_leads_back(seed: int) -> None:
 def test_what_the_binding_must_not_be_given_is_refused() -> None:
     with pytest.raises(RemoteProtocolError):
         open_past(b"\x01")
+
+
+def test_an_emoji_that_was_split_since_is_whole_again() -> None:
+    author: Doc[Any] = Doc(client_id=5)
+    author.get("t", type=Text).insert(0, "a😀b")
+    past = author.get_update()
+    now = merge_updates([past, update(deletes=bytes([1, 5, 1, 2, 1]))])
+    back = way_back(past, now)
+    doc: Doc[Any] = Doc(client_id=6)
+    document = YDocument.of(doc)
+    document.apply(now, origin="log")
+    assert str(doc.get("t", type=Text)) == "a\ufffdb"
+    document.apply(back, origin="log")
+    assert str(doc.get("t", type=Text)) == "a😀b"

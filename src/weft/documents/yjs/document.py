@@ -19,7 +19,7 @@ import logging
 import warnings
 import weakref
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pycrdt import Doc, get_update
@@ -28,6 +28,7 @@ from weft._codecs.yjs.crowding import check_crowding
 from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.state import EMPTY_UPDATE, State, decode_state_vector, deleted_up_to, missing
 from weft._codecs.yjs.structs import STORED, deletes_more
+from weft._codecs.yjs.surrogates import split_pairs
 from weft._support.arguments import wrong_kind
 from weft._support.callbacks import subscribe, weakly
 from weft.documents.owned import Owned
@@ -41,6 +42,7 @@ from weft.documents.yjs.binding import (
     raise_after_commit,
 )
 from weft.documents.yjs.gate import Gate
+from weft.documents.yjs.renewal import renew_doc
 from weft.errors import (
     DocumentClosedError,
     MirrorError,
@@ -51,6 +53,7 @@ from weft.errors import (
 from weft.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from weft._codecs.yjs.update import ItemId
     from weft._support.owner import Hold
     from weft.documents.yjs.gate import Passed
     from weft.documents.yjs.update_log import CheckedUpdate
@@ -75,6 +78,9 @@ class Attached(Protocol):
 
     def reread(self) -> None:
         """Take over what was written in the document without the mirror's hearing of it."""
+
+    def reattach(self) -> None:
+        """Find in another document of the binding what the mirror reads and observes, and reread."""
 
 
 class YDocument(Owned):
@@ -113,8 +119,7 @@ class YDocument(Owned):
         self._changed = False
         self._committing = False
         self._gate = Gate(is_behind=doc.get_state() != _EMPTY_STATE)
-        # Never called, but held: with the function the observation would end.
-        self._unobserve = observe_transactions(doc, weakly(self._committed))
+        self._observe()
 
     @classmethod
     def of(cls, doc: Doc[Any] | YDocument) -> YDocument:
@@ -134,6 +139,10 @@ class YDocument(Owned):
                 )
             document = _documents[doc] = cls(doc)
         return document
+
+    def _observe(self) -> None:
+        # Held also because with the function the observation would end.
+        self._unobserve = observe_transactions(self.doc, weakly(self._committed))
 
     @property
     def doc(self) -> Doc[Any]:
@@ -195,26 +204,27 @@ class YDocument(Owned):
         received = self._gate.add(spans, origin, self)
         if passed:
             self._take_in(passed)
-        self._take_in(received, update=spans.update)
+        self._take_in(received, spans)
         self._flush()
         return self._gate.is_waiting
 
-    def _take_in(self, passed: Passed, *, update: bytes | None = None) -> None:
+    def _take_in(self, passed: Passed, spans: CheckedUpdate | None = None) -> None:
         """Give the binding what has passed the gate, and tell of it.
 
         Args:
             passed: What has.
-            update: The one that is being received: if the binding refuses it, that is raised.
+            spans: What is being received: if the binding refuses it, that is raised.
         """
         for origin, error in passed.refused:
             self._blame(origin, error)
         for part in passed.updates:
+            checked = spans if spans is not None and part is spans.update else None
             try:
                 # What was released together may be long runs of small structs.
-                is_news = self._integrate(part if part is update else check_joined(part, STORED).data)
+                is_news = self._integrate(part if checked else check_joined(part, STORED).data, checked)
             except RemoteProtocolError as error:
                 self._gate.mistrust()
-                if part is update:
+                if checked:
                     raise
                 for origin in passed.origins:
                     self._blame(origin, error)
@@ -225,8 +235,11 @@ class YDocument(Owned):
                 if is_news:
                     self._tell(part, passed.origins[0] if len(passed.origins) == 1 else _SEVERAL)
 
-    def _integrate(self, update: bytes) -> bool:
+    def _integrate(self, update: bytes, spans: CheckedUpdate | None = None) -> bool:
         """Give the binding an update all of which follows on; whether anything changed."""
+        cut = self._gate.pairs.take(update, spans)
+        if cut:
+            update = self._split(cut, update)
         before = self._applying, self._changed
         self._applying, self._changed = update, False
         try:
@@ -240,6 +253,18 @@ class YDocument(Owned):
             return self._changed
         finally:
             self._applying, self._changed = before
+
+    def _split(self, cut: Collection[ItemId], update: bytes) -> bytes:
+        """Have the surrogate pairs that an update cuts as halves, in the document and in the update."""
+        whole = self.diff(_EMPTY_STATE)
+        halved = split_pairs(whole, cut)
+        if halved is not whole:
+            with guarded():
+                renew_doc(self.doc, halved, end=self._unobserve, begin=self._observe)
+            for mirror in self._living():
+                mirror.reattach()
+        self._gate.pairs.forget(cut)
+        return split_pairs(update, cut)
 
     def _blame(self, origin: object, error: RemoteProtocolError) -> None:
         _log.warning("an update that had waited is left out: %s", error)
@@ -260,12 +285,16 @@ class YDocument(Owned):
             self._collect()
         if self._gate.is_waiting and self.is_writable and (passed := self._gate.read_local(self)):
             self._take_in(passed)
+        for mirror in self._living():
+            mirror.flush()
+
+    def _living(self) -> Iterator[Attached]:
         for entry in tuple(self._mirrors):
             mirror = entry[0]()
             if mirror is None:
                 self._mirrors.remove(entry)
             else:
-                mirror.flush()
+                yield mirror
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Hear each update that enters the document, once and in order.
@@ -326,11 +355,9 @@ class YDocument(Owned):
         unheard, self._unheard = self._unheard, []
         for update in unheard:
             self._tell(update, None)
-        for reference, *_ in tuple(self._mirrors):
-            mirror = reference()
-            if mirror is not None:
-                mirror.reread()
-                mirror.flush()
+        for mirror in self._living():
+            mirror.reread()
+            mirror.flush()
 
     def state_vector(self) -> bytes:
         """The document's state vector: for each client, how many of its clock ticks are known."""
@@ -351,7 +378,7 @@ class YDocument(Owned):
             RemoteProtocolError: The bytes are not a state vector.
         """
         with guarded():
-            return self.doc.get_update(state_vector)
+            return self.doc.get_update(self._gate.pairs.beside(state_vector))
 
     def is_covered(self, update: bytes) -> bool:
         """Whether the document, which was given an update, has taken in all of it: nothing of it waits.
@@ -364,11 +391,8 @@ class YDocument(Owned):
             RemoteProtocolError: The bytes are not an update.
         """
         with guarded():
-            return self._covers(update)
-
-    def _covers(self, update: bytes) -> bool:
-        rest = get_update(update, self.state_vector())
-        return rest == EMPTY_UPDATE or (rest[0] == 0 and not missing(self.state(), deleted_up_to(rest[1:])))
+            rest = get_update(update, self.state_vector())
+            return rest == EMPTY_UPDATE or (rest[0] == 0 and not self.lacking(deleted_up_to(rest[1:])))
 
     @property
     def in_transaction(self) -> bool:

@@ -16,6 +16,7 @@ from weft._codecs.yjs.lib0 import Writer
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.state import State, missing
 from weft._codecs.yjs.structs import STORED, read_update
+from weft.documents.yjs.pairs import Pairs
 from weft.documents.yjs.update_log import NoRoomError, UpdateLog
 from weft.errors import RemoteProtocolError
 
@@ -79,15 +80,17 @@ class Gate:
 
     Attributes:
         log: The log; lags behind the document where it was written locally, until :meth:`read_local`.
+        pairs: The pairs of surrogates in it; likewise.
     """
 
     __slots__ = (
         "_base", "_begins", "_is_behind", "_size", "_unread", "_unread_size", "_waiting", "_was_written",
-        "_withheld", "log",
+        "_withheld", "log", "pairs",
     )  # fmt: skip
 
     def __init__(self, *, is_behind: bool) -> None:
         self.log = UpdateLog(max_crowd=MAX_CROWD)
+        self.pairs = Pairs()
         self._is_behind = is_behind
         self._was_written = False  # locally, since the log was last compared with the document
         self._unread: list[bytes] = []
@@ -130,6 +133,7 @@ class Gate:
         passed = Passed([], [], [])
         for update in unread:
             self._size += len(update)
+            self.pairs.note(update)
             try:
                 added = self.log.add(update, stored=True)
             except RemoteProtocolError:  # a string that yrs cannot have written as it is
@@ -209,7 +213,10 @@ class Gate:
 
     def _renew(self, document: Document) -> Passed:
         withheld, self._withheld, self._begins = self._withheld, [], {}
-        self.log = _log_of(document)
+        whole = document.diff(b"\0")
+        self.log = _log_of(whole, document.state())
+        self.pairs = Pairs()
+        self.pairs.note(whole)
         self._is_behind = self._was_written = False
         self._unread, self._unread_size = [], 0
         self._base = self._size = self.log.size
@@ -227,12 +234,12 @@ class Gate:
         return passed
 
 
-def _log_of(document: Document) -> UpdateLog:
-    log, state = UpdateLog(max_crowd=MAX_CROWD), document.state()
-    whole = _is_taken(log, document.diff(b"\0"))
-    if not whole or log.state() != state:
-        # Where a surrogate pair was split, yrs encodes other clocks than it has. Then all that is known is
-        # how far they go, and anything may have been a type.
+def _log_of(whole: bytes, state: State) -> UpdateLog:
+    log = UpdateLog(max_crowd=MAX_CROWD)
+    if not _is_taken(log, whole) or log.state() != state:
+        # Where yrs has split a surrogate pair itself, because the user gave the document an update round
+        # weft, it encodes other clocks than it has. Then all that is known is how far they go, and anything
+        # may have been a type.
         log = UpdateLog(max_crowd=MAX_CROWD)
         log.add(_collected(state.items()), stored=True)
     return log

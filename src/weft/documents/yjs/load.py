@@ -8,6 +8,7 @@ from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.merge import merge_updates
 from weft._codecs.yjs.structs import STORED
 from weft.documents.yjs.binding import create_doc, guarded
+from weft.documents.yjs.pairs import mend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def load_doc(updates: Sequence[bytes], *, client_id: int) -> Doc[Any]:
     doc = create_doc(client_id=client_id)
     # Mostly one is nearly all: that goes in as it is, and of the others one is made.
     parts = [updates[0], *([merge_updates(updates[1:])] if len(updates) > 1 else [])] if updates else []
-    for part in parts:
+    for part in mend(parts):
         checked = check_joined(part, STORED).data
         with guarded():
             doc.apply_update(checked)

@@ -11,6 +11,7 @@ from weft._codecs.yjs.joining import check_joined
 from weft._codecs.yjs.structs import STORED
 from weft._codecs.yjs.update import parse_update
 from weft.documents.yjs.binding import create_doc, guarded
+from weft.documents.yjs.pairs import mend
 from weft.errors import StorageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def open_past(update: bytes) -> Past:
 
 def _open(update: bytes, kinds: dict[str, Any]) -> Past:
     doc = create_doc()
-    _apply(doc, update)
+    _apply(doc, *mend([update]))
     return Past(doc, {name: doc.get(name, type=kind) for name, kind in sorted(kinds.items())})
 
 
@@ -74,12 +75,13 @@ def way_back(past: bytes, now: bytes) -> bytes:
         RemoteProtocolError: The binding must not be given one of them.
     """
     kinds = {**_kinds(now), **_kinds(past)}
-    undone, wanted, present = _open(past, kinds), _open(past, kinds), _open(now, kinds)
+    known, later = mend([past, now])  # a pair of surrogates that is whole in the past may be none now
+    undone, wanted, present = _open(known, kinds), _open(past, kinds), _open(now, kinds)
     manager = UndoManager(scopes=list(undone.roots.values()), capture_timeout_millis=0)
     origin = "what came after"
     manager.include_origin(origin)
     with undone.doc.transaction(origin=origin):
-        _apply(undone.doc, now)
+        _apply(undone.doc, later)
     manager.undo()
     state = present.doc.get_state()
     present.doc.apply_update(undone.doc.get_update(state))

@@ -39,11 +39,8 @@ class FlatLayout:
 
     def __init__(self, doc: Doc[Any], map_name: str, report: Report) -> None:
         self._doc = doc
-        self._cells = root_map(doc, map_name)
-        self._values = root_map(doc, f"{map_name}.values")
         self._map_name = map_name
-        # Roots that may be something else than a map, as nobody has been seen to write one there.
-        self._unproven = {map_name: self._cells, f"{map_name}.values": self._values}
+        self.find_roots()
         self._report = report
         # One commit calls the observer of each root; the Store hears of both at once, after the last.
         self._tables: RawTables = {}
@@ -54,6 +51,13 @@ class FlatLayout:
             return (VALUES, path[1])
         ids = _ids(path[1]) if len(path) == 2 and path[0] == self._map_name else None
         return None if ids is None else (TABLES, *ids)
+
+    def find_roots(self) -> None:
+        name = self._map_name
+        self._cells = root_map(self._doc, name)
+        self._values = root_map(self._doc, f"{name}.values")
+        # Roots that may be something else than a map, as nobody has been seen to write one there.
+        self._unproven = {name: self._cells, f"{name}.values": self._values}
 
     def roots(self) -> tuple[RawMap, ...]:
         return (self._cells, self._values)

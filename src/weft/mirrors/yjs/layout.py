@@ -30,6 +30,9 @@ class Layout(Protocol):
     def place(self, path: tuple[str, ...]) -> Place | None:
         """The place in a Store of a path in the document; ``None`` where that is none."""
 
+    def find_roots(self) -> None:
+        """Look for the root maps; again, where the binding has got another document."""
+
     def roots(self) -> tuple[RawMap, ...]:
         """The root maps to observe."""
 

@@ -106,16 +106,32 @@ class YjsMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
+        self._observe_roots()
+        self._document.attach(self, self._committed)
+
+    def _observe_roots(self) -> None:
         changed = weakly(self._document_changed)
         for number, root in enumerate(self._layout.roots()):
             self._unobservers.append(observe_deep(self._doc, root, partial(changed, number)))
-        self._document.attach(self, self._committed)
 
     def _unobserve(self) -> None:
         self._document.detach(self)
+        self._unobserve_roots()
+
+    def _unobserve_roots(self) -> None:
         for unobserve in self._unobservers:
             unobserve()
         self._unobservers.clear()
+
+    def reattach(self) -> None:
+        """Find the roots in another document of the binding, and take over what differs.
+
+        Called by the document, which was made anew for a peer that has split an emoji.
+        """
+        self._unobserve_roots()
+        self._layout.find_roots()
+        self._observe_roots()
+        self.reread()
 
     def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
         if origin_of(self._doc, txn) is self._token and not self._document.is_waiting:

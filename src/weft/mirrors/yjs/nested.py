@@ -47,7 +47,7 @@ class NestedLayout:
         self._map_name = map_name
         self._replica = replica
         self._report = report
-        self._root = root_map(doc, map_name)
+        self.find_roots()
         # Containers that the commit in progress replaced, with the paths the Store has and the winner lacks.
         self._replaced: list[tuple[str, Paths]] = []
         # Received updates that wrote into a lost container, with the delete sets of their transactions.
@@ -58,6 +58,9 @@ class NestedLayout:
 
     def place(self, path: Path) -> Path | None:
         return path[1:] if path[0] == self._map_name else None
+
+    def find_roots(self) -> None:
+        self._root = root_map(self._doc, self._map_name)
 
     def roots(self) -> tuple[RawMap, ...]:
         return (self._root,)
