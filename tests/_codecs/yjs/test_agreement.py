@@ -57,6 +57,10 @@ OBJECT, REORDERED = b"\x76\x02\x01a\x7d\x01\x01b\x78", b"\x76\x02\x01b\x78\x01a\
         ([item(8, any_(b"\x7f"))], [item(8, any_(b"\x7e"))]),
         ([item(8, any_(OBJECT, b"\x7e"))], [item(8, any_(REORDERED)), after(any_(b"\x7e"), 0, 8)]),
         ([item(5, string('{"a": 1.0, "b": [2]}'))], [item(5, string('{"b":[2],"a":1}'))]),
+        (
+            [item(6, string("size") + string("0.12259305753897932"))],
+            [item(6, string("size") + string("0.12259305753897931"))],
+        ),
         ([item(6, string("bold") + string("true"))], [item(6, string("bold") + string(" true"))]),
         ([item(2, any_(string("1")))], [item(8, any_(b"\x7d\x01"))]),
         ([key_item("k")], [b"\x28\x81\x00\x04root\x01k\x01\x7e".replace(b"\x81\x00", b"\x01")]),

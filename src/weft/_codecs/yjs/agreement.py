@@ -3,13 +3,15 @@
 Two that write under one client id part for good: each peer keeps what came first, and nobody hears of it. So
 that is noticed. It must never be said of honest peers, which send again what they have in other words: joined
 or cut elsewhere; deleted or collected; a surrogate pair that was cut, as U+FFFD twice; and, in what yrs has
-written, BigInt as a number, keys in another order, and clocks that are off behind a pair that was cut.
+written, BigInt as a number, keys in another order, the last digit of a fraction in a format or an embed, and
+clocks that are off behind a pair that was cut.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from math import isclose
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ _UNKNOWN = frozenset({GC, DELETED})
 _EMBED, _FORMAT, _TYPE, _DOC = 5, 6, 7, 9
 # The first byte of a character that is a pair of surrogates, or U+FFFD, as half of one is written.
 _PAIR = re.compile(rb"[\xf0-\xff]|\xef\xbf\xbd")
+_LAST_DIGIT = 1e-15
 _MOST = 256  # pieces that are compared of one run, which takes 3 ms
 
 
@@ -133,7 +136,7 @@ def _same(one: object, other: object) -> bool:
         return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):
         # What is no safe integer in JavaScript may have become another number, NaN or infinity.
-        return one == other or not (abs(one) < 2**53 and abs(other) < 2**53)
+        return isclose(one, other, rel_tol=_LAST_DIGIT) or not (abs(one) < 2**53 and abs(other) < 2**53)
     if one is None or other is None:
         return isinstance(one, int | float | None) and isinstance(other, int | float | None)
     return type(one) is type(other) and one == other
