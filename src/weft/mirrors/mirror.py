@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from weft._support.owner import Hold
+    from weft.deltas import Delta
     from weft.documents.owned import Owned
     from weft.store import Store
-    from weft.store.replica import RawTables, RawValues
+    from weft.store.replica import RawTables, RawValues, TextKey
 
 __all__ = ["DocumentWrite", "Mirror", "Report", "another_application", "is_equal"]
 
@@ -326,14 +327,16 @@ class Mirror(Uncopied, ABC):
 
     # -- document to Store -------------------------------------------------------------------------------
 
-    def _receive(self, tables: RawTables, values: RawValues) -> None:
+    def _receive(
+        self, tables: RawTables, values: RawValues, *, deltas: Mapping[TextKey, Delta] | None = None
+    ) -> None:
         """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing."""
         if not tables and not values:
             return
         if self._replica.is_busy:
             self._to_reread.add(tables, values)
             return
-        for *path, found in self._replica.receive(tables, values, self._report):
+        for *path, found in self._replica.receive(tables, values, self._report, deltas=deltas):
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
 
     def _reconcile(self) -> None:

@@ -355,6 +355,20 @@ class Replica:
         entries = (0, 0) if received is None else received.entries
         return own_edits(log, texts, store._schema, entries, store._stored)
 
+    def only_text_edit(self) -> tuple[TextKey, str, Delta] | None:
+        """Get the one edit of a text that the finishing transaction is, where it is no more.
+
+        Returns:
+            Its key, the string before it, and how it changed; ``None`` where :meth:`text_edits` has to tell.
+        """
+        log, texts = self.store._log, self.store._texts
+        if texts is None or log is None or len(log) != 1 or self._received is not None:
+            return None
+        entry, delta = log[0], texts.noted(log, 0)
+        if delta is None or entry[0] != CELL or not isinstance(entry[4], str):
+            return None
+        return entry[1:4], from_cell(entry[4]), delta
+
     # -- what comes from elsewhere -----------------------------------------------------------------------
 
     def receive(

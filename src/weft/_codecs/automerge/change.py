@@ -7,7 +7,8 @@ document, since another operation may have won.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from weft._codecs.automerge.chunks import CHANGE, COMPRESSED, MAGIC, MAX_COUNTER, MAX_OPS, inflate
 from weft._codecs.automerge.columns import (
@@ -20,7 +21,13 @@ from weft._codecs.automerge.columns import (
 from weft._codecs.automerge.leb128 import read_bytes, read_hashes, read_int, read_list, read_uint
 from weft.errors import RemoteProtocolError
 
-__all__ = ["DEL", "MAKE_MAP", "MAKE_TEXT", "SET", "Decoded", "Op", "OpId", "check_time", "decode_change"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "DEL", "MAKE_MAP", "MAKE_TEXT", "MARK", "SET", "Columns", "Decoded", "Op", "OpId", "check_time",
+    "decode_change", "read_columns", "readable",
+]  # fmt: skip
 
 OpId: TypeAlias = tuple[bytes, int]
 """Actor and counter: who made an operation or object, and when. Unlike the binding's ids they are stable."""
@@ -69,6 +76,24 @@ class Decoded(NamedTuple):
     ops: list[Op]
 
 
+class Columns(NamedTuple):
+    """A change, its operations by columns.
+
+    Attributes:
+        deps: As in :class:`Decoded`.
+        actors: Its author, and the others that its operations name.
+        seq: As in :class:`Decoded`.
+        start_op: As in :class:`Decoded`.
+        columns: By specification (``columns.Spec``).
+    """
+
+    deps: tuple[bytes, ...]
+    actors: list[bytes]
+    seq: int
+    start_op: int
+    columns: dict[int, bytes]
+
+
 def decode_change(data: bytes) -> Decoded:
     """Tell which operations a change chunk holds.
 
@@ -78,6 +103,27 @@ def decode_change(data: bytes) -> Decoded:
     Raises:
         RemoteProtocolError: It is not one.
     """
+    with readable():
+        deps, actors, seq, start_op, columns = read_columns(data)
+        ops, total = _ops(columns, actors, start_op)
+    return Decoded(actors[0], seq, deps, start_op, start_op + total - 1, ops)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn what is raised where a change ends too early into ``RemoteProtocolError``."""
+    try:
+        yield
+    except (IndexError, UnicodeDecodeError) as error:
+        raise RemoteProtocolError(f"an Automerge change cannot be read: {error}") from error
+
+
+def read_columns(data: bytes) -> Columns:
+    """Read what stands before the operations of a change chunk, and cut their columns.
+
+    Raises:
+        RemoteProtocolError: It is not one; or an ``IndexError``, see :func:`readable`.
+    """
     if data[:4] != MAGIC or len(data) < 10 or data[8] not in {CHANGE, COMPRESSED}:
         raise RemoteProtocolError("this is no Automerge change")
     length, at = read_uint(data, 9, len(data))
@@ -85,13 +131,6 @@ def decode_change(data: bytes) -> Decoded:
         raise RemoteProtocolError("an Automerge change does not fill its chunk")
     if data[8] == COMPRESSED:
         data, at = inflate(data[at:]), 0
-    try:
-        return _decode_body(data, at)
-    except (IndexError, UnicodeDecodeError) as error:
-        raise RemoteProtocolError(f"an Automerge change cannot be read: {error}") from error
-
-
-def _decode_body(data: bytes, at: int) -> Decoded:
     end = len(data)
     deps, at = read_hashes(data, at, end)
     actor, at = read_bytes(data, at, end)
@@ -114,8 +153,7 @@ def _decode_body(data: bytes, at: int) -> Decoded:
         at += size
     if at > end:
         raise RemoteProtocolError("a column of an Automerge change is longer than the change")
-    ops, total = _ops(columns, [actor, *others], start_op)
-    return Decoded(actor, seq, deps, start_op, start_op + total - 1, ops)
+    return Columns(deps, [actor, *others], seq, start_op, columns)
 
 
 def check_time(time: int) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from weft._codecs.automerge.chunks import Chunk
     from weft._codecs.automerge.columns import Layout
 
-__all__ = ["Content", "Entry", "check_document", "read_content"]
+__all__ = ["Content", "Entry", "check_document", "read_content", "read_operations"]
 
 Entry: TypeAlias = "tuple[int, Any]"
 """``MAKE_MAP`` or ``MAKE_TEXT`` with the object's ``OpId``, or ``SET`` with a value."""
@@ -110,6 +110,19 @@ def check_document(chunk: Chunk, bound: int = MAX_INFLATED) -> tuple[bytes, ...]
                     time += (delta or 0) * times
                     check_time(time)
     return heads
+
+
+def read_operations(saved: bytes) -> tuple[list[bytes], int, dict[int, bytes]]:
+    """Read the actors of a saved document, how many operations it has, and cut their columns.
+
+    Raises:
+        RemoteProtocolError: It is none.
+    """
+    chunk = split_chunks(saved)[0]
+    actors, _, changes, operations, at = _read_header(chunk)
+    at += sum([size for _, size in changes])
+    columns = dict(cut_columns(chunk.data, at, operations, MAX_INFLATED))
+    return actors, len(read_column(columns.get(Spec.ACTION, b""), read_uint)), columns
 
 
 def _read_header(chunk: Chunk) -> tuple[list[bytes], tuple[bytes, ...], Layout, Layout, int]:

@@ -12,14 +12,14 @@ from weft.documents.automerge.history import ChangeNumbers
 from weft.documents.automerge.restore_point import RestorePoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from weft.documents.automerge.binding import CoreChange, CoreDocument
+    from weft.documents.automerge.binding import CoreDocument
     from weft.documents.automerge.events import Heads
 
 __all__ = ["KnownChanges"]
 
-_MAX_LATE = 256  # changes; to note them at once takes a millisecond
+_MAX_NOTED = 256  # changes of which the chunks are kept; where there are more, the document is forked
 
 
 class KnownChanges:
@@ -37,34 +37,29 @@ class KnownChanges:
         self._behind: Heads = ()  # heads up to which all was noted, if some was not
         self._late = 0
 
-    def note_later(self, core: CoreDocument, before: Heads) -> None:
+    def note_later(self, before: Heads) -> None:
         """Say that a local transaction has added one change to these heads."""
         if not self._late:
             self._behind = before
         self._late += 1
-        if self._late >= _MAX_LATE and self._numbers.is_whole:
-            self.catch_up(core)  # until then all numbers are learned at once, by whoever asks
 
     def catch_up(self, core: CoreDocument) -> ChangeNumbers:
         """Note what was not noted yet; gives how all are numbered."""
         late, self._late = self._late, 0
-        if late > _MAX_LATE:
-            self._restore_point = RestorePoint(core)
-        elif late:
+        if late:
             changes = core.get_changes(self._behind)
-            self.add(changes)
-            self.remember(core, [change.raw_bytes for change in changes])
+            for change in changes:
+                self._numbers.add(change)
+            if late > _MAX_NOTED:
+                self._restore_point = RestorePoint(core)
+            else:
+                self.remember(core, [change.raw_bytes for change in changes])
         return self._numbers
 
     def remember(self, core: CoreDocument, chunks: Sequence[bytes]) -> None:
         """Note chunks that the document was given."""
         self._restore_point.add(chunks)
         self._restore_point.trim(core)
-
-    def add(self, changes: Iterable[CoreChange]) -> None:
-        """Note the numbers of changes."""
-        for change in changes:
-            self._numbers.add(change)
 
     def rebuild(self, actor: bytes, chunks: Sequence[bytes] = ()) -> CoreDocument:
         """Make the document anew, with all that was noted, and chunks that are noted now."""

@@ -150,7 +150,7 @@ class LocalDocument(Owned):
         self._heads = None
         after = self.heads
         if after != before:
-            self._known.note_later(core, before)
+            self._known.note_later(before)
             self._events.tell(DocumentEvent(before, after, self._only_change, origin))
 
     def _only_change(self, event: DocumentEvent) -> tuple[bytes, ...]:

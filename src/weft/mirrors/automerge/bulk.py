@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weft._codecs.automerge.change import OpId
     from weft._codecs.automerge.change_builder import ChangeBuilder
+    from weft.deltas import Delta
     from weft.documents.automerge.document import AutomergeDocument
     from weft.mirrors.automerge.index import DocumentIndex, Path
     from weft.mirrors.mirror import DocumentWrite
@@ -74,6 +75,10 @@ class BulkTarget:
     def delete(self, obj: bytes, key: str) -> None:
         """Not to be had: :func:`is_bulk` was false."""
         raise AssertionError("a bulk write deletes nothing")
+
+    def edit_text(self, made: bytes, cell: str, delta: Delta | None) -> None:
+        """Not to be had: there were no edits."""
+        raise AssertionError("a bulk write edits nothing")
 
     def _op_id(self, obj: bytes) -> OpId | None:
         if obj not in self._ids:

@@ -17,21 +17,23 @@ from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
 from weft.mirrors.automerge.places import places_in
 from weft.mirrors.automerge.reader import ChangeReader
 from weft.mirrors.automerge.split import cut
+from weft.mirrors.automerge.texts import SharedTexts
 from weft.mirrors.automerge.writer import CellWriter, TransactionTarget
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.places import changes_at
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from weft.changes import Changes
+    from weft.deltas import Delta
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import Path
     from weft.mirrors.automerge.writer import Target
     from weft.store import Store
-    from weft.store.replica import Paths, RawTables, RawValues
+    from weft.store.replica import Paths, RawTables, RawValues, TextKey
 
 __all__ = ["AutomergeMirror"]
 
@@ -79,9 +81,11 @@ class AutomergeMirror(Mirror):
         self._document = document
         self._name = name
         self._index = DocumentIndex(document, name, self._report)
-        self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report)
+        self._texts = SharedTexts(self._index, self._replica, self._report)
+        self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report, self._texts)
         self._unsubscribe: Callable[[], object] | None = None
         self._seen: Heads = ()  # heads that the index is of
+        self._edits: Mapping[TextKey, Delta] = {}  # of shared texts, while they are written
         self.expects_start = True
 
     @property
@@ -114,6 +118,7 @@ class AutomergeMirror(Mirror):
 
     def _observe(self) -> None:
         self._unsubscribe = self._until_collected(self._document.subscribe(weakly(self._document_changed)))
+        self._ends.append(self._replica.serve_texts(self._texts))
 
     def _unobserve(self) -> None:
         if self._unsubscribe is not None:
@@ -123,13 +128,16 @@ class AutomergeMirror(Mirror):
     def _document_changed(self, event: DocumentEvent) -> None:
         if event.origin is self._token:
             self._seen = event.after
+            if not self._owed:
+                return
         else:
             try:
+                self._texts.begin(event)
                 tables, values, heals = self._reader.read(event.decoded())
                 self._seen = event.after
                 if heals:
                     self._heal(heals)
-                self._receive(tables, values)
+                self._receive(tables, values, deltas=self._texts.deltas)
             except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
                 self._report(error)
                 self._reconcile()  # the index may have been left half-way
@@ -143,6 +151,7 @@ class AutomergeMirror(Mirror):
         self._reader.note_copies(cells)
 
     def _read_all(self) -> tuple[RawTables, RawValues]:
+        self._texts.forget()
         found = self._index.read_all()
         self._seen = self._document.heads
         return found
@@ -155,6 +164,33 @@ class AutomergeMirror(Mirror):
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
         return self._document.in_transaction or self._document.heads != self._seen
 
+    def _receive(
+        self, tables: RawTables, values: RawValues, *, deltas: Mapping[TextKey, Delta] | None = None
+    ) -> None:
+        self._texts.to_cells(tables)
+        super()._receive(tables, values, deltas=deltas)
+
+    def _store_finished(self) -> None:
+        if not self._write_letter():
+            super()._store_finished()
+
+    def _write_letter(self) -> bool:
+        """Write what one edit of one shared text did, and nothing else; gives whether that was all."""
+        edit = self._replica.only_text_edit()
+        if edit is None or self._judge is not None or self._owed or self._blocked():
+            return False
+        key, old, delta = edit
+        made = self._texts.find(key)
+        if made is None:
+            return False
+        write = self._texts.write
+        try:
+            self._document.write(lambda tx: write(tx, made, old, delta), origin=self._token)
+        except Exception as error:  # noqa: BLE001 - reported, and the text is owed
+            self._report(error)
+            self._owed.add({key[0]: {key[1]: key[2:]}})
+        return True
+
     def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
         if self._index.container(()) is None and _has_content(changes):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
@@ -162,11 +198,16 @@ class AutomergeMirror(Mirror):
         elif not any(map(self._index.container, ((TABLES,), (VALUES,)))) and (error := self.refusal()):
             self._report(error)
             return
-        for part in cut(changes, self._report):
-            self._write_part(part)
+        self._texts.forget()
+        self._edits = {} if compare else self._replica.text_edits()
+        try:
+            for part in cut(changes, self._report):
+                self._write_part(part)
+        finally:
+            self._edits = {}
 
     def _write_part(self, changes: DocumentWrite) -> None:
-        if is_bulk(changes, self._index):
+        if not self._edits and is_bulk(changes, self._index):
             try:
                 with self._writing(at_once=True) as writer:
                     writer.write(changes)
@@ -181,7 +222,7 @@ class AutomergeMirror(Mirror):
     def _writing(self, *, at_once: bool = False) -> Iterator[CellWriter]:
         try:
             with self._target(at_once=at_once) as target:
-                writer = CellWriter(self._index, target)
+                writer = CellWriter(self._index, target, self._texts.is_text, self._edits)
                 yield writer
         except Exception:
             self._read_all()  # the index has objects that were rolled back
@@ -197,7 +238,7 @@ class AutomergeMirror(Mirror):
                 yield target
         else:
             with self._document.transaction(origin=self._token) as transaction:
-                yield TransactionTarget(transaction)
+                yield TransactionTarget(transaction, self._texts)
 
     def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
         cell = self._index.cell

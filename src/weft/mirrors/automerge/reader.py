@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from weft.documents.automerge.binding import Read
     from weft.mirrors.automerge.index import DocumentIndex, Path
+    from weft.mirrors.automerge.texts import SharedTexts
     from weft.mirrors.mirror import Report
     from weft.store.replica import Paths, RawTables, RawValues, Replica
 
@@ -47,8 +48,10 @@ class ChangeReader:
         replica: Replica,
         owed: Callable[[], Paths],
         report: Report,
+        texts: SharedTexts,
     ) -> None:
         self._index = index
+        self._texts = texts
         self._replica = replica
         self._owed = owed
         self._report = report
@@ -86,7 +89,10 @@ class ChangeReader:
             if is_container(path):
                 self._read_touched(path, self._touched[made])
             elif not (self._is_within_whole(path) and self._is_read(path)):
-                self._read_cell(path, [])  # a text that was edited in place
+                if self._texts.is_text(path):
+                    self._put(path, self._texts.read(path, made, self._touched))
+                else:
+                    self._read_cell(path, [])  # a text that was edited in place
         for lost in [lost for lost in self._touched if lost is not None and lost in self._lost]:
             self._read_lost(lost, self._lost[lost], self._touched[lost])
         self._touched = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from weft.deltas import from_cell
 from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
 from weft.jsoncodec import MAX_SAFE_INTEGER
 from weft.mirrors.automerge.index import foreign
@@ -12,12 +13,15 @@ from weft.mirrors.mirror import is_equal
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from weft.deltas import Delta
     from weft.documents.automerge.binding import CoreTransaction
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import DocumentIndex, Path
+    from weft.mirrors.automerge.texts import SharedTexts
     from weft.mirrors.mirror import DocumentWrite
+    from weft.store.replica import TextKey
 
 __all__ = ["CellWriter", "Target", "TransactionTarget"]
 
@@ -29,13 +33,15 @@ class Target(Protocol):
     def make_text(self, obj: bytes, key: str, text: str) -> bytes: ...
     def put(self, obj: bytes, key: str, cell: int | float | None) -> None: ...
     def delete(self, obj: bytes, key: str) -> None: ...
+    def edit_text(self, made: bytes, cell: str, delta: Delta | None) -> None: ...
 
 
 class TransactionTarget:
     """Writes into an open transaction."""
 
-    def __init__(self, transaction: CoreTransaction) -> None:
+    def __init__(self, transaction: CoreTransaction, texts: SharedTexts) -> None:
         self._transaction = transaction
+        self._texts = texts
         self.delete = transaction.delete
 
     def make_map(self, obj: bytes, key: str) -> bytes:
@@ -48,6 +54,10 @@ class TransactionTarget:
         if text:
             self._transaction.splice_text(made, 0, 0, text)
         return made
+
+    def edit_text(self, made: bytes, cell: str, delta: Delta | None) -> None:
+        """Make a text what a cell holds, by an edit if it leads there."""
+        self._texts.edit(self._transaction, made, cell, delta)
 
     def put(self, obj: bytes, key: str, cell: int | float | None) -> None:
         """Set a key of a map."""
@@ -67,13 +77,23 @@ class CellWriter:
     Args:
         index: The index. It is spoilt where the transaction is rolled back: read it anew then.
         target: What is written to.
+        is_text: Whether a shared text has its place there.
+        edits: How shared texts were edited; of others it is the smallest edit.
     """
 
-    __slots__ = ("_index", "_made", "_target", "errors")
+    __slots__ = ("_edits", "_index", "_is_text", "_made", "_target", "errors")
 
-    def __init__(self, index: DocumentIndex, target: Target) -> None:
+    def __init__(
+        self,
+        index: DocumentIndex,
+        target: Target,
+        is_text: Callable[[Path], bool] = lambda _: False,
+        edits: Mapping[TextKey, Delta] | None = None,
+    ) -> None:
         self._index = index
         self._target = target
+        self._is_text = is_text
+        self._edits = edits or {}
         self._made: set[bytes] = set()  # containers, in which nothing is but what was written here
         self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
 
@@ -107,6 +127,10 @@ class CellWriter:
             key = encode_key(cell_id)
             found = None if fresh else index.look(container, key)
             if found is not None:
+                below = (*path, cell_id)
+                if found[0] == ObjType.Text and isinstance(cell, str) and self._is_text(below):
+                    self._target.edit_text(found[1], cell, self._edits.get(below[1:]))  # type: ignore[arg-type]
+                    continue
                 if cell is not UNDEFINED and is_equal(index.value(found), cell):
                     continue
                 if found[0] == ObjType.Text:
@@ -119,7 +143,13 @@ class CellWriter:
     def _put(self, container: bytes, key: str, path: Path, cell: object) -> None:
         match cell:
             case str():
-                self._index.add(path, self._target.make_text(container, key, cell))
+                is_text = self._is_text(path)
+                edit = self._edits.get(path[1:]) if is_text else None  # type: ignore[arg-type]
+                text = "" if edit else from_cell(cell) if is_text else cell
+                made = self._target.make_text(container, key, text)
+                self._index.add(path, made)
+                if edit:
+                    self._target.edit_text(made, cell, edit)
             case None | bool():
                 self._target.put(container, key, cell)
             case int() if -MAX_SAFE_INTEGER <= cell < MAX_SAFE_INTEGER:  # JavaScript reads others as BigInt

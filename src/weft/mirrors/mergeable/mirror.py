@@ -16,13 +16,14 @@ from weft.store.replica import Paths
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from weft.changes import Changes
+    from weft.deltas import Delta
     from weft.documents.mergeable import MergeableChanges, MergeableEvent, Undo
     from weft.mirrors.places import Place
     from weft.store import Store
-    from weft.store.replica import RawTables, RawValues, Refused
+    from weft.store.replica import RawTables, RawValues, Refused, TextKey
 
 __all__ = ["MergeableMirror"]
 
@@ -242,7 +243,14 @@ class MergeableMirror(Mirror):
         values = {value_id: stamp[0] for value_id, stamp in event.changes[1][0].items()}
         self._receive(tables, values, is_whole=event.is_whole)
 
-    def _receive(self, tables: RawTables, values: RawValues, *, is_whole: bool = False) -> None:
+    def _receive(
+        self,
+        tables: RawTables,
+        values: RawValues,
+        *,
+        deltas: Mapping[TextKey, Delta] | None = None,
+        is_whole: bool = False,
+    ) -> None:
         if not tables and not values and not is_whole:
             return
         if self._replica.is_busy:
@@ -254,7 +262,12 @@ class MergeableMirror(Mirror):
         self._is_applying = True
         try:
             found = self._replica.receive(
-                tables, values, self._report, partial(self._applied, tables, values), replacing=is_whole
+                tables,
+                values,
+                self._report,
+                partial(self._applied, tables, values),
+                replacing=is_whole,
+                deltas=deltas,
             )
         finally:
             self._is_applying = False

@@ -310,6 +310,7 @@ class Text:
         """
         for source in self._texts.sources:
             if (offset := source.offset(*self._key, position)) is not None:
-                assoc = position.get("assoc", 0) if isinstance(position, Mapping) else 0
+                before = position[:1] == "-" if isinstance(position, str) else False  # Automerge's
+                assoc = position.get("assoc", 0) if isinstance(position, Mapping) else -before
                 return self._cursor_type(self._store, self._texts, self._key, offset, assoc)
         return None

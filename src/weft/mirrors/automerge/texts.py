@@ -1,0 +1,211 @@
+"""The shared texts of a Store in an Automerge document: where they are, editing and reading them in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft._codecs.automerge.text_ops import TextOps, read_text_ops
+from weft.deltas import apply, from_cell, from_utf16, smallest_edit, to_cell
+from weft.documents.automerge.binding import ObjType
+from weft.mirrors.automerge.keys import TABLES, encode_key, object_id, op_id
+from weft.mirrors.automerge.text_cursors import cursor_at, offset_of
+from weft.mirrors.automerge.text_events import read_change
+from weft.mirrors.automerge.text_form import read_delta, write_delta
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from weft._codecs.automerge.change import OpId
+    from weft.deltas import Delta
+    from weft.documents.automerge.binding import CoreTransaction
+    from weft.documents.automerge.events import DocumentEvent
+    from weft.mirrors.automerge.index import DocumentIndex, Path
+    from weft.mirrors.mirror import Report
+    from weft.store.replica import RawTables, Replica, TextKey
+
+__all__ = ["SharedTexts"]
+
+_ODD = "\ufffc\ufffd"  # what a cell must not be or begin with, and a text may
+
+
+class SharedTexts:
+    """The shared texts of one mirror; it serves their formats and places (``store.replica.TextSource``).
+
+    Attributes:
+        deltas: How the texts changed that were read since :meth:`begin`.
+    """
+
+    def __init__(self, index: DocumentIndex, replica: Replica, report: Report) -> None:
+        self._index = index
+        self._replica = replica
+        self._report = report
+        self._made: dict[TextKey, bytes] = {}
+        self._marked: dict[bytes, bool] = {}  # whether there may be marks in a text, by its id, if known
+        self._event: DocumentEvent | None = None
+        self._ops: dict[OpId, TextOps] | None = None
+        self.deltas: dict[TextKey, Delta] = {}
+
+    # -- where they are ----------------------------------------------------------------------------------
+
+    def is_text(self, path: Path) -> bool:
+        """Whether a text has its place there."""
+        return len(path) == 4 and self._replica.has_texts and self._replica.is_text(*path[1:])
+
+    def find(self, key: TextKey) -> bytes | None:
+        """The text that stands at the place of a cell now; ``None`` where something else does."""
+        made = self._made.get(key)
+        if made is None:
+            parent = self._index.container((TABLES, *key[:2]))
+            found = None if parent is None else self._index.look(parent, encode_key(key[2]))
+            if found is None or found[0] != ObjType.Text:
+                return None
+            made = self._made[key] = object_id(op_id(found[1]))
+        return made
+
+    def forget(self) -> None:
+        """Look anew where the texts are: something else may stand there now."""
+        self._made.clear()
+
+    def to_cells(self, tables: RawTables) -> None:
+        """Bring strings of texts, as the document has them, into the form that cells have."""
+        if not self._replica.has_texts:
+            return
+        for table_id, rows in tables.items():
+            for row_id, cells in rows.items():
+                for cell_id, cell in cells.items():
+                    if (
+                        type(cell) is str
+                        and cell[:1] in _ODD
+                        and self._replica.is_text(table_id, row_id, cell_id)
+                    ):
+                        cells[cell_id] = to_cell(cell)
+
+    # -- what the Store asks -----------------------------------------------------------------------------
+
+    def _agreed(self, key: TextKey) -> tuple[bytes, str] | None:
+        """A text and its string, where the Store has the same."""
+        made = self.find(key)
+        cell = self._replica.tables.get(key[0], {}).get(key[1], {}).get(key[2])
+        if made is None or not isinstance(cell, str):
+            return None
+        text = self._index.core.text(made)
+        return (made, text) if text == from_cell(cell) else None
+
+    def delta(self, table_id: str, row_id: str, cell_id: str) -> Delta | None:
+        """The text with its formats."""
+        made = self.find((table_id, row_id, cell_id))
+        if made is None:
+            return None
+        if not self._may_have_marks(made) and "\ufffc" not in (text := self._index.core.text(made)):
+            return [{"insert": text}] if text else []
+        return read_delta(self._index.core, made)
+
+    def position(self, table_id: str, row_id: str, cell_id: str, offset: int, assoc: int) -> str | None:
+        """The cursor that JavaScript has for an offset."""
+        found = self._agreed((table_id, row_id, cell_id))
+        return None if found is None else cursor_at(self._index.document, *found, offset, assoc)
+
+    def offset(self, table_id: str, row_id: str, cell_id: str, position: Any) -> int | None:
+        """Where such a cursor is."""
+        found = self._agreed((table_id, row_id, cell_id))
+        return None if found is None else offset_of(self._index.document, *found, position)
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def _may_have_marks(self, made: bytes) -> bool:
+        marked = self._marked.get(made)
+        if marked is None:
+            marked = self._marked[made] = bool(self._index.core.marks(made))
+        return marked
+
+    def write(self, transaction: CoreTransaction, made: bytes, text: str, delta: Delta) -> None:
+        """Edit a text in place.
+
+        Args:
+            transaction: What is written to.
+            made: The text.
+            text: What it holds.
+            delta: What is to change.
+        """
+        marked = self._marked.get(made)
+        if marked is None:
+            marked = self._may_have_marks(made)
+        if not marked and (edit := _one_edit(text, delta)) is not None:
+            transaction.splice_text(made, *edit)
+        elif write_delta(transaction, made, text, delta, has_marks=marked, report=self._report):
+            self._marked[made] = True
+
+    def note_new(self, made: bytes) -> None:
+        """Say that a text was made just now, and has no marks."""
+        self._marked[object_id(op_id(made))] = False
+
+    def edit(self, transaction: CoreTransaction, made: bytes, cell: str, delta: Delta | None) -> None:
+        """Make a text what a cell holds: by an edit, where that leads there, or by the smallest one."""
+        made = object_id(op_id(made))
+        old, new = self._index.core.text(made), from_cell(cell)
+        if delta is None or not _leads(old, delta, new):
+            delta = smallest_edit(old, new)
+        if delta:
+            self.write(transaction, made, old, delta)
+
+    # -- reading what was received -----------------------------------------------------------------------
+
+    def begin(self, event: DocumentEvent) -> None:
+        """Take an event whose changes are going to be read."""
+        self._event = event
+        self._ops = None
+        self.deltas = {}
+        self.forget()
+
+    def read(self, path: Path, text: OpId, touched: Container[OpId | None]) -> str:
+        """Read a text that was edited in place; its delta is in :attr:`deltas` then.
+
+        Args:
+            path: Its place.
+            text: The text.
+            touched: All objects that the event has touched.
+        """
+        event = self._event
+        assert event is not None  # noqa: S101 - of the caller
+        if self._ops is None:
+            self._ops = {}
+            for change in event.changes:
+                read_text_ops(change, touched, self._ops)
+        made, ops = object_id(text), self._ops.get(text, TextOps(is_plain=False))
+        if ops.has_marks:
+            self._marked[made] = True
+        _, table_id, row_id, cell_id = path
+        held = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
+        core, before = self._index.core, list(event.before)
+        old = from_cell(held) if isinstance(held, str) else ""
+        has_marks = self._may_have_marks(made)
+        new, delta = read_change(core, made, old, before, ops, has_marks=has_marks)
+        if delta:
+            self.deltas[table_id, row_id, cell_id] = delta
+        return new
+
+
+def _one_edit(text: str, delta: Delta) -> tuple[int, int, str] | None:
+    """Where a delta inserts or deletes, how much and what, in code points, where it is one plain edit."""
+    operation, start = delta[0], 0
+    if len(delta) == 2:
+        if len(operation) != 1 or "retain" not in operation:
+            return None
+        start = from_utf16(text, operation["retain"])
+        operation = delta[1]
+    if len(operation) != 1 or len(delta) > 2:
+        return None
+    inserted = operation.get("insert")
+    if type(inserted) is str:
+        return start, 0, inserted
+    if "delete" not in operation:
+        return None
+    before = delta[0]["retain"] if len(delta) == 2 else 0
+    return start, from_utf16(text, before + operation["delete"]) - start, ""
+
+
+def _leads(old: str, delta: Delta, new: str) -> bool:
+    try:
+        return apply(old, delta) == new
+    except ValueError:
+        return False
