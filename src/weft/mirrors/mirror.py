@@ -368,8 +368,10 @@ class Mirror(Uncopied, ABC):
             for row_id, cells in rows.items():
                 own = owed.tables.get(table_id, {}).get(row_id, {})
                 for cell_id in cells.keys() - tables.get(table_id, {}).get(row_id, {}).keys() - own.keys():
-                    tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = UNDEFINED
+                    if self._keeps((table_id, row_id, cell_id)):
+                        tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = UNDEFINED
         lacking = self._replica.values.keys() - values.keys() - owed.values.keys()
+        lacking = {value_id for value_id in lacking if self._keeps((value_id,))}
         self._receive(tables, values | dict.fromkeys(lacking, UNDEFINED))
 
     def _until_collected(self, end: Callable[[], None]) -> Callable[[], object]:
@@ -394,6 +396,10 @@ class Mirror(Uncopied, ABC):
             _log.warning("%s", error, exc_info=error if not isinstance(error, MirrorError) else None)
 
     # -- what a kind of document provides ----------------------------------------------------------------
+
+    def _keeps(self, path: tuple[str, ...]) -> bool:
+        """Whether a cell or value has a place in the document."""
+        return True
 
     @abstractmethod
     def _observe(self) -> None:

@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pycrdt import Array, Doc, Map
-from pycrdt._pycrdt import Map as BindingMap
+from pycrdt._pycrdt import (
+    Array as BindingArray,
+    Doc as BindingDoc,
+    Map as BindingMap,
+    Text as BindingText,
+    XmlElement as BindingXmlElement,
+    XmlFragment as BindingXmlFragment,
+    XmlText as BindingXmlText,
+)
 from pycrdt._transaction import ReadTransaction
 
 from weft.errors import RemoteProtocolError
@@ -23,7 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENT_ID_FLOOR",
+    "BindingArray",
+    "BindingDoc",
     "BindingMap",
+    "BindingText",
+    "BindingXmlElement",
+    "BindingXmlFragment",
+    "BindingXmlText",
     "RawMap",
     "RawMapEvent",
     "RawTransactionEvent",
@@ -35,10 +49,12 @@ __all__ = [
     "observe_deep",
     "observe_transactions",
     "origin_of",
+    "other_kind",
     "raise_after_commit",
     "raw_transaction",
     "root_kind",
     "root_map",
+    "sequence_of",
 ]
 
 # Client ids below this bound belong to the deterministic containers that every peer makes alike.
@@ -151,6 +167,26 @@ def root_kind(doc: Doc[Any], name: str) -> str | None:
     if not isinstance(declared, Map):
         return type(declared).__name__
     return "sequence" if len(doc.get(name, type=Array)) else None
+
+
+def other_kind(doc: Doc[Any], txn: Txn, name: str, kind: type[Any]) -> str | None:
+    """What the declared root of that name is, if it is not of this kind."""
+    declared = doc[name]
+    if not isinstance(declared, kind):
+        return type(declared).__name__
+    if kind is Map:
+        return None if root_map(doc, name).keys(txn) else root_kind(doc, name)
+    as_map = cast("RawMap", doc._doc.get_or_insert_map(txn, name))
+    return "Map" if as_map.keys(txn) else None
+
+
+def sequence_of(doc: Doc[Any], txn: Txn, name: str) -> list[object]:
+    """What a root sequence of that name holds, but for plain values, in one walk.
+
+    To ask an array for an element by index is to walk it from its beginning; read as a text it is walked
+    once.
+    """
+    return [value for value, _ in doc._doc.get_or_insert_text(txn, name).diff(txn)]
 
 
 class RawMapEvent(Protocol):

@@ -25,13 +25,18 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pycrdt import Doc
 
-from weft.documents.yjs.binding import CLIENT_ID_FLOOR, RawMap, raw_transaction, root_map
+from weft._codecs.yjs.state import decode_state_vector
+from weft.documents.yjs.binding import CLIENT_ID_FLOOR, BindingMap, RawMap, Txn, raw_transaction, root_map
+from weft.mirrors.shapes.tree import Kind
 
-__all__ = ["TABLES", "VALUES", "root_update", "table_client", "table_update"]
+if TYPE_CHECKING:
+    from weft.mirrors.shapes.tree import Root
+
+__all__ = ["TABLES", "VALUES", "make_path", "nested_update", "root_update", "table_client", "table_update"]
 
 TABLES = "t"
 VALUES = "v"
@@ -76,3 +81,58 @@ def table_update(map_name: str, table_id: str) -> bytes:
         tables: RawMap = root.get(txn, TABLES)
         tables.insert_map_prelim(txn, table_id)
     return doc.get_update(state)
+
+
+def _nested_client(path: tuple[str, ...]) -> int:
+    return _TABLE_FLOOR + _hash("nested", *path) % (CLIENT_ID_FLOOR - _TABLE_FLOOR)
+
+
+@lru_cache(maxsize=256)
+def nested_update(path: tuple[str, ...], kind: Kind) -> bytes:
+    """The update that makes a container below a root map, with the maps in which it stands."""
+    parts = path[:-1]
+    doc: Doc[Any] = Doc(client_id=_nested_client(path))
+    if len(parts) > 1:
+        doc.apply_update(nested_update(parts, Kind.MAP))
+    node = root_map(doc, path[0])
+    with raw_transaction(doc) as txn:
+        for key in path[1:-1]:
+            node = node.get(txn, key)
+        _make(node, txn, path[-1], kind)
+    return doc.get_update()
+
+
+def make_path(doc: Doc[Any], txn: Txn, root: RawMap, where: Root) -> None:
+    """Make the containers of a path that are not there, as far as nothing else stands in the way.
+
+    They come from updates that are pure functions of the path, where all above them do; the client is then
+    ``2^21 + H("nested", *path) mod (2^28 - 2^21)``. Below somebody else's map they are made in the ordinary
+    way.
+    """
+    node: Any = root
+    known = decode_state_vector(doc.get_state())
+    is_common = True
+    for number, key in enumerate(where.keys, 1):
+        kind = where.kind if number == len(where.keys) else Kind.MAP
+        path = (where.name, *where.keys[:number])
+        if not node.has(txn, key):
+            if is_common:
+                doc.apply_update(nested_update(path, kind))
+            if not node.has(txn, key):  # it was deleted before
+                _make(node, txn, key, kind)
+        node = node.get(txn, key)
+        if type(node) is not BindingMap:
+            return
+        is_common = is_common and _nested_client(path) in known
+
+
+def _make(node: Any, txn: Txn, key: str, kind: Kind) -> None:
+    match kind:
+        case Kind.MAP:
+            node.insert_map_prelim(txn, key)
+        case Kind.LIST:
+            node.insert_array_prelim(txn, key)
+        case Kind.TEXT:
+            node.insert_text_prelim(txn, key)
+        case _:
+            node.insert_xmlfragment_prelim(txn, key)

@@ -17,6 +17,7 @@ from weft.documents.yjs.binding import (
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.mirror import DocumentWrite, Mirror
 from weft.mirrors.places import changes_at
+from weft.mirrors.yjs.declared import DeclaredLayout
 from weft.mirrors.yjs.flat import FlatLayout
 from weft.mirrors.yjs.nested import NestedLayout
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from weft.changes import Changes
     from weft.errors import MirrorError
+    from weft.mirrors.shapes import Shapes
     from weft.mirrors.yjs.layout import Layout
     from weft.store import Store
     from weft.store.replica import Paths, RawTables, RawValues
@@ -52,13 +54,17 @@ class YjsMirror(Mirror):
         doc: The document; create it with :func:`create_doc`, so that its client id competes fairly.
         map_name: Name of the root map; TinyBase's default.
         layout: ``"tinybase"`` is the nested layout of TinyBase's Yjs persister. ``"flat"`` has one key a
-            cell: it merges best, and JavaScript TinyBase does not read it.
+            cell: it merges best, and JavaScript TinyBase does not read it. A dict declares the shapes of
+                another
+            application's document, as ``{"todos": ArrayOfMaps("todos")}``: see docs/shapes.md. ``map_name``
+            does not matter then, and what is not declared stays in the Store.
         on_error: Called with what could not be mirrored (a foreign type in the document, a cell the schema
             refuses) and with exceptions of listeners during a remote change; without it they are logged
             to ``weft.mirrors`` at WARNING. The rest of a change is applied all the same.
 
     Raises:
-        ValueError: The layout is not one.
+        ValueError: The layout is not one, or contradicts itself.
+        TypeError: A declared layout has something else than names and shapes.
     """
 
     _document: YDocument
@@ -68,7 +74,7 @@ class YjsMirror(Mirror):
         store: Store,
         doc: Doc[Any] | YDocument,
         map_name: str = "tinybase",
-        layout: Literal["tinybase", "flat"] = "tinybase",
+        layout: Literal["tinybase", "flat"] | Shapes = "tinybase",
         *,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
@@ -76,12 +82,15 @@ class YjsMirror(Mirror):
         self._document = YDocument.of(doc)
         self._doc = self._document.doc
         self._layout: Layout
-        if layout == "tinybase":
+        self._declared: DeclaredLayout | None = None
+        if not isinstance(layout, str):
+            self._layout = self._declared = DeclaredLayout(self._doc, layout, self._replica, self._report)
+        elif layout == "tinybase":
             self._layout = NestedLayout(self._doc, map_name, self._replica, self._report)
         elif layout == "flat":
             self._layout = FlatLayout(self._doc, map_name, self._report)
         else:
-            raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or 'flat'")
+            raise ValueError(f"layout is {layout!r}; it must be 'tinybase', 'flat' or a dict of shapes")
         self._unobservers: list[Callable[[], None]] = []
         self.expects_start = True
 
@@ -135,7 +144,10 @@ class YjsMirror(Mirror):
 
     def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
         if origin_of(self._doc, txn) is self._token and not self._document.is_waiting:
-            return  # our own; unless something that waited for what we have written has come with it
+            # Our own; unless something that waited for what we have written has come with it.
+            if self._declared is not None and self._declared.has_lists:
+                self._declared.follow(root, events, txn)
+            return
         if not self._document.is_mine:
             return  # the document tells the writer so, and has its own thread read what was written
         try:
@@ -184,6 +196,13 @@ class YjsMirror(Mirror):
             errors = self._layout.write(txn, changes, compare=compare)
         for error in errors:
             self._report(error)
+        if self._declared is not None and (refused := self._declared.take_refused()):
+            self.take_over(refused)
+
+    def _keeps(self, path: tuple[str, ...]) -> bool:
+        if self._declared is None:
+            return True
+        return self._declared.parts.covers(*path) if len(path) == 3 else self._declared.parts.covers_values
 
     def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
         with raw_transaction(self._doc) as txn:

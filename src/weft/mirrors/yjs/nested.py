@@ -10,27 +10,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft._codecs.yjs.lib0 import Writer
 from weft.documents.yjs.binding import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
 from weft.errors import MirrorError
 from weft.mirrors.mirror import another_application
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
-from weft.mirrors.yjs.healing import Path, containers, has_losers, lost_writes, was_concurrent
+from weft.mirrors.yjs.healing import Path, was_concurrent
 from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
+from weft.mirrors.yjs.losers import Losers
 from weft.store.replica import Paths, RawTables, RawValues, Replica
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from pycrdt import Doc
 
-    from weft._codecs.yjs.update import ItemId
     from weft.mirrors.mirror import DocumentWrite, Report
 
 __all__ = ["NestedLayout"]
-
-# Items inside lost containers that are remembered, because their writer may go on writing there until it has
-# learned of ours. A row costs one and each of its cells one; about 200 bytes each.
-_MAX_LOST = 50_000
 
 
 class NestedLayout:
@@ -50,11 +45,7 @@ class NestedLayout:
         self.find_roots()
         # Containers that the commit in progress replaced, with the paths the Store has and the winner lacks.
         self._replaced: list[tuple[str, Paths]] = []
-        # Received updates that wrote into a lost container, with the delete sets of their transactions.
-        self._unread: list[tuple[bytes, bytes]] = []
-        self._lost: dict[ItemId, Path] = {}
-        # Clients whose items those are, as they are encoded: an update without any of them need not be read.
-        self._lost_writers: set[bytes] = set()
+        self._losers = Losers(doc, map_name)
 
     def place(self, path: Path) -> Path | None:
         return path[1:] if path[0] == self._map_name else None
@@ -244,41 +235,21 @@ class NestedLayout:
                         tables.setdefault(table_id, {})[row_id] = dict.fromkeys(cell_ids, UNDEFINED)
                 values.update(dict.fromkeys(owed.values, UNDEFINED))
             self._replaced.clear()
-        if received is not None and (
-            has_losers(event.delete_set, event.before_state)
-            or any(client in received for client in self._lost_writers)
-        ):
-            self._unread.append((received, event.delete_set))
+        if received is not None:
+            self._losers.heard(event, received)
         return (tables, values), heal
 
     def recover(self) -> Received:
-        if not self._unread:
-            return {}, {}
-        unread, self._unread = self._unread, []
-        places: dict[ItemId, Path] = {}
-
-        def locate(parent: str | ItemId) -> Path | None:
-            if isinstance(parent, str):
-                return () if parent == self._map_name else None
-            if not places:
-                # All of the document is read, but only when a container has lost, and once for all of them.
-                places.update(containers(self._doc.get_update(), self._map_name))
-            return places.get(parent)
-
         tables: RawTables = {}
         values: RawValues = {}
         held_tables, held_values = self._replica.tables, self._replica.values
-        for update, deleted in unread:
-            for path, value in lost_writes(update, deleted, self._lost, locate).items():
-                if path[0] == TABLES and len(path) == 4:
-                    _, table_id, row_id, cell_id = path
-                    if cell_id not in held_tables.get(table_id, {}).get(row_id, {}):
-                        tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
-                elif path[0] == VALUES and len(path) == 2 and path[1] not in held_values:
-                    values[path[1]] = value
-        while len(self._lost) > _MAX_LOST:
-            del self._lost[next(iter(self._lost))]
-        self._lost_writers = {Writer().uint(client).finish() for client, _ in self._lost}
+        for path, value in self._losers.recover().items():
+            if path[0] == TABLES and len(path) == 4:
+                _, table_id, row_id, cell_id = path
+                if cell_id not in held_tables.get(table_id, {}).get(row_id, {}):
+                    tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = value
+            elif path[0] == VALUES and len(path) == 2 and path[1] not in held_values:
+                values[path[1]] = value
         return tables, values
 
     # -- writing -----------------------------------------------------------------------------------------

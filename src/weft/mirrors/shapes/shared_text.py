@@ -1,0 +1,90 @@
+"""A cell that is a root text of a document, or one inside maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.deltas import smallest_edit
+from weft.errors import MirrorError
+from weft.store.replica import Paths
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from weft.mirrors.mirror import DocumentWrite
+    from weft.mirrors.shapes.part import Change, Context, Found
+    from weft.mirrors.shapes.tree import Place, Root, Tree
+
+__all__ = ["TextPart"]
+
+
+class TextPart:
+    """Keeps a cell: see :class:`~weft.mirrors.shapes.declared.SharedText`.
+
+    A root text is always there, so an empty one reads as no cell as long as the Store has none.
+    """
+
+    def __init__(self, place: Place, root: Root, context: Context) -> None:
+        self.place = place
+        self.root = root
+        self._context = context
+        self._table_id, self._row_id, self._cell_id = place
+
+    def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
+        return (table_id, row_id, cell_id) == self.place
+
+    def places(self, keys: tuple[str, ...]) -> Collection[Place]:
+        return (self.place,)
+
+    def read(self, tree: Tree, found: Found) -> None:
+        node = tree.find(self.root)
+        if node is not None:
+            tree.keep(self, (), node)
+            if text := tree.text(node):
+                found.put(*self.place, text)  # type: ignore[call-arg]
+
+    def read_at(self, tree: Tree, paths: Paths, found: Found) -> None:
+        if self._cell_id in paths.tables.get(self._table_id, {}).get(self._row_id, ()):
+            node = tree.find(self.root)
+            text = "" if node is None else tree.text(node)
+            found.put(self._table_id, self._row_id, self._cell_id, text or self._empty())
+
+    def _empty(self) -> object:
+        held = self._context.replica.tables.get(self._table_id, {}).get(self._row_id, {})
+        return "" if self._cell_id in held else UNDEFINED
+
+    def changed(self, tree: Tree, change: Change, found: Found) -> None:
+        node = tree.find(self.root)
+        text = "" if node is None else tree.text(node)
+        found.put(self._table_id, self._row_id, self._cell_id, text or self._empty())
+        if text and change.delta is not None:
+            found.deltas[self._table_id, self._row_id, self._cell_id] = change.delta
+
+    def follow(self, tree: Tree, change: Change) -> None:
+        pass
+
+    def write(self, tree: Tree, changes: DocumentWrite, *, compare: bool) -> Paths:
+        refused = Paths()
+        cell = changes.tables.get(self._table_id, {}).get(self._row_id, {}).get(self._cell_id)
+        if cell is None and self._cell_id not in changes.tables.get(self._table_id, {}).get(self._row_id, {}):
+            return refused
+        if cell is UNDEFINED:
+            cell = ""  # a root cannot be deleted
+        if not isinstance(cell, str):
+            self._context.report(MirrorError(f"{self.root} is a text, and cannot be {cell!r:.100}"))
+            refused.add({self._table_id: {self._row_id: (self._cell_id,)}})
+            return refused
+        node = tree.find(self.root)
+        if node is None:
+            node = tree.make(self.root) if cell else None
+            if node is None:
+                return refused
+            tree.keep(self, (), node)
+        delta = (
+            None
+            if compare
+            else self._context.replica.text_edits().get((self._table_id, self._row_id, self._cell_id))
+        )
+        tree.edit_text(node, smallest_edit(tree.text(node), cell) if delta is None else delta)
+        return refused

@@ -1,0 +1,188 @@
+"""A layout that the user declares: shapes, each at a place of a Yjs document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from pycrdt import Array, Map, Text, XmlFragment
+
+from weft.documents.yjs.binding import BindingArray, other_kind
+from weft.errors import MirrorError
+from weft.mirrors.shapes.array_of_maps import ArrayPart
+from weft.mirrors.shapes.part import Change, Found
+from weft.mirrors.shapes.parts import Parts
+from weft.mirrors.shapes.tree import Kind
+from weft.mirrors.yjs.healing import was_concurrent
+from weft.mirrors.yjs.losers import Losers
+from weft.mirrors.yjs.tree import YjsTree
+from weft.store.replica import Paths
+from weft.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pycrdt import Doc
+
+    from weft.documents.yjs.binding import RawTransactionEvent, Txn
+    from weft.mirrors.mirror import DocumentWrite, Report
+    from weft.mirrors.places import Place
+    from weft.mirrors.shapes.part import Part
+    from weft.mirrors.yjs.layout import Received
+    from weft.store.replica import Replica
+
+__all__ = ["DeclaredLayout"]
+
+_TYPES = {Kind.MAP: Map, Kind.LIST: Array, Kind.TEXT: Text, Kind.XML: XmlFragment}
+
+
+class DeclaredLayout:
+    """Shapes, and nothing but these.
+
+    Where the document tells that something happened at several roots, the Store hears of all at once.
+    """
+
+    def __init__(self, doc: Doc[Any], layout: object, replica: Replica, report: Report) -> None:
+        self._doc = doc
+        self._replica = replica
+        self._report = report
+        self.parts = Parts(layout, replica, report)
+        self._kinds = {part.root.name: _root_kind(part) for part in self.parts.all}
+        self._roots: dict[str, Any] = {}
+        self.find_roots()
+        self._of_root = [[part for part in self.parts.all if part.root.name == name] for name in self._kinds]
+        self._losers = {name: Losers(doc, name) for name, kind in self._kinds.items() if kind is Kind.MAP}
+        self._found = Found()
+        self._refused = Paths()
+        self.has_lists = any(isinstance(part, ArrayPart) for part in self.parts.all)
+
+    def place(self, path: tuple[str, ...]) -> Place | None:
+        places = self.parts.places(path)
+        return places[0] if places else None
+
+    def find_roots(self) -> None:
+        self._roots.update(
+            (name, cast("Any", self._doc.get(name, type=_TYPES[kind])).integrated)
+            for name, kind in self._kinds.items()
+        )
+
+    def roots(self) -> tuple[Any, ...]:
+        return tuple(self._roots.values())
+
+    def _tree(self, txn: Txn) -> YjsTree:
+        return YjsTree(self._doc, txn, self._roots, self._report)
+
+    def refusal(self, txn: Txn) -> MirrorError | None:
+        for name, kind in self._kinds.items():
+            if (found := other_kind(self._doc, txn, name, _TYPES[kind])) is not None:
+                return MirrorError(
+                    f"the document's root {name!r} is a {found}, and the layout says {kind.value}"
+                )
+        return None
+
+    def read_all(self, txn: Txn) -> Received:
+        found = self.parts.read(self._tree(txn))
+        return found.tables, found.values
+
+    def read(self, txn: Txn, paths: Paths) -> Received:
+        found = self.parts.read_at(self._tree(txn), paths)
+        return found.tables, found.values
+
+    # -- events ------------------------------------------------------------------------------------------
+
+    def translate(self, root: int, events: list[Any], txn: Txn) -> Received:
+        tree, found = self._tree(txn), self._found
+        for event in events:
+            for part, change in self._changes(tree, root, event, found):
+                part.changed(tree, change, found)
+        return {}, {}
+
+    def follow(self, root: int, events: list[Any], txn: Txn) -> None:
+        """Hear of what this layout has written itself."""
+        tree = self._tree(txn)
+        for event in events:
+            if not hasattr(event, "keys"):
+                for part, change in self._changes(tree, root, event, Found()):
+                    part.follow(tree, change)
+
+    def _changes(self, tree: YjsTree, root: int, event: Any, found: Found) -> Iterator[tuple[Part, Change]]:
+        keys = {key: change["action"] for key, change in event.keys.items()} if hasattr(event, "keys") else {}
+        target = event.target
+        parts = self._of_root[root]
+        if len(parts) == 1 and keys and isinstance(part := parts[0], ArrayPart) and part.is_plain:
+            # The path would have the index of the row, for which the binding walks the list.
+            row_id = part.row_of(tree, target)
+            if row_id is not None:
+                yield part, Change(target, (row_id,), keys)
+                return
+        path = tuple(event.path)
+        for part in parts:
+            own = part.root.keys
+            if len(path) < len(own):
+                if path == own[: len(path)] and (key := own[len(path)]) in keys:
+                    self.parts.read_part(tree, part, key, keys[key], found)
+                continue
+            if path[: len(own)] != own:
+                continue
+            at = path[len(own) :]
+            if isinstance(part, ArrayPart) and at:
+                row_id = part.row_at(cast("int", at[0]))
+                if row_id is None:
+                    continue
+                at = (row_id, *at[1:])
+            yield part, Change(target, tuple(map(str, at)), keys, None if keys else _delta(event))
+
+    def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths | None]:
+        found, self._found = self._found, Found()
+        heal: Paths | None = None
+        if found.owed:
+            heal = Paths()
+            update, deleted = event.update, event.delete_set
+            for key, owed in found.owed:
+                if was_concurrent(update, deleted, key):
+                    heal.update(owed)
+                    continue
+                for table_id, rows in owed.tables.items():
+                    for row_id, cell_ids in rows.items():
+                        row = found.tables.setdefault(table_id, {}).setdefault(row_id, {})
+                        row.update(dict.fromkeys(cell_ids, UNDEFINED))
+                found.values.update(dict.fromkeys(owed.values, UNDEFINED))
+        if received is not None:
+            for losers in self._losers.values():
+                losers.heard(event, received)
+        return (found.tables, found.values), heal
+
+    def recover(self) -> Received:
+        found = Found()
+        tables, values = self._replica.tables, self._replica.values
+        for name, losers in self._losers.items():
+            for path, value in losers.recover().items():
+                for place in self.parts.places((name, *path)):
+                    match place:
+                        case ("t", table_id, row_id, cell_id):
+                            if cell_id not in tables.get(table_id, {}).get(row_id, {}):
+                                found.put(table_id, row_id, cell_id, value)
+                        case ("v", value_id) if value_id not in values:
+                            found.values[value_id] = value
+        return found.tables, found.values
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def write(self, txn: Txn, changes: DocumentWrite, *, compare: bool) -> list[MirrorError]:
+        self._refused.update(self.parts.write(self._tree(txn), changes, compare=compare))
+        return []
+
+    def take_refused(self) -> Paths:
+        """Places that could not be written since this was asked last: the document holds something else."""
+        if not self._refused:
+            return self._refused
+        refused, self._refused = self._refused, Paths()
+        return refused
+
+
+def _root_kind(part: Part) -> Kind:
+    return Kind.MAP if part.root.keys else part.root.kind
+
+
+def _delta(event: Any) -> list[dict[str, object]] | None:
+    """What was done to a list; of a text the binding counts in bytes."""
+    return None if type(event.target) is not BindingArray else event.delta
