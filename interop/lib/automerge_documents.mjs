@@ -65,6 +65,10 @@ const EDITS = {
   increment: (doc, path, by) => at(doc, path).increment(by),
   insert: (doc, path, index, ...values) => A.insertAt(at(doc, path), index, ...values),
   splice: (doc, path, index, deleted, text) => A.splice(doc, path, index, deleted, text),
+  text: (doc, path, text) => A.updateText(doc, path, text),
+  mark: (doc, path, range, name, value) => A.mark(doc, path, range, name, value),
+  unmark: (doc, path, range, name) => A.unmark(doc, path, range, name),
+  block: (doc, path, index, fields) => A.splitBlock(doc, path, index, fields),
 };
 
 const edit = ({name, edits, time}) =>
@@ -117,6 +121,9 @@ export const automergeDocumentCommands = {
   'am.actor': ({name}) => new Uint8Array(Buffer.from(A.getActorId(getPeer(name).handle.doc()), 'hex')),
   'am.content': ({name, path = []}) => at(getPeer(name).handle.doc(), path),
   'am.conflicts': ({name, path}) => A.getConflicts(at(getPeer(name).handle.doc(), path.slice(0, -1)), path.at(-1)),
+  'am.spans': ({name, path}) => A.spans(getPeer(name).handle.doc(), path),
+  'am.cursor': ({name, path, at, move}) => A.getCursor(getPeer(name).handle.doc(), path, at, move),
+  'am.cursor.position': ({name, path, cursor}) => A.getCursorPosition(getPeer(name).handle.doc(), path, cursor),
   'am.edit': edit,
   'am.changes': ({name, since = []}) => A.getChangesSince(getPeer(name).handle.doc(), since.map(hex)),
   'am.apply': ({name, changes}) => getPeer(name).handle.update((doc) => A.applyChanges(doc, changes)[0]),

@@ -16,7 +16,7 @@ from weft._codecs.automerge.leb128 import read_uint
 from weft._codecs.automerge.saved_document import read_operations
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
 
     from weft._codecs.automerge.change import OpId
 
@@ -90,31 +90,39 @@ def read_text_ops(change: bytes, texts: Container[OpId | None], found: dict[OpId
                 ops.is_plain = False
 
 
-def read_elements(saved: bytes, text: OpId) -> list[OpId]:
+def read_elements(saved: bytes, text: OpId) -> dict[OpId, OpId | None]:
     """Give all elements of a text in a saved document in their order, deleted ones and ends of marks too.
 
     Takes time linear in the document.
+
+    Returns:
+        The elements, each with the one that it was inserted behind, which may stand further before it by now;
+        ``None`` for the text's start.
 
     Raises:
         RemoteProtocolError: It is no saved document.
     """
     actors, total, columns = read_operations(saved)
-    column = columns.get
+
+    def ids(actor_spec: int, counter_spec: int) -> Iterator[OpId | None]:
+        numbers = read_column(columns.get(actor_spec, b""), read_uint, total)
+        counters = read_deltas(columns.get(counter_spec, b""), total)
+        for actor, counter in zip(numbers, counters, strict=True):
+            yield (actors[actor], counter) if actor is not None and counter else None
+
     with readable():
-        obj_actors = read_column(column(Spec.OBJECT_ACTOR, b""), read_uint, total)
-        obj_counters = read_column(column(Spec.OBJECT_COUNTER, b""), read_uint, total)
-        id_actors = read_column(column(Spec.ID_ACTOR, b""), read_uint, total)
-        id_counters = read_deltas(column(Spec.ID_COUNTER, b""), total)
-        inserts = read_flags(column(Spec.INSERT, b""), total)
-    if text[0] not in actors:
-        return []
-    obj_actor, obj_counter = actors.index(text[0]), text[1]
-    return [
-        (actors[actor], counter)
-        for number, (actor, counter) in enumerate(zip(id_actors, id_counters, strict=True))
-        if obj_counters[number] == obj_counter
-        and obj_actors[number] == obj_actor
-        and inserts[number]
-        and actor is not None
-        and counter is not None
-    ]
+        obj_actors = read_column(columns.get(Spec.OBJECT_ACTOR, b""), read_uint, total)
+        obj_counters = read_column(columns.get(Spec.OBJECT_COUNTER, b""), read_uint, total)
+        place = actors.index(text[0]) if text[0] in actors else None, text[1]
+        rows = zip(
+            zip(obj_actors, obj_counters, strict=True),
+            read_flags(columns.get(Spec.INSERT, b""), total),
+            ids(Spec.ID_ACTOR, Spec.ID_COUNTER),
+            ids(Spec.ELEMENT_ACTOR, Spec.ELEMENT_COUNTER),
+            strict=True,
+        )
+        return {
+            element: after
+            for obj, is_insert, element, after in rows
+            if obj == place and is_insert and element is not None
+        }

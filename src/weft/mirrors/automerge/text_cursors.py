@@ -1,7 +1,7 @@
 """Places in a shared text of an Automerge document, in the form in which JavaScript has them.
 
 ``A.getCursor`` gives ``"counter@actor"``: the element that stands at the place, by who inserted it and when.
-With a ``-`` before it, it goes to the element before where that one was deleted, else to the one behind.
+Where that was deleted, it is the next one; with a ``-`` before it, the one that it was typed behind.
 ``"s"`` and ``"e"`` are the text's start and end.
 """
 
@@ -16,6 +16,7 @@ from weft.mirrors.automerge.keys import op_id
 from weft.mirrors.automerge.text_events import elements
 
 if TYPE_CHECKING:
+    from weft._codecs.automerge.change import OpId
     from weft.documents.automerge.document import AutomergeDocument
 
 __all__ = ["cursor_at", "offset_of"]
@@ -68,13 +69,18 @@ def offset_of(document: AutomergeDocument, made: bytes, text: str, cursor: objec
     if wanted not in starts:
         if document.in_transaction:
             return None
-        order = read_elements(document.save(), op_id(made))
-        if wanted not in order:
+        behind = read_elements(document.save(), op_id(made))
+        if wanted not in behind:
             return None
-        at = order.index(wanted)
-        near = reversed(order[:at]) if goes_before else iter(order[at:])
-        found = next((starts[element] for element in near if element in starts), None)
-        index = (0 if goes_before else index) if found is None else found
+        if goes_before:  # as in JavaScript: not the letter before, but the one that it was typed behind
+            near: OpId | None = wanted
+            while near is not None and near not in starts:
+                near = behind.get(near)
+            index = 0 if near is None else starts[near]
+        else:
+            order = list(behind)
+            order = order[order.index(wanted) :]
+            index = next((starts[element] for element in order if element in starts), index)
     else:
         index = starts[wanted]
     return utf16_length(text[:index])
