@@ -46,6 +46,7 @@ __all__ = ["DocumentWrite", "Mirror", "Report", "another_application", "is_equal
 _log = logging.getLogger("weft.mirrors")
 
 Report: TypeAlias = "Callable[[Exception], None]"
+Deltas: TypeAlias = "dict[TextKey, Delta] | None"
 Values = dict[str, Stored | Undefined]
 Tables = dict[str, dict[str, Values]]
 Judge: TypeAlias = "Callable[[Mapping[str, Mapping[str, Mapping[str, object]]], Mapping[str, object]], bool]"
@@ -327,9 +328,7 @@ class Mirror(Uncopied, ABC):
 
     # -- document to Store -------------------------------------------------------------------------------
 
-    def _receive(
-        self, tables: RawTables, values: RawValues, *, deltas: Mapping[TextKey, Delta] | None = None
-    ) -> None:
+    def _receive(self, tables: RawTables, values: RawValues, deltas: Deltas = None) -> None:
         """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing."""
         if not tables and not values:
             return

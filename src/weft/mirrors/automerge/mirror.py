@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import Path
     from weft.mirrors.automerge.writer import Target
+    from weft.mirrors.mirror import Deltas
     from weft.store import Store
     from weft.store.replica import Paths, RawTables, RawValues, TextKey
 
@@ -137,7 +138,7 @@ class AutomergeMirror(Mirror):
                 self._seen = event.after
                 if heals:
                     self._heal(heals)
-                self._receive(tables, values, deltas=self._texts.deltas)
+                self._receive(tables, values, self._texts.deltas)
             except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
                 self._report(error)
                 self._reconcile()  # the index may have been left half-way
@@ -164,11 +165,9 @@ class AutomergeMirror(Mirror):
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
         return self._document.in_transaction or self._document.heads != self._seen
 
-    def _receive(
-        self, tables: RawTables, values: RawValues, *, deltas: Mapping[TextKey, Delta] | None = None
-    ) -> None:
+    def _receive(self, tables: RawTables, values: RawValues, deltas: Deltas = None) -> None:
         self._texts.to_cells(tables)
-        super()._receive(tables, values, deltas=deltas)
+        super()._receive(tables, values, deltas)
 
     def _store_finished(self) -> None:
         if not self._write_letter():

@@ -16,7 +16,7 @@ from weft.store.replica import Paths
 from weft.values import UNDEFINED, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from weft.changes import Changes
     from weft.deltas import Delta
@@ -247,8 +247,8 @@ class MergeableMirror(Mirror):
         self,
         tables: RawTables,
         values: RawValues,
+        deltas: dict[TextKey, Delta] | None = None,
         *,
-        deltas: Mapping[TextKey, Delta] | None = None,
         is_whole: bool = False,
     ) -> None:
         if not tables and not values and not is_whole:
