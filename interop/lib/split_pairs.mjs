@@ -64,11 +64,15 @@ export const pairCommands = {
       doc.getXmlFragment('x').insert(0, [element]);
     });
   },
-  // Some edits in one transaction; gives the updates that the peer has sent since it was last asked.
+  // Some edits in one transaction, or undoing some; gives the updates that the peer has sent since it was last asked.
   'pairs.edit': ({name, seed}) => {
-    const {doc, local} = getPeer(name);
+    const peer = getPeer(name);
+    const {doc, local} = peer;
     const random = new Random(seed);
-    doc.transact(() => {
+    peer.undo ??= new Y.UndoManager([doc.getText('t'), doc.getMap('m'), doc.getXmlFragment('x')], {captureTimeout: 0});
+    if (random.chance(0.1)) peer.undo.undo();
+    else if (random.chance(0.05)) peer.undo.redo();
+    else doc.transact(() => {
       for (let left = random.between(1, 3); left; left--) {
         ways[random.pick(Object.keys(ways))](random, random.pick(textsOf(doc)));
         if (random.chance(0.2)) doc.getMap('m').set('cell', random.pick(WORDS));

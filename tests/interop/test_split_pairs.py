@@ -14,7 +14,7 @@ from support.replicas import connected, mirrored
 from support.servers import eventually, serving
 from support.ydocs import numbered_doc
 from weft import Store
-from weft.documents import UpdateLog, YDocument
+from weft.documents import UpdateLog, YDocument, merge_updates
 from weft.documents.yjs.load import load_doc
 from weft.mirrors.yjs import YjsMirror
 
@@ -158,8 +158,13 @@ def history(js: SyncJsPeer, seed: int) -> None:
                 waiting = [sender for sender, queue in inboxes[at].items() if queue]
                 if waiting:
                     queue = inboxes[at][rng.choice(waiting)]
-                    for _ in range(rng.randint(1, len(queue))):
-                        give(at, queue.pop(0))
+                    taken = [queue.pop(0) for _ in range(rng.randint(1, len(queue)))]
+                    if rng.random() < 0.3:
+                        taken = [merge_updates(taken)]
+                    elif rng.random() < 0.3:  # what does not follow on waits
+                        rng.shuffle(taken)
+                    for update in taken:
+                        give(at, update)
             case _:
                 other = rng.randrange(len(peers))
                 if other != at:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from pycrdt import Map, Text
 
-from support.ywriter import section, update
+from support.ywriter import item, section, update
 from weft.documents.yjs import YDocument, create_doc, gate as gate_module
 from weft.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from weft.documents.yjs.update_log import CheckedUpdate
 
 LARGE = "x" * 2**20
 
@@ -95,3 +100,28 @@ def test_what_was_applied_past_the_document_is_found_out_when_something_waits_fo
         doc.apply_update(late)
     assert not document.apply(updates[3], origin="peer")
     assert doc.get("m", type=Map)["k"] == 3
+
+
+def test_a_letter_typed_behind_what_is_withheld_is_withheld_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given to the binding alone, it would be missing from what is released together, and may be lost."""
+    given: list[bytes] = []
+    integrate = YDocument._integrate
+
+    def note(self: YDocument, part: bytes, spans: CheckedUpdate | None = None) -> bool:
+        given.append(part)
+        return integrate(self, part, spans)
+
+    monkeypatch.setattr(YDocument, "_integrate", note)
+    first, gap = section(5, 0, item(4, b"\x01a", root="t")), section(6, 0, item(4, b"\x01a", root="u"))
+    document = YDocument.of(doc := create_doc())
+    for waits in (
+        update(section(6, 1, b"\x84\x06\x00\x01a"), first),
+        update(section(5, 1, b"\x84\x05\x00\x01b")),
+        update(section(9, 0, item(4, b"\x01c", root="v")), deletes=b"\1\5\1\0\1"),
+    ):
+        assert document.apply(waits, origin="peer")
+    assert not given
+    assert not document.apply(update(gap), origin="peer")
+    assert len(given) == 1
+    assert document.state() == {5: 2, 6: 2, 9: 1}
+    assert str(doc.get("t", type=Text)) == "b"

@@ -187,14 +187,19 @@ class Gate:
     def _builds(self, update: CheckedUpdate) -> bool:
         """Whether an update refers to anything that is withheld."""
         begins = self._begins
-        return bool(begins) and (
-            any(run.end > begins.get(run.client, run.end) for run in update.runs)
+        if not begins:
+            return False
+        runs, deletes = update.runs, update.deletes
+        if update.small is not None:
+            runs, deletes = read_update(update.update, STORED)
+        return (
+            any(run.end > begins.get(run.client, run.end) for run in runs)
             or any(
                 need.needed >= begins.get(need.client, need.needed + 1)
-                for run in update.runs
+                for run in runs
                 for need in map(run.need, range(run.needs))
             )
-            or not begins.keys().isdisjoint(update.deletes)
+            or not begins.keys().isdisjoint(deletes)
         )
 
     def _withhold(self, passed: Passed, *, builds: bool) -> None:
