@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
@@ -13,7 +13,11 @@ from weft import Store
 from weft.documents import YDocument, create_doc
 from weft.documents.yjs import document as document_module, renewal
 from weft.errors import RemoteProtocolError
+from weft.mirrors.shapes import ArrayOfMaps, MapOfMaps, Nested, SharedText
 from weft.mirrors.yjs import YjsMirror
+
+if TYPE_CHECKING:
+    from weft.mirrors.shapes import Shapes
 
 AUTHOR = 5
 HALVED = "a\ufffdb"
@@ -218,6 +222,34 @@ def test_mirrors_go_on(layout: Any) -> None:
             mirror.store.set_cell("t", "r", "e", 2)
             held.document.apply(peer.get_update(), origin="net")
         assert store.get_tables() == {"t": {"r": {"c": "😀", "d": 1, "e": 2}}}
+    assert not errors
+
+
+def test_declared_shapes_go_on_and_their_texts_are_read_again() -> None:
+    held = Shared()
+    layout: Shapes = {
+        "notes.n.body": SharedText("t"),
+        "todos": ArrayOfMaps("todos", position="order"),
+        "people": Nested("app.state", MapOfMaps("people")),
+        "people.note": SharedText("note"),
+    }
+    store, errors = Store(), list[Exception]()
+    with YjsMirror(store, held.doc, layout=layout, on_error=errors.append):
+        store.set_row("todos", "one", {"title": "1"})
+        store.set_row("todos", "two", {"title": "2", "order": 0})
+        store.set_row("people", "ann", {"note": "😀", "age": 1})
+        assert store.get_cell("notes", "n", "body") == "a😀b"
+        held.split()
+        assert store.get_cell("notes", "n", "body") == HALVED
+        store.set_cell("notes", "n", "body", "!" + HALVED)
+        store.set_cell("todos", "two", "title", "3")
+        store.set_cell("people", "ann", "note", "!😀")
+        store.set_row("todos", "three", {"title": "3", "order": 0})
+        tables = store.get_tables()
+    again = Store()
+    with YjsMirror(again, held.doc, layout=layout, on_error=errors.append):
+        assert again.get_tables() == tables
+    assert [row["id"] for row in held.doc.get("todos", type=Array).to_py() or ()] == ["three", "two", "one"]
     assert not errors
 
 
