@@ -107,6 +107,7 @@ IMPURE = frozenset(
 IMPURE_ALLOWED = {
     ("weft.documents", "secrets"),
     ("weft.store._parts.unique_ids", "time"),
+    ("weft.store._core.undo_manager", "time"),  # what its clock is unless another is given
     # A stamp is of the machine's time, unless it is given.
     ("weft.documents.mergeable.clock", "time"),
     # The name of the file into which the content of one that was replaced is put.

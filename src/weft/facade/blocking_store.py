@@ -148,6 +148,14 @@ class BlockingStore(KeptStore):
     def _add_phase(self, listeners: dict[str, Callable[..., object]], listener: Callable[..., object]) -> str:
         return self._owner_thread.call(super()._add_phase, listeners, listener)
 
+    def _run_owned(self, function: Callable[..., R], *args: object) -> R:
+        if HERE.mark is self._runs_in:
+            return function(*args)
+        return self._owner_thread.call(function, *args)
+
+    def _called_as_asked(self, listener: Callable[..., object]) -> Callable[..., object]:
+        return listener if self._polled is None else partial(self._polled.put, listener)
+
     # -- views, and the rest -----------------------------------------------------------------------------
 
     @property

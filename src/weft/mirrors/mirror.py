@@ -276,9 +276,7 @@ class Mirror(Uncopied, ABC):
                 )
             )
         tables, values = self._replica.changes()
-        if not tables and not values:
-            return
-        if self._judge is not None and not self._judge(tables, values):
+        if not (tables or values) or (self._judge is not None and not self._judge(tables, values)):
             return
         changes = DocumentWrite(tables, values, *self._replica.removed())
         if not self._blocked():
@@ -293,10 +291,8 @@ class Mirror(Uncopied, ABC):
 
     def _schedule_flush(self) -> None:
         """Have the running event loop flush, if there is one and something is owed."""
-        if not self._owed:
-            return
         asyncio = sys.modules.get("asyncio")  # a program that never imported it has no loop
-        if asyncio is None:
+        if asyncio is None or not self._owed:
             return
         try:
             loop = asyncio.get_running_loop()
@@ -328,14 +324,17 @@ class Mirror(Uncopied, ABC):
 
     # -- document to Store -------------------------------------------------------------------------------
 
-    def _receive(self, tables: RawTables, values: RawValues, deltas: Deltas = None) -> None:
+    def _receive(
+        self, tables: RawTables, values: RawValues, deltas: Deltas = None, *, are_written: bool = True
+    ) -> None:
         """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing."""
         if not tables and not values:
             return
         if self._replica.is_busy:
             self._to_reread.add(tables, values)
             return
-        for *path, found in self._replica.receive(tables, values, self._report, deltas=deltas):
+        refused = self._replica.receive(tables, values, self._report, deltas=deltas, are_written=are_written)
+        for *path, found in refused:
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
 
     def _reconcile(self) -> None:
@@ -347,7 +346,7 @@ class Mirror(Uncopied, ABC):
                 if lacking:
                     self._owed.add({table_id: {row_id: lacking}})
         self._owed.add({}, self._replica.values.keys() - values.keys())
-        self._receive(tables, values)
+        self._receive(tables, values, are_written=False)
 
     def _store_ended(self) -> None:
         if self._to_reread:
@@ -371,7 +370,7 @@ class Mirror(Uncopied, ABC):
                         tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = UNDEFINED
         lacking = self._replica.values.keys() - values.keys() - owed.values.keys()
         lacking = {value_id for value_id in lacking if self._keeps((value_id,))}
-        self._receive(tables, values | dict.fromkeys(lacking, UNDEFINED))
+        self._receive(tables, values | dict.fromkeys(lacking, UNDEFINED), are_written=False)
 
     def _until_collected(self, end: Callable[[], None]) -> Callable[[], object]:
         """Have ``end()`` called at the latest when the mirror, which nobody stopped, is collected."""

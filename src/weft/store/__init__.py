@@ -27,6 +27,11 @@ from weft.store.checkpoints import Checkpoints as Checkpoints, create_checkpoint
 from weft.store.middleware import Middleware as Middleware, create_middleware as create_middleware
 
 if TYPE_CHECKING:
+    from weft.store._core.undo_manager import (
+        StackItem as StackItem,
+        UndoEvent as UndoEvent,
+        UndoManager as UndoManager,
+    )
     from weft.store.converters import (
         from_cell as from_cell,
         from_row as from_row,
@@ -44,6 +49,7 @@ else:
         {
             "weft.store.converters": "from_cell from_row to_cell to_row",
             "weft.store.schematizers": "to_tables_schema to_values_schema",
+            "weft.store._core.undo_manager": "StackItem UndoEvent UndoManager",
         },
         own="CellSchema Checkpoints Cursor ListenerStats LoadSummary Middleware RowView Store Subscription"
         " TableView TablesSchema TablesView Text Transaction ValuesSchema ValuesView create_checkpoints"

@@ -380,6 +380,7 @@ class Replica:
         *,
         replacing: bool = False,
         deltas: Mapping[TextKey, Delta] | None = None,
+        are_written: bool = False,
     ) -> list[Refused]:
         """Apply what another place holds at these paths, in a transaction of its own.
 
@@ -395,6 +396,8 @@ class Replica:
             replacing: Whether the place holds nothing else.
             deltas: How texts among the cells changed, for cursors and who listens to texts; of others it is
                 the smallest edit. A text of which only formats changed is among the cells too.
+            are_written: Whether somebody has just written all of these, also those that are as they were:
+                what undo takes for one's own is not one's own there any more.
 
         Returns:
             What was refused: ``(table_id, row_id, cell_id, cell)`` or ``(value_id, value)``.
@@ -412,6 +415,8 @@ class Replica:
                 self._received = _Received(
                     tables, values, {item[:-1] for item in refused}, (start, store._log_length())
                 )
+                for hook in store._receive_hooks:
+                    hook(tables, values, (before_all, store._log_length()), are_written)
                 if applied is not None:
                     applied((before_all, start), refused)
         finally:

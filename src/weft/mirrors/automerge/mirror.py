@@ -165,9 +165,11 @@ class AutomergeMirror(Mirror):
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
         return self._document.in_transaction or self._document.heads != self._seen
 
-    def _receive(self, tables: RawTables, values: RawValues, deltas: Deltas = None) -> None:
+    def _receive(
+        self, tables: RawTables, values: RawValues, deltas: Deltas = None, *, are_written: bool = True
+    ) -> None:
         self._texts.to_cells(tables)
-        super()._receive(tables, values, deltas)
+        super()._receive(tables, values, deltas, are_written=are_written)
 
     def _store_finished(self) -> None:
         if not self._write_letter():

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from weft.changes import Changes
-    from weft.deltas import Delta
     from weft.documents.mergeable import MergeableChanges, MergeableEvent, Undo
+    from weft.mirrors.mirror import Deltas
     from weft.mirrors.places import Place
     from weft.store import Store
-    from weft.store.replica import RawTables, RawValues, Refused, TextKey
+    from weft.store.replica import RawTables, RawValues, Refused
 
 __all__ = ["MergeableMirror"]
 
@@ -247,8 +247,9 @@ class MergeableMirror(Mirror):
         self,
         tables: RawTables,
         values: RawValues,
-        deltas: dict[TextKey, Delta] | None = None,
+        deltas: Deltas = None,
         *,
+        are_written: bool = True,
         is_whole: bool = False,
     ) -> None:
         if not tables and not values and not is_whole:
@@ -268,6 +269,7 @@ class MergeableMirror(Mirror):
                 partial(self._applied, tables, values),
                 replacing=is_whole,
                 deltas=deltas,
+                are_written=are_written,
             )
         finally:
             self._is_applying = False

@@ -312,6 +312,14 @@ class Listeners(Getters):
         """Be called ``(store)`` last. It cannot write; the transaction's changes can still be read."""
         return self._add_phase(self._did_finish_listeners, listener)
 
+    def _hear_first(self, listener: Callable[[Self], object]) -> str:
+        """The same before all others that are there: a mirror has not written to its document yet."""
+        listeners = self._did_finish_listeners
+        listener_id = self._add_phase(listeners, listener)
+        for other_id in [other_id for other_id in listeners if other_id != listener_id]:
+            listeners[other_id] = listeners.pop(other_id)
+        return listener_id
+
     def del_listener(self, listener_id: str) -> Self:
         """Remove a listener; nothing happens where there is none."""
         watcher = self._watchers.pop(listener_id, None)

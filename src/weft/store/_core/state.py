@@ -8,7 +8,7 @@ of dictionary operations and must not pay for a delegation.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from weft._support.callbacks import weakly
 from weft._support.owner import FREE, Hold, Loop, Owner, running_loop
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DIRECT", "GENERAL", "GUARDED", "LOCKED", "LOGGED", "PATHS", "WATCHED", "RowIds", "StoreState",
 ]  # fmt: skip
+
+R = TypeVar("R")
 
 RowIds: TypeAlias = "Literal['auto', 'counter', 'unique'] | Callable[[], str]"
 
@@ -104,6 +106,7 @@ class StoreState:
         "_owner",
         "_pools",
         "_raising",
+        "_receive_hooks",
         "_receiving",
         "_rollback_hooks",
         "_rollback_requested",
@@ -171,6 +174,7 @@ class StoreState:
         self._watchers: dict[str, Any] = {}
         self._end_hooks: list[Callable[[], object]] = []
         self._rollback_hooks: list[Callable[[int], object]] = []
+        self._receive_hooks: list[Callable[..., object]] = []
         self._kept: dict[str, int] = {}  # how many keep it, by kind; "warned" where both did
         self._error_handler: Callable[[Exception], object] | None = None
 
@@ -315,6 +319,14 @@ class StoreState:
         """
         self._end_hooks.append(hook)
         return lambda: self._end_hooks.remove(hook)
+
+    def _run_owned(self, function: Callable[..., R], *args: object) -> R:
+        """Call a function where the Store's listeners run: here."""
+        return function(*args)
+
+    def _called_as_asked(self, listener: Callable[..., object]) -> Callable[..., object]:
+        """A listener to something beside the Store's data, called where the Store's are: at once."""
+        return listener
 
     def _refuse_write(self) -> None:
         """Answer a write of a listener that may only look."""

@@ -14,9 +14,11 @@ from weft.store._parts.display import count, html_tables, html_values, short
 from weft.values import json_equal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import SupportsIndex
 
     from weft.changes import Content, Row, StoredTables, StoredValues
+    from weft.store._core.undo_manager import UndoManager
     from weft.store._parts.row_ids import RowIdPool
     from weft.store._parts.schema_rules import CellRule, TableRule
 
@@ -93,6 +95,48 @@ class Store(ListenerDecorators):
                 f' as in set_tables_schema({{{table_id!r}: {{{cell_id!r}: {{"type": "text"}}}}}})'
             )
         return Text(self, texts, table_id, row_id, cell_id)
+
+    def undo_manager(
+        self,
+        *,
+        capture_timeout: float = 0.5,
+        scope: Iterable[str | tuple[str, ...]] | None = None,
+        values: bool | Iterable[str] | None = None,
+        include: Callable[[object], bool] | None = None,
+        size: int = 100,
+        max_bytes: int = 64 * 1024 * 1024,
+        clock: Callable[[], float] | None = None,
+    ) -> UndoManager:
+        """Get undo and redo of one's own edits from now on, never of a peer's: see docs/undo.md.
+
+        Args:
+            capture_timeout: Seconds from one transaction to the next within which they are one step; 0: each
+                is a step of its own.
+            scope: What is captured: table ids, ``(table_id, row_id)`` and ``(table_id, row_id, cell_id)``;
+                ``None`` for everything.
+            values: Whether keyed values are captured, or the ids of those that are; ``None``: where there is
+                no scope.
+            include: Asked with the origin of each transaction written here whether to capture it; ``None``
+                for all. What is left out counts as others'.
+            size: How many steps are kept to be undone; older ones are forgotten.
+            max_bytes: About how many bytes all steps may take; likewise.
+            clock: Gives seconds; by default ``time.monotonic``.
+
+        Raises:
+            TypeError, ValueError: An argument is none.
+        """
+        from weft.store._core.undo_manager import UndoManager
+
+        return UndoManager(
+            self,
+            capture_timeout=capture_timeout,
+            scope=scope,
+            values=values,
+            include=include,
+            size=size,
+            max_bytes=max_bytes,
+            clock=clock,
+        )
 
     def to_dicts(self, table_id: str, *, row_id: str | None = None) -> list[Row]:
         """Get the rows of a table as a list, as data frames take it.
