@@ -146,7 +146,10 @@ class AutomergeMirror(Mirror):
         self._schedule_flush()
 
     def _heal(self, cells: dict[Path, object]) -> None:
-        with self._writing() as writer:
+        # Of copies, which others make as well, one stays: a text that was edited would have them all.
+        carried = self._reader.carried
+        edits = {(path[1], path[2], path[3]): delta for path, delta in carried.items()}
+        with self._writing(is_text=carried.__contains__, edits=edits) as writer:
             for path, cell in cells.items():
                 writer.write_map(path[:-1], {path[-1]: cell})
         self._reader.note_copies(cells)
@@ -220,10 +223,16 @@ class AutomergeMirror(Mirror):
             writer.write(changes)
 
     @contextmanager
-    def _writing(self, *, at_once: bool = False) -> Iterator[CellWriter]:
+    def _writing(
+        self,
+        *,
+        at_once: bool = False,
+        is_text: Callable[[Path], bool] | None = None,
+        edits: Mapping[TextKey, Delta] | None = None,
+    ) -> Iterator[CellWriter]:
         try:
             with self._target(at_once=at_once) as target:
-                writer = CellWriter(self._index, target, self._texts.is_text, self._edits)
+                writer = CellWriter(self._index, target, is_text or self._texts.is_text, edits or self._edits)
                 yield writer
         except Exception:
             self._read_all()  # the index has objects that were rolled back

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from weft._codecs.automerge.change import DEL, MAKE_MAP, Decoded, Op, OpId
+from weft._codecs.automerge.change import DEL, MAKE_MAP, Decoded, Op, OpId, decode_change
 from weft.documents.automerge.binding import ObjType
 from weft.errors import MirrorError
 from weft.mirrors.automerge.index import Foreign, is_container
@@ -23,6 +23,7 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from weft.deltas import Delta
     from weft.documents.automerge.binding import Read
     from weft.mirrors.automerge.index import DocumentIndex, Path
     from weft.mirrors.automerge.texts import SharedTexts
@@ -40,7 +41,11 @@ Touched: TypeAlias = "dict[OpId | None, dict[str, Ops]]"  # by object and key
 
 
 class ChangeReader:
-    """Turns changes of the document into what the Store has to take and what the document has to be given."""
+    """Turns changes of the document into what the Store has to take and what the document has to be given.
+
+    Attributes:
+        carried: How shared texts among what it has to be given are to be edited; others are made anew.
+    """
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class ChangeReader:
         self._tables: RawTables = {}
         self._values: RawValues = {}
         self._heals: dict[Path, object] = {}
+        self.carried: dict[Path, Delta] = {}
         self._whole: set[Path] = set()  # containers that were read with all below them
 
     def read(
@@ -78,6 +84,7 @@ class ChangeReader:
         index = self._index
         self._touched, self._tables, self._values, self._heals = _touched(changes), {}, {}, {}
         self._whole.clear()
+        self.carried.clear()
         root = self._touched.get(None, {}).get(index.root_key)
         if root is not None:
             self._read_container((), root)
@@ -89,7 +96,7 @@ class ChangeReader:
             if is_container(path):
                 self._read_touched(path, self._touched[made])
             elif not (self._is_within_whole(path) and self._is_read(path)):
-                if self._texts.is_text(path):
+                if self._texts.stands_at(path, made):
                     self._put(path, self._texts.read(path, made, self._touched))
                 else:
                     self._read_cell(path, [])  # a text that was edited in place
@@ -105,7 +112,9 @@ class ChangeReader:
         """
         for path in paths:
             found = self._look(path)
-            if found is not None:
+            if found is not None and path not in self.carried:
+                if found[0] == ObjType.Text and self._texts.is_text(path):
+                    self._texts.note_copy(found[1])
                 _remember(self._copies, path, op_id(found[1]))
             self._put(path, self._index.value(found))
 
@@ -136,6 +145,8 @@ class ChangeReader:
     def _read_cell(self, path: Path, ops: Ops) -> None:
         self._index.drop([known for op, _ in ops for known in op.preds])
         self._put(path, self._index.cell(path))
+        if ops and self._texts.is_text(path):
+            self._carry(path, ops)
         copy = self._copies.get(path)
         if copy is None or not ops:
             return
@@ -146,6 +157,24 @@ class ChangeReader:
         op, change = ops[-1]
         if copy not in op.preds and op.id != copy:
             self._heal(path, self._index.value(self._look(path, change)))
+
+    def _carry(self, path: Path, ops: Ops) -> None:
+        """Put what was typed here in a shared text into the one that was made in its place."""
+        found, lost = self._look(path), self._texts.replaced(path)
+        if found is None or found[0] != ObjType.Text or lost is None:
+            return
+        name, winner = op_id(lost), op_id(found[1])
+        over = [item for item in ops if name in item[0].preds] or [
+            item for item in ops if item[0].id == winner
+        ]
+        if over:
+            _, change = min(over, key=lambda item: item[0].id[1])
+            known = self._texts.known_to(path, name, decode_change(change).deps)
+            self._put_typed(path, self._texts.carry(lost, found[1], known))
+
+    def _put_typed(self, path: Path, edit: tuple[str, Delta] | None) -> None:
+        if edit is not None:
+            self._heals[path], self.carried[path] = edit
 
     def _read_container(self, path: Path, ops: Ops) -> None:
         index = self._index
@@ -243,7 +272,12 @@ class ChangeReader:
         lost = None if loser is None else index.look(loser, key)
         found = self._look(path)
         if found is not None:
-            if self._copies.get(path) != op_id(found[1]):
+            is_text = lost is not None and lost[0] == found[0] == ObjType.Text and self._texts.is_text(path)
+            if self._copies.get(path) != op_id(found[1]) or (
+                is_text and self._texts.is_edited_copy(found[1])
+            ):
+                if is_text and lost is not None:  # whoever made the winner knew nothing of this one
+                    self._put_typed(path, self._texts.carry(lost[1], found[1], ()))
                 return
         elif lost is None or path in self._heals:
             return

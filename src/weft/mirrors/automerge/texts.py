@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 from weft._codecs.automerge.text_ops import TextOps, read_text_ops
 from weft.deltas import apply, from_cell, from_utf16, smallest_edit, to_cell
 from weft.documents.automerge.binding import ObjType
+from weft.mirrors.automerge.carrying import carry, typed_since
 from weft.mirrors.automerge.keys import TABLES, encode_key, object_id, op_id
 from weft.mirrors.automerge.text_cursors import cursor_at, offset_of
 from weft.mirrors.automerge.text_events import read_change
 from weft.mirrors.automerge.text_form import read_delta, write_delta
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from weft._codecs.automerge.change import OpId
     from weft.deltas import Delta
     from weft.documents.automerge.binding import CoreTransaction
-    from weft.documents.automerge.events import DocumentEvent
+    from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.mirrors.automerge.index import DocumentIndex, Path
     from weft.mirrors.mirror import Report
     from weft.store.replica import RawTables, Replica, TextKey
 
 __all__ = ["SharedTexts"]
 
+_MAX_COPIES = 1_000  # copies of texts that have lost whose strings are remembered, the latest
 _ODD = "\ufffc\ufffd"  # what a cell must not be or begin with, and a text may
 
 
@@ -41,6 +43,8 @@ class SharedTexts:
         self._report = report
         self._made: dict[TextKey, bytes] = {}
         self._marked: dict[bytes, bool] = {}  # whether there may be marks in a text, by its id, if known
+        self._copies: dict[OpId, str] = {}
+        self._carried: dict[OpId, None] = {}
         self._event: DocumentEvent | None = None
         self._ops: dict[OpId, TextOps] | None = None
         self.deltas: dict[TextKey, Delta] = {}
@@ -61,6 +65,10 @@ class SharedTexts:
                 return None
             made = self._made[key] = object_id(op_id(found[1]))
         return made
+
+    def stands_at(self, path: Path, text: OpId) -> bool:
+        """Whether a shared text has its place there, and it is this one: another may have won."""
+        return self.is_text(path) and self.find(path[1:]) == object_id(text)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Look anew where the texts are: something else may stand there now."""
@@ -147,6 +155,63 @@ class SharedTexts:
             delta = smallest_edit(old, new)
         if delta:
             self.write(transaction, made, old, delta)
+
+    # -- what has lost -----------------------------------------------------------------------------------
+
+    def replaced(self, path: Path) -> bytes | None:
+        """The text that stood at a place before the event, where something else stands now."""
+        return None if self._event is None else self._stood_at(path, self._event.before)
+
+    def known_to(self, path: Path, text: OpId, heads: Heads) -> Heads:
+        """The heads that somebody knew if they saw a text at a place; none where they saw something else."""
+        found = self._stood_at(path, heads)
+        return heads if found is not None and op_id(found) == text else ()
+
+    def _stood_at(self, path: Path, heads: Heads) -> bytes | None:
+        parent = self._index.container(path[:-1])
+        if parent is None:
+            return None
+        found = self._index.core.get(parent, encode_key(path[-1]), list(heads))
+        return found[1] if found is not None and found[0] == ObjType.Text else None
+
+    def note_copy(self, made: bytes) -> None:
+        """Note what a text was made of that several peers may have made."""
+        self._copies[op_id(made)] = self._index.core.text(made)
+        if len(self._copies) > _MAX_COPIES:
+            del self._copies[next(iter(self._copies))]
+
+    def is_edited_copy(self, made: bytes) -> bool:
+        """Whether a copy has been edited since."""
+        copied = self._copies.get(op_id(made))
+        return copied is not None and self._index.core.text(made) != copied
+
+    def carry(self, lost: bytes, winner: bytes, known: Iterable[bytes]) -> tuple[str, Delta] | None:
+        """Tell what to put into a text that has won: what was typed here in the one that has lost.
+
+        Args:
+            lost: The one.
+            winner: The other.
+            known: Heads that the winner's maker knew.
+
+        Returns:
+            The string as a cell, and the edit that makes it; ``None`` where nothing is to be done.
+        """
+        name = op_id(lost)
+        if name in self._carried or name == op_id(winner):
+            return None
+        core, copied = self._index.core, self._copies.get(name)
+        if copied is None:
+            base, typed = typed_since(core, lost, self._index.document.actor, list(known))
+        else:
+            base, typed = copied, smallest_edit(copied, core.text(lost))
+        if not typed:
+            return None
+        self._carried[name] = None
+        if len(self._carried) > _MAX_COPIES:
+            del self._carried[next(iter(self._carried))]
+        held = core.text(winner)
+        delta = carry(base, typed, held)
+        return (to_cell(apply(held, delta)), delta) if delta else None
 
     # -- reading what was received -----------------------------------------------------------------------
 
