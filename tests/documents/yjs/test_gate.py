@@ -102,26 +102,49 @@ def test_what_was_applied_past_the_document_is_found_out_when_something_waits_fo
     assert doc.get("m", type=Map)["k"] == 3
 
 
-def test_a_letter_typed_behind_what_is_withheld_is_withheld_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given to the binding alone, it would be missing from what is released together, and may be lost."""
-    given: list[bytes] = []
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the binding is given."""
+    parts: list[bytes] = []
     integrate = YDocument._integrate
 
     def note(self: YDocument, part: bytes, spans: CheckedUpdate | None = None) -> bool:
-        given.append(part)
+        parts.append(part)
         return integrate(self, part, spans)
 
     monkeypatch.setattr(YDocument, "_integrate", note)
-    first, gap = section(5, 0, item(4, b"\x01a", root="t")), section(6, 0, item(4, b"\x01a", root="u"))
+    return parts
+
+
+FIRST, GAP = section(5, 0, item(4, b"\x01a", root="t")), section(6, 0, item(4, b"\x01a", root="u"))
+WAITS = section(6, 1, b"\x84\x06\x00\x01a")
+
+
+def test_a_letter_typed_behind_what_is_withheld_is_withheld_too(given: list[bytes]) -> None:
+    """Given to the binding alone, it would be missing from what is released together, and may be lost."""
     document = YDocument.of(doc := create_doc())
     for waits in (
-        update(section(6, 1, b"\x84\x06\x00\x01a"), first),
+        update(WAITS, FIRST),
         update(section(5, 1, b"\x84\x05\x00\x01b")),
         update(section(9, 0, item(4, b"\x01c", root="v")), deletes=b"\1\5\1\0\1"),
     ):
         assert document.apply(waits, origin="peer")
     assert not given
-    assert not document.apply(update(gap), origin="peer")
+    assert not document.apply(update(GAP), origin="peer")
     assert len(given) == 1
     assert document.state() == {5: 2, 6: 2, 9: 1}
     assert str(doc.get("t", type=Text)) == "b"
+
+
+def test_so_is_a_part_of_what_waited_that_builds_on_it(given: list[bytes]) -> None:
+    document = YDocument.of(doc := create_doc())
+    # The second waits for client 7, and then for what it deletes of client 8.
+    for waits in (update(WAITS, FIRST), update(section(5, 1, b"\x84\x07\x00\x01b"), deletes=b"\1\x08\1\0\1")):
+        assert document.apply(waits, origin="peer")
+    assert document.apply(update(section(7, 0, item(4, b"\x01v", root="v"))), origin="peer")
+    assert not given
+    assert document.apply(update(GAP), origin="peer")
+    assert not document.apply(update(section(8, 0, item(4, b"\x01w", root="w"))), origin="peer")
+    assert len(given) == 1
+    assert document.state() == {5: 2, 6: 2, 7: 1, 8: 1}
+    assert str(doc.get("v", type=Text)) == "vb"

@@ -167,7 +167,9 @@ class Gate:
         is_part = added.held and update.update not in added.released
         self._withhold(
             passed,
-            builds=(is_part and self._begins_beyond(update)) or bool(added.released) or self._builds(update),
+            builds=(is_part and self._begins_beyond(update))
+            or bool(added.released)
+            or any(map(self._builds, passed.updates)),
         )
         if is_part:
             self._waiting.setdefault(update.update, origin)
@@ -184,14 +186,12 @@ class Gate:
         firsts = {run.client: run.clock for run in reversed(update.runs)}
         return any(clock > state.get(client, 0) for client, clock in firsts.items())
 
-    def _builds(self, update: CheckedUpdate) -> bool:
-        """Whether an update refers to anything that is withheld."""
+    def _builds(self, part: bytes) -> bool:
+        """Whether something that has passed refers to anything that is withheld."""
         begins = self._begins
         if not begins:
             return False
-        runs, deletes = update.runs, update.deletes
-        if update.small is not None:
-            runs, deletes = read_update(update.update, STORED)
+        runs, deletes = read_update(part, STORED)
         return (
             any(run.end > begins.get(run.client, run.end) for run in runs)
             or any(
