@@ -10,7 +10,7 @@ where it ends too early.
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from weft._codecs.automerge.chunks import MAX_OPS, inflate
 from weft._codecs.automerge.leb128 import read_bytes, read_int, read_uint, write_bytes, write_int, write_uint
@@ -45,6 +45,14 @@ _Read: TypeAlias = "Callable[[bytes, int, int], tuple[V, int]]"
 _ONE = 0x7F  # head of a run of one literal, which is all that a column of a change of one operation holds
 _TOO_LARGE = f"an Automerge change has more than {MAX_OPS:,} operations: write in several transactions"
 _TOO_MANY = "a column of an Automerge change has more entries than it has operations"
+
+
+def _small_ints(raw: bytes) -> list[int]:
+    return [byte if byte < 0x40 else byte - 0x80 for byte in raw]
+
+
+# How literals of one byte each are read at once.
+_SMALL: dict[object, Any] = {read_uint: list, read_int: _small_ints}
 
 
 def read_layout(data: bytes, at: int, end: int) -> tuple[Layout, int]:
@@ -96,9 +104,16 @@ def read_runs(
         bound: How many entries it has at most; no more are read.
         too_many: What is said if it has more.
     """
+    small = _SMALL.get(read)
     at, end = 0, len(column)
     while at < end:
-        count, at = read_int(column, at, end)
+        count = column[at]
+        if count < 0x80:  # as nearly always
+            at += 1
+            if count >= 0x40:
+                count -= 0x80
+        else:
+            count, at = read_int(column, at, end)
         values: list[V | None]
         if count > 0:
             value, at = read(column, at, end)
@@ -107,9 +122,14 @@ def read_runs(
         elif count:
             bound += count
             values = []
-            for _ in range(-count if bound >= 0 else 0):
-                value, at = read(column, at, end)
-                values.append(value)
+            stop = at - count
+            if small is not None and bound >= 0 and stop <= end and (raw := column[at:stop]).isascii():
+                values = small(raw)
+                at = stop
+            else:
+                for _ in range(-count if bound >= 0 else 0):
+                    value, at = read(column, at, end)
+                    values.append(value)
             count = 1
         else:
             count, at = read_uint(column, at, end)

@@ -22,7 +22,6 @@ from weft.documents.automerge.binding import (
     contained,
     decode_message,
     load_core,
-    load_to_write,
     new_core,
 )
 from weft.documents.automerge.events import DocumentEvent, Heads
@@ -69,15 +68,19 @@ class AutomergeDocument(LocalDocument):
         if actor is not None and not actor:
             raise DataError("an actor id has at least one byte")
         actor = actor or secrets.token_bytes(16)
+        is_one = False
         if data:
             chunks = split_chunks(data)  # for a checksum that is wrong, a clear error
             with contained("load the document"):
                 is_one = len(chunks) == 1 and chunks[0].kind == DOCUMENT
-                core = load_to_write(data) if is_one else load_core(data)
+                core = load_core(data)
                 core.set_actor(actor)
         else:
             core = new_core(actor)
         super().__init__(core, actor)
+        if is_one:
+            self._was_loaded = len(data) >= LARGE
+            self._saved = self.heads, data
         self._limits = limits
         self.left_out: list[bytes] = []  # changes of its rows with which it could not be read again
 
@@ -137,7 +140,7 @@ class AutomergeDocument(LocalDocument):
         Raises:
             LocalProtocolError: A transaction is open.
         """
-        self._expect_idle("written")
+        self._expect_write()
         heads = self.heads
         self._core.set_actor(self._actor)  # it has not noticed that changes it received are its own
         last = self._core.get_last_local_change()
@@ -155,7 +158,7 @@ class AutomergeDocument(LocalDocument):
             RemoteProtocolError: The binding does not take it. Nothing was applied, nobody was told.
             LocalProtocolError: A transaction is open.
         """
-        self._expect_idle("written")
+        self._expect_write()
         data = make_sync_message(self.heads, [change])
         self._apply(SyncState(), parse_sync_message(data), data, origin, {})
 
@@ -270,6 +273,8 @@ class AutomergeDocument(LocalDocument):
         is_stored: bool = False,
     ) -> list[Chunk]:
         """Apply changes, and tell of them; gives those that wait for others, if they are to be held."""
+        if message.chunks:
+            self._expect_write("given changes")
         before = self.heads
         self._known.catch_up(self._core)
         with contained("read a sync message"):
@@ -285,7 +290,7 @@ class AutomergeDocument(LocalDocument):
                 received = dict.fromkeys(heads, ()) | {name: found.deps for name, found in decoded.items()}
                 waiting = self._numbers.waiting(changes, received)
                 if not before:
-                    self._load_anew(message.chunks)
+                    self._note_loaded(message.chunks)
         except RemoteProtocolError:
             self._restore(before)
             raise
@@ -298,12 +303,10 @@ class AutomergeDocument(LocalDocument):
         self._changed(before, changes, origin, decoded)
         return late if holds else []
 
-    def _load_anew(self, chunks: Sequence[Chunk]) -> None:
-        """Have a large document that came as a whole in the form in which it is quickly written."""
+    def _note_loaded(self, chunks: Sequence[Chunk]) -> None:
+        """Note that a large document came as a whole, and will have to be made ready to be written."""
         is_whole = len(chunks) == 1 and chunks[0].kind == DOCUMENT and len(chunks[0].data) >= LARGE
-        if is_whole and not self._needs(SyncState()):  # else something waits in the one that is here
-            self._core = load_to_write(chunks[0].data)
-            self._core.set_actor(self._actor)
+        self._was_loaded = is_whole and not self._needs(SyncState())  # else something waits in it
 
     def _needs(self, state: SyncState) -> Heads:
         """Hashes of changes that others wait for, or that a peer has announced."""

@@ -51,10 +51,14 @@ class KnownChanges:
             for change in changes:
                 self._numbers.add(change)
             if late > _MAX_NOTED:
-                self._restore_point = RestorePoint(core)
+                self.begin_again(core)
             else:
                 self.remember(core, [change.raw_bytes for change in changes])
         return self._numbers
+
+    def begin_again(self, core: CoreDocument) -> None:
+        """Restore from the document as it is now."""
+        self._restore_point = RestorePoint(core)
 
     def remember(self, core: CoreDocument, chunks: Sequence[bytes]) -> None:
         """Note chunks that the document was given."""

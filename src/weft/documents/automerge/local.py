@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.chunks import change_hash
 from weft._support.callbacks import subscribe
-from weft.documents.automerge.binding import contained, make_immortal
+from weft.documents.automerge.binding import contained, make_immortal, merged
 from weft.documents.automerge.events import DocumentEvent, EventQueue, Heads
 from weft.documents.automerge.known_changes import KnownChanges
 from weft.documents.owned import Owned
@@ -31,7 +31,9 @@ class LocalDocument(Owned):
         actor: Under whose id it is written.
     """
 
-    __slots__ = ("_actor", "_core", "_events", "_heads", "_in_transaction", "_known")
+    __slots__ = (
+        "_actor", "_core", "_events", "_heads", "_in_transaction", "_known", "_saved", "_was_loaded",
+    )  # fmt: skip
 
     def __init__(self, core: CoreDocument, actor: bytes) -> None:
         super().__init__()
@@ -41,6 +43,8 @@ class LocalDocument(Owned):
         self._known = KnownChanges(core)
         self._events = EventQueue()
         self._in_transaction = False
+        self._was_loaded = False  # a large document, as a whole, and not written since
+        self._saved: tuple[Heads, bytes] | None = None  # what it was loaded from
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -81,6 +85,19 @@ class LocalDocument(Owned):
         self._expect_idle("saved")
         return bytes(self._core.save())
 
+    def saved(self) -> bytes:
+        """A saved form of the document to read it from: what it was loaded from, until it changes.
+
+        Raises:
+            LocalProtocolError: A transaction is open.
+        """
+        if self._saved is not None:
+            heads, data = self._saved
+            if heads == self.heads:
+                return data
+            self._saved = None
+        return self.save()
+
     def changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
         """The changes that a document with these heads lacks, as chunks in an order to apply them in.
 
@@ -103,7 +120,7 @@ class LocalDocument(Owned):
             LocalProtocolError: A transaction is open already.
             MirrorError: The binding panicked. The document is as it was before the transaction.
         """
-        self._expect_idle("written")
+        self._expect_write()
         before = self.heads
         self._known.catch_up(self._core)  # what is written may make the binding panic
         transaction = self._core.transaction()
@@ -134,7 +151,7 @@ class LocalDocument(Owned):
         Raises:
             LocalProtocolError: A transaction is open already.
         """
-        self._expect_idle("written")
+        self._expect_write()
         before = self.heads
         core = self._core
         transaction = core.transaction()
@@ -213,6 +230,19 @@ class LocalDocument(Owned):
             if name in decoded:
                 known[chunks[-1]] = decoded[name]
         self._events.tell(DocumentEvent(before, after, tuple(chunks), origin, known))
+
+    def _expect_write(self, what: str = "written") -> None:
+        """Be ready for a change. A large document that was loaded gets the form that is quickly written.
+
+        That takes twice as long as to load it, once; who only reads a document does not wait for it.
+        """
+        self._expect_idle(what)
+        if self._was_loaded:
+            self._was_loaded = False
+            with contained("get the document ready to be written"):
+                self._core = merged(self._core)
+                self._core.set_actor(self._actor)
+            self._known.begin_again(self._core)
 
     def _expect_idle(self, what: str) -> None:
         self.check_owner()

@@ -7,22 +7,23 @@ is at a place.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT, SET
+from weft._codecs.automerge.change import MAKE_MAP, MAKE_TEXT
 from weft._codecs.automerge.chunks import change_hash
-from weft._codecs.automerge.saved_document import read_content
+from weft._codecs.automerge.content import read_content
 from weft.documents.automerge.binding import ROOT, ObjType, contained
 from weft.errors import MirrorError, RemoteProtocolError
-from weft.mirrors.automerge.keys import TABLES, VALUES, decode_key, encode_key, object_id, op_id
+from weft.mirrors.automerge.keys import TABLES, VALUES, decode_key, encode_key, object_id, object_ids, op_id
 from weft.mirrors.mirror import another_application
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from weft._codecs.automerge.change import OpId
-    from weft._codecs.automerge.saved_document import Content
+    from weft._codecs.automerge.content import Content, Entry
     from weft.documents.automerge.binding import CoreDocument, Read
     from weft.documents.automerge.document import AutomergeDocument
     from weft.mirrors.mirror import Report
@@ -83,12 +84,18 @@ class DocumentIndex:
 
     def add(self, path: Path, object_id: bytes) -> None:
         """Note an object, a map or a text."""
-        actor, counter = op_id(object_id)
-        self._places.setdefault(actor, {})[counter] = path
+        self._add_place(op_id(object_id), path)
         if is_container(path):
             self._ids[path] = object_id
             if len(path) == 3:
                 self._rows.setdefault(path[1], set()).add(path[2])
+
+    def _add_place(self, made: OpId, path: Path) -> None:
+        actor, counter = made
+        places = self._places.get(actor)
+        if places is None:
+            places = self._places[actor] = {}
+        places[counter] = path
 
     def drop(self, made: Iterable[OpId]) -> None:
         """Forget texts that something else stands in the place of; any other id is passed over."""
@@ -141,9 +148,11 @@ class DocumentIndex:
             return None
         try:
             with contained("save the document"):
-                return read_content(self.document.save())
+                content = read_content(self.document.saved())
         except RemoteProtocolError:
             return None
+        # Ids of the layout are keys that need no decoding, but for a few names.
+        return content if content and all(map(_is_plain, content.keys)) else None
 
     def map_at(self, path: Path) -> bytes | None:
         """The map that the document has at a place now; what else is there is reported."""
@@ -184,6 +193,8 @@ class DocumentIndex:
             values = self._read_cells(path, object_id)
         elif len(path) == 3:
             tables = {path[1]: {path[2]: self._read_cells(path, object_id)}}
+        elif len(path) == 2 and (rows := self._read_rows(path, object_id)) is not None:
+            tables = {path[1]: rows} if rows else {}
         elif path:
             for key, found in self._raw(object_id).items():
                 self._read_below((*path, decode_key(key)), found, tables)
@@ -210,20 +221,44 @@ class DocumentIndex:
         else:
             tables |= self.read_tree(path, found[1])[0]
 
+    def _read_rows(self, path: Path, made: bytes) -> dict[str, dict[str, object]] | None:
+        """Read a table at once; ``None`` where that cannot be done."""
+        content = self._content
+        if content is None:
+            return None
+        entries = content.maps.get(op_id(made), {})
+        objects = [entry[1] for entry in entries.values() if type(entry) is tuple and entry[0] == MAKE_MAP]
+        if len(objects) != len(entries):
+            return None  # something foreign, to be reported
+        paths = list(zip(repeat(TABLES), repeat(path[1]), entries))
+        self._ids.update(zip(paths, object_ids(objects), strict=True))
+        self._rows.setdefault(path[1], set()).update(entries)
+        maps: Mapping[OpId | None, Mapping[str, object]] = content.maps
+        rows = dict(zip(entries, [maps.get(each, {}) for each in objects], strict=True))
+        for each, row_path in zip(objects, paths, strict=True):
+            self._add_place(each, row_path)
+            if each in content.parents:
+                rows[row_path[2]] = self._entries(content, row_path, each)
+        return rows  # type: ignore[return-value]  # the dictionaries are this one's
+
+    def _entries(self, content: Content, path: Path, made: OpId) -> dict[str, object]:
+        """Cells of a row, or values, of what was read of the document."""
+        texts = content.texts
+        cells: dict[str, object] = {}
+        for cell_id, entry in content.maps.get(made, {}).items():
+            if type(entry) is not tuple:
+                cells[cell_id] = entry
+            elif entry[0] == MAKE_TEXT:
+                self._add_place(entry[1], (*path, cell_id))
+                cells[cell_id] = texts.get(entry[1], "")
+            else:
+                cells[cell_id] = Foreign(_MAP)
+        return cells
+
     def _read_cells(self, path: Path, made: bytes) -> dict[str, object]:
         cells: dict[str, object] = {}
-        content = self._content
-        if content is not None:
-            for key, (action, found) in content.maps.get(op_id(made), {}).items():
-                cell_id = decode_key(key)
-                if action == SET:
-                    cells[cell_id] = found
-                elif action == MAKE_TEXT:
-                    self.add((*path, cell_id), object_id(found))
-                    cells[cell_id] = "".join(content.texts.get(found, ()))
-                else:
-                    cells[cell_id] = Foreign(_MAP)
-            return cells
+        if self._content is not None:
+            return self._entries(self._content, path, op_id(made))
         text = self.core.text
         for key, (kind, found_id) in self._raw(made).items():
             cell_id = decode_key(key)
@@ -278,7 +313,7 @@ class DocumentIndex:
     def _raw(self, object_id: bytes) -> dict[str, Read]:
         if self._content is not None:
             entries = self._content.maps.get(op_id(object_id), {})
-            return {key: _read(action, value) for key, (action, value) in entries.items()}
+            return {key: _read(entry) for key, entry in entries.items()}
         core = self.core
         keys = core.keys(object_id)
         try:
@@ -288,11 +323,15 @@ class DocumentIndex:
             return {key: found for key in keys if (found := self.look(object_id, key)) is not None}
 
 
-def _read(action: int, value: Any) -> Read:
+def _is_plain(key: str) -> bool:
+    return key[:1] != "\0"
+
+
+def _read(entry: Entry) -> Read:
     """What the binding would have said of an entry of a map."""
-    if action == SET:
-        return (None, value), b""
-    return _MAP if action == MAKE_MAP else _TEXT, object_id(value)
+    if type(entry) is not tuple:
+        return (None, entry), b""
+    return _MAP if entry[0] == MAKE_MAP else _TEXT, object_id(entry[1])
 
 
 def foreign(path: Path, found: Any) -> MirrorError:

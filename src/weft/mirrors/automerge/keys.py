@@ -14,9 +14,11 @@ from weft.documents.automerge.binding import ROOT, ObjType
 from weft.documents.automerge.document import AutomergeDocument
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from weft._codecs.automerge.change import OpId
 
-__all__ = ["TABLES", "VALUES", "decode_key", "encode_key", "genesis", "object_id", "op_id"]
+__all__ = ["TABLES", "VALUES", "decode_key", "encode_key", "genesis", "object_id", "object_ids", "op_id"]
 
 TABLES, VALUES = "t", "v"
 
@@ -71,6 +73,14 @@ def object_id(made: OpId) -> bytes:
     """The binding's id of an object; it takes any hint for the actor's place."""
     actor, counter = made
     return b"".join((b"\x10", write_uint(len(actor)), actor, b"\0", write_uint(counter)))
+
+
+def object_ids(made: Collection[OpId]) -> list[bytes]:
+    """The binding's ids of objects."""
+    heads = dict.fromkeys([actor for actor, _ in made], b"")
+    for actor in heads:
+        heads[actor] = object_id((actor, 0))[:-1]
+    return [heads[actor] + write_uint(counter) for actor, counter in made]
 
 
 @cache
