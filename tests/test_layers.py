@@ -240,7 +240,9 @@ ROOMS = {
     "weft.documents.mergeable": (
         "weft.documents.mergeable", "weft.documents.compaction", "weft.documents.owned",
     ),
-    "weft.mirrors.mirror": (),
+    "weft.mirrors.mirror": ("weft.mirrors.texts", "weft.mirrors.writes"),
+    "weft.mirrors.writes": (),
+    "weft.mirrors.texts": (),
     "weft.mirrors.places": (),
     "weft.mirrors.shapes": ("weft.mirrors.shapes", "weft.mirrors.mirror", "weft.mirrors.places"),
     "weft.mirrors.yjs": (
@@ -248,12 +250,14 @@ ROOMS = {
         "weft.mirrors.shapes",
         "weft.mirrors.mirror",
         "weft.mirrors.places",
+        "weft.mirrors.writes",
     ),
     "weft.mirrors.automerge": (
         "weft.mirrors.automerge",
         "weft.mirrors.shapes",
         "weft.mirrors.mirror",
         "weft.mirrors.places",
+        "weft.mirrors.writes",
     ),
     "weft.mirrors.mergeable": ("weft.mirrors.mergeable", "weft.mirrors.mirror", "weft.mirrors.places"),
     "weft.persisters._core": ("weft.persisters._core",),

@@ -22,17 +22,18 @@ import warnings
 import weakref
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from weft._support.callbacks import check_callback, weakly
 from weft._support.uncopied import Uncopied
 from weft.errors import DocumentClosedError, MirrorError
+from weft.mirrors.texts import TextDebts
+from weft.mirrors.writes import DocumentWrite, Tables, another_application, is_equal
 from weft.store.replica import Paths, Replica
-from weft.values import UNDEFINED, Stored, Undefined
+from weft.values import UNDEFINED, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from weft._support.owner import Hold
@@ -47,27 +48,7 @@ _log = logging.getLogger("weft.mirrors")
 
 Report: TypeAlias = "Callable[[Exception], None]"
 Deltas: TypeAlias = "dict[TextKey, Delta] | None"
-Values = dict[str, Stored | Undefined]
-Tables = dict[str, dict[str, Values]]
 Judge: TypeAlias = "Callable[[Mapping[str, Mapping[str, Mapping[str, object]]], Mapping[str, object]], bool]"
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentWrite:
-    """Changes to write into a document.
-
-    Attributes:
-        tables: Cells to set, or to delete where ``UNDEFINED``.
-        values: Values likewise.
-        removed_tables: Tables that were removed as containers, whose cells are in ``tables`` too. The
-            document's container goes, with whatever a peer put in it: delete wins.
-        removed_rows: Rows likewise.
-    """
-
-    tables: Tables
-    values: Values
-    removed_tables: set[str]
-    removed_rows: set[tuple[str, str]]
 
 
 class Mirror(Uncopied, ABC):
@@ -91,6 +72,7 @@ class Mirror(Uncopied, ABC):
         self._token = self._replica.origin  # of the document's transactions too
         self._owed = Paths()
         self._to_reread = Paths()
+        self._text_debts = TextDebts(self._replica)
         self._ends: list[Callable[[], object]] = []
         self._hold: Hold | None = None
         self._judge: Judge | None = None
@@ -168,6 +150,7 @@ class Mirror(Uncopied, ABC):
             self._hold = None
         self._owed = Paths()
         self._to_reread = Paths()
+        self._text_debts.clear()
 
     def stop(self) -> None:
         """Write what is still owed, then let the two sides go their own ways. Stopping twice does nothing.
@@ -206,13 +189,15 @@ class Mirror(Uncopied, ABC):
         if not self._owed or self._replica.is_busy or self._blocked() or self._is_closed:
             return  # what an open transaction has written may yet be rolled back
         owed, self._owed = self._owed, Paths()
-        changes = self._current(owed)
+        texts = self._text_debts.take_owed()
+        changes = self._current(owed, texts)
         if self._judge is not None and not self._judge(changes.tables, changes.values):
             return
         try:
             self._write(changes, compare=True)
         except Exception as error:  # noqa: BLE001 - reported, and the debt is kept
             self._owed.update(owed)
+            self._text_debts.owe(texts)
             self._report(error)
 
     # -- what a bridge of two documents calls ------------------------------------------------------------
@@ -276,9 +261,12 @@ class Mirror(Uncopied, ABC):
                 )
             )
         tables, values = self._replica.changes()
-        if not (tables or values) or (self._judge is not None and not self._judge(tables, values)):
+        texts = self._text_debts.rebase_own(self._replica.text_edits()) if self._replica.has_texts else {}
+        if not tables and not values and not texts:
             return
-        changes = DocumentWrite(tables, values, *self._replica.removed())
+        if self._judge is not None and not self._judge(tables, values):
+            return
+        changes = DocumentWrite(tables, values, *self._replica.removed(), texts, self._text_debts.late)
         if not self._blocked():
             try:
                 self._write(changes, compare=False)
@@ -287,6 +275,9 @@ class Mirror(Uncopied, ABC):
             else:
                 return
         self._owed.add(changes.tables, changes.values, changes.removed_tables, changes.removed_rows)
+        for table_id, row_id, cell_id in texts:
+            self._owed.add({table_id: {row_id: [cell_id]}})
+        self._text_debts.owe(texts)
         self._schedule_flush()
 
     def _schedule_flush(self) -> None:
@@ -300,7 +291,7 @@ class Mirror(Uncopied, ABC):
             return
         loop.call_soon(weakly(self._write_owed))
 
-    def _current(self, owed: Paths) -> DocumentWrite:
+    def _current(self, owed: Paths, texts: Mapping[TextKey, Delta]) -> DocumentWrite:
         """What the Store holds now at the owed paths."""
         store_tables, store_values = self._replica.tables, self._replica.values
         empty: Mapping[str, Mapping[str, Stored]] = {}
@@ -320,6 +311,7 @@ class Mirror(Uncopied, ABC):
                 for table_id, row_id in owed.removed_rows
                 if row_id not in store_tables.get(table_id, empty)
             },
+            texts,
         )
 
     # -- document to Store -------------------------------------------------------------------------------
@@ -327,12 +319,23 @@ class Mirror(Uncopied, ABC):
     def _receive(
         self, tables: RawTables, values: RawValues, deltas: Deltas = None, *, are_written: bool = True
     ) -> None:
-        """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing."""
+        """Apply what the document now holds at these paths; ``UNDEFINED`` where it holds nothing.
+
+        Args:
+            tables: Cells.
+            values: Values.
+            deltas: How texts among the cells changed, where that is known.
+            are_written: As in ``Replica.receive``.
+        """
         if not tables and not values:
             return
         if self._replica.is_busy:
             self._to_reread.add(tables, values)
+            if deltas:
+                self._text_debts.wait(deltas)
             return
+        if deltas:
+            self._text_debts.rebase_received(tables, deltas)
         refused = self._replica.receive(tables, values, self._report, deltas=deltas, are_written=are_written)
         for *path, found in refused:
             self._report(MirrorError(f"the document holds at {path!r} what the Store cannot: {found!r:.200}"))
@@ -351,7 +354,7 @@ class Mirror(Uncopied, ABC):
     def _store_ended(self) -> None:
         if self._to_reread:
             paths, self._to_reread = self._to_reread, Paths()
-            self._receive(*self._read(paths))
+            self._receive(*self._read(paths), self._text_debts.take_waiting())
         self._write_owed()
 
     def reread(self) -> None:
@@ -431,19 +434,3 @@ class Mirror(Uncopied, ABC):
     @abstractmethod
     def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
         """What the document holds at these paths."""
-
-
-def is_equal(raw: object, cell: object) -> bool:
-    """Whether the document's raw value is this cell: it has one kind of number, Python two and ``bool``."""
-    if isinstance(raw, bool) or isinstance(cell, bool):
-        return raw is cell
-    return raw == cell
-
-
-def another_application(name: str, keys: Collection[str]) -> MirrorError:
-    """Say that a root holds entries of which none is a Store's."""
-    shown = ", ".join(repr(key)[:50] for key in sorted(keys)[:3]) + (", …" if len(keys) > 3 else "")
-    return MirrorError(
-        f"the document's root {name!r} holds {shown} and nothing of a Store: it is another application's. "
-        "Mirror into a root of another name"
-    )

@@ -7,6 +7,7 @@ the binding's own map underneath costs 0.6 µs. That layer has no promise of sta
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -20,6 +21,7 @@ from pycrdt._pycrdt import (
     XmlElement as BindingXmlElement,
     XmlFragment as BindingXmlFragment,
     XmlText as BindingXmlText,
+    get_sticky_index_from_json_string,
 )
 from pycrdt._transaction import ReadTransaction
 
@@ -40,8 +42,10 @@ __all__ = [
     "BindingXmlText",
     "RawMap",
     "RawMapEvent",
+    "RawText",
     "RawTransactionEvent",
     "Txn",
+    "as_text",
     "create_doc",
     "guarded",
     "in_observer",
@@ -55,6 +59,8 @@ __all__ = [
     "root_kind",
     "root_map",
     "sequence_of",
+    "sticky_id",
+    "sticky_place",
 ]
 
 # Client ids below this bound belong to the deterministic containers that every peer makes alike.
@@ -71,7 +77,21 @@ class RawMap(Protocol):
     def keys(self, txn: Txn) -> list[str]: ...
     def insert(self, txn: Txn, key: str, value: object) -> None: ...
     def insert_map_prelim(self, txn: Txn, key: str) -> RawMap: ...
+    def insert_text_prelim(self, txn: Txn, key: str) -> RawText: ...
     def remove(self, txn: Txn, key: str) -> None: ...
+
+
+class RawText(Protocol):
+    """The binding's own text. Places and lengths are bytes of UTF-8; an embed is one."""
+
+    def len(self, txn: Txn) -> int: ...
+    def get_string(self, txn: Txn) -> str: ...  # without embeds
+    def diff(self, txn: Txn) -> list[tuple[Any, dict[str, Any] | None]]: ...
+    def insert(self, txn: Txn, index: int, chunk: str, attributes: Any = None) -> None: ...
+    def insert_embed(self, txn: Txn, index: int, embed: object, attributes: Any = None) -> None: ...
+    def format(self, txn: Txn, index: int, length: int, attributes: Any) -> None: ...
+    def remove_range(self, txn: Txn, index: int, length: int) -> None: ...
+    def sticky_index(self, txn: Txn, index: int, assoc: int) -> Any: ...
 
 
 def create_doc(**options: Any) -> Doc[Any]:
@@ -189,12 +209,42 @@ def sequence_of(doc: Doc[Any], txn: Txn, name: str) -> list[object]:
     return [value for value, _ in doc._doc.get_or_insert_text(txn, name).diff(txn)]
 
 
+def as_text(found: object) -> RawText | None:
+    """What was found, where it is a text."""
+    return cast("RawText", found) if type(found) is BindingText else None
+
+
+def sticky_id(text: RawText, txn: Txn, index: int, assoc: int = 0) -> tuple[int, int]:
+    """Client and clock of what stands at an index of a text, or with -1 before it. There must be something.
+
+    Within a piece of text it is the clock of the first code unit and the *bytes* from there.
+    """
+    item = json.loads(text.sticky_index(txn, index, assoc).to_json_string())["item"]
+    return item["client"], item["clock"]
+
+
+def sticky_place(txn: Txn, client: int, clock: int) -> int | None:
+    """Where a code unit is now; ``None`` where the document has no such.
+
+    It is the bytes before its piece of text and the *code units* from there; of what is deleted the bytes.
+    """
+    position = {"item": {"client": client, "clock": clock}, "assoc": 0}
+    try:
+        place: int = get_sticky_index_from_json_string(json.dumps(position)).get_offset(txn)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
+    return place
+
+
 class RawMapEvent(Protocol):
-    """The binding's event of one changed map."""
+    """The binding's event of one changed map; that of a text has ``delta`` instead of ``keys``."""
 
     target: RawMap
     path: list[str | int]
     keys: dict[str, dict[str, Any]]
+    delta: list[dict[str, Any]]
 
 
 class RawTransactionEvent(Protocol):

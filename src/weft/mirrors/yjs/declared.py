@@ -41,6 +41,8 @@ class DeclaredLayout:
     Where the document tells that something happened at several roots, the Store hears of all at once.
     """
 
+    texts = None  # the shapes have them
+
     def __init__(self, doc: Doc[Any], layout: object, replica: Replica, report: Report) -> None:
         self._doc = doc
         self._replica = replica

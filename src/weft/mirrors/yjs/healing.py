@@ -15,11 +15,12 @@ from weft._codecs.yjs.update import Item, ItemId, parse_update
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Path", "containers", "has_losers", "lost_writes", "was_concurrent"]
+__all__ = ["MAP", "TEXT", "Path", "containers", "has_losers", "lost_writes", "text_id", "was_concurrent"]
 
 Path = tuple[str, ...]
 
-_MAP = 1  # type ref of a map
+MAP = 1  # type ref of a map
+TEXT = 2
 _ANY_REF = 8
 
 
@@ -35,8 +36,8 @@ def has_losers(newly_deleted: bytes, before_state: bytes) -> bool:
     return bool(missing(decode_state_vector(before_state), deleted_up_to(newly_deleted)))
 
 
-def was_concurrent(update: bytes, newly_deleted: bytes, key: str) -> bool:
-    """Whether the map that now stands at ``key`` was made by a writer who did not know the one it replaced.
+def was_concurrent(update: bytes, newly_deleted: bytes, key: str, kind: int = MAP) -> bool:
+    """Whether the map or text that now stands at ``key`` was made by who did not know the one it replaced.
 
     The chain of origins behind the winner is followed through the update. It ends at a struct without an
     origin (its writer saw nothing there: concurrent) or at one we had before. If *that* one was alive until
@@ -47,6 +48,7 @@ def was_concurrent(update: bytes, newly_deleted: bytes, key: str) -> bool:
         update: The update of the transaction, as pycrdt's event gives it.
         newly_deleted: Its delete set: what was alive before this transaction and is not after it.
         key: Key of the replaced container in its parent.
+        kind: Its type ref.
 
     Returns:
         The verdict. Where the update does not tell (structs missing, several containers with this key), it is
@@ -54,7 +56,7 @@ def was_concurrent(update: bytes, newly_deleted: bytes, key: str) -> bool:
     """
     parsed = parse_update(update)
     deleted = decode_delete_set(newly_deleted)
-    maps = {(item.client, item.clock): item for item in parsed.items if item.type_ref == _MAP}
+    maps = {(item.client, item.clock): item for item in parsed.items if item.type_ref == kind}
     known_replacement = unknown = False
     for item_id, item in maps.items():
         if _covers(parsed.deletes, item_id):
@@ -92,6 +94,17 @@ def containers(update: bytes, map_name: str) -> dict[ItemId, Path]:
     return paths
 
 
+def text_id(update: bytes, map_name: str, path: Path) -> ItemId | None:
+    """Id of the living text at a path below the root map."""
+    parsed = parse_update(update)
+    paths = containers(update, map_name)
+    for item in parsed.items:
+        item_id = (item.client, item.clock)
+        if item.type_ref == TEXT and paths.get(item_id) == path and not _covers(parsed.deletes, item_id):
+            return item_id
+    return None
+
+
 def lost_writes(
     update: bytes,
     newly_deleted: bytes,
@@ -126,7 +139,7 @@ def lost_writes(
         elif (
             item.key is not None
             and item.parent is not None
-            and item.type_ref == _MAP
+            and item.type_ref == MAP
             and _covers(deleted, item_id)
             and not _covers(parsed.deletes, item_id)
         ):

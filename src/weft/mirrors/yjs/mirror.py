@@ -15,7 +15,7 @@ from weft.documents.yjs.binding import (
     raw_transaction,
 )
 from weft.documents.yjs.document import YDocument, create_doc
-from weft.mirrors.mirror import DocumentWrite, Mirror
+from weft.mirrors.mirror import Deltas, DocumentWrite, Mirror
 from weft.mirrors.places import changes_at
 from weft.mirrors.yjs.declared import DeclaredLayout
 from weft.mirrors.yjs.flat import FlatLayout
@@ -88,7 +88,7 @@ class YjsMirror(Mirror):
         elif layout == "tinybase":
             self._layout = NestedLayout(self._doc, map_name, self._replica, self._report)
         elif layout == "flat":
-            self._layout = FlatLayout(self._doc, map_name, self._report)
+            self._layout = FlatLayout(self._doc, map_name, self._replica, self._report)
         else:
             raise ValueError(f"layout is {layout!r}; it must be 'tinybase', 'flat' or a dict of shapes")
         self._unobservers: list[Callable[[], None]] = []
@@ -115,6 +115,8 @@ class YjsMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
+        if self._layout.texts is not None:
+            self._ends.append(self._replica.serve_texts(self._layout.texts))
         self._observe_roots()
         self._document.attach(self, self._committed)
 
@@ -151,15 +153,20 @@ class YjsMirror(Mirror):
         if not self._document.is_mine:
             return  # the document tells the writer so, and has its own thread read what was written
         try:
-            self._receive(*self._layout.translate(root, events, txn))
+            tables, values = self._layout.translate(root, events, txn)
+            if tables or values:
+                self._receive(tables, values, self._heard())
         except Exception as error:  # noqa: BLE001 - reported: it would surface in whoever committed
             self._report(error)
         self._schedule_flush()
 
+    def _heard(self) -> Deltas:
+        return None if self._layout.texts is None else self._layout.texts.take_heard()
+
     def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
         try:
             changes, heal = self._layout.committed(event, received)
-            self._receive(*changes)
+            self._receive(*changes, self._heard())
         except Exception as error:  # noqa: BLE001 - as above
             self._report(error)
             return

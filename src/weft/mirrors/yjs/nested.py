@@ -10,19 +10,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.documents.yjs.binding import BindingMap, RawMap, RawMapEvent, RawTransactionEvent, Txn, root_map
+from weft.documents.yjs.binding import (
+    BindingMap,
+    BindingText,
+    RawMap,
+    RawMapEvent,
+    RawText,
+    RawTransactionEvent,
+    Txn,
+    as_text,
+    root_map,
+)
 from weft.errors import MirrorError
 from weft.mirrors.mirror import another_application
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
-from weft.mirrors.yjs.healing import Path, was_concurrent
+from weft.mirrors.yjs.healing import (
+    MAP,
+    TEXT,
+    Path,
+    text_id,
+    was_concurrent,
+)
 from weft.mirrors.yjs.layout import Received, foreign_root, read_key, read_map, write_map
 from weft.mirrors.yjs.losers import Losers
-from weft.store.replica import Paths, RawTables, RawValues, Replica
+from weft.mirrors.yjs.text_cells import TextCells
+from weft.store.replica import Paths, RawTables, RawValues, Replica, TextKey
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from pycrdt import Doc
 
+    from weft._codecs.yjs.update import ItemId
     from weft.mirrors.mirror import DocumentWrite, Report
 
 __all__ = ["NestedLayout"]
@@ -43,6 +61,7 @@ class NestedLayout:
         self._replica = replica
         self._report = report
         self.find_roots()
+        self.texts = TextCells(doc, replica, self._find_text, self._text_id)
         # Containers that the commit in progress replaced, with the paths the Store has and the winner lacks.
         self._replaced: list[tuple[str, Paths]] = []
         self._losers = Losers(doc, map_name)
@@ -67,7 +86,19 @@ class NestedLayout:
 
     # -- reading -----------------------------------------------------------------------------------------
 
+    def _find_text(self, txn: Txn, key: TextKey) -> RawText | None:
+        found: Any = self._root
+        for name in (TABLES, *key):
+            if type(found) is not BindingMap or not found.has(txn, name):
+                return None
+            found = found.get(txn, name)
+        return as_text(found)
+
+    def _text_id(self, key: TextKey) -> ItemId | None:
+        return text_id(self._doc.get_update(), self._map_name, (TABLES, *key))
+
     def read_all(self, txn: Txn) -> Received:
+        self.texts.forget()
         tables: RawTables = {}
         values: RawValues = {}
         keys = set(self._root.keys(txn))
@@ -91,7 +122,8 @@ class NestedLayout:
             tables[table_id] = {}
             for row_id, cell_ids in rows.items():
                 row_map = table_map and self._child(txn, table_map, row_id, (TABLES, table_id))
-                tables[table_id][row_id] = {cell_id: read_key(txn, row_map, cell_id) for cell_id in cell_ids}
+                cells = {cell_id: read_key(txn, row_map, cell_id) for cell_id in cell_ids}
+                tables[table_id][row_id] = self.texts.read_row(txn, table_id, row_id, cells)
         values_map = self._child(txn, self._root, VALUES, ())
         return tables, {value_id: read_key(txn, values_map, value_id) for value_id in paths.values}
 
@@ -116,7 +148,7 @@ class NestedLayout:
 
     def _read_rows(self, txn: Txn, table_map: RawMap, path: Path) -> dict[str, dict[str, object]]:
         return {
-            row_id: read_map(txn, row_map)
+            row_id: self.texts.read_row(txn, path[1], row_id, read_map(txn, row_map))
             for row_id in table_map.keys(txn)
             if (row_map := self._as_map(table_map.get(txn, row_id), (*path, row_id))) is not None
         }
@@ -127,13 +159,18 @@ class NestedLayout:
         tables: RawTables = {}
         values: RawValues = {}
         self._replaced.clear()
+        self.texts.begin()
         for event in events:
             path = event.path
+            if len(path) == 4:
+                if path[0] == TABLES:
+                    self.texts.read_event(txn, (str(path[1]), str(path[2]), str(path[3])), event, tables)
+                continue
+            self.texts.forget()
             if path and path[0] == TABLES and len(path) <= 3:
                 for key, change in event.keys.items():
                     if len(path) == 3:
-                        row = tables.setdefault(str(path[1]), {}).setdefault(str(path[2]), {})
-                        row[key] = change.get("newValue", UNDEFINED)
+                        self._cell_changed(txn, str(path[1]), str(path[2]), key, change, tables)
                     elif len(path) == 2:
                         self._row_changed(txn, str(path[1]), key, change, tables)
                     else:
@@ -155,13 +192,26 @@ class NestedLayout:
                         )
         return tables, values
 
+    def _cell_changed(
+        self, txn: Txn, table_id: str, row_id: str, cell_id: str, change: dict[str, Any], tables: RawTables
+    ) -> None:
+        cell = self.texts.read(txn, table_id, row_id, cell_id, change.get("newValue", UNDEFINED))
+        tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
+        if type(change.get("newValue")) is type(change.get("oldValue")) is BindingText:
+            self.texts.note_lost((table_id, row_id, cell_id), cell, cell_id, TEXT)
+
     def _row_changed(
         self, txn: Txn, table_id: str, row_id: str, change: dict[str, Any], tables: RawTables
     ) -> None:
         held = self._replica.tables.get(table_id, {}).get(row_id, {})
         path = (TABLES, table_id, row_id)
         row_map = self._as_map(change["newValue"], path) if "newValue" in change else None
-        cells: dict[str, object] = {} if row_map is None else read_map(txn, row_map)
+        cells: dict[str, object] = {}
+        if row_map is not None:
+            cells = self.texts.read_row(txn, table_id, row_id, read_map(txn, row_map))
+            if change["action"] == "update" and self.texts.made:
+                for cell_id in cells:
+                    self.texts.note_lost((table_id, row_id, cell_id), cells[cell_id], row_id, MAP)
         lacking = held.keys() - cells.keys()
         if lacking:
             if row_map is not None and change["action"] == "update":
@@ -235,6 +285,7 @@ class NestedLayout:
                         tables.setdefault(table_id, {})[row_id] = dict.fromkeys(cell_ids, UNDEFINED)
                 values.update(dict.fromkeys(owed.values, UNDEFINED))
             self._replaced.clear()
+        heal = self.texts.heal(event, tables, heal)
         if received is not None:
             self._losers.heard(event, received)
         return (tables, values), heal
@@ -256,6 +307,11 @@ class NestedLayout:
 
     def write(self, txn: Txn, changes: DocumentWrite, *, compare: bool) -> list[MirrorError]:
         tables, values, removed_rows = changes.tables, changes.values, changes.removed_rows
+        if changes.texts:
+            tables = self.texts.write_edits(txn, changes)
+            if not tables and not values:
+                return []
+        self.texts.forget()
         errors: list[MirrorError] = []
         if values:
             values_map = self._writable(txn, self._root, VALUES, (), values, errors)
@@ -279,7 +335,8 @@ class NestedLayout:
                     continue
                 row_map = self._writable(txn, table_map, row_id, (TABLES, table_id), cells, errors)
                 if row_map is not None:
-                    write_map(txn, row_map, cells.items(), compare=compare)
+                    others = self.texts.write_row(txn, row_map, table_id, row_id, cells, changes.texts)
+                    write_map(txn, row_map, others.items(), compare=compare)
         return errors
 
     def _writable(

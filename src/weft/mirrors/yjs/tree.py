@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weft.deltas import to_cell
 from weft.documents.yjs.binding import (
     BindingArray,
     BindingDoc,
@@ -17,7 +18,7 @@ from weft.documents.yjs.binding import (
 from weft.errors import MirrorError
 from weft.mirrors.shapes import Kind
 from weft.mirrors.yjs.containers import make_path
-from weft.mirrors.yjs.text_stub import copy_text, edit_text
+from weft.mirrors.yjs.texts import copy_text, edit_text, read_string
 from weft.values import UNDEFINED, EncodedCell, decode_cell
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class YjsTree:
 
     def text(self, node: Any) -> str:
         """The string that a text is."""
-        return str(node.get_string(self._txn))
+        return to_cell(read_string(self._txn, node))
 
     def text_at(self, node: Any, key: str) -> Any | None:
         """The text at a key of a map."""
@@ -168,7 +169,7 @@ class YjsTree:
 
     def edit_text(self, node: Any, delta: Delta) -> None:
         """Edit a text in place."""
-        edit_text(node, self._txn, delta)
+        edit_text(self._txn, node, delta)
 
     def insert_map(self, node: Any, index: int) -> Any:
         """Make a map in a list."""
