@@ -161,6 +161,22 @@ def test_a_shared_type_that_was_deleted_says_so() -> None:
     assert held.map["row"].to_py() == {"cell": 3}
 
 
+def test_rows_of_a_long_list_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "_WALKED", 3)
+    held = Shared()
+    with held.doc.transaction():
+        for at in range(10):
+            held.array.append(Map({"q": at}))
+            held.array.append(at)
+        held.map["list"] = Array([Map({"q": at}) for at in range(4)])
+    last, nested = held.array[19], held.map["list"][3]
+    held.split()
+    last["q"] = "last"
+    assert held.doc.get("a", type=Array)[19].to_py() == {"q": "last"}
+    with pytest.raises(RuntimeError, match="in a long list; get it from the document again"):
+        nested.to_py()
+
+
 async def test_an_asynchronous_observer_ends_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     held, heard = Shared(), list[object]()
 

@@ -42,6 +42,8 @@ _log = logging.getLogger("weft.documents")
 
 _DECLARE = {Array: "array", Map: "map", Text: "text", XmlFragment: "xml_fragment"}
 _SHARED = (*_DECLARE, XmlElement, XmlText)
+# The binding walks a list from its beginning for each element: 0.1 s for so many, 8 s for 20,000.
+_WALKED = 5000
 _PROBE = "deleted by weft"
 
 
@@ -77,6 +79,11 @@ def renew_doc(doc: Doc[Any], update: bytes, *, end: Callable[[], None], begin: C
                 if type(root) in _DECLARE
             ]
             new.apply_update(now, update)
+            counterparts += [
+                (old.get_or_insert_text(before, name), new.get_or_insert_text(now, name))
+                for name, root in roots.items()
+                if type(root) is Array  # a text is walked once, and any root can be read as one
+            ]
             _rebind(holders, counterparts, before, now)
         doc._doc = new
     finally:
@@ -248,7 +255,7 @@ def _children(shared: Any, txn: Txn) -> list[object]:
     found: list[Any] = []
     if isinstance(shared, Map):
         found = [cast("Any", shared).get(txn, key) for key in sorted(cast("Any", shared).keys(txn))]
-    elif isinstance(shared, Array):
+    elif isinstance(shared, Array) and shared.len(txn) <= _WALKED:
         found = [shared.get(txn, at) for at in range(shared.len(txn))]
     elif isinstance(shared, XmlFragment | XmlElement):
         found = shared.children(txn)
@@ -258,7 +265,9 @@ def _children(shared: Any, txn: Txn) -> list[object]:
 
 
 class _Gone:
-    """Stands for a shared type that is in the document no more."""
+    """Stands for a shared type that is in the document no more, or in a long list within something else."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise RuntimeError("this shared type was deleted; get it from the document again")
+        raise RuntimeError(
+            "this shared type was deleted, or is in a long list; get it from the document again"
+        )
