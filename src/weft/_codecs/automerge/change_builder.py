@@ -46,8 +46,8 @@ class ChangeBuilder:
 
     def __init__(self, *, actor: bytes, seq: int, start_op: int, deps: Iterable[bytes]) -> None:
         self._actor = actor
-        self._seq = seq
-        self._start_op = start_op
+        self.seq = seq
+        self.start_op = start_op
         self._deps = sorted(deps)
         self._actors = {actor: 0}  # each with its number, in the order in which they turned up
         self._objects: list[tuple[int, int] | None] = []
@@ -77,12 +77,12 @@ class ChangeBuilder:
     def make_map(self, obj: OpId | None, key: str) -> OpId:
         """Make a map at a key of a map."""
         self._add(obj, key, MAKE_MAP, 0)
-        return self._actor, self._start_op + len(self) - 1
+        return self._actor, self.start_op + len(self) - 1
 
     def make_text(self, obj: OpId | None, key: str, text: str) -> OpId:
         """Make a text at a key of a map."""
         self._add(obj, key, MAKE_TEXT, 0)
-        made = self._start_op + len(self) - 1
+        made = self.start_op + len(self) - 1
         count = len(text)
         if count:
             self._elements += [None] * (len(self) - len(self._elements))
@@ -134,8 +134,8 @@ class ChangeBuilder:
         )
         body = b"".join(
             (
-                write_uint(len(self._deps)), *self._deps, write_bytes(self._actor), write_uint(self._seq),
-                write_uint(self._start_op), b"\0\0",  # no time, no message
+                write_uint(len(self._deps)), *self._deps, write_bytes(self._actor), write_uint(self.seq),
+                write_uint(self.start_op), b"\0\0",  # no time, no message
                 write_uint(len(others)), *map(write_bytes, others), columns,
             )
         )  # fmt: skip

@@ -48,12 +48,14 @@ class Content(NamedTuple):
         texts: By text. A text that is not here is empty.
         parents: The maps with other objects in them.
         keys: All keys of maps.
+        conflicts: The maps in which several things stand at a key, of which the last one is here.
     """
 
     maps: dict[OpId | None, dict[str, Entry]]
     texts: dict[OpId, str]
     parents: set[OpId | None]
     keys: Iterable[str]
+    conflicts: set[OpId | None]
 
 
 class _UnreadableError(Exception):
@@ -99,8 +101,8 @@ def _read(saved: bytes, *, always: bool) -> Content:
     last = len(bytes(actions).rstrip(bytes((SET,))))  # type: ignore[arg-type]  # behind it no object is made
     counters = _first_counters(column(Spec.ID_COUNTER), last)
     keys = _Keys(column(Spec.KEY))
-    content = Content({}, {}, set(), keys.names.values())
-    maps, texts, parents, _ = content
+    content = Content({}, {}, set(), keys.names.values(), set())
+    maps, texts, parents, _, conflicts = content
     groups = end = 0
     for count, obj in _objects(column(Spec.OBJECT_ACTOR), column(Spec.OBJECT_COUNTER), actors, total):
         groups += 1
@@ -115,7 +117,10 @@ def _read(saved: bytes, *, always: bool) -> Content:
             texts[obj] = "".join(found)  # type: ignore[arg-type]  # a TypeError where it is no text
             continue
         if is_alive and at >= last:
-            maps[obj] = dict(zip(names, found, strict=True))  # type: ignore[arg-type]
+            entries: dict[str, Entry] = dict(zip(names, found, strict=True))  # type: ignore[arg-type]
+            maps[obj] = entries
+            if len(entries) != count:
+                conflicts.add(obj)
             continue
         kinds = actions[at:end]
         alive: Sequence[int] = range(at, end)
@@ -130,6 +135,8 @@ def _read(saved: bytes, *, always: bool) -> Content:
                 if kind != SET:
                     found[place] = kind, (actors[id_actors[each]], counters[each])  # type: ignore[index]
         maps[obj] = dict(zip(names, found, strict=True))  # type: ignore[arg-type]
+        if len(maps[obj]) != len(names):
+            conflicts.add(obj)
     if len(maps) + len(texts) != groups:
         raise _UnreadableError
     return content

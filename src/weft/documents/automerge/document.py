@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.change_builder import ChangeBuilder
 from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
+from weft._codecs.automerge.put_change import make_put
 from weft._codecs.automerge.saved_document import check_document
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message, with_chunks, with_needs
 from weft.documents.automerge.binding import (
@@ -25,6 +26,7 @@ from weft.documents.automerge.binding import (
     new_core,
 )
 from weft.documents.automerge.events import DocumentEvent, Heads
+from weft.documents.automerge.history import MadeChange
 from weft.documents.automerge.known_changes import KnownChanges
 from weft.documents.automerge.local import LocalDocument
 from weft.documents.automerge.rows import load_rows, sort_out
@@ -35,7 +37,7 @@ from weft.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from weft._codecs.automerge.change import Decoded
+    from weft._codecs.automerge.change import Decoded, OpId
     from weft._codecs.automerge.chunks import Chunk
     from weft._codecs.automerge.sync_message import SyncMessage
     from weft.documents.automerge.binding import CoreDocument
@@ -60,7 +62,7 @@ class AutomergeDocument(LocalDocument):
         DataError: The actor id is empty.
     """
 
-    __slots__ = ("__weakref__", "_limits", "left_out")
+    __slots__ = ("__weakref__", "_limits", "_next", "left_out")
 
     def __init__(
         self, data: bytes = b"", *, actor: bytes | None = None, limits: Limits = DEFAULT_LIMITS
@@ -82,6 +84,7 @@ class AutomergeDocument(LocalDocument):
             self._was_loaded = len(data) >= LARGE
             self._saved = self.heads, data
         self._limits = limits
+        self._next: tuple[Heads, int, int] | None = None  # heads, and how a change on them is numbered
         self.left_out: list[bytes] = []  # changes of its rows with which it could not be read again
 
     @classmethod
@@ -161,6 +164,48 @@ class AutomergeDocument(LocalDocument):
         self._expect_write()
         data = make_sync_message(self.heads, [change])
         self._apply(SyncState(), parse_sync_message(data), data, origin, {})
+
+    def put(
+        self, obj: OpId, key: str, value: int | float | None, pred: OpId | None, *, origin: object = None
+    ) -> None:
+        """Set one key of a map, and tell of it as of a transaction.
+
+        The binding takes in a change in a time that hardly grows with the document; a transaction's does,
+        as it is ready to be rolled back.
+
+        Args:
+            obj: The map.
+            key: The key.
+            value: No string; ``int`` and ``float`` are different types here.
+            pred: What stands there, and is all that stands there: no others' concurrent writes.
+            origin: Who writes; handed to the subscribers.
+
+        Raises:
+            RemoteProtocolError: The binding does not take it. Nothing was applied, nobody was told.
+            LocalProtocolError: A transaction is open.
+        """
+        self._expect_write()
+        before = self.heads
+        if self._next is None or self._next[0] != before:
+            builder = self.new_change()
+            self._next = before, builder.seq, builder.start_op
+        _, seq, op = self._next
+        numbers = self._numbers
+        chunk, name = make_put(self._actor, seq, op, before, obj, key, value, pred)
+        try:
+            with contained("apply a change"):
+                message = decode_message(make_sync_message(before, (chunk,)))
+                self._core.receive_sync_message(SyncState(), message)
+                if self._core.get_heads() != [name]:
+                    raise RemoteProtocolError("the binding takes a change for another one")
+        except RemoteProtocolError:
+            self._restore(before)
+            raise
+        after = self._heads = (name,)
+        self._next = after, seq + 1, op + 1
+        numbers.add(MadeChange(name, self._actor, seq, op, op))
+        self._known.remember(self._core, (chunk,))
+        self._events.tell(DocumentEvent(before, after, (chunk,), origin))
 
     # -- receiving -------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weft._codecs.automerge.chunks import MAX_COUNTER, MAX_LEAP
 from weft.documents.automerge.binding import contained
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weft._codecs.automerge.change import Decoded
     from weft.documents.automerge.binding import CoreChange, CoreDocument
 
-__all__ = ["ChangeNumbers", "sized_changes"]
+__all__ = ["ChangeNumbers", "MadeChange", "sized_changes"]
 
 
 def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
@@ -26,6 +26,16 @@ def sized_changes(core: CoreDocument) -> list[tuple[bytes, int]]:
     """
     with contained("read the changes"):
         return [(change.raw_bytes, 1 + change.max_op - change.start_op) for change in core.get_changes([])]
+
+
+class MadeChange(NamedTuple):
+    """What is noted of a change that was made by hand, named as the binding names it."""
+
+    hash: bytes
+    actor_id: bytes
+    seq: int
+    start_op: int
+    max_op: int
 
 
 class ChangeNumbers:
@@ -40,7 +50,7 @@ class ChangeNumbers:
         self.is_whole = False  # whether it is of all
         self._count = self._end = 0  # operations, and the number of the last one; since it is whole
 
-    def add(self, change: CoreChange) -> bytes:
+    def add(self, change: CoreChange | MadeChange) -> bytes:
         """Note a change; gives its hash."""
         name = change.hash
         self._max_ops[name] = change.max_op

@@ -22,16 +22,20 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from weft._codecs.automerge.change import OpId
+    from weft._codecs.automerge.change import Decoded, OpId
     from weft._codecs.automerge.content import Content, Entry
     from weft.documents.automerge.binding import CoreDocument, Read
     from weft.documents.automerge.document import AutomergeDocument
+    from weft.documents.automerge.events import Heads
     from weft.mirrors.mirror import Report
     from weft.store.replica import RawTables, RawValues
 
 __all__ = ["DocumentIndex", "Foreign", "Path", "is_container"]
 
 _MAP, _TEXT = ObjType.Map, ObjType.Text
+
+_LARGE = 1_000  # maps in the index
+_MAX_UNSETTLED = 50_000  # maps, of about 100 bytes each
 
 Path: TypeAlias = tuple[str, ...]
 """Ids, behind ``t`` or ``v``; ``()`` is the map at the root key."""
@@ -65,6 +69,8 @@ class DocumentIndex:
         self._rows: dict[str, set[str]] = {}  # rows with a container, by table
         # Containers and texts that are alive, by actor and counter: one of them for each string cell.
         self._places: dict[bytes, dict[int, Path]] = {}
+        # Maps in which several things may stand at a key; ``None`` where that may be so in any of them.
+        self._unsettled: set[OpId | None] | None = None
         self._content: Content | None = None  # all of the document, while everything is read
 
     @property
@@ -73,6 +79,31 @@ class DocumentIndex:
         return self.document.core
 
     # -- the index ---------------------------------------------------------------------------------------
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a transaction takes the binding longer than a change that was made by hand."""
+        return len(self._ids) > _LARGE
+
+    def is_settled(self, made: OpId) -> bool:
+        """Whether at each key of a map no more stands than what is seen there."""
+        return self._unsettled is not None and made not in self._unsettled
+
+    def unsettle(self, changes: Iterable[tuple[bytes, Decoded]], before: Heads) -> None:
+        """Note which maps were written by somebody who did not know all that was there.
+
+        Args:
+            changes: Each with what it touched.
+            before: Heads of the document without them.
+        """
+        heads = set(before)
+        for change, decoded in changes:
+            if self._unsettled is not None and heads != set(decoded.deps):
+                self._unsettled.update([op.obj for op in decoded.ops])
+                if len(self._unsettled) > _MAX_UNSETTLED:
+                    self._unsettled = None
+            heads.difference_update(decoded.deps)
+            heads.add(change_hash(change))
 
     def container(self, path: Path) -> bytes | None:
         """The map that is alive at a place."""
@@ -138,6 +169,7 @@ class DocumentIndex:
         self._rows.clear()
         self._places.clear()
         self._content = self._read_content()
+        self._unsettled = None if self._content is None else self._content.conflicts
         try:
             return self.read_tree((), self.map_at(()))
         finally:

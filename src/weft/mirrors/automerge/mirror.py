@@ -16,6 +16,7 @@ from weft.mirrors.automerge.index import DocumentIndex
 from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
 from weft.mirrors.automerge.places import places_in
 from weft.mirrors.automerge.reader import ChangeReader
+from weft.mirrors.automerge.single import single_put
 from weft.mirrors.automerge.split import cut
 from weft.mirrors.automerge.texts import SharedTexts
 from weft.mirrors.automerge.writer import CellWriter, TransactionTarget
@@ -134,7 +135,9 @@ class AutomergeMirror(Mirror):
         else:
             try:
                 self._texts.begin(event)
-                tables, values, heals = self._reader.read(event.decoded())
+                changes = list(event.decoded())
+                self._index.unsettle(changes, event.before)
+                tables, values, heals = self._reader.read(changes)
                 self._seen = event.after
                 if heals:
                     self._heal(heals)
@@ -211,14 +214,17 @@ class AutomergeMirror(Mirror):
             self._edits = {}
 
     def _write_part(self, changes: DocumentWrite) -> None:
-        if not self._edits and is_bulk(changes, self._index):
-            try:
+        try:
+            if not self._edits and (single := single_put(changes, self._index)) is not None:
+                self._document.put(*single, origin=self._token)
+                self._seen = self._document.heads
+                return
+            if not self._edits and is_bulk(changes, self._index):
                 with self._writing(at_once=True) as writer:
                     writer.write(changes)
-            except RemoteProtocolError as error:
-                self._report(error)  # another release of the binding wants other bytes
-            else:
                 return
+        except RemoteProtocolError as error:
+            self._report(error)  # another release of the binding wants other bytes
         with self._writing() as writer:
             writer.write(changes)
 
