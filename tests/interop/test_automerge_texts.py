@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.amdocs import numbered_document
+from support.amlinks import JsLink
 from support.amtexts import KEY, PIECES, TextPeer, edit_at_random
 from weft import Store
 from weft.deltas import compose, utf16_length
@@ -228,3 +229,29 @@ async def test_a_text_in_a_room_of_our_server_is_edited_by_a_repo_and_by_us(
             await js_peer("am.wait", name="doc", path=PATH, equals="typed in a repo 😀!")
             spans = await js_peer("am.spans", name="doc", path=PATH)
             assert spans[0] == {"type": "text", "value": "typed in", "marks": {"bold": True}}
+
+
+def test_tinybase_sees_a_string_and_what_it_sets_is_another_text(sync_js: SyncJsPeer) -> None:
+    peer = TextPeer(1)
+    peer.text.set("The cat 😀 sat")
+    sync_js("am.store", name="tinybase", data=peer.document.save())
+    link = JsLink(sync_js, "tinybase", peer.document)
+
+    def seen(*call: str) -> object:
+        if call:
+            sync_js("store.call", name="tinybase", method="setCell", args=list(call))
+        sync_js("settle")
+        link.settle()
+        content = sync_js("store.call", name="tinybase", method="getContent")
+        return content[0]["notes"]["n1"].get("body")
+
+    peer.text.append("!").format(0, 3, {"bold": True}).insert_embed(4, {"image": "x"})
+    assert seen() == "The \ufffccat 😀 sat!"
+    before = peer.text.delta()
+    assert seen("notes", "n1", "title", "other cells leave it alone") == str(peer.text)
+    assert peer.text.delta() == before
+    assert seen("notes", "n1", "body", "The dog 😀 sat!") == "The dog 😀 sat!"
+    assert peer.told[-1] == ([{"retain": 4}, {"insert": "dog"}, {"delete": 4}], False)
+    assert peer.text.delta() == [{"insert": "The dog 😀 sat!"}]
+    peer.text.append("?")
+    assert seen() == "The dog 😀 sat!?"
