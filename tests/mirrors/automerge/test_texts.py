@@ -146,3 +146,47 @@ def test_formats_are_kept_where_only_one_store_declares_the_text() -> None:
         one.document.apply_changes(document.changes_since(()))
     assert one.check() == "another text"
     assert one.text.delta() == [{"insert": "another text"}]
+
+
+def test_formats_at_two_places_in_one_transaction_are_both_in_the_document() -> None:
+    one, other = TextPeer(1), TextPeer(2)
+    one.text.set("abcdef")
+    exchange_all(one, other)
+    with one.store.transaction():
+        one.text.format(0, 1, {"bold": True})
+        one.text.format(3, 2, {"bold": True})
+        one.store.set_cell("notes", "n1", "title", "t")
+    exchange_all(one, other)
+    assert one.text.delta() == other.text.delta()
+    assert [bool(item.get("attributes")) for item in other.text.delta()] == [True, False, True, False]
+    one.check()
+    other.check()
+
+
+def test_an_edit_in_an_open_transaction_meets_what_was_received_in_it() -> None:
+    one, other = TextPeer(1), TextPeer(2)
+    one.text.set("The cat sat")
+    exchange_all(one, other)
+    other.text.insert(0, "> ").append(" down")
+    with one.store.transaction():
+        one.text.insert(4, "fat ")
+        give(other, one)
+        one.text.append("!")
+    exchange_all(one, other)
+    assert one.check() == other.check()
+    assert one.check() in {"> The fat cat sat down!", "> The fat cat sat! down"}
+
+
+def test_an_edit_that_waits_meets_what_was_received_meanwhile() -> None:
+    one, other = TextPeer(1), TextPeer(2)
+    one.text.set("The cat sat")
+    exchange_all(one, other)
+    with other.document.transaction():
+        other.text.insert(4, "fat ")
+        other.text.format(0, 3, {"bold": True})
+    one.text.insert(0, "> ")
+    exchange_all(one, other)
+    other.mirror.flush()
+    exchange_all(one, other)
+    assert one.check() == other.check() == "> The fat cat sat"
+    assert one.text.delta()[1] == {"insert": "The", "attributes": {"bold": True}}

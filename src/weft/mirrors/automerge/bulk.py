@@ -80,6 +80,10 @@ class BulkTarget:
         """Not to be had: there were no edits."""
         raise AssertionError("a bulk write edits nothing")
 
+    def edit_texts(self, changes: DocumentWrite) -> tuple[()]:
+        """Not to be had: there were no edits."""
+        raise AssertionError("a bulk write edits nothing")
+
     def _op_id(self, obj: bytes) -> OpId | None:
         if obj not in self._ids:
             self._ids[obj] = op_id(obj)

@@ -25,17 +25,16 @@ from weft.mirrors.places import changes_at
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from weft.changes import Changes
-    from weft.deltas import Delta
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.errors import MirrorError
     from weft.mirrors.automerge.index import Path
     from weft.mirrors.automerge.writer import Target
     from weft.mirrors.mirror import Deltas
     from weft.store import Store
-    from weft.store.replica import Paths, RawTables, RawValues, TextKey
+    from weft.store.replica import Paths, RawTables, RawValues
 
 __all__ = ["AutomergeMirror"]
 
@@ -83,11 +82,10 @@ class AutomergeMirror(Mirror):
         self._document = document
         self._name = name
         self._index = DocumentIndex(document, name, self._report)
-        self._texts = SharedTexts(self._index, self._replica, self._report)
+        self._texts = SharedTexts(self._index, self._replica, lambda: self._owed, self._report)
         self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report, self._texts)
         self._unsubscribe: Callable[[], object] | None = None
         self._seen: Heads = ()  # heads that the index is of
-        self._edits: Mapping[TextKey, Delta] = {}  # of shared texts, while they are written
         self.expects_start = True
 
     @property
@@ -151,10 +149,9 @@ class AutomergeMirror(Mirror):
     def _heal(self, cells: dict[Path, object]) -> None:
         # Of copies, which others make as well, one stays: a text that was edited would have them all.
         carried = self._reader.carried
-        edits = {(path[1], path[2], path[3]): delta for path, delta in carried.items()}
-        with self._writing(is_text=carried.__contains__, edits=edits) as writer:
+        with self._writing(is_text=carried.__contains__) as writer:
             for path, cell in cells.items():
-                writer.write_map(path[:-1], {path[-1]: cell})
+                writer.write_map(path[:-1], {path[-1]: cell}, carried)
         self._reader.note_copies(cells)
 
     def _read_all(self) -> tuple[RawTables, RawValues]:
@@ -184,7 +181,7 @@ class AutomergeMirror(Mirror):
     def _write_letter(self) -> bool:
         """Write what one edit of one shared text did, and nothing else; gives whether that was all."""
         edit = self._replica.only_text_edit()
-        if edit is None or self._judge is not None or self._owed or self._blocked():
+        if edit is None or self._judge is not None or self._owed or self._text_debts.late or self._blocked():
             return False
         key, old, delta = edit
         made = self._texts.find(key)
@@ -196,6 +193,7 @@ class AutomergeMirror(Mirror):
         except Exception as error:  # noqa: BLE001 - reported, and the text is owed
             self._report(error)
             self._owed.add({key[0]: {key[1]: key[2:]}})
+            self._text_debts.owe({key: delta})
         return True
 
     def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
@@ -206,20 +204,16 @@ class AutomergeMirror(Mirror):
             self._report(error)
             return
         self._texts.forget()
-        self._edits = {} if compare else self._replica.text_edits()
-        try:
-            for part in cut(changes, self._report):
-                self._write_part(part)
-        finally:
-            self._edits = {}
+        for part in cut(changes, self._report):
+            self._write_part(part)
 
     def _write_part(self, changes: DocumentWrite) -> None:
         try:
-            if not self._edits and (single := single_put(changes, self._index)) is not None:
+            if not changes.texts and (single := single_put(changes, self._index)) is not None:
                 self._document.put(*single, origin=self._token)
                 self._seen = self._document.heads
                 return
-            if not self._edits and is_bulk(changes, self._index):
+            if not changes.texts and is_bulk(changes, self._index):
                 with self._writing(at_once=True) as writer:
                     writer.write(changes)
                 return
@@ -230,15 +224,11 @@ class AutomergeMirror(Mirror):
 
     @contextmanager
     def _writing(
-        self,
-        *,
-        at_once: bool = False,
-        is_text: Callable[[Path], bool] | None = None,
-        edits: Mapping[TextKey, Delta] | None = None,
+        self, *, at_once: bool = False, is_text: Callable[[Path], bool] | None = None
     ) -> Iterator[CellWriter]:
         try:
             with self._target(at_once=at_once) as target:
-                writer = CellWriter(self._index, target, is_text or self._texts.is_text, edits or self._edits)
+                writer = CellWriter(self._index, target, is_text or self._texts.is_text)
                 yield writer
         except Exception:
             self._read_all()  # the index has objects that were rolled back

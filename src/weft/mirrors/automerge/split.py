@@ -16,7 +16,9 @@ from weft.errors import MirrorError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weft.deltas import Delta
     from weft.mirrors.mirror import DocumentWrite, Report
+    from weft.store.replica import TextKey
     from weft.values import Stored, Undefined
 
 __all__ = ["cut"]
@@ -38,7 +40,9 @@ def cut(changes: DocumentWrite, report: Report) -> Iterator[DocumentWrite]:
     if sum(map(_operations, chain(cells, changes.values.values()))) <= _MOST:
         yield changes
         return
-    part, size = replace(changes, tables={}, values={}), 0
+    texts = dict(changes.texts)  # what no cell is of goes with the last
+    taken: dict[TextKey, Delta] = {}
+    part, size = replace(changes, tables={}, values={}, texts=taken), 0
     for path, cell in _paths(changes):
         operations = _operations(cell)
         if operations > _MAX_TEXT:
@@ -47,13 +51,17 @@ def cut(changes: DocumentWrite, report: Report) -> Iterator[DocumentWrite]:
             continue
         if size and size + operations > _MOST:
             yield part
-            part, size = replace(changes, tables={}, values={}), 0
+            taken = {}
+            part, size = replace(changes, tables={}, values={}, texts=taken), 0
         size += operations
         match path:
             case (table_id, row_id, cell_id):
                 part.tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
+                if path in texts:
+                    taken[path] = texts.pop(path)
             case (value_id,):
                 part.values[value_id] = cell
+    taken.update(texts)
     yield part
 
 

@@ -14,15 +14,15 @@ from weft.mirrors.automerge.text_events import read_change
 from weft.mirrors.automerge.text_form import read_delta, write_delta
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from weft._codecs.automerge.change import OpId
     from weft.deltas import Delta
     from weft.documents.automerge.binding import CoreTransaction
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.mirrors.automerge.index import DocumentIndex, Path
-    from weft.mirrors.mirror import Report
-    from weft.store.replica import RawTables, Replica, TextKey
+    from weft.mirrors.mirror import DocumentWrite, Report
+    from weft.store.replica import Paths, RawTables, Replica, TextKey
 
 __all__ = ["SharedTexts"]
 
@@ -37,9 +37,12 @@ class SharedTexts:
         deltas: How the texts changed that were read since :meth:`begin`.
     """
 
-    def __init__(self, index: DocumentIndex, replica: Replica, report: Report) -> None:
+    def __init__(
+        self, index: DocumentIndex, replica: Replica, owed: Callable[[], Paths], report: Report
+    ) -> None:
         self._index = index
         self._replica = replica
+        self._owed = owed
         self._report = report
         self._made: dict[TextKey, bytes] = {}
         self._marked: dict[bytes, bool] = {}  # whether there may be marks in a text, by its id, if known
@@ -156,6 +159,21 @@ class SharedTexts:
         if delta:
             self.write(transaction, made, old, delta)
 
+    def edit_all(self, transaction: CoreTransaction, changes: DocumentWrite) -> set[TextKey]:
+        """Edit the texts that are there as changes say; gives which."""
+        edited: set[TextKey] = set()
+        for key, delta in changes.texts.items():
+            made = self.find(key)
+            cell = self._replica.tables.get(key[0], {}).get(key[1], {}).get(key[2])
+            if made is None or not isinstance(cell, str):
+                continue
+            if key in changes.late:  # the document has more than the Store
+                self.write(transaction, made, self._index.core.text(made), delta)
+            else:
+                self.edit(transaction, made, cell, delta)
+            edited.add(key)
+        return edited
+
     # -- what has lost -----------------------------------------------------------------------------------
 
     def replaced(self, path: Path) -> bytes | None:
@@ -240,9 +258,10 @@ class SharedTexts:
         if ops.has_marks:
             self._marked[made] = True
         _, table_id, row_id, cell_id = path
-        held = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
         core, before = self._index.core, list(event.before)
-        old = from_cell(held) if isinstance(held, str) else ""
+        held = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
+        is_behind = self._replica.is_busy or cell_id in self._owed().tables.get(table_id, {}).get(row_id, ())
+        old = from_cell(held) if isinstance(held, str) and not is_behind else core.text(made, before)
         has_marks = self._may_have_marks(made)
         new, delta = read_change(core, made, old, before, ops, has_marks=has_marks)
         if delta:

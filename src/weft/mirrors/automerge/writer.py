@@ -13,7 +13,7 @@ from weft.mirrors.mirror import is_equal
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from weft.deltas import Delta
     from weft.documents.automerge.binding import CoreTransaction
@@ -34,6 +34,7 @@ class Target(Protocol):
     def put(self, obj: bytes, key: str, cell: int | float | None) -> None: ...
     def delete(self, obj: bytes, key: str) -> None: ...
     def edit_text(self, made: bytes, cell: str, delta: Delta | None) -> None: ...
+    def edit_texts(self, changes: DocumentWrite) -> Collection[TextKey]: ...
 
 
 class TransactionTarget:
@@ -59,6 +60,10 @@ class TransactionTarget:
         """Make a text what a cell holds, by an edit if it leads there."""
         self._texts.edit(self._transaction, made, cell, delta)
 
+    def edit_texts(self, changes: DocumentWrite) -> Collection[TextKey]:
+        """Edit the texts that are there as changes say; gives which."""
+        return self._texts.edit_all(self._transaction, changes)
+
     def put(self, obj: bytes, key: str, cell: int | float | None) -> None:
         """Set a key of a map."""
         kind: object = ScalarType.F64
@@ -78,27 +83,28 @@ class CellWriter:
         index: The index. It is spoilt where the transaction is rolled back: read it anew then.
         target: What is written to.
         is_text: Whether a shared text has its place there.
-        edits: How shared texts were edited; of others it is the smallest edit.
     """
 
-    __slots__ = ("_edits", "_index", "_is_text", "_made", "_target", "errors")
+    __slots__ = ("_edited", "_index", "_is_text", "_made", "_target", "errors")
 
     def __init__(
         self,
         index: DocumentIndex,
         target: Target,
         is_text: Callable[[Path], bool] = lambda _: False,
-        edits: Mapping[TextKey, Delta] | None = None,
     ) -> None:
         self._index = index
         self._target = target
         self._is_text = is_text
-        self._edits = edits or {}
+        self._edited: set[Path] = set()  # shared texts
         self._made: set[bytes] = set()  # containers, in which nothing is but what was written here
         self.errors: list[MirrorError] = []  # what stood in the way, once each; the rest was written
 
     def write(self, changes: DocumentWrite) -> None:
         """Write changes."""
+        edits: dict[Path, Delta] = {(TABLES, *key): delta for key, delta in changes.texts.items()}
+        if edits:
+            self._edited = {(TABLES, *key) for key in self._target.edit_texts(changes)}
         for table_id, rows in changes.tables.items():
             if table_id in changes.removed_tables:
                 self._remove((TABLES, table_id))
@@ -108,12 +114,21 @@ class CellWriter:
                 if (table_id, row_id) in changes.removed_rows:
                     self._remove(path)
                 else:
-                    self.write_map(path, cells)
+                    self.write_map(path, cells, edits)
         if changes.values:
             self.write_map((VALUES,), changes.values)
 
-    def write_map(self, path: Path, cells: Mapping[str, object]) -> None:
-        """Write cells of one row, or values; ``UNDEFINED`` deletes."""
+    def write_map(
+        self, path: Path, cells: Mapping[str, object], edits: Mapping[Path, Delta] | None = None
+    ) -> None:
+        """Write cells of one row, or values; ``UNDEFINED`` deletes.
+
+        Args:
+            path: The row's place, or that of the values.
+            cells: What to write.
+            edits: How shared texts are edited, by place; of others it is the smallest edit.
+        """
+        edits = edits or {}
         index = self._index
         container = index.container(path)
         fresh = container is None
@@ -128,23 +143,26 @@ class CellWriter:
             found = None if fresh else index.look(container, key)
             if found is not None:
                 below = (*path, cell_id)
+                if below in self._edited:
+                    continue
                 if found[0] == ObjType.Text and isinstance(cell, str) and self._is_text(below):
-                    self._target.edit_text(found[1], cell, self._edits.get(below[1:]))  # type: ignore[arg-type]
+                    self._target.edit_text(found[1], cell, edits.get(below))
                     continue
                 if cell is not UNDEFINED and is_equal(index.value(found), cell):
                     continue
                 if found[0] == ObjType.Text:
                     index.drop([op_id(found[1])])
             if cell is not UNDEFINED:
-                self._put(container, key, (*path, cell_id), cell)
+                below = (*path, cell_id)
+                self._put(container, key, below, cell, edits.get(below))
             elif found is not None:
                 self._target.delete(container, key)
 
-    def _put(self, container: bytes, key: str, path: Path, cell: object) -> None:
+    def _put(self, container: bytes, key: str, path: Path, cell: object, edit: Delta | None) -> None:
         match cell:
             case str():
                 is_text = self._is_text(path)
-                edit = self._edits.get(path[1:]) if is_text else None  # type: ignore[arg-type]
+                edit = edit if is_text else None
                 text = "" if edit else from_cell(cell) if is_text else cell
                 made = self._target.make_text(container, key, text)
                 self._index.add(path, made)
