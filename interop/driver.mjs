@@ -13,6 +13,7 @@ import {socketCommands} from './lib/sockets.mjs';
 import {pairCommands} from './lib/split_pairs.mjs';
 import {storeCommands} from './lib/stores.mjs';
 import {synchronizerCommands} from './lib/synchronizers.mjs';
+import {textCommands} from './lib/texts.mjs';
 import {updateCommands} from './lib/updates.mjs';
 import {fromWire, toWire} from './lib/wire.mjs';
 
@@ -27,6 +28,7 @@ const commands = {
   ...storeCommands,
   ...socketCommands,
   ...synchronizerCommands,
+  ...textCommands,
   ...updateCommands,
   ping: () => process.versions.node,
   reset: dropAllPeers,

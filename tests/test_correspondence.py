@@ -57,6 +57,7 @@ COVERED = {
     "cli/output.py": "cli/test_main.py",
     "cli/demo_peers.py": "cli/test_demo.py",
     "documents/yjs/item_paths.py": "facade/test_pending_cells.py",
+    "mirrors/yjs/blind_deletions.py": "interop/test_shared_texts.py",
     "mirrors/yjs/positions.py": "mirrors/yjs/test_texts.py",
     "mirrors/writes.py": "mirrors/test_mirror.py",
     "mirrors/places.py": "facade/test_pending_cells.py",

@@ -23,6 +23,7 @@ from weft.documents.yjs.binding import (
 )
 from weft.errors import MirrorError
 from weft.mirrors.mirror import another_application
+from weft.mirrors.yjs.blind_deletions import deletes_texts, is_blind, mark, take_deleted
 from weft.mirrors.yjs.containers import TABLES, VALUES, root_update, table_update
 from weft.mirrors.yjs.healing import (
     MAP,
@@ -64,6 +65,9 @@ class NestedLayout:
         self.texts = TextCells(doc, replica, self._find_text, self._text_id)
         # Containers that the commit in progress replaced, with the paths the Store has and the winner lacks.
         self._replaced: list[tuple[str, Paths]] = []
+        # Deletions of all texts, of which the update tells whether who made them knew them.
+        self._deleted_texts: RawTables = {}
+        self._made_maps = False
         self._losers = Losers(doc, map_name)
 
     def place(self, path: Path) -> Path | None:
@@ -160,6 +164,7 @@ class NestedLayout:
         values: RawValues = {}
         self._replaced.clear()
         self.texts.begin()
+        self._made_maps = False
         for event in events:
             path = event.path
             if len(path) == 4:
@@ -169,6 +174,7 @@ class NestedLayout:
             self.texts.forget()
             if path and path[0] == TABLES and len(path) <= 3:
                 for key, change in event.keys.items():
+                    self._made_maps |= change["action"] == "add" and len(path) < 3
                     if len(path) == 3:
                         self._cell_changed(txn, str(path[1]), str(path[2]), key, change, tables)
                     elif len(path) == 2:
@@ -190,6 +196,10 @@ class NestedLayout:
                                 f"root map {self._map_name!r} got {key!r}, which is none of a Store's"
                             )
                         )
+        if tables and self.texts.has_any and deletes_texts(self._replica, tables):
+            self._deleted_texts = take_deleted(
+                self._replica, tables, lambda key: self._find_text(txn, key) is not None
+            )
         return tables, values
 
     def _cell_changed(
@@ -286,6 +296,16 @@ class NestedLayout:
                 values.update(dict.fromkeys(owed.values, UNDEFINED))
             self._replaced.clear()
         heal = self.texts.heal(event, tables, heal)
+        if self._deleted_texts:
+            gone, self._deleted_texts = self._deleted_texts, {}
+            if is_blind(event, made_maps=self._made_maps):
+                heal = heal or Paths()
+                heal.add(gone)
+                self.texts.restore(gone)
+            else:
+                for table_id, texts in gone.items():
+                    for row_id, cells in texts.items():
+                        tables.setdefault(table_id, {}).setdefault(row_id, {}).update(cells)
         if received is not None:
             self._losers.heard(event, received)
         return (tables, values), heal
@@ -312,6 +332,8 @@ class NestedLayout:
             if not tables and not values:
                 return []
         self.texts.forget()
+        if self.texts.has_any and deletes_texts(self._replica, tables):
+            mark(self._doc, txn, self._root)
         errors: list[MirrorError] = []
         if values:
             values_map = self._writable(txn, self._root, VALUES, (), values, errors)

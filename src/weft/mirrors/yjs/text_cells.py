@@ -64,6 +64,7 @@ class TextCells:
         self._lost: list[tuple[str, int, TextKey, str, str]] = []
         self.heard: dict[TextKey, Delta] = {}
         self.made: set[TextKey] = set()
+        self._restored: set[TextKey] = set()
 
     @property
     def has_any(self) -> bool:
@@ -160,6 +161,15 @@ class TextCells:
         self._lost.clear()
         return heal
 
+    def restore(self, deleted: RawTables) -> None:
+        """Note which texts will be written again, as others do as well."""
+        self._restored.update(
+            (table_id, row_id, cell_id)
+            for table_id, rows in deleted.items()
+            for row_id, cells in rows.items()
+            for cell_id in cells
+        )
+
     # -- writing -----------------------------------------------------------------------------------------
 
     def write_row(
@@ -221,7 +231,10 @@ class TextCells:
             return  # a plain string stays one until it is edited
         self.forget()
         text = row.insert_text_prelim(txn, name)
-        self.made.add(key)
+        if key in self._restored:
+            self._restored.discard(key)  # several peers do so, and one is enough
+        else:
+            self.made.add(key)
         if edit is None:
             text.insert(txn, 0, new)
         else:
