@@ -31,11 +31,15 @@ const ways = {
   embed: (random, text) => text.insertEmbed(random.between(0, text.length), {of: '😀'}),
 };
 
-// The texts of a document: a root, one in a map and one in XML, once somebody has made them.
+// A text cell of a Store in TinyBase's layout.
+const cellOf = (doc) => doc.getMap('texts').get('t')?.get('notes')?.get('n')?.get('body');
+
+// The texts of a document: a root, one in a map, one in XML and a cell, once somebody has made them.
 const textsOf = (doc) => {
   const nested = doc.getMap('m').get('text');
   const [element] = doc.getXmlFragment('x').toArray();
-  return [doc.getText('t'), ...(nested ? [nested] : []), ...(element ? [element.get(0)] : [])];
+  const cell = cellOf(doc);
+  return [doc.getText('t'), ...(nested ? [nested] : []), ...(element ? [element.get(0)] : []), ...(cell ? [cell] : [])];
 };
 
 // A lone half that a peer has inserted itself stays one in that peer alone: its update has U+FFFD.

@@ -7,15 +7,16 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pycrdt import Map, Text, XmlFragment
+from pycrdt import Doc, Map, Text, XmlFragment
 
 from support.live import LivePeer
 from support.replicas import connected, mirrored
 from support.servers import eventually, serving
 from support.ydocs import numbered_doc
-from weft import Store
+from weft import Store, deltas
 from weft.documents import UpdateLog, YDocument, merge_updates
 from weft.documents.yjs.load import load_doc
+from weft.mirrors.shapes import SharedText
 from weft.mirrors.yjs import YjsMirror
 
 if TYPE_CHECKING:
@@ -23,11 +24,41 @@ if TYPE_CHECKING:
 
     from support.node import JsPeer, SyncJsPeer
     from support.ypeers import Layout
+    from weft.mirrors.shapes import Shapes
 
 pytestmark = pytest.mark.interop
 
-HISTORIES = int(os.environ.get("WEFT_SPLIT_HISTORIES", "40"))
+HISTORIES = int(os.environ.get("WEFT_SPLIT_HISTORIES", "25"))
 WORDS = ["a", "😀", "🔴🟢", "é", "x😀y"]
+
+
+class Followed:
+    """A text as a cell of a Store, and as its listeners have followed it."""
+
+    def __init__(self, doc: Doc[Any], layout: Any) -> None:
+        self.store, self.errors = Store(), list[Exception]()
+        self.store.set_tables_schema({"notes": {"body": {"type": "text"}}})
+        self.text = self.store.text("notes", "n", "body")
+        self.followed = ""
+        self.text.add_listener(self._follow)
+        self.mirror = YjsMirror(self.store, doc, "texts", layout, on_error=self.errors.append).start()
+
+    def _follow(self, _text: object, delta: deltas.Delta, _is_local: bool) -> None:
+        self.followed = deltas.apply(self.followed, delta)
+
+    def edit(self, rng: random.Random) -> None:
+        if not self.store.has_cell("notes", "n", "body"):
+            return
+        content = str(self.text)
+        at = rng.randint(0, len(content))
+        if at < len(content) and rng.random() < 0.4:
+            self.text.delete(deltas.to_utf16(content, at), len(content[at].encode("utf-16-le")) // 2)
+        else:
+            self.text.insert(deltas.to_utf16(content, at), rng.choice(WORDS))
+
+    def check(self, wanted: str, told: str) -> None:
+        assert str(self.text) == self.followed == wanted, told
+        assert not self.errors, (told, self.errors)
 
 
 class PythonPeer:
@@ -49,6 +80,8 @@ class PythonPeer:
         self.store = Store()
         self.errors: list[Exception] = []
         layout: Layout = "flat" if client_id % 2 else "tinybase"
+        declared: Shapes = {"notes.n.body": SharedText("t")}
+        self.body, self.cell = Followed(self.doc, declared), Followed(self.doc, "tinybase")
         self.mirror = YjsMirror(self.store, self.doc, layout, layout, on_error=self.errors.append).start()
 
     def _changed(self, _event: object) -> None:
@@ -62,14 +95,15 @@ class PythonPeer:
     def edit(self, rng: random.Random) -> list[bytes]:
         texts = [self.text, *([self.nested] if self.nested is not None else [])]
         for _ in range(rng.randint(1, 2)):
+            if rng.random() < 0.25:
+                rng.choice([self.body, self.cell]).edit(rng)
+                continue
             text = rng.choice(texts)
             # pycrdt counts bytes: where characters begin.
-            places, shown = [0], ""
+            places = [0]
             for piece, _ in text.diff():
                 for character in piece if isinstance(piece, str) else "?":
-                    size = len(character.encode()) if isinstance(piece, str) else 1
-                    places.append(places[-1] + size)
-                    shown += character
+                    places.append(places[-1] + len(character.encode()))
             at = rng.randrange(len(places))
             match rng.randrange(4):
                 case 0 | 1:
@@ -141,11 +175,12 @@ def history(js: SyncJsPeer, seed: int) -> None:
 
     js("pairs.begin", name=names[0])
     send(0, js("doc.localUpdates", name=names[0]))
+    pythons[0].cell.text.set("c😀")
     for python in pythons:
         send(peers.index(python), python.take())
     for _ in range(rng.randint(15, 40)):
         at = rng.randrange(len(peers))
-        match rng.randrange(5):
+        match rng.randrange(4):
             case 0 | 1:
                 peer = peers[at]
                 made = (
@@ -191,6 +226,8 @@ def history(js: SyncJsPeer, seed: int) -> None:
         assert read["state"] == wanted["state"], told
         assert lengths(python.text) == wanted["formats"], told
         assert python.map.to_py().get("cell") == wanted["cell"], told
+        python.body.check(wanted["texts"][0], told)
+        python.cell.check(wanted["texts"][3], told)
         assert not python.errors, (told, python.errors)
         fed = js("pairs.newcomer", updates=[python.doc.get_update()])
         assert fed == wanted, told
