@@ -28,5 +28,5 @@ def test_a_document_is_restored_with_what_was_written_since(count: int, is_whole
     assert content(AutomergeDocument(document.save())) == held
     change = document.new_change()
     change.put(None, "last", 5)
-    document.apply_built(change.chunk())
+    document.apply_built(change)
     assert content(document)["last"] == 5

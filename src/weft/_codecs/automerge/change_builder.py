@@ -58,6 +58,11 @@ class ChangeBuilder:
         self._metas: list[int] = []
         self._values: list[bytes] = []
 
+    @property
+    def max_op(self) -> int:
+        """Counter of its last operation."""
+        return self.start_op + len(self) - 1
+
     def __len__(self) -> int:
         return len(self._actions)
 

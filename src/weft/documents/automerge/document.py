@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.change_builder import ChangeBuilder
-from weft._codecs.automerge.chunks import DOCUMENT, split_chunks
+from weft._codecs.automerge.chunks import DOCUMENT, change_hash, split_chunks
 from weft._codecs.automerge.put_change import make_put
 from weft._codecs.automerge.saved_document import check_document
 from weft._codecs.automerge.sync_message import make_sync_message, parse_sync_message, with_chunks, with_needs
@@ -29,6 +29,7 @@ from weft.documents.automerge.events import DocumentEvent, Heads
 from weft.documents.automerge.history import MadeChange
 from weft.documents.automerge.known_changes import KnownChanges
 from weft.documents.automerge.local import LocalDocument
+from weft.documents.automerge.made_changes import are_taken
 from weft.documents.automerge.rows import load_rows, sort_out
 from weft.documents.automerge.sync_state import PeerSyncState
 from weft.errors import DataError, MessageTooLargeError, RemoteProtocolError
@@ -154,16 +155,22 @@ class AutomergeDocument(LocalDocument):
             deps=heads,
         )
 
-    def apply_built(self, change: bytes, *, origin: object = None) -> None:
+    def apply_built(self, builder: ChangeBuilder, *, origin: object = None) -> None:
         """Take in a change that was made here, and tell of it as of a local one.
+
+        Args:
+            builder: Of :meth:`new_change`; nothing was written to the document since.
+            origin: Who writes; handed to the subscribers.
 
         Raises:
             RemoteProtocolError: The binding does not take it. Nothing was applied, nobody was told.
             LocalProtocolError: A transaction is open.
         """
-        self._expect_write()
-        data = make_sync_message(self.heads, [change])
-        self._apply(SyncState(), parse_sync_message(data), data, origin, {})
+        chunk = builder.chunk()
+        name = change_hash(chunk)
+        self._take_made(
+            chunk, MadeChange(name, self._actor, builder.seq, builder.start_op, builder.max_op), origin
+        )
 
     def put(
         self, obj: OpId, key: str, value: int | float | None, pred: OpId | None, *, origin: object = None
@@ -190,20 +197,26 @@ class AutomergeDocument(LocalDocument):
             builder = self.new_change()
             self._next = before, builder.seq, builder.start_op
         _, seq, op = self._next
-        numbers = self._numbers
         chunk, name = make_put(self._actor, seq, op, before, obj, key, value, pred)
+        self._take_made(chunk, MadeChange(name, self._actor, seq, op, op), origin)
+        self._next = (name,), seq + 1, op + 1
+
+    def _take_made(self, chunk: bytes, made: MadeChange, origin: object) -> None:
+        self._expect_write()
+        before, numbers = self.heads, self._numbers
         try:
             with contained("apply a change"):
+                if not are_taken():
+                    raise RemoteProtocolError("the binding writes other bytes")
                 message = decode_message(make_sync_message(before, (chunk,)))
                 self._core.receive_sync_message(SyncState(), message)
-                if self._core.get_heads() != [name]:
+                if self._core.get_heads() != [made.hash]:
                     raise RemoteProtocolError("the binding takes a change for another one")
         except RemoteProtocolError:
             self._restore(before)
             raise
-        after = self._heads = (name,)
-        self._next = after, seq + 1, op + 1
-        numbers.add(MadeChange(name, self._actor, seq, op, op))
+        after = self._heads = (made.hash,)
+        numbers.add(made)
         self._known.remember(self._core, (chunk,))
         self._events.tell(DocumentEvent(before, after, (chunk,), origin))
 

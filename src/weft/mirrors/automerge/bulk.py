@@ -96,4 +96,4 @@ def bulk(document: AutomergeDocument, *, origin: object) -> Iterator[BulkTarget]
     builder = document.new_change()
     yield BulkTarget(builder)
     if len(builder):
-        document.apply_built(builder.chunk(), origin=origin)
+        document.apply_built(builder, origin=origin)
