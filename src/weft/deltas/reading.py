@@ -20,7 +20,10 @@ def text_of(delta: DeltaInput) -> str:
 
 def is_styled(delta: DeltaInput) -> bool:
     """Tell whether a delta has what a string cannot say: formats or embeds."""
-    return any(op.get("attributes") or not isinstance(op.get("insert", ""), str) for op in delta)
+    for op in delta:  # noqa: SIM110 - of each letter that is typed: any() takes four times as long
+        if op.get("attributes") or not isinstance(op.get("insert", ""), str):
+            return True
+    return False
 
 
 def attributes_before(delta: DeltaInput, offset: int) -> Attributes:

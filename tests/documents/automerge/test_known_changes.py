@@ -20,7 +20,7 @@ def test_a_document_is_restored_with_what_was_written_since(count: int, is_whole
         other.write(lambda tx: tx.put(ROOT, "other", ScalarType.Int, 1))
         document.apply_changes(other.changes_since(()))
     for number in range(count):
-        document.write(lambda tx, number=number: tx.put(ROOT, "n", ScalarType.Int, number))  # type: ignore[misc]
+        document.write(lambda tx, number=number: tx.put(ROOT, "n", ScalarType.Int, number))
     before, held = document.heads, content(document)
     with pytest.raises(MirrorError, match="as before"), document.transaction() as tx:
         tx.put(ROOT, "n", ScalarType.Unknown, 1)

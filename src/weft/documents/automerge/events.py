@@ -73,17 +73,19 @@ class EventQueue:
 
     def tell(self, event: DocumentEvent) -> None:
         """Tell of an event, now or after those before it. What a subscriber raises is logged."""
-        self._events.append(event)
         if self._is_under_way:
+            self._events.append(event)
             return
         self._is_under_way = True
         try:
-            while self._events:
-                event = self._events.popleft()
+            while True:
                 for callback in tuple(self.subscribers):
                     try:
                         callback(event)
                     except Exception:  # noqa: BLE001 - whatever it is, the others are told
                         _log.exception("a subscriber of an Automerge document failed")
+                if not self._events:
+                    return
+                event = self._events.popleft()
         finally:
             self._is_under_way = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -139,34 +140,36 @@ class LocalDocument(Owned):
         self._known.remember(self._core, [change.raw_bytes for change in changes])
         self._changed(before, changes, origin, {})
 
-    def write(self, write: Callable[[CoreTransaction], object], *, origin: object = None) -> None:
+    def write(self, write: Callable[..., object], *arguments: object, origin: object = None) -> None:
         """Write by a function, in a transaction at which the binding does not panic; then tell of it.
 
         For single letters: half the price of :meth:`transaction`.
 
         Args:
-            write: Is given the transaction. What it puts was checked: no value that the binding panics at.
+            write: Is given the transaction, and the arguments. What it puts was checked: no value that the
+                binding panics at.
+            arguments: Of the function.
             origin: Who writes; handed to the subscribers.
 
         Raises:
             LocalProtocolError: A transaction is open already.
         """
-        self._expect_write()
-        before = self.heads
-        core = self._core
+        if self._in_transaction or self._was_loaded or get_ident() != self._owner.thread:
+            self._expect_write()
+        core, before = self._core, self._heads or self.heads
         transaction = core.transaction()
         self._in_transaction = True
         try:
-            write(transaction)
+            write(transaction, *arguments)
             transaction.commit()
         except BaseException as error:
             self._end(transaction.rollback, before, error)
             raise
         finally:
             self._in_transaction = False
-        self._heads = None
-        after = self.heads
-        if after != before:
+        after = tuple(core.get_heads())
+        if len(after) == 1 and after != before:  # else nothing was written
+            self._heads = after
             self._known.note_later(before)
             self._events.tell(DocumentEvent(before, after, self._only_change, origin))
 

@@ -187,9 +187,8 @@ class AutomergeMirror(Mirror):
         made = self._texts.find(key)
         if made is None:
             return False
-        write = self._texts.write
         try:
-            self._document.write(lambda tx: write(tx, made, old, delta), origin=self._token)
+            self._document.write(self._texts.write, made, old, delta, origin=self._token)
         except Exception as error:  # noqa: BLE001 - reported, and the text is owed
             self._report(error)
             self._owed.add({key[0]: {key[1]: key[2:]}})

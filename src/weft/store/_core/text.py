@@ -258,6 +258,9 @@ class Text:
     def _note(self, at: int, delta: Delta) -> None:
         log = self._store._log or []
         key = self._key
+        if len(log) == at + 1 and log[at][0] == CELL and log[at][1:4] == key:  # as nearly always
+            self._texts.note(log, at, key, delta)
+            return
         own = [
             place
             for place in range(at, len(log))
