@@ -17,7 +17,6 @@ from weft._codecs.automerge.columns import (
     Spec,
     write_column,
     write_columns,
-    write_deltas,
     write_flags,
     write_string,
 )
@@ -52,8 +51,11 @@ class ChangeBuilder:
         self._actors = {actor: 0}  # each with its number, in the order in which they turned up
         self._objects: list[tuple[int, int] | None] = []
         self._keys: list[str | None] = []
-        # Of texts: behind which operation. It lags behind the other columns.
-        self._elements: list[int | None] = []
+        # Of texts: behind whose operation, and its number as the difference to the last one. They lag behind
+        # the other columns.
+        self._element_actors: list[int | None] = []
+        self._deltas: list[int | None] = []
+        self._last_element = 0
         self._actions: list[int] = []
         self._metas: list[int] = []
         self._values: list[bytes] = []
@@ -90,8 +92,12 @@ class ChangeBuilder:
         made = self.start_op + len(self) - 1
         count = len(text)
         if count:
-            self._elements += [None] * (len(self) - len(self._elements))
-            self._elements += (0, *range(made + 1, made + count))
+            others = [None] * (len(self) - len(self._deltas))
+            self._element_actors += [*others, None, *[0] * (count - 1)]  # nobody's in front of the first
+            self._deltas += [*others, -self._last_element]
+            if count > 1:
+                self._deltas += [made + 1, *[1] * (count - 2)]
+            self._last_element = made + count - 1 if count > 1 else 0
             self._objects += [(0, made)] * count
             self._keys += [None] * count
             self._actions += [SET] * count
@@ -120,17 +126,19 @@ class ChangeBuilder:
             number: 0 if actor == self._actor else others.index(actor) + 1
             for actor, number in self._actors.items()
         }
-        elements = self._elements + [None] * (len(self) - len(self._elements))
+        behind = [None] * (len(self) - len(self._deltas))
+        deltas = [*self._deltas, *behind]
+        element_actors = [*self._element_actors, *behind]
         actors = [None if obj is None else place[obj[0]] for obj in self._objects]
         counters = [None if obj is None else obj[1] for obj in self._objects]
         columns = write_columns(
             (
                 (Spec.OBJECT_ACTOR, write_column(actors, write_uint)),
                 (Spec.OBJECT_COUNTER, write_column(counters, write_uint)),
-                (Spec.ELEMENT_ACTOR, write_column([0 if at else None for at in elements], write_uint)),
-                (Spec.ELEMENT_COUNTER, write_deltas(elements)),
+                (Spec.ELEMENT_ACTOR, write_column(element_actors, write_uint)),
+                (Spec.ELEMENT_COUNTER, write_column(deltas, write_int)),
                 (Spec.KEY, write_column(self._keys, write_string)),
-                (Spec.INSERT, write_flags([at is not None for at in elements])),
+                (Spec.INSERT, write_flags([delta is not None for delta in deltas])),
                 (Spec.ACTION, write_column(self._actions, write_uint)),
                 (Spec.VALUE_META, write_column(self._metas, write_uint)),
                 (Spec.VALUE, b"".join(self._values)),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Layout", "Spec", "count_entries", "cut_columns", "read_column", "read_deltas", "read_flags",
-    "read_layout", "read_runs", "read_string", "write_column", "write_columns", "write_deltas",
+    "read_layout", "read_runs", "read_string", "write_column", "write_columns",
     "write_flags", "write_string",
 ]  # fmt: skip
 
@@ -53,6 +53,9 @@ def _small_ints(raw: bytes) -> list[int]:
 
 # How literals of one byte each are read at once.
 _SMALL: dict[object, Any] = {read_uint: list, read_int: _small_ints}
+
+
+_HEADS = [bytes((count,)) for count in range(0x40)]  # of short runs
 
 
 def read_layout(data: bytes, at: int, end: int) -> tuple[Layout, int]:
@@ -249,36 +252,26 @@ def write_column(entries: Iterable[V | None], write: Callable[[V], bytes]) -> by
     out: list[bytes] = []
     single: list[bytes] = []  # values that differ each from the next
     only_nulls = True
-
-    def end_single() -> None:
-        if single:
-            out.extend((write_int(-len(single)), *single))
-            single.clear()
-
+    heads = _HEADS
     for value, group in groupby(entries):
         count = len(list(group))
-        if value is None:
-            head = b"\0" + write_uint(count)
-        else:
+        if value is not None:
             only_nulls = False
             if count == 1:
                 single.append(write(value))
                 continue
-            head = write_int(count) + write(value)
-        end_single()
-        out.append(head)
-    end_single()
+        if single:
+            out.append(write_int(-len(single)))
+            out += single
+            single.clear()
+        if value is None:
+            out += (b"\0", write_uint(count))
+        else:
+            out += (heads[count] if count < 0x40 else write_int(count), write(value))
+    if single:
+        out.append(write_int(-len(single)))
+        out += single
     return b"" if only_nulls else b"".join(out)
-
-
-def write_deltas(entries: Iterable[int | None]) -> bytes:
-    """Write a column of differences, each to the last one that is not null."""
-    deltas: list[int | None] = []
-    last = 0
-    for value in entries:
-        deltas.append(None if value is None else value - last)
-        last = last if value is None else value
-    return write_column(deltas, write_int)
 
 
 def write_string(text: str) -> bytes:

@@ -5,7 +5,7 @@ Formats: TinyBase 10 ``persister-automerge`` (``encodeId``); Automerge's object 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -71,15 +71,17 @@ def op_id(object_id: bytes) -> OpId:
 
 def object_id(made: OpId) -> bytes:
     """The binding's id of an object; it takes any hint for the actor's place."""
-    actor, counter = made
-    return b"".join((b"\x10", write_uint(len(actor)), actor, b"\0", write_uint(counter)))
+    return _head(made[0]) + write_uint(made[1])
+
+
+@lru_cache(maxsize=64)
+def _head(actor: bytes) -> bytes:
+    return b"".join((b"\x10", write_uint(len(actor)), actor, b"\0"))
 
 
 def object_ids(made: Collection[OpId]) -> list[bytes]:
     """The binding's ids of objects."""
-    heads = dict.fromkeys([actor for actor, _ in made], b"")
-    for actor in heads:
-        heads[actor] = object_id((actor, 0))[:-1]
+    heads = {actor: _head(actor) for actor in {actor for actor, _ in made}}
     return [heads[actor] + write_uint(counter) for actor, counter in made]
 
 
