@@ -19,6 +19,7 @@ COVERED = {
     "store/_core/undo_capture.py": "store/_core/test_undo_manager.py",
     "store/_parts/own_changes.py": "store/_core/test_undo_manager.py",
     "store/_parts/stack_item.py": "store/_core/test_undo_manager.py",
+    "store/_parts/undo_records.py": "facade/test_kept_undo.py",
     "store/_parts/undo_scope.py": "store/_core/test_undo_manager.py",
     "store/_parts/undo_stacks.py": "store/_core/test_undo_manager.py",
     "store/_parts/undo_writes.py": "store/_core/test_undo_manager.py",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weft.facade.owner_thread import OwnerThread
     from weft.facade.polling import PollQueue
     from weft.facade.presence import Presence
+    from weft.providers import Replica
 
 __all__ = ["BlockingStore"]
 
@@ -74,6 +75,9 @@ class BlockingStore(KeptStore):
     def attach(self, sync: BlockingSync) -> None:
         """Take what keeps it: for who opens it."""
         self._sync = sync
+
+    def _kept_in(self) -> Replica | None:
+        return self._sync.replica
 
     # -- transactions ------------------------------------------------------------------------------------
 

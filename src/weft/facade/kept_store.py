@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weft import notebook
+from weft.errors import LocalProtocolError
 from weft.mergeable.stamped import StampedStore
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from weft.mergeable import MergeableMirror
     from weft.notebook import LiveTable
+    from weft.providers import Replica
+    from weft.store import UndoManager
 
 __all__ = ["KeptStore"]
 
@@ -28,6 +31,30 @@ class KeptStore(StampedStore):
     def stamp_by(self, mirror: MergeableMirror) -> None:
         """Take the mirror that stamps its writes: for who opens it."""
         self._mirror = mirror
+
+    def undo_manager(self, *, persist: bool | str = False, **options: Any) -> UndoManager:
+        """Get undo and redo of one's own edits: see ``Store.undo_manager`` for the other options.
+
+        Args:
+            persist: Whether the steps are kept in the file of ``offline=``, and are there when it is opened
+                again: the newest, up to a mebibyte. Where there are several managers, a name for each.
+            options: The others.
+
+        Raises:
+            LocalProtocolError: They are to be kept, and there is no ``offline=``.
+        """
+        replica = self._kept_in() if persist else None
+        if persist and replica is None:
+            raise LocalProtocolError("an undo stack is kept with offline= only")
+        manager = super().undo_manager(**options)
+        if replica is not None:
+            name = "undo" if persist is True else f"undo {persist}"
+            manager.keep(name, replica.beside, replica.keep_beside)
+        return manager
+
+    def _kept_in(self) -> Replica | None:
+        """The replica that has the document, if there is one."""
+        raise NotImplementedError
 
     def live(
         self,

@@ -9,6 +9,7 @@ from weft.facade.kept_store import KeptStore
 if TYPE_CHECKING:
     from weft.facade.presence import Presence
     from weft.facade.state import StoreSync
+    from weft.providers import Replica
 
 __all__ = ["SharedStore"]
 
@@ -46,3 +47,6 @@ class SharedStore(KeptStore):
     def attach(self, sync: StoreSync) -> None:
         """Take what keeps it: for who opens it."""
         self._sync = sync
+
+    def _kept_in(self) -> Replica | None:
+        return self._sync.replica

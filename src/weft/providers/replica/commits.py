@@ -10,7 +10,7 @@ from weft.errors import StorageError
 from weft.providers.replica.file import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from weft._aio.thread import WorkerThread
     from weft.providers.replica.meta import Meta
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["CommitQueue", "Durable"]
 
 Durable: TypeAlias = Literal["now", "soon"]
+
+Beside: TypeAlias = "Mapping[str, bytes | None]"
 
 _BATCH = 4_096  # rows of one transaction at most, so that nobody waits for all that is behind
 _RETRY_S, _MAX_RETRY_S = 0.1, 5.0  # seconds between tries of what could not be written
@@ -27,23 +29,25 @@ class CommitQueue:
     """Rows on their way to the file; those of one turn of the event loop share a transaction.
 
     Args:
-        write: Writes rows and what is known of them, on the thread.
+        write: Writes rows, what is known of them and what is kept beside them, on the thread.
         meta: What is known now.
         thread: The file's.
         last: Number of the last row there is.
         durable: Whether the event loop waits for each commit at the end of the turn.
         failed: Told of what could not be written; it is kept, and tried again.
+        beside: Asked for what has changed of what is kept beside the document, when all else is written.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Row], Meta | None], None],
+        write: Callable[[Sequence[Row], Meta | None, Beside], None],
         meta: Callable[[], Meta],
         thread: WorkerThread,
         *,
         last: int,
         durable: Durable,
         failed: Callable[[StorageError], None],
+        beside: Callable[[], Beside] = dict,
     ) -> None:
         self.last = last  # number of the last row
         self._write = write
@@ -53,6 +57,8 @@ class CommitQueue:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._rows: list[Row] = []
+        self._ask_beside = beside
+        self._beside: dict[str, bytes | None] = {}  # of that, what could not be written
         self._is_stale = False  # whether what is known has changed since it was written
         self._is_owed = False  # whether nothing may be sent before it is
         self._turn: asyncio.Handle | None = None  # the end of the turn, or the next try
@@ -122,7 +128,7 @@ class CommitQueue:
             if self._writing is not None:
                 await asyncio.wait([self._writing])
             if self._rows or self._is_stale:
-                await self._thread.run(self._write, self._rows, self._meta())
+                await self._thread.run(self._write, self._rows, self._meta(), self._take_beside())
                 self._rows, self._durable = [], self.last
                 self._is_stale = self._is_owed = False
                 self._tries = 0
@@ -167,20 +173,29 @@ class CommitQueue:
                     return
                 except BaseException:
                     self._rows[:0] = batch[0]
+                    self._beside = {**batch[2], **self._beside}
                     raise
                 self._note(*batch)
         finally:
             self._writing = None
 
-    def _batch(self) -> tuple[list[Row], Meta | None] | None:
+    def _take_beside(self) -> Beside:
+        beside = {**self._beside, **self._ask_beside()}
+        self._beside = {}
+        return beside
+
+    def _batch(self) -> tuple[list[Row], Meta | None, Beside] | None:
         if not self._rows and not self._is_stale:
             return None
         rows, self._rows = self._rows[:_BATCH], self._rows[_BATCH:]
         is_stale, self._is_stale = self._is_stale, False
-        return rows, self._meta() if is_stale else None
+        # With the last rows: it may tell of what stands in them.
+        beside = {} if self._rows else self._take_beside()
+        return rows, self._meta() if is_stale else None, beside
 
-    def _put_back(self, rows: list[Row], meta: Meta | None, error: StorageError) -> None:
+    def _put_back(self, rows: list[Row], meta: Meta | None, beside: Beside, error: StorageError) -> None:
         self._rows[:0] = rows
+        self._beside = {**beside, **self._beside}
         self._is_stale |= meta is not None
         delay = min(_RETRY_S * 2 ** min(self._tries, 16), _MAX_RETRY_S)
         self._tries += 1
@@ -190,7 +205,7 @@ class CommitQueue:
         self._tell(error)
         self._failed(error)
 
-    def _note(self, rows: list[Row], meta: Meta | None) -> None:
+    def _note(self, rows: list[Row], meta: Meta | None, _beside: Beside) -> None:
         self._tries = 0
         if meta is not None and not self._is_stale:
             self._is_owed = False

@@ -1,7 +1,8 @@
 """A replica's file: one document's updates in their order, and what is known of them.
 
 Format: SQLite (``application_id`` "weFr"), a table ``updates`` of numbered rows, each with a checksum and
-whether it was written here, and a table ``meta`` of one row (:mod:`weft.providers.replica.meta`).
+whether it was written here, a table ``meta`` of one row (:mod:`weft.providers.replica.meta`), and a table
+``beside`` of what a program keeps beside the document, by name and each with a checksum.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from weft.providers.replica.sidecar import Sidecar
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = ["ReplicaFile", "Row"]
 
@@ -32,6 +33,9 @@ CREATE TABLE updates (
   data BLOB NOT NULL
 );
 CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), crc INTEGER NOT NULL, data TEXT NOT NULL)
+"""
+_BESIDE = """
+CREATE TABLE IF NOT EXISTS beside (name TEXT PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT NULL)
 """
 _INSERT = "INSERT OR REPLACE INTO updates (seq, own, crc, data) VALUES (?, ?, ?, ?)"
 _BUSY_S = 0.5  # for which another process may hold the file, such as one that is about to end
@@ -61,6 +65,7 @@ def _make(db: sqlite3.Connection, version: int) -> None:
 
 def _add(db: sqlite3.Connection) -> None:
     db.execute(STATE)
+    db.execute(_BESIDE)
     db.execute("INSERT OR IGNORE INTO state VALUES (1, 0)")
 
 
@@ -76,6 +81,7 @@ class ReplicaFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.beside: dict[str, bytes] = {}  # as it was when the file was opened
         self._file = SqliteFile(path, _SCHEMA, synchronous="FULL", exclusive=True, busy_timeout=_BUSY_S)
         self._sidecar: Sidecar | None = None
         self._identity: FileIdentity | None = None
@@ -115,6 +121,7 @@ class ReplicaFile:
                 "SELECT seq, own, crc, CAST(data AS BLOB) FROM updates ORDER BY seq"
             ).fetchall()
             found = db.execute("SELECT crc, data FROM meta").fetchone()
+            beside = db.execute("SELECT name, crc, CAST(data AS BLOB) FROM beside").fetchall()
             last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'updates'").fetchone()
         faults = [str(seq) for seq, _, crc, data in stored if zlib.crc32(data) != crc]
         if faults:
@@ -123,6 +130,8 @@ class ReplicaFile:
                 f"({', '.join(faults[:10])}): the file is damaged, and was left as it is. Restore a "
                 "copy of it, or move it away: what the server has comes from there again"
             )
+        # What is damaged of this is none of the document's.
+        self.beside = {name: data for name, crc, data in beside if zlib.crc32(data) == crc}
         if found is None and stored:
             raise StorageError(f"{self.path}: what it says of itself is missing: the file is damaged")
         try:
@@ -152,8 +161,13 @@ class ReplicaFile:
         self.write((), meta)
         self._write_sidecar(meta)
 
-    def write(self, rows: Sequence[Row], meta: Meta | None = None) -> None:
-        """Write rows and what is known of them in one transaction, synced.
+    def write(
+        self,
+        rows: Sequence[Row],
+        meta: Meta | None = None,
+        beside: Mapping[str, bytes | None] | None = None,
+    ) -> None:
+        """Write rows and what is known of them in one transaction, synced; and what is kept beside them.
 
         Raises:
             StorageError: It failed, or the file is not the one at its path any more. Nothing may be said to
@@ -166,6 +180,13 @@ class ReplicaFile:
             )
             if meta is not None:
                 db.execute("INSERT OR REPLACE INTO meta VALUES (1, ?, ?)", encode_meta(meta))
+            for name, data in (beside or {}).items():
+                if data is None:
+                    db.execute("DELETE FROM beside WHERE name = ?", (name,))
+                else:
+                    db.execute(
+                        "INSERT OR REPLACE INTO beside VALUES (?, ?, ?)", (name, zlib.crc32(data), data)
+                    )
         if rows:
             self._last = rows[-1].number
         self._note(meta)

@@ -22,7 +22,7 @@ from weft.providers.replica.session import Session
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from weft._support.owner import Hold
@@ -111,6 +111,7 @@ class Replica(Uncopied):
         self._hold: Hold | None = None
         self._thread: WorkerThread | None = None
         self._closing: asyncio.Event | None = None  # set at the end of the last closing
+        self._beside: list[Callable[[], Mapping[str, bytes | None]]] = []
         self._user: object = None  # the provider that it is attached to
 
     # --- opening and closing
@@ -201,7 +202,15 @@ class Replica(Uncopied):
         return replace(meta, url=document_url(given), is_new=self._url is None)
 
     def _fill(self, thread: WorkerThread, rows: Sequence[Row], meta: Meta) -> None:
-        session = Session(self._file, thread, rows, meta, durable=self._durable, failed=self._failed)
+        session = Session(
+            self._file,
+            thread,
+            rows,
+            meta,
+            durable=self._durable,
+            failed=self._failed,
+            beside=self._changed_beside,
+        )
         try:
             self._content = session.content = content_of(meta.kind)(
                 rows, session.meta, append=session.append, changed=session.queue.touch, limits=self._limits
@@ -317,6 +326,32 @@ class Replica(Uncopied):
             LocalProtocolError: The replica is not open.
         """
         await self._opened().queue.saved()
+
+    # --- what is kept beside the document
+
+    @property
+    def beside(self) -> Mapping[str, bytes]:
+        """What is kept beside the document, by name, as it was when the file was opened."""
+        return self._file.beside
+
+    def keep_beside(self, changed: Callable[[], Mapping[str, bytes | None]]) -> Callable[[], None]:
+        """Keep something beside the document, in its file: after ``kill -9`` it is as old as the document.
+
+        Args:
+            changed: Asked at each commit for what has changed since it was asked last, by name; ``None``
+                removes it.
+
+        Returns:
+            A function that ends this.
+        """
+        self._beside.append(changed)
+        return lambda: self._beside.remove(changed)
+
+    def _changed_beside(self) -> Mapping[str, bytes | None]:
+        found: dict[str, bytes | None] = {}
+        for changed in self._beside:
+            found.update(changed())
+        return found
 
     def __repr__(self) -> str:
         return f"<Replica {self.path!r} {self.kind if self._is_open else 'closed'}>"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from weft._aio.thread import WorkerThread
     from weft.errors import StorageError
-    from weft.providers.replica.commits import Durable
+    from weft.providers.replica.commits import Beside, Durable
     from weft.providers.replica.content import ReplicaContent
     from weft.providers.replica.file import ReplicaFile, Row
     from weft.providers.replica.meta import Meta
@@ -41,6 +41,7 @@ class Session:
         meta: Of the file.
         durable: Whether the event loop waits for each commit at the end of the turn.
         failed: Told of what could not be written; it is kept, and tried again.
+        beside: Asked for what has changed of what is kept beside the document.
 
     Attributes:
         content: The document; set once there is one.
@@ -57,10 +58,11 @@ class Session:
         *,
         durable: Durable,
         failed: Callable[[StorageError], None],
+        beside: Callable[[], Beside] = dict,
     ) -> None:
         self.content: ReplicaContent | None = None
         self.queue = CommitQueue(
-            file.write, self._known, thread, last=file.last, durable=durable, failed=failed
+            file.write, self._known, thread, last=file.last, durable=durable, failed=failed, beside=beside
         )
         self.meta = meta
         self._file = file

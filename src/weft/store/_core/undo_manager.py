@@ -12,6 +12,7 @@ answer to these, transactions that ``include`` leaves out, and the undoing and r
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -22,18 +23,21 @@ from weft.errors import LocalProtocolError, ReadOnlyError
 from weft.store._core.text import Text
 from weft.store._core.undo_capture import UndoCapture, UndoEvent
 from weft.store._parts.stack_item import StackItem
+from weft.store._parts.undo_records import UndoRecords
 from weft.store._parts.undo_scope import UndoScope
 from weft.store._parts.undo_stacks import UndoStacks
 from weft.store._parts.undo_writes import undo_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from weft.store._core.schemas import Schemas
     from weft.store._core.undo_capture import Stack
     from weft.store._parts.undo_writes import UndoWrites
 
 __all__ = ["StackItem", "UndoEvent", "UndoManager"]
+
+_log = logging.getLogger("weft")
 
 _CAPTURE_S: Final = 0.5
 _SIZE: Final = 100
@@ -159,6 +163,28 @@ class UndoManager(UndoCapture):
     def close(self) -> None:
         """Let go of the Store, and forget the steps. A second call does nothing."""
         self._store._run_owned(self._close)
+
+    def keep(
+        self,
+        name: str,
+        records: Mapping[str, bytes],
+        keep: Callable[[Callable[[], Mapping[str, bytes | None]]], Callable[[], None]],
+    ) -> None:
+        """Begin with steps that were kept, and keep them: for who opens the Store.
+
+        Args:
+            name: Of what is kept.
+            records: What was kept.
+            keep: Takes a function that gives what has changed since it was called last.
+        """
+        found = UndoRecords(name, self._stacks, self._store._stored)
+        try:
+            found.load(records)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning("the undo stack %r is damaged, and is begun anew: %r", name, error)
+            self._stacks.undo.clear()
+            self._stacks.redo.clear()
+        self._ends.append(keep(found.changed))
 
     def __enter__(self) -> Self:
         return self

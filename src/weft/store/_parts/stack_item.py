@@ -97,7 +97,7 @@ class StackItem:
             the undo stack to the redo stack and back.
     """
 
-    __slots__ = ("_cells", "_gone", "_size", "_values", "label", "meta")
+    __slots__ = ("_cells", "_gone", "_size", "_values", "_version", "label", "meta")
 
     def __init__(self, label: str = "", meta: dict[str, Any] | None = None) -> None:
         self.label = label
@@ -106,6 +106,7 @@ class StackItem:
         self._values: dict[str, Edit] = {}
         self._gone: set[tuple[str, str]] = set()
         self._size = 0
+        self._version = 0
 
     @property
     def places(self) -> list[tuple[str, ...]]:
@@ -144,6 +145,22 @@ class StackItem:
         return self._size
 
     @property
+    def version(self) -> int:
+        """Another number after each change of what is in it."""
+        return self._version
+
+    @property
+    def texts(self) -> list[tuple[str, str, str]]:
+        """Table, row and cell ids of the texts that it edits."""
+        return [
+            (table_id, row_id, cell_id)
+            for table_id, rows in self._cells.items()
+            for row_id, edits in rows.items()
+            for cell_id, edit in edits.items()
+            if edit.inverse is not None
+        ]
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to take back."""
         return not self._cells and not self._values
@@ -160,6 +177,7 @@ class StackItem:
         self._note(self._values, value_id, edit)
 
     def _note(self, edits: dict[str, Edit], id_: str, edit: Edit) -> None:
+        self._version += 1
         earlier = edits.get(id_)
         if earlier is not None:
             self._size -= earlier.size
@@ -175,13 +193,16 @@ class StackItem:
         edits = self._cells.get(table_id, {}).get(row_id, {})
         edit = edits.pop(cell_id, None)
         if edit is not None:
+            self._version += 1
             self._size -= edit.size
             if not edits:
                 self._prune(table_id, row_id)
 
     def forget_row(self, table_id: str, row_id: str) -> None:
         """Forget all changes in a row, which others have removed."""
-        self._gone.discard((table_id, row_id))
+        if (table_id, row_id) in self._gone:
+            self._gone.remove((table_id, row_id))
+            self._version += 1
         for cell_id in list(self._cells.get(table_id, {}).get(row_id, ())):
             self.forget_cell(table_id, row_id, cell_id)
 
@@ -189,6 +210,7 @@ class StackItem:
         """Forget a change of a value."""
         edit = self._values.pop(value_id, None)
         if edit is not None:
+            self._version += 1
             self._size -= edit.size
 
     def follow(self, table_id: str, row_id: str, cell_id: str, done: Delta) -> Delta | None:
@@ -203,6 +225,7 @@ class StackItem:
         if edit.inverse is None:
             self.forget_cell(table_id, row_id, cell_id)
             return None
+        self._version += 1
         self._size -= edit.size
         before = edit.follow(done)
         self._size += edit.size
