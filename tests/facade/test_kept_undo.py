@@ -17,7 +17,7 @@ from weft.errors import LocalProtocolError
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOTES = {"notes": {"body": {"type": "text"}, "tags": {"type": "array"}, "n": {"type": "number"}}}
+NOTES: Any = {"notes": {"body": {"type": "text"}, "tags": {"type": "array"}, "n": {"type": "number"}}}
 ADDRESSES = ["ws://127.0.0.1:9/room", "automerge+ws://127.0.0.1:9"]
 
 
