@@ -78,7 +78,7 @@ async def test_a_start_that_raises_undoes_what_it_began(
     peer = Peer(kind, maker.doc, Store().set_cell("t", "r", "ours", 2), start=False)
     listeners = peer.store.get_listener_stats()
 
-    def fail(*_args: object) -> None:
+    def fail(*_args: object, **_options: object) -> None:
         raise RuntimeError("no")
 
     with monkeypatch.context() as patch:

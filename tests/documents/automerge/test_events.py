@@ -10,7 +10,7 @@ from support.amdocs import content, log_of, put, sync
 from weft._codecs.automerge.change import decode_change
 from weft._codecs.automerge.chunks import COMPRESSED, split_chunks
 from weft._codecs.automerge.leb128 import write_uint
-from weft.documents.automerge.binding import ROOT
+from weft.documents.automerge.binding import ROOT, ScalarType
 from weft.documents.automerge.document import AutomergeDocument, DocumentEvent
 
 if TYPE_CHECKING:
@@ -88,3 +88,20 @@ def test_an_event_tells_what_its_changes_touched_whether_they_came_compressed_wa
     told = [pair for event in heard for pair in event.decoded()]
     assert [change for change, _ in told] == document.changes_since(())
     assert all(decoded == decode_change(change) for change, decoded in told)
+
+
+def test_a_subscriber_is_not_told_of_the_origin_that_it_leaves_out() -> None:
+    document, own, other = AutomergeDocument(), object(), object()
+    heard: list[DocumentEvent] = []
+    all_events: list[DocumentEvent] = []
+    end = document.subscribe(heard.append, but=own)
+    document.write(lambda tx: tx.put(ROOT, "a", ScalarType.Int, 1), origin=own)  # is told to nobody
+    document.subscribe(all_events.append)
+    for number, origin in enumerate((own, other, None, own)):
+        put(document, "n", number, origin=origin)
+    assert [event.origin for event in heard] == [other, None]
+    assert [event.origin for event in all_events] == [own, other, None, own]
+    end()
+    put(document, "n", 9, origin=other)
+    assert len(heard) == 2
+    assert content(document) == {"a": 1, "n": 9}

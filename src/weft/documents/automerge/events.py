@@ -64,12 +64,25 @@ class DocumentEvent:
 class EventQueue:
     """Tells every subscriber of every event, in order: what one of them causes is told after."""
 
-    __slots__ = ("_events", "_is_under_way", "subscribers")
+    __slots__ = ("_but", "_events", "_is_under_way", "subscribers")
 
     def __init__(self) -> None:
         self.subscribers: list[Callable[[DocumentEvent], None]] = []
+        self._but: dict[Callable[[DocumentEvent], None], object] = {}  # of whose events it is not told
         self._events: deque[DocumentEvent] = deque()
         self._is_under_way = False
+
+    def spare(self, callback: Callable[[DocumentEvent], None], origin: object) -> None:
+        """Do not tell a subscriber of what has an origin: its own."""
+        self._but = {known: self._but[known] for known in self.subscribers if known in self._but}
+        self._but[callback] = origin
+
+    def is_heard(self, origin: object) -> bool:
+        """Whether anybody is told of what has an origin."""
+        for callback in self.subscribers:  # noqa: SIM110 - for each letter that is typed
+            if origin is None or self._but.get(callback) is not origin:
+                return True
+        return False
 
     def tell(self, event: DocumentEvent) -> None:
         """Tell of an event, now or after those before it. What a subscriber raises is logged."""
@@ -80,6 +93,8 @@ class EventQueue:
         try:
             while True:
                 for callback in tuple(self.subscribers):
+                    if event.origin is not None and self._but.get(callback) is event.origin:
+                        continue
                     try:
                         callback(event)
                     except Exception:  # noqa: BLE001 - whatever it is, the others are told

@@ -171,7 +171,8 @@ class LocalDocument(Owned):
         if len(after) == 1 and after != before:  # else nothing was written
             self._heads = after
             self._known.note_later(before)
-            self._events.tell(DocumentEvent(before, after, self._only_change, origin))
+            if self._events.is_heard(origin):
+                self._events.tell(DocumentEvent(before, after, self._only_change, origin))
 
     def _only_change(self, event: DocumentEvent) -> tuple[bytes, ...]:
         """The change that made the one head after an event."""
@@ -199,11 +200,17 @@ class LocalDocument(Owned):
 
     # -- events ----------------------------------------------------------------------------------------------
 
-    def subscribe(self, callback: Callable[[DocumentEvent], None]) -> Callable[[], None]:
+    def subscribe(
+        self, callback: Callable[[DocumentEvent], None], *, but: object = None
+    ) -> Callable[[], None]:
         """Hear of each change of the document, once and in order.
 
         The callback runs outside any transaction and may write; what it writes is told after. What it raises
         is logged.
+
+        Args:
+            callback: Called with each event.
+            but: An origin, of whose events it is not told.
 
         Returns:
             A function that ends the subscription; calling it again does nothing.
@@ -213,7 +220,10 @@ class LocalDocument(Owned):
             DocumentClosedError: The document was closed.
         """
         hold = self._owner.hold()
-        return self._until_ended(subscribe(self._events.subscribers, callback), hold)
+        end = self._until_ended(subscribe(self._events.subscribers, callback), hold)
+        if but is not None:
+            self._events.spare(callback, but)
+        return end
 
     def _changed(
         self,

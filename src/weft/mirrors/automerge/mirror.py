@@ -117,7 +117,9 @@ class AutomergeMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
-        self._unsubscribe = self._until_collected(self._document.subscribe(weakly(self._document_changed)))
+        self._unsubscribe = self._until_collected(
+            self._document.subscribe(weakly(self._document_changed), but=self._token)
+        )
         self._ends.append(self._replica.serve_texts(self._texts))
 
     def _unobserve(self) -> None:
@@ -126,23 +128,18 @@ class AutomergeMirror(Mirror):
             self._unsubscribe = None
 
     def _document_changed(self, event: DocumentEvent) -> None:
-        if event.origin is self._token:
+        try:
+            self._texts.begin(event)
+            changes = list(event.decoded())
+            self._index.unsettle(changes, event.before)
+            tables, values, heals = self._reader.read(changes)
             self._seen = event.after
-            if not self._owed:
-                return
-        else:
-            try:
-                self._texts.begin(event)
-                changes = list(event.decoded())
-                self._index.unsettle(changes, event.before)
-                tables, values, heals = self._reader.read(changes)
-                self._seen = event.after
-                if heals:
-                    self._heal(heals)
-                self._receive(tables, values, self._texts.deltas)
-            except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
-                self._report(error)
-                self._reconcile()  # the index may have been left half-way
+            if heals:
+                self._heal(heals)
+            self._receive(tables, values, self._texts.deltas)
+        except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
+            self._report(error)
+            self._reconcile()  # the index may have been left half-way
         self._write_owed()
         self._schedule_flush()
 
@@ -193,6 +190,8 @@ class AutomergeMirror(Mirror):
             self._report(error)
             self._owed.add({key[0]: {key[1]: key[2:]}})
             self._text_debts.owe({key: delta})
+        else:
+            self._seen = self._document.heads
         return True
 
     def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
