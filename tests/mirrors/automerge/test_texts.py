@@ -9,7 +9,7 @@ import pytest
 from support.amdocs import numbered_document
 from support.amtexts import KEY, TextPeer, edit_at_random, exchange_all, give
 from weft import Store
-from weft.documents.automerge.binding import ObjType, ScalarType
+from weft.documents.automerge.binding import ExpandMark, ObjType, ScalarType
 from weft.documents.automerge.document import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror
 
@@ -190,3 +190,24 @@ def test_an_edit_that_waits_meets_what_was_received_meanwhile() -> None:
     exchange_all(one, other)
     assert one.check() == other.check() == "> The fat cat sat"
     assert one.text.delta()[1] == {"insert": "The", "attributes": {"bold": True}}
+
+
+def test_another_text_in_the_place_of_one_comes_with_its_formats() -> None:
+    one, other = TextPeer(1), TextPeer(2)
+    one.text.append("one ")
+    exchange_all(one, other)
+    one.text.append("two", {"bold": True})
+    exchange_all(one, other)
+    other.text.format(0, 2, {"link": "x"})
+    exchange_all(one, other)
+    with one.document.transaction() as tx:  # as a JavaScript peer does that sets a string, and marks it
+        text = tx.put_object(_row(one), KEY[2], ObjType.Text)
+        tx.splice_text(text, 0, 0, "one tool")
+        tx.mark(text, 1, 6, "bold", ScalarType.Boolean, True, ExpandMark.After)
+    exchange_all(one, other)
+    assert one.check() == other.check() == "one tool"
+    assert other.text.delta() == [
+        {"insert": "o"},
+        {"insert": "ne to", "attributes": {"bold": True}},
+        {"insert": "ol"},
+    ]

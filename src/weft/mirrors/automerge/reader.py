@@ -146,6 +146,7 @@ class ChangeReader:
         self._index.drop([known for op, _ in ops for known in op.preds])
         self._put(path, self._index.cell(path))
         if ops and self._texts.is_text(path):
+            self._texts.read_other(path)
             self._carry(path, ops)
         copy = self._copies.get(path)
         if copy is None or not ops:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.binding import CoreDocument, Reading
     from weft.mirrors.automerge.text_form import Formats
 
-__all__ = ["elements", "read_change"]
+__all__ = ["elements", "read_change", "read_other"]
 
 # Places at which a letter among equal ones is looked for, at 4 µs each, before all elements are read.
 _MOST_LOOKS, _ELEMENTS_A_LOOK = 16, 4
@@ -68,9 +68,42 @@ def read_change(
     piece = _one_piece(core, made, old, new, before, ops)
     pieces = [piece] if piece is not None else list(_pieces(core, made, before))
     then: Formats = read_formats(core, made, before) if has_marks else []
+    return new, _delta(core, made, old, new, pieces, then, has_marks=has_marks)
+
+
+def read_other(core: CoreDocument, made: bytes, old: str, then: Formats, *, has_marks: bool) -> Delta:
+    """Read a text that has come in the place of another one.
+
+    Args:
+        core: The document.
+        made: The text.
+        old: What the other one held.
+        then: Its formats.
+        has_marks: Whether there may be marks in the new one.
+
+    Returns:
+        The delta that leads from the one to the other.
+    """
+    new = core.text(made)
+    first = _common(old, new, min(len(old), len(new)))
+    last = _common(old[first:][::-1], new[first:][::-1], min(len(old), len(new)) - first)
+    pieces = [_Piece(first, len(old) - last - first, len(new) - last - first)]
+    return _delta(core, made, old, new, pieces, then, has_marks=has_marks)
+
+
+def _delta(
+    core: CoreDocument,
+    made: bytes,
+    old: str,
+    new: str,
+    pieces: list[_Piece],
+    then: Formats,
+    *,
+    has_marks: bool,
+) -> Delta:
     now: Formats = read_formats(core, made) if has_marks else []
-    delta: Delta = []
     read = written = 0
+    delta: Delta = []
     for start, deleted, inserted in pieces:
         delta += _kept(old[read:start], read, written, then, now)
         written += start - read
@@ -84,7 +117,7 @@ def read_change(
     delta += _kept(old[read:], read, written, then, now)
     while delta and "retain" in delta[-1] and "attributes" not in delta[-1]:
         delta.pop()
-    return new, delta
+    return delta
 
 
 def _one_piece(

@@ -10,8 +10,8 @@ from weft.documents.automerge.binding import ObjType
 from weft.mirrors.automerge.carrying import carry, typed_since
 from weft.mirrors.automerge.keys import TABLES, encode_key, object_id, op_id
 from weft.mirrors.automerge.text_cursors import cursor_at, offset_of
-from weft.mirrors.automerge.text_events import read_change
-from weft.mirrors.automerge.text_form import read_delta, write_delta
+from weft.mirrors.automerge.text_events import read_change, read_other
+from weft.mirrors.automerge.text_form import read_delta, read_formats, write_delta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weft.documents.automerge.binding import CoreTransaction
     from weft.documents.automerge.events import DocumentEvent, Heads
     from weft.mirrors.automerge.index import DocumentIndex, Path
+    from weft.mirrors.automerge.text_form import Formats
     from weft.mirrors.mirror import DocumentWrite, Report
     from weft.store.replica import Paths, RawTables, Replica, TextKey
 
@@ -267,6 +268,23 @@ class SharedTexts:
         if delta:
             self.deltas[table_id, row_id, cell_id] = delta
         return new
+
+    def read_other(self, path: Path) -> None:
+        """Look how a text with formats or embeds, in the place of another, differs from that."""
+        _, table_id, row_id, cell_id = path
+        made, lost = self.find((table_id, row_id, cell_id)), self.replaced(path)
+        held = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
+        if made is None or not isinstance(held, str) or (lost is not None and op_id(lost) == op_id(made)):
+            return
+        core, event = self._index.core, self._event
+        has_marks = self._may_have_marks(made)
+        then: Formats = []
+        if lost is not None and event is not None:
+            then = read_formats(core, lost, list(event.before))
+        if has_marks or any(formats for _, formats in then) or "\ufffc" in core.text(made):
+            delta = read_other(core, made, from_cell(held), then, has_marks=has_marks)
+            if delta:
+                self.deltas[table_id, row_id, cell_id] = delta
 
 
 def _one_edit(text: str, delta: Delta) -> tuple[int, int, str] | None:
