@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weft._support.arguments import wrong_kind
-from weft.deltas import apply, from_cell
+from weft.deltas import apply, from_cell, is_styled
 from weft.store._core.cursor import follow
 from weft.store._core.state import StoreState
 from weft.store._parts.context_mark import is_current
@@ -443,5 +443,7 @@ class Replica:
                 log.append((CELL, *key, cell, cell))
             old = log[at][4]
             if isinstance(old, str) and apply(from_cell(old), delta) == from_cell(cell):
-                texts.note(log, at, key, delta)
+                texts.note(log, at, delta)
+                if is_styled(delta):
+                    texts.is_formatted[key] = True
         texts.received = (start, len(log))

@@ -40,6 +40,7 @@ __all__ = [
     "BindingXmlElement",
     "BindingXmlFragment",
     "BindingXmlText",
+    "Ignored",
     "RawMap",
     "RawMapEvent",
     "RawText",
@@ -61,6 +62,7 @@ __all__ = [
     "sequence_of",
     "sticky_id",
     "sticky_place",
+    "write_alone",
 ]
 
 # Client ids below this bound belong to the deterministic containers that every peer makes alike.
@@ -172,6 +174,12 @@ class raw_transaction:  # noqa: N801 - called as a function; a generator would c
         self._transaction.__exit__(exc_type, exc, traceback)
 
 
+def write_alone(doc: Doc[Any], origin: object, write: Callable[..., object], *args: object) -> None:
+    """Call ``write(txn, *args)`` in a transaction of its own: none may be open, nor an observer be called."""
+    with doc.transaction(origin) as transaction:
+        write(transaction._txn, *args)
+
+
 def root_map(doc: Doc[Any], name: str) -> RawMap:
     """The root map of that name, declared if need be (an undeclared root cannot be read)."""
     return cast("RawMap", doc.get(name, type=Map).integrated)
@@ -255,8 +263,20 @@ class RawTransactionEvent(Protocol):
     before_state: bytes
 
 
+class Ignored:
+    """Whether the commits of the moment need not be heard."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+
 def observe_deep(
-    doc: Doc[Any], shared: RawMap, callback: Callable[[list[RawMapEvent], Txn], None]
+    doc: Doc[Any],
+    shared: RawMap,
+    callback: Callable[[list[RawMapEvent], Txn], None],
+    ignored: Ignored | None = None,
 ) -> Callable[[], None]:
     """Call ``callback(events, txn)`` inside each commit that changed the map or anything in it.
 
@@ -266,12 +286,15 @@ def observe_deep(
         doc: The document.
         shared: The map, usually a root.
         callback: Must not raise: an exception here surfaces in whoever commits.
+        ignored: Says of which commits not to call.
 
     Returns:
         A function that ends the observation.
     """
 
     def receive(events: list[Any]) -> None:
+        if ignored is not None and ignored.is_set:
+            return
         transaction = events[0].transaction
         with doc._read_transaction(transaction):
             callback(events, transaction)

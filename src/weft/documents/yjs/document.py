@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 __all__ = ["YDocument", "create_doc"]
 
 _log = logging.getLogger("weft.documents")
-
 _EMPTY_STATE = b"\0"
 _SEVERAL = object()  # the origin of what several brought: nobody's own, so that all hear of it
 
@@ -383,9 +382,8 @@ class YDocument(Owned):
     def is_covered(self, update: bytes) -> bool:
         """Whether the document, which was given an update, has taken in all of it: nothing of it waits.
 
-        yrs leaves what waits out of ``get_update``, so whatever is built from a document lacks it. Waiting
-        structs are what remains of the update beyond the state vector; a deletion waits when it reaches
-        beyond the clock known of its client.
+        yrs leaves what waits out of ``get_update``: structs beyond the state vector, and deletions that reach
+        beyond the clock known of their client.
 
         Raises:
             RemoteProtocolError: The bytes are not an update.
@@ -403,6 +401,11 @@ class YDocument(Owned):
     def is_waiting(self) -> bool:
         """Whether received updates wait for structs that are missing."""
         return self._gate.is_waiting
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is going on in it, and nothing waits."""
+        return not (self._committing or self._gate.is_waiting or in_transaction(self.doc))
 
     @property
     def is_writable(self) -> bool:

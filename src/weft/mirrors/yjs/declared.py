@@ -153,6 +153,10 @@ class DeclaredLayout:
                 losers.heard(event, received)
         return (found.tables, found.values), heal
 
+    @property
+    def has_losers(self) -> bool:
+        return any(losers.is_waiting for losers in self._losers.values())
+
     def recover(self) -> Received:
         found = Found()
         tables, values = self._replica.tables, self._replica.values

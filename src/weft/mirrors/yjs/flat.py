@@ -144,6 +144,8 @@ class FlatLayout:
         heal = self.texts.heal(event, heard[0], None)
         return heard, heal
 
+    has_losers = False
+
     def recover(self) -> Received:
         return {}, {}  # there are no containers to lose
 

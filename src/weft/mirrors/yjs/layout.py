@@ -64,6 +64,10 @@ class Layout(Protocol):
             What the Store has to take as well, and the paths at which the document has to be healed, if any.
         """
 
+    @property
+    def has_losers(self) -> bool:
+        """Whether :meth:`recover` may find something."""
+
     def recover(self) -> Received:
         """What received updates wrote into containers that have lost, and no other peer will write again.
 

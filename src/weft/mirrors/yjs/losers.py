@@ -44,6 +44,11 @@ class Losers:
         ):
             self._unread.append((received, event.delete_set))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was heard that has not been read."""
+        return bool(self._unread)
+
     def recover(self) -> dict[Path, object]:
         """What they wrote since this was asked last: the value at each path below the root.
 

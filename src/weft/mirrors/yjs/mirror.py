@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from weft._support.callbacks import weakly
 from weft.documents.yjs.binding import (
+    Ignored,
     RawMapEvent,
     RawTransactionEvent,
     Txn,
     observe_deep,
     origin_of,
     raw_transaction,
+    write_alone,
 )
 from weft.documents.yjs.document import YDocument, create_doc
 from weft.mirrors.mirror import Deltas, DocumentWrite, Mirror
@@ -91,6 +93,7 @@ class YjsMirror(Mirror):
             self._layout = FlatLayout(self._doc, map_name, self._replica, self._report)
         else:
             raise ValueError(f"layout is {layout!r}; it must be 'tinybase', 'flat' or a dict of shapes")
+        self._letter = Ignored()  # while a letter is written, of which there is nothing to hear
         self._unobservers: list[Callable[[], None]] = []
         self.expects_start = True
 
@@ -123,7 +126,7 @@ class YjsMirror(Mirror):
     def _observe_roots(self) -> None:
         changed = weakly(self._document_changed)
         for number, root in enumerate(self._layout.roots()):
-            self._unobservers.append(observe_deep(self._doc, root, partial(changed, number)))
+            self._unobservers.append(observe_deep(self._doc, root, partial(changed, number), self._letter))
 
     def _unobserve(self) -> None:
         self._document.detach(self)
@@ -164,6 +167,8 @@ class YjsMirror(Mirror):
         return None if self._layout.texts is None else self._layout.texts.take_heard()
 
     def _committed(self, event: RawTransactionEvent, received: bytes | None) -> None:
+        if self._letter.is_set:
+            return
         try:
             changes, heal = self._layout.committed(event, received)
             self._receive(*changes, self._heard())
@@ -183,12 +188,13 @@ class YjsMirror(Mirror):
 
         And bring back what a peer wrote into a container of its own that has lost.
         """
-        if not self._blocked():
+        if self._layout.has_losers and not self._blocked():
             tables, values = self._layout.recover()
             if tables or values:
                 self._receive(tables, values)
                 self._owed.add(tables, values)
-        super()._write_owed()
+        if self._owed:
+            super()._write_owed()
 
     def refusal(self) -> MirrorError | None:
         """Look whether the root is somebody else's."""
@@ -197,6 +203,35 @@ class YjsMirror(Mirror):
 
     def _blocked(self) -> bool:
         return not self._document.is_writable
+
+    def _store_finished(self) -> None:
+        if not self._write_letter():
+            super()._store_finished()
+
+    def _write_letter(self) -> bool:
+        """Write what one edit of one text did, and nothing else; gives whether that was all.
+
+        Typing is many transactions of one letter, which cost little else.
+        """
+        texts = self._layout.texts
+        if texts is None or (edit := self._replica.only_text_edit()) is None:
+            return False
+        key, _, delta = edit
+        handle = texts.known(key)
+        if handle is None or self._judge is not None or self._owed or self._text_debts.late:
+            return False
+        if not self._document.is_idle:
+            return False
+        self._letter.is_set = True
+        try:
+            write_alone(self._doc, self._token, texts.write_letter, handle, key, delta)
+        except Exception as error:  # noqa: BLE001 - reported, and the text is owed
+            self._report(error)
+            self._owed.add({key[0]: {key[1]: key[2:]}})
+            self._text_debts.owe({key: delta})
+        finally:
+            self._letter.is_set = False
+        return True
 
     def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
         with raw_transaction(self._doc, self._token) as txn:

@@ -310,6 +310,10 @@ class NestedLayout:
             self._losers.heard(event, received)
         return (tables, values), heal
 
+    @property
+    def has_losers(self) -> bool:
+        return self._losers.is_waiting
+
     def recover(self) -> Received:
         tables: RawTables = {}
         values: RawValues = {}

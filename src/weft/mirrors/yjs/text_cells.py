@@ -242,6 +242,17 @@ class TextCells:
                 text.insert(txn, 0, from_cell(found))
             write_delta(txn, text, edit, new)
 
+    def known(self, key: TextKey) -> RawText | None:
+        """The text, where it has been looked for since others may stand in the places of texts."""
+        return self._handles.get(key)
+
+    def write_letter(self, txn: Txn, text: RawText, key: TextKey, edit: Delta) -> None:
+        """Do one edit to a text that the Store has."""
+        table_id, row_id, cell_id = key
+        new = from_cell(self._replica.tables[table_id][row_id][cell_id])  # type: ignore[arg-type]
+        self._strings[key] = new
+        write_delta(txn, text, edit, new)
+
     def write_edits(self, txn: Txn, changes: DocumentWrite) -> Tables:
         """Edit the texts that are there; give the cells that are left to be written."""
         left = changes.tables

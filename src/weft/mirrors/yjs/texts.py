@@ -111,6 +111,15 @@ def write_delta(txn: Txn, text: RawText, delta: Delta, new: str | None) -> None:
         delta: The delta.
         new: The string that it leads to, if that is known.
     """
+    if delta and new is not None and new.isascii():
+        last = delta[-1]
+        typed = last.get("insert")
+        # Typing is most of it: one string, behind what stays.
+        if len(delta) <= 2 and typed.__class__ is str and "attributes" not in last:
+            at = delta[0].get("retain", 0)
+            if "attributes" not in delta[0] and text.len(txn) + len(typed) == len(new):
+                text.insert(txn, at, typed, iter(()))
+                return
     if new is not None and new.isascii() and text.len(txn) + _growth(delta) == len(new):
         # As many bytes as code units, before and after: all places are what they are.
         _apply(txn, text, delta, None)

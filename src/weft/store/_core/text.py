@@ -58,7 +58,7 @@ class Text:
     ``WrongThreadError`` and ``WrongTaskError`` as ``set_cell`` does.
     """
 
-    __slots__ = ("_store", "_texts", "cell_id", "row_id", "table_id")
+    __slots__ = ("_key", "_store", "_texts", "cell_id", "row_id", "table_id")
 
     _cursor_type: ClassVar[type[Cursor]] = Cursor
 
@@ -68,18 +68,18 @@ class Text:
         self.table_id = table_id
         self.row_id = row_id
         self.cell_id = cell_id
+        self._key: TextKey = (table_id, row_id, cell_id)
 
     @classmethod
     def of(cls, text: Text) -> Self:
         """The same text, as this class shows it."""
         return cls(text._store, text._texts, *text._key)
 
-    @property
-    def _key(self) -> TextKey:
-        return self.table_id, self.row_id, self.cell_id
-
     def _cell(self) -> object:
-        return self._store._stored(self._key)
+        try:
+            return self._store._tables[self.table_id][self.row_id][self.cell_id]
+        except KeyError:
+            return UNDEFINED
 
     def __str__(self) -> str:
         """The string, in which U+FFFC stands for each embed."""
@@ -138,9 +138,17 @@ class Text:
             raise TypeError(f"a text is made of str, not {type(text).__name__}")
         cell = self._cell()
         old = from_cell(cell) if isinstance(cell, str) else ""
-        start, end = self._range(old, offset, length)
+        if (
+            type(offset) is type(length) is int
+            and 0 <= offset <= offset + length <= len(old)
+            and old.isascii()
+        ):
+            start, end = offset, offset + length
+        else:
+            start, end = self._range(old, offset, length)
         if attributes is None:
-            attributes = self._inherited(offset) if text else None
+            if text and self._texts.is_formatted.get(self._key) is not False:
+                attributes = self._inherited(offset)
         else:
             self._check_attributes(attributes)
         delta: Delta = [{"retain": offset}] if offset else []
@@ -233,6 +241,7 @@ class Text:
             raise InvalidCellError(
                 *self._key, delta, "the Store is in no document that keeps the formats and embeds of a text"
             )
+        self._texts.is_formatted[self._key] = True
 
     def _write(self, text: str, delta: Delta) -> Self:
         """Write the string, and note how it came about."""
@@ -243,12 +252,19 @@ class Text:
             log = store._log
             assert log is not None  # noqa: S101 - a transaction is open
             at = len(log)
-            cell = to_cell(text)
-            store.set_cell(self.table_id, self.row_id, self.cell_id, cell)
-            if delta and self._cell() == cell:  # middleware may have made another of it
-                if len(log) == at:
-                    log.append((CELL, *self._key, cell, cell))
-                self._note(at, delta)
+            cell, old = to_cell(text), self._cell()
+            if cell.isascii() and type(old) is str and store._middleware is None:
+                # A string in the place of one needs no more checks, and typing is many short writes.
+                if delta:
+                    store._tables[self.table_id][self.row_id][self.cell_id] = cell
+                    log.append((CELL, *self._key, old, cell))
+                    self._texts.note(log, at, delta)
+            else:
+                store.set_cell(self.table_id, self.row_id, self.cell_id, cell)
+                if delta and self._cell() == cell:  # middleware may have made another of it
+                    if len(log) == at:
+                        log.append((CELL, *self._key, cell, cell))
+                    self._note(at, delta)
         except BaseException as error:
             store._fail(error)
             raise
@@ -258,9 +274,6 @@ class Text:
     def _note(self, at: int, delta: Delta) -> None:
         log = self._store._log or []
         key = self._key
-        if len(log) == at + 1 and log[at][0] == CELL and log[at][1:4] == key:  # as nearly always
-            self._texts.note(log, at, key, delta)
-            return
         own = [
             place
             for place in range(at, len(log))
@@ -272,7 +285,7 @@ class Text:
             )
         ]
         if len(own) == 1:
-            self._texts.note(log, own[0], key, delta)
+            self._texts.note(log, own[0], delta)
 
     # -- who follows it ----------------------------------------------------------------------------------
 

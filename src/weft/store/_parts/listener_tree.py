@@ -258,7 +258,19 @@ def call(leaves: list[Leaf], *args: object) -> None:
 def call_all(listeners: dict[str, Callable[..., object]], *args: object) -> None:
     """Call every listener, whatever they raise, and raise the first exception at the end."""
     failed: BaseException | None = None
-    for listener in pending(listeners, {}):
+    done: dict[str, Callable[..., object]] = {}
+    if len(listeners) == 1:  # the commonest
+        done.update(listeners)
+        for listener in done.values():
+            try:
+                listener(*args)
+            except BaseException as error:  # noqa: BLE001 - raised when the others have been called
+                failed = error
+        if listeners == done:
+            if failed is not None:
+                raise failed
+            return
+    for listener in pending(listeners, done):
         try:
             listener(*args)
         except BaseException as error:  # noqa: BLE001 - raised when the others have been called

@@ -114,13 +114,11 @@ class Texts:
 
         return end
 
-    def note(self, log: list[Entry], index: int, key: TextKey, delta: Delta) -> None:
+    def note(self, log: list[Entry], index: int, delta: Delta) -> None:
         """Note how the entry at an index of the running transaction's log changed a text."""
         if log is not self._log:
             self._log, self._notes = log, {}
         self._notes[index] = (log[index], delta)
-        if self.is_formatted.get(key) is False and is_styled(delta):
-            self.is_formatted[key] = True
 
     def source_delta(self, key: TextKey) -> Delta | None:
         """The text with its formats, as a document has it."""
