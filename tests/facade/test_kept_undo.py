@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from threading import Thread, get_ident
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import weft
 import weft.sync
 from weft import UNDEFINED
 from weft.errors import LocalProtocolError
+from weft.mergeable import MergeableStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +117,48 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
         assert len(manager.undo_stack) == 1
         manager.undo()
         assert store.get_value("v") == "2" * 300_000
+
+
+def test_any_thread_may_undo_and_none_within_a_transaction(tmp_path: Path) -> None:
+    with weft.sync.connect(ADDRESSES[0], offline=tmp_path / "x.weft", connect=False, poll=True) as store:
+        manager = store.undo_manager(capture_timeout=0)
+        heard: list[tuple[str, int]] = []
+        manager.add_listener(lambda _, event: heard.append((event.kind, get_ident())))
+        threads = [Thread(target=store.set_value, args=(f"v{number}", 1)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert heard == []
+        store.sync.poll()
+        assert heard == [("added", get_ident())] * 4
+        with store.transaction():
+            store.set_value("w", 1)
+            with pytest.raises(LocalProtocolError, match="inside a transaction"):
+                manager.undo()
+        undoing = Thread(target=manager.undo)
+        undoing.start()
+        undoing.join()
+        assert store.get_values() == {f"v{number}": 1 for number in range(4)}
+        manager.close()
+
+
+def test_what_is_undone_in_a_mergeable_store_is_stamped_and_merges() -> None:
+    one, two = MergeableStore("one"), MergeableStore("two")
+    manager = one.undo_manager(capture_timeout=0)
+    one.set_row("pets", "fido", {"age": 1, "name": "Fido"})
+    two.merge(one)
+    two.set_cell("pets", "fido", "name", "Fi")
+    one.merge(two)
+    manager.undo()
+    two.merge(one)
+    assert one.get_tables() == two.get_tables() == {"pets": {"fido": {"name": "Fi"}}}
+    with one.transaction():
+        one.set_value("v", 1)
+        two.set_value("w", 1)
+        one.merge(two)
+    manager.undo()
+    assert one.get_values() == {"w": 1}
 
 
 KILLED = """

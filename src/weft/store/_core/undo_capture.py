@@ -194,7 +194,8 @@ class UndoCapture(Uncopied):
     ) -> None:
         """Let go of what others have written."""
         store, stacks = self._store, self._stacks
-        for table_id, row_id in stacks.edited_rows(found.others):
+        covered = stacks.edited_rows(found.others)
+        for table_id, row_id in covered:
             if row_id not in store._tables.get(table_id, ()):
                 stacks.forget_row(table_id, row_id)
                 continue
@@ -207,15 +208,21 @@ class UndoCapture(Uncopied):
                     stacks.follow(*key, delta)
         if found.others_values:
             stacks.forget_values(found.others_values)
+        has_values = bool(found.others_values)
         for tables, values in rewritten:
-            for table_id, row_id in stacks.edited_rows(tables):
+            rows = stacks.edited_rows(tables)
+            covered += rows
+            for table_id, row_id in rows:
                 for cell_id in tables[table_id][row_id]:
                     key = table_id, row_id, cell_id
                     if key not in found.others_edits and not self._is_text(*key):
                         stacks.forget_cell(*key)
-            stacks.forget_values(values)
-        for item in stacks.drop_empty():
-            self._note("dropped", item, "undo")
+            if values:
+                has_values = True
+                stacks.forget_values(values)
+        if covered or has_values:
+            for item in stacks.drop_empty():
+                self._note("dropped", item, "undo")
 
     def _is_text(self, table_id: str, row_id: str, cell_id: str) -> bool:
         store, key = self._store, (table_id, row_id, cell_id)
@@ -229,7 +236,7 @@ class UndoCapture(Uncopied):
         """Take one's own changes into a step."""
         item = self._target(origin)
         is_new = item.is_empty
-        if not self._fill(item, found):
+        if not (found.cells or found.values or found.inverses) or not self._fill(item, found):
             return
         stacks = self._stacks
         if origin is self:
@@ -248,7 +255,6 @@ class UndoCapture(Uncopied):
             return
         if is_new:
             stacks.undo.append(item)
-        stacks.cover(item)
         self._open = item
         self._note("added" if is_new else "updated", item, "undo")
         for oldest in stacks.trim():
@@ -287,6 +293,9 @@ class UndoCapture(Uncopied):
                         item.note_cell(table_id, row_id, cell_id, Edit(old, new, inverse))
                         has_old |= old is not UNDEFINED
                         has_any = True
+                if not has_any:
+                    continue
+                self._stacks.cover_row(table_id, row_id)
                 if row_id in tables.get(table_id, ()):
                     item.gone.discard((table_id, row_id))
                 elif has_old:
@@ -295,6 +304,7 @@ class UndoCapture(Uncopied):
             # Of a text of which only formats changed there is no other string.
             if key[2] not in found.cells.get(key[0], {}).get(key[1], {}) and scope.has_cell(*key):
                 item.note_cell(*key, Edit("", "", inverse))
+                self._stacks.cover_row(*key[:2])
                 has_any = True
         for value_id, (old, new) in found.values.items():
             if scope.has_value(value_id):

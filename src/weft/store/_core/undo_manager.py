@@ -223,7 +223,6 @@ class UndoManager(UndoCapture):
             self._note("popped", item, which)
             if self._outcome is not None:
                 other.append(self._outcome)
-                stacks.cover(self._outcome)
                 self._note("added", self._outcome, "redo" if which == "undo" else "undo")
             source[:] = [item for item in source if not item.is_empty]
             self._outcome = None

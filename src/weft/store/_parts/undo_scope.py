@@ -23,7 +23,7 @@ class UndoScope:
         TypeError: An entry is no such thing.
     """
 
-    __slots__ = ("_places", "_tables", "_values")
+    __slots__ = ("_places", "_rows", "_tables", "_values")
 
     def __init__(
         self, scope: Iterable[str | tuple[str, ...]] | None, values: bool | Iterable[str] | None
@@ -41,6 +41,7 @@ class UndoScope:
                     )
             self._places = frozenset(places)
         self._tables = frozenset(place[0] for place in self._places or ())
+        self._rows = frozenset(place[:2] for place in self._places or () if len(place) > 1)
         self._values: bool | frozenset[str]
         if values is None:
             self._values = scope is None
@@ -54,12 +55,7 @@ class UndoScope:
     def has_row(self, table_id: str, row_id: str) -> bool:
         """Whether something of a row may be in it."""
         places = self._places
-        return (
-            places is None
-            or (table_id,) in places
-            or (table_id, row_id) in places
-            or any(place[:2] == (table_id, row_id) for place in places)
-        )
+        return places is None or (table_id,) in places or (table_id, row_id) in self._rows
 
     def has_cell(self, table_id: str, row_id: str, cell_id: str) -> bool:
         """Whether a cell is in it."""

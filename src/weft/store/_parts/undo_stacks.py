@@ -35,6 +35,10 @@ class UndoStacks:
         for table_id, rows in item.cells.items():
             self._rows.setdefault(table_id, {}).update(dict.fromkeys(rows))
 
+    def cover_row(self, table_id: str, row_id: str) -> None:
+        """Have a row watched, of which a step that is on one of the stacks has come to cover something."""
+        self._rows.setdefault(table_id, {})[row_id] = None
+
     def _items(self) -> Iterable[StackItem]:
         yield from self.undo
         yield from self.redo
