@@ -31,6 +31,7 @@ def test_the_store_keeps_its_contract_in_a_browser(python_page: PythonPage) -> N
     }
     assert left_out == {
         "_core/test_loads.py",
+        "_core/test_undo_manager.py",
         "_parts/test_context_mark.py",
         "test_checkpoints.py",
         "test_converters.py",
