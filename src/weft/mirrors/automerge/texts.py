@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SharedTexts"]
 
 _MAX_COPIES = 1_000  # copies of texts that have lost whose strings are remembered, the latest
+_MAX_KNOWN = 10_000  # texts of which it is remembered whether they may have marks
 _ODD = "\ufffc\ufffd"  # what a cell must not be or begin with, and a text may
 
 
@@ -127,6 +128,8 @@ class SharedTexts:
     def _may_have_marks(self, made: bytes) -> bool:
         marked = self._marked.get(made)
         if marked is None:
+            if len(self._marked) >= _MAX_KNOWN:
+                self._marked.clear()
             marked = self._marked[made] = bool(self._index.core.marks(made))
         return marked
 
@@ -146,10 +149,6 @@ class SharedTexts:
             transaction.splice_text(made, *edit)
         elif write_delta(transaction, made, text, delta, has_marks=marked, report=self._report):
             self._marked[made] = True
-
-    def note_new(self, made: bytes) -> None:
-        """Say that a text was made just now, and has no marks."""
-        self._marked[object_id(op_id(made))] = False
 
     def edit(self, transaction: CoreTransaction, made: bytes, cell: str, delta: Delta | None) -> None:
         """Make a text what a cell holds: by an edit, where that leads there, or by the smallest one."""
