@@ -20,6 +20,8 @@ from weft.deltas import apply
 from weft.store.replica import Replica
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weft.store import UndoEvent, UndoManager
 
 Place = tuple[str, ...]
@@ -307,6 +309,29 @@ def test_ones_own_letters_go_and_come_and_those_of_others_stay(kind: Kind, seed:
 def test_the_same_with_texts_for_long(kind: Kind, seed: int) -> None:
     print(f"seed {seed}")
     type_and_undo(kind, seed, 300)
+
+
+@pytest.mark.parametrize("kind", ["tinybase", "automerge"])
+def test_formats_and_embeds_are_undone(kind: Kind) -> None:
+    store = make_peer(kind).store.set_tables_schema({"notes": {"body": {"type": "text"}}})
+    text = store.text("notes", "1", "body").append("hello ").append("world", {"bold": True})
+    manager = store.undo_manager(capture_timeout=0)
+    deltas = [text.delta()]
+    edits: list[Callable[[], object]] = [
+        lambda: text.format(0, 5, {"italic": True}),
+        lambda: text.delete(3, 5),
+        lambda: text.insert_embed(0, {"image": "x"}),
+        lambda: text.delete(0, 2),
+    ]
+    for edit in edits:
+        edit()
+        deltas.append(text.delta())
+    for delta in reversed(deltas[:-1]):
+        assert manager.undo()
+        assert text.delta() == delta
+    for delta in deltas[1:]:
+        assert manager.redo()
+        assert text.delta() == delta
 
 
 # -- beside Yjs' own -----------------------------------------------------------------------------------------
