@@ -43,6 +43,7 @@ export const browserCommands = {
   'page.click': ({name, selector, text, twice = false}) => first(name, selector, text).click({clickCount: twice ? 2 : 1}),
   'page.fill': ({name, selector, text}) => first(name, selector).fill(text),
   'page.press': ({name, key}) => get(name).keyboard.press(key),
+  'page.type': ({name, text}) => get(name).keyboard.type(text),
   // Call a JavaScript function in the page, and wait for what it promises.
   'page.evaluate': ({name, source, arg}) => get(name).evaluate(({source, arg}) => (0, eval)(source)(arg), {source, arg}),
   'page.screenshot': ({name, path}) => get(name).screenshot({path}),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.deltas import smallest_edit
+from weft.deltas import apply, from_cell, smallest_edit
 from weft.errors import MirrorError
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from weft.mirrors.mirror import DocumentWrite
     from weft.mirrors.shapes.part import Change, Context, Found
@@ -66,9 +66,14 @@ class TextPart:
 
     def write(self, tree: Tree, changes: DocumentWrite, *, compare: bool) -> Paths:
         refused = Paths()
-        cell = changes.tables.get(self._table_id, {}).get(self._row_id, {}).get(self._cell_id)
-        if cell is None and self._cell_id not in changes.tables.get(self._table_id, {}).get(self._row_id, {}):
-            return refused
+        key = (self._table_id, self._row_id, self._cell_id)
+        edit = changes.texts.get(key)
+        cells: Mapping[str, object] = changes.tables.get(self._table_id, {}).get(self._row_id, {})
+        if self._cell_id not in cells:
+            if edit is None:
+                return refused
+            cells = self._context.replica.tables.get(self._table_id, {}).get(self._row_id, {})
+        cell = cells.get(self._cell_id, UNDEFINED)
         if cell is UNDEFINED:
             cell = ""  # a root cannot be deleted
         if not isinstance(cell, str):
@@ -81,10 +86,15 @@ class TextPart:
             if node is None:
                 return refused
             tree.keep(self, (), node)
-        delta = (
-            None
-            if compare
-            else self._context.replica.text_edits().get((self._table_id, self._row_id, self._cell_id))
-        )
-        tree.edit_text(node, smallest_edit(tree.text(node), cell) if delta is None else delta)
+        old, new = from_cell(tree.text(node)), from_cell(cell)
+        try:
+            delta = edit if edit is not None and apply(old, edit) == new else smallest_edit(old, new)
+        except ValueError:
+            delta = smallest_edit(old, new)
+        try:
+            if delta:
+                tree.edit_text(node, delta)
+        except MirrorError as error:
+            self._context.report(error)
+            refused.add({self._table_id: {self._row_id: (self._cell_id,)}})
         return refused

@@ -11,7 +11,9 @@ from weft.errors import MirrorError
 from weft.mirrors.shapes.array_of_maps import ArrayPart
 from weft.mirrors.shapes.part import Change, Found
 from weft.mirrors.shapes.parts import Parts
+from weft.mirrors.shapes.shared_text import TextPart
 from weft.mirrors.shapes.tree import Kind
+from weft.mirrors.yjs.declared_texts import DeclaredTexts
 from weft.mirrors.yjs.healing import was_concurrent
 from weft.mirrors.yjs.losers import Losers
 from weft.mirrors.yjs.tree import YjsTree
@@ -41,13 +43,12 @@ class DeclaredLayout:
     Where the document tells that something happened at several roots, the Store hears of all at once.
     """
 
-    texts = None  # the shapes have them
-
     def __init__(self, doc: Doc[Any], layout: object, replica: Replica, report: Report) -> None:
         self._doc = doc
         self._replica = replica
         self._report = report
         self.parts = Parts(layout, replica, report)
+        self.texts = DeclaredTexts(doc, [part for part in self.parts.all if isinstance(part, TextPart)])
         self._kinds = {part.root.name: _root_kind(part) for part in self.parts.all}
         self._roots: dict[str, Any] = {}
         self.find_roots()
@@ -56,12 +57,14 @@ class DeclaredLayout:
         self._found = Found()
         self._refused = Paths()
         self.has_lists = any(isinstance(part, ArrayPart) for part in self.parts.all)
+        self.follows = self.has_lists or bool(self.texts.parts)
 
     def place(self, path: tuple[str, ...]) -> Place | None:
         places = self.parts.places(path)
         return places[0] if places else None
 
     def find_roots(self) -> None:
+        self.texts.forget()
         self._roots.update(
             (name, cast("Any", self._doc.get(name, type=_TYPES[kind])).integrated)
             for name, kind in self._kinds.items()
@@ -71,7 +74,7 @@ class DeclaredLayout:
         return tuple(self._roots.values())
 
     def _tree(self, txn: Txn) -> YjsTree:
-        return YjsTree(self._doc, txn, self._roots, self._report)
+        return YjsTree(self._doc, txn, self._roots, self.texts, self._report)
 
     def refusal(self, txn: Txn) -> MirrorError | None:
         for name, kind in self._kinds.items():
@@ -82,6 +85,7 @@ class DeclaredLayout:
         return None
 
     def read_all(self, txn: Txn) -> Received:
+        self.texts.forget()
         found = self.parts.read(self._tree(txn))
         return found.tables, found.values
 
@@ -93,13 +97,27 @@ class DeclaredLayout:
 
     def translate(self, root: int, events: list[Any], txn: Txn) -> Received:
         tree, found = self._tree(txn), self._found
+        for text in self._of_root[root]:
+            if isinstance(text, TextPart):
+                self._translate_text(text, tree, events, txn)
         for event in events:
             for part, change in self._changes(tree, root, event, found):
                 part.changed(tree, change, found)
         return {}, {}
 
+    def _translate_text(self, part: TextPart, tree: YjsTree, events: list[Any], txn: Txn) -> None:
+        own = list(part.root.keys)
+        inside = [event for event in events if event.path[: len(own)] == own]
+        if inside and (node := tree.find(part.root)) is not None:
+            part.changed(
+                tree, Change(node, delta=self.texts.translate(txn, node, inside, len(own))), self._found
+            )
+
     def follow(self, root: int, events: list[Any], txn: Txn) -> None:
         """Hear of what this layout has written itself."""
+        self.texts.follow()
+        if not self.has_lists:
+            return
         tree = self._tree(txn)
         for event in events:
             if not hasattr(event, "keys"):
@@ -123,8 +141,8 @@ class DeclaredLayout:
                 if path == own[: len(path)] and (key := own[len(path)]) in keys:
                     self.parts.read_part(tree, part, key, keys[key], found)
                 continue
-            if path[: len(own)] != own:
-                continue
+            if path[: len(own)] != own or isinstance(part, TextPart):
+                continue  # what is in a text is translated at once
             at = path[len(own) :]
             if isinstance(part, ArrayPart) and at:
                 row_id = part.row_at(cast("int", at[0]))
@@ -151,6 +169,7 @@ class DeclaredLayout:
         if received is not None:
             for losers in self._losers.values():
                 losers.heard(event, received)
+        self.texts.note(found.deltas)
         return (found.tables, found.values), heal
 
     @property
@@ -174,7 +193,11 @@ class DeclaredLayout:
     # -- writing -----------------------------------------------------------------------------------------
 
     def write(self, txn: Txn, changes: DocumentWrite, *, compare: bool) -> list[MirrorError]:
-        self._refused.update(self.parts.write(self._tree(txn), changes, compare=compare))
+        tree = self._tree(txn)
+        self._refused.update(self.parts.write(tree, changes, compare=compare))
+        for key in changes.texts:  # those of which formats alone change are not among the cells
+            if key in self.texts.parts and key[0] not in changes.tables:
+                self._refused.update(self.texts.parts[key].write(tree, changes, compare=compare))
         return []
 
     def take_refused(self) -> Paths:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from weft.documents.yjs.binding import RawMap, RawMapEvent, RawTransactionEvent, Txn
     from weft.mirrors.mirror import DocumentWrite
     from weft.mirrors.places import Place
+    from weft.mirrors.yjs.declared_texts import DeclaredTexts
     from weft.mirrors.yjs.text_cells import TextCells
 
 __all__ = ["Layout", "Received", "foreign_root", "read_key", "read_map", "write_map"]
@@ -29,7 +30,7 @@ class Layout(Protocol):
     """Where cells and values stand in a Yjs document."""
 
     @property
-    def texts(self) -> TextCells | None:
+    def texts(self) -> TextCells | DeclaredTexts | None:
         """The text cells among them; ``None`` where the layout reads and writes texts by itself."""
 
     def place(self, path: tuple[str, ...]) -> Place | None:

@@ -22,6 +22,7 @@ from weft.mirrors.places import changes_at
 from weft.mirrors.yjs.declared import DeclaredLayout
 from weft.mirrors.yjs.flat import FlatLayout
 from weft.mirrors.yjs.nested import NestedLayout
+from weft.mirrors.yjs.text_cells import TextCells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -118,7 +119,9 @@ class YjsMirror(Mirror):
     # -- the document's side of the engine ---------------------------------------------------------------
 
     def _observe(self) -> None:
-        if self._layout.texts is not None:
+        if self._declared is not None:
+            self._ends.extend(self._declared.texts.declare(self._replica))
+        elif self._layout.texts is not None:
             self._ends.append(self._replica.serve_texts(self._layout.texts))
         self._observe_roots()
         self._document.attach(self, self._committed)
@@ -150,7 +153,7 @@ class YjsMirror(Mirror):
     def _document_changed(self, root: int, events: list[RawMapEvent], txn: Txn) -> None:
         if origin_of(self._doc, txn) is self._token and not self._document.is_waiting:
             # Our own; unless something that waited for what we have written has come with it.
-            if self._declared is not None and self._declared.has_lists:
+            if self._declared is not None and self._declared.follows:
                 self._declared.follow(root, events, txn)
             return
         if not self._document.is_mine:
@@ -214,7 +217,7 @@ class YjsMirror(Mirror):
         Typing is many transactions of one letter, which cost little else.
         """
         texts = self._layout.texts
-        if texts is None or (edit := self._replica.only_text_edit()) is None:
+        if not isinstance(texts, TextCells) or (edit := self._replica.only_text_edit()) is None:
             return False
         key, _, delta = edit
         handle = texts.known(key)

@@ -18,7 +18,7 @@ from weft.documents.yjs.binding import (
 from weft.errors import MirrorError
 from weft.mirrors.shapes import Kind
 from weft.mirrors.yjs.containers import make_path
-from weft.mirrors.yjs.texts import copy_text, edit_text, read_string
+from weft.mirrors.yjs.texts import copy_text, edit_text
 from weft.values import UNDEFINED, EncodedCell, decode_cell
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weft.deltas import Delta
     from weft.documents.yjs.binding import Txn
     from weft.mirrors.shapes import Root
+    from weft.mirrors.yjs.declared_texts import DeclaredTexts
 
 __all__ = ["YjsTree"]
 
@@ -50,19 +51,26 @@ class YjsTree:
         doc: The document.
         txn: The transaction.
         roots: The root types that are mirrored, by name.
+        texts: The texts among what is mirrored.
         report: Called with what is of another kind than it should be.
     """
 
-    __slots__ = ("_doc", "_report", "_roots", "_txn")
+    __slots__ = ("_doc", "_report", "_roots", "_texts", "_txn")
 
     nodes = frozenset(_KINDS)
 
     def __init__(
-        self, doc: Doc[Any], txn: Txn, roots: dict[str, Any], report: Callable[[Exception], None]
+        self,
+        doc: Doc[Any],
+        txn: Txn,
+        roots: dict[str, Any],
+        texts: DeclaredTexts,
+        report: Callable[[Exception], None],
     ) -> None:
         self._doc = doc
         self._txn = txn
         self._roots = roots
+        self._texts = texts
         self._report = report
 
     # -- finding -----------------------------------------------------------------------------------------
@@ -125,7 +133,7 @@ class YjsTree:
 
     def text(self, node: Any) -> str:
         """The string that a text is."""
-        return to_cell(read_string(self._txn, node))
+        return to_cell(self._texts.read(self._txn, node))
 
     def text_at(self, node: Any, key: str) -> Any | None:
         """The text at a key of a map."""
@@ -169,7 +177,11 @@ class YjsTree:
 
     def edit_text(self, node: Any, delta: Delta) -> None:
         """Edit a text in place."""
-        edit_text(self._txn, node, delta)
+        if type(node) is BindingXmlFragment:
+            self._texts.write_xml(self._txn, node, delta)
+        else:
+            edit_text(self._txn, node, delta)
+            self._texts.read(self._txn, node)
 
     def insert_map(self, node: Any, index: int) -> Any:
         """Make a map in a list."""
