@@ -81,10 +81,13 @@ def resolve(doc: Doc[Any], txn: Txn, text: RawText, position: Any, identify: Ide
     if place is None or place > len(data):
         return None
     if place < len(data):
+        units = utf16_length(measured)
         for is_careful in (False, True):
-            start = place if len(data) == len(measured) else _start(doc, txn, text, data, place, is_careful)
+            start = place
+            if len(data) != len(measured):
+                start = _start(doc, txn, text, data, _aligned(data, place), is_careful=is_careful)
             unit = utf16_length(data[:start].decode()) + place - start
-            if _id_of(doc, txn, text, data, measured, unit) == item:
+            if unit < units and _id_of(doc, txn, text, data, measured, unit) == item:
                 return unit + 1 if is_before else unit
     return utf16_length(data[:place].decode(errors="ignore"))  # deleted: that is where it stood
 
@@ -96,7 +99,7 @@ def _id_of(doc: Doc[Any], txn: Txn, text: RawText, data: bytes, measured: str, u
     units = measured.encode("utf-16-le")
     place = len(units[: 2 * unit].decode("utf-16-le", "ignore").encode())
     for is_careful in (False, True):
-        start = _start(doc, txn, text, data, place, is_careful)
+        start = _start(doc, txn, text, data, place, is_careful=is_careful)
         client, clock = sticky_id(text, txn, start)
         behind = unit - utf16_length(data[:start].decode())
         if sticky_place(txn, client, clock + behind) == start + behind:
@@ -104,7 +107,7 @@ def _id_of(doc: Doc[Any], txn: Txn, text: RawText, data: bytes, measured: str, u
     return client, clock + behind
 
 
-def _start(doc: Doc[Any], txn: Txn, text: RawText, data: bytes, place: int, is_careful: bool) -> int:
+def _start(doc: Doc[Any], txn: Txn, text: RawText, data: bytes, place: int, *, is_careful: bool) -> int:
     """Where the piece of text begins that the character at a place belongs to.
 
     Within a piece the binding's clocks grow with the bytes. How far that goes is looked for in growing and
@@ -135,7 +138,9 @@ def _start(doc: Doc[Any], txn: Txn, text: RawText, data: bytes, place: int, is_c
     lengths = _lengths(doc, client, clock - (place - inside))
     at = inside
     while (length := lengths.get(clock - (place - at))) is not None:
-        end = at + len(data[at:].decode().encode("utf-16-le")[: 2 * length].decode("utf-16-le").encode())
+        end = at + len(
+            data[at:].decode().encode("utf-16-le")[: 2 * length].decode("utf-16-le", "ignore").encode()
+        )
         if end > place:
             return at
         at = end
