@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
 from typing import Any
 
 import pytest
 from pycrdt import Map, XmlFragment
 
 from weft import Store
+from weft.deltas import apply, utf16_length
 from weft.mirrors.shapes import Nested, Shape, SharedText
 from weft.mirrors.yjs import YjsMirror, create_doc
 
+WORDS = ("a", "bc", "\u00e9", "\U0001f600", "x\ny", "\n", "hello", "\u05e9\u05dc")
 LAYOUT: dict[str | tuple[str, ...], Shape] = {
     "notes.xml.body": SharedText("pm", xml=True),
     "notes.text.body": SharedText("body"),
@@ -125,3 +129,33 @@ def test_a_fragment_in_a_map_is_a_text_as_well() -> None:
     peer.text("in").insert(0, "> ")
     assert peer.text("in").cursor_from_json(position).offset == 7
     assert peer.errors == []
+
+
+def test_what_listeners_hear_leads_to_the_text() -> None:
+    start = random.randrange(1 << 30)
+    for seed in range(start, start + 25):
+        print(f"seed {seed}")
+        rng = random.Random(seed)
+        peers = (Peer(), Peer())
+        heard = ["", ""]
+
+        def hear(text: Any, delta: Any, is_local: bool, number: int, heard: list[str] = heard) -> None:
+            heard[number] = apply(heard[number], delta)
+
+        for number, peer in enumerate(peers):
+            peer.text().add_listener(partial(hear, number=number))
+        for _ in range(20):
+            number = rng.randrange(2)
+            text = peers[number].text()
+            string = str(text)
+            at = rng.randint(0, len(string))
+            if rng.random() < 0.3:
+                text.set(string[:at] + rng.choice(WORDS) + string[at + rng.randint(0, 4) :])
+            else:
+                offset = utf16_length(string[:at])
+                text.splice(offset, utf16_length(string[at : at + rng.randint(0, 3)]), rng.choice(WORDS))
+            if rng.random() < 0.3:
+                _meet(*peers)
+        _meet(*peers)
+        assert heard[0] == heard[1] == str(peers[0].text()) == str(peers[1].text())
+        assert [peer.errors for peer in peers] == [[], []]

@@ -5,7 +5,8 @@ A Y.Text is one as it is, a Y.XmlFragment as the lines of its blocks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pycrdt import Map, Text, XmlFragment
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from weft.store.replica import Replica, TextKey
 
 __all__ = ["DeclaredTexts"]
+
+T = TypeVar("T")
 
 
 class DeclaredTexts:
@@ -121,45 +124,65 @@ class DeclaredTexts:
 
     def delta(self, table_id: str, row_id: str, cell_id: str) -> Delta | None:
         """The text with its formats."""
-        with raw_transaction(self._doc) as txn:
-            node = self._node((table_id, row_id, cell_id), txn)
-            if node is None:
-                return None
+
+        def read(txn: Txn, node: Any, root: Root) -> Delta | None:
             if type(node) is BindingXmlFragment:
                 return self._fragment(txn, node).delta()
             return read_delta(txn, node)
+
+        return self._look((table_id, row_id, cell_id), read)
 
     def position(
         self, table_id: str, row_id: str, cell_id: str, offset: int, assoc: int
     ) -> dict[str, Any] | None:
         """The relative position of an offset, as ``Y.relativePositionToJSON`` gives it."""
-        root = self.parts[table_id, row_id, cell_id].root
-        name = None if root.keys else root.name
-        with raw_transaction(self._doc) as txn:
-            node = self._node((table_id, row_id, cell_id), txn)
-            if node is None:
-                return None
-            if type(node) is not BindingXmlFragment:
-                return positions.position_of(self._doc, txn, node, offset, assoc, lambda: name)
-            text = self._fragment(txn, node)
-        return xml_positions.position_of(self._doc, text, _finder(root), name, offset, assoc)
+
+        def read(txn: Txn, node: Any, root: Root) -> dict[str, Any] | XmlSharedText | None:
+            if type(node) is BindingXmlFragment:
+                return self._fragment(txn, node)
+            return positions.position_of(self._doc, txn, node, offset, assoc, lambda: _name(root))
+
+        key = table_id, row_id, cell_id
+        found: dict[str, Any] | XmlSharedText | None = self._look(key, read)
+        if not isinstance(found, XmlSharedText):
+            return found
+        root = self.parts[key].root
+        return xml_positions.position_of(self._doc, found, _finder(root), _name(root), offset, assoc)
 
     def offset(self, table_id: str, row_id: str, cell_id: str, position: Any) -> int | None:
         """The offset of a relative position."""
-        root = self.parts[table_id, row_id, cell_id].root
-        name = None if root.keys else root.name
-        with raw_transaction(self._doc) as txn:
-            node = self._node((table_id, row_id, cell_id), txn)
-            if node is None:
-                return None
-            if type(node) is not BindingXmlFragment:
-                return positions.resolve(self._doc, txn, node, position, lambda: name)
-            text = self._fragment(txn, node)
-        return xml_positions.resolve(self._doc, text, _finder(root), name, position)
 
-    def _node(self, key: TextKey, txn: Txn) -> Any | None:
+        def read(txn: Txn, node: Any, root: Root) -> int | XmlSharedText | None:
+            if type(node) is BindingXmlFragment:
+                return self._fragment(txn, node)
+            return positions.resolve(self._doc, txn, node, position, lambda: _name(root))
+
+        key = table_id, row_id, cell_id
+        found: int | XmlSharedText | None = self._look(key, read)
+        if not isinstance(found, XmlSharedText):
+            return found
+        root = self.parts[key].root
+        return xml_positions.resolve(self._doc, found, _finder(root), _name(root), position)
+
+    def _look(self, key: TextKey, read: Callable[[Txn, Any, Root], T]) -> T | None:
+        """Read something of a text; ``None`` where there is none, and where nothing can be read."""
         part = self.parts.get(key)
-        return None if part is None else _find(self._doc, txn, part.root)
+        if part is None:
+            return None
+        transaction = raw_transaction(self._doc)
+        try:
+            txn = transaction.__enter__()
+        except RuntimeError:  # the binding is just telling of a commit, when it lets nobody read
+            return None
+        with ExitStack() as stack:
+            stack.push(transaction)
+            node = _find(self._doc, txn, part.root)
+            return None if node is None else read(txn, node, part.root)
+
+
+def _name(root: Root) -> str | None:
+    """The name by which relative positions know a root type."""
+    return None if root.keys else root.name
 
 
 def _find(doc: Doc[Any], txn: Txn, root: Root) -> Any | None:

@@ -83,7 +83,7 @@ class XmlSharedText:
             The delta; empty where only attributes of blocks changed.
         """
         events = sorted(events, key=lambda event: len(event.path))
-        before = list(self.root.children)
+        before, lengths = list(self.root.children), list(self.lengths)
         dirty: dict[int, list[Unit]] = {}  # by identity of a child of the fragment, as it was
         changed: dict[int, Delta] = {}  # by key of a run
         fresh: set[int] = set()
@@ -91,7 +91,8 @@ class XmlSharedText:
             path = event.path[below:]
             if not path:
                 self._update(txn, self.root, event.delta, fresh)
-                self.lengths = [line_count(child) for child in self.root.children]
+                known = dict(zip(map(id, before), lengths, strict=True))
+                self.lengths = [known.get(id(child)) or line_count(child) for child in self.root.children]
                 continue
             top = self.root.children[path[0]]
             node: Node = self.root
@@ -111,7 +112,7 @@ class XmlSharedText:
                         if change["action"] != "delete":
                             node.attributes[name] = plain(change["newValue"])
                 self.lengths[path[0]] = line_count(top)
-        delta = _without_last_break(self._compare(before, dirty, changed))
+        delta = _without_last_break(self._compare(before, lengths, dirty, changed))
         self.string = apply(self.string, delta)
         return delta
 
@@ -134,26 +135,36 @@ class XmlSharedText:
                 node.children[at:at] = made
                 at += len(made)
 
-    def _compare(self, before: list[Node], dirty: dict[int, list[Unit]], changed: dict[int, Delta]) -> Delta:
+    def _compare(
+        self, before: list[Node], lengths: list[int], dirty: dict[int, list[Unit]], changed: dict[int, Delta]
+    ) -> Delta:
         """Give what has become of the fragment's children, each line with a break behind it."""
         delta: Delta = []
-        kept = {id(child) for child in self.root.children}
-        known = {id(child) for child in before}
-        old, new = iter(before), iter(self.root.children)
-        a, b = next(old, None), next(new, None)
-        while a is not None or b is not None:
-            if a is not None and id(a) not in kept:
-                delta.append({"delete": sum(delta_length(u.delta) for u in dirty.get(id(a)) or units(a))})
-                a = next(old, None)
-            elif b is not None and id(b) not in known:
-                delta.extend(part for unit in units(b) for part in unit.delta)
-                b = next(new, None)
-            elif a is not None:
-                if id(a) in dirty:
-                    _compare_units(delta, dirty[id(a)], list(units(a)), changed)
+        after = self.root.children
+        kept, known = set(map(id, after)), set(map(id, before))
+        a = b = retained = 0
+        while a < len(before) or b < len(after):
+            if a < len(before) and id(before[a]) in kept and (b == len(after) or id(after[b]) in known):
+                if (old := dirty.get(id(before[a]))) is None:
+                    retained += lengths[a]
                 else:
-                    delta.append({"retain": line_count(a)})
-                a, b = next(old, None), next(new, None)
+                    if retained:
+                        delta.append({"retain": retained})
+                    retained = 0
+                    _compare_units(delta, old, list(units(before[a])), changed)
+                a, b = a + 1, b + 1
+                continue
+            if retained:
+                delta.append({"retain": retained})
+            retained = 0
+            if a < len(before) and id(before[a]) not in kept:
+                delta.append({"delete": lengths[a]})
+                a += 1
+            else:
+                delta.extend(part for unit in units(after[b]) for part in unit.delta)
+                b += 1
+        if retained:
+            delta.append({"retain": retained})
         return delta
 
     # -- to the document ---------------------------------------------------------------------------------
