@@ -29,9 +29,17 @@ if TYPE_CHECKING:
         testing as testing,
     )
     from weft.documents import AutomergeDocument as AutomergeDocument, create_doc as create_doc
-    from weft.facade import connect as connect, open as open  # noqa: A004 - as io.open
+    from weft.facade import connect as connect, inspect as inspect, open as open  # noqa: A004 - as io.open
     from weft.mergeable import MergeableStore as MergeableStore
-    from weft.mirrors import AutomergeMirror as AutomergeMirror, YjsMirror as YjsMirror
+    from weft.mirrors import (
+        ArrayOfMaps as ArrayOfMaps,
+        AutomergeMirror as AutomergeMirror,
+        MapOfMaps as MapOfMaps,
+        MapOfValues as MapOfValues,
+        Nested as Nested,
+        SharedText as SharedText,
+        YjsMirror as YjsMirror,
+    )
     from weft.providers import (
         AutomergeWebsocketProvider as AutomergeWebsocketProvider,
         Replica as Replica,
@@ -53,9 +61,9 @@ else:
             "sync": "",
             "testing": "",
             "weft.documents": "AutomergeDocument create_doc",
-            "weft.facade": "connect open",
+            "weft.facade": "connect inspect open",
             "weft.mergeable": "MergeableStore",
-            "weft.mirrors": "AutomergeMirror YjsMirror",
+            "weft.mirrors": "ArrayOfMaps AutomergeMirror MapOfMaps MapOfValues Nested SharedText YjsMirror",
             "weft.providers": "AutomergeWebsocketProvider Replica TinyBaseProvider YWebsocketProvider",
         },
         own="UNDEFINED Cell Changes Checkpoints Content Store Undefined Value WeftError errors",

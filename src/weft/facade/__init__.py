@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from weft.facade.blocking_store import BlockingStore as BlockingStore
     from weft.facade.blocking_sync import BlockingSync as BlockingSync
     from weft.facade.entry_points import connect as connect, open as open  # noqa: A004 - weft.open, as io.open
+    from weft.facade.inspecting import inspect as inspect
     from weft.facade.opening import AsyncOpening as AsyncOpening
     from weft.facade.options import ConnectOptions as ConnectOptions, OpenOptions as OpenOptions
     from weft.facade.presence import Cursor as Cursor, PeerListener as PeerListener, Presence as Presence
@@ -28,6 +29,7 @@ else:
             "blocking_store": "BlockingStore",
             "blocking_sync": "BlockingSync",
             "entry_points": "connect open",
+            "inspecting": "inspect",
             "opening": "AsyncOpening",
             "options": "ConnectOptions OpenOptions",
             "presence": "Cursor PeerListener Presence",

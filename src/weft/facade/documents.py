@@ -24,13 +24,20 @@ def check_layout(kind: Kind, layout: object) -> None:
     """Check a layout.
 
     Raises:
-        ValueError: There is none of that name for this kind of document.
+        ValueError: There is none of that name for this kind of document; or it contradicts itself.
+        TypeError: A declared layout has something else than names and shapes.
     """
-    if kind != "yjs" and layout not in {None, "tinybase"}:
-        name = "an Automerge document" if kind == "automerge" else "a mergeable document"
-        raise ValueError(f"layout is {layout!r}, and {name} has TinyBase's only")
-    if isinstance(layout, str) and layout not in {"tinybase", "flat"}:
-        raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or 'flat'")
+    if layout is None or layout == "tinybase":
+        return
+    if kind == "mergeable":
+        raise ValueError(f"layout is {layout!r:.100}, and a mergeable document has TinyBase's only")
+    if not isinstance(layout, str):
+        mirrors.check_shapes(layout)
+    elif kind == "automerge":
+        what = "an Automerge document has TinyBase's, or a dict of shapes"
+        raise ValueError(f"layout is {layout!r}, and {what}")
+    elif layout != "flat":
+        raise ValueError(f"layout is {layout!r}; it must be 'tinybase', 'flat' or a dict of shapes")
 
 
 def create_document(kind: Kind) -> Any:

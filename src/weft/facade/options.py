@@ -28,7 +28,8 @@ class OpenOptions(TypedDict, total=False):
         schema: Table id to a schema as TinyBase writes it, or to a dataclass, TypedDict, NamedTuple or
             pydantic model. What is there and does not fit stays out of the Store, and is reported.
         values_schema: The same for the keyed values: a schema, or such a class.
-        layout: How the Store stands in the document: see ``YjsMirror``. An Automerge document has one only.
+        layout: How the Store stands in the document: see ``YjsMirror``; a dict of shapes for the document of
+            another application, as ``weft.inspect`` proposes it.
         on_invalid: As of ``Store``.
         row_ids: As of ``Store``.
         encode: As of ``Store``.

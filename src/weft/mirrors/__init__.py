@@ -14,9 +14,20 @@ if TYPE_CHECKING:
     from weft.documents.automerge.document import AutomergeDocument as AutomergeDocument
     from weft.documents.automerge.events import DocumentEvent as DocumentEvent
     from weft.documents.yjs.document import YDocument as YDocument, create_doc as create_doc
-    from weft.mirrors import automerge as automerge, mergeable as mergeable, yjs as yjs
+    from weft.mirrors import automerge as automerge, mergeable as mergeable, shapes as shapes, yjs as yjs
     from weft.mirrors.automerge.mirror import AutomergeMirror as AutomergeMirror
     from weft.mirrors.mergeable.mirror import MergeableMirror as MergeableMirror
+    from weft.mirrors.shapes import (
+        ArrayOfMaps as ArrayOfMaps,
+        Inspection as Inspection,
+        MapOfMaps as MapOfMaps,
+        MapOfValues as MapOfValues,
+        Nested as Nested,
+        Shape as Shape,
+        Shapes as Shapes,
+        SharedText as SharedText,
+        check_shapes as check_shapes,
+    )
     from weft.mirrors.yjs.mirror import YjsMirror as YjsMirror
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -25,9 +36,13 @@ else:
             "yjs": "",
             "automerge": "",
             "mergeable": "",
+            "shapes": "",
             "automerge.mirror": "AutomergeMirror",
             "mergeable.mirror": "MergeableMirror",
             "weft.documents.automerge.document": "AutomergeDocument",
+            "weft.mirrors.shapes": (
+                "ArrayOfMaps Inspection MapOfMaps MapOfValues Nested Shape Shapes SharedText check_shapes"
+            ),
             "weft.documents.automerge.events": "DocumentEvent",
             "weft.documents.yjs.document": "YDocument create_doc",
             "yjs.mirror": "YjsMirror",

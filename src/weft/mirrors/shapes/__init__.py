@@ -1,5 +1,7 @@
 """Shapes: how the tables and values of a Store stand in a document of another application's making."""
 
+from __future__ import annotations
+
 from weft.mirrors.shapes.declared import (
     ArrayOfMaps as ArrayOfMaps,
     MapOfMaps as MapOfMaps,
@@ -7,7 +9,9 @@ from weft.mirrors.shapes.declared import (
     Nested as Nested,
     Shapes as Shapes,
     SharedText as SharedText,
+    check_shapes as check_shapes,
 )
+from weft.mirrors.shapes.inspection import Inspection as Inspection
 from weft.mirrors.shapes.part import (
     Change as Change,
     Context as Context,
@@ -16,3 +20,23 @@ from weft.mirrors.shapes.part import (
     Shape as Shape,
 )
 from weft.mirrors.shapes.tree import Kind as Kind, Place as Place, Root as Root, Tree as Tree
+
+__all__ = [
+    "ArrayOfMaps",
+    "Change",
+    "Context",
+    "Found",
+    "Inspection",
+    "Kind",
+    "MapOfMaps",
+    "MapOfValues",
+    "Nested",
+    "Part",
+    "Place",
+    "Root",
+    "Shape",
+    "Shapes",
+    "SharedText",
+    "Tree",
+    "check_shapes",
+]

@@ -10,16 +10,28 @@ from weft.jsoncodec import check_text
 from weft.mirrors.shapes.array_of_maps import ArrayPart
 from weft.mirrors.shapes.map_of_maps import MapPart
 from weft.mirrors.shapes.map_of_values import RowPart, ValuesPart
+from weft.mirrors.shapes.part import Context
 from weft.mirrors.shapes.shared_text import TextPart
 from weft.mirrors.shapes.tree import Kind, Root
+from weft.store import Store
+from weft.store.replica import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from weft.mirrors.shapes.part import Context, Part, Shape
+    from weft.mirrors.shapes.part import Part, Shape
     from weft.mirrors.shapes.tree import Place
 
-__all__ = ["ArrayOfMaps", "MapOfMaps", "MapOfValues", "Nested", "Shapes", "SharedText", "parse_shapes"]
+__all__ = [
+    "ArrayOfMaps",
+    "MapOfMaps",
+    "MapOfValues",
+    "Nested",
+    "Shapes",
+    "SharedText",
+    "check_shapes",
+    "parse_shapes",
+]
 
 Shapes: TypeAlias = "Mapping[str | tuple[str, ...], Shape]"
 """A layout: each table, row, cell or the values with the shape in which the document has it.
@@ -217,6 +229,16 @@ def parse_shapes(layout: object, context: Context) -> list[Part]:
     ]
     _check_parts(parts)
     return parts
+
+
+def check_shapes(layout: object) -> None:
+    """Check a layout before there is anything to be mirrored.
+
+    Raises:
+        TypeError: It is no mapping of names to shapes.
+        ValueError: It contradicts itself, or a shape cannot keep what it is declared for.
+    """
+    parse_shapes(layout, Context(Replica(Store()), lambda _error: None))
 
 
 def _check_parts(parts: list[Part]) -> None:
