@@ -28,6 +28,7 @@ PUBLIC = [
     "weft.mirrors",
     "weft.mirrors.automerge",
     "weft.mirrors.mergeable",
+    "weft.mirrors.shapes",
     "weft.mirrors.yjs",
     "weft.notebook",
     "weft.persisters",

@@ -148,6 +148,9 @@ def test_places_are_brought_to_one_another_and_compared(server: WeftServe, tmp_p
 
 
 def test_changes_are_lines_in_a_pipe_that_may_be_closed(server: WeftServe) -> None:
+    room = f"{server.url}/other"
+    done("set", room, "pets/fido/price", "4")
+    assert done("watch", room, "--layout", "--once") == "pets/fido/price: 4\n"
     room = f"{server.url}/watched"
     done("set", room, "pets/fido/price", "5")
     assert done("watch", room, "--once") == "pets/fido/price: 5\n"

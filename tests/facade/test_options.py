@@ -53,6 +53,14 @@ def test_a_wrong_option_is_refused_at_once(options: Any, error: type[Exception],
         weft.connect("ws://127.0.0.1:9/room", **options)
 
 
-def test_an_automerge_document_has_one_layout() -> None:
-    with pytest.raises(ValueError, match="TinyBase's only"):
+def test_a_layout_is_checked_at_once() -> None:
+    with pytest.raises(ValueError, match="TinyBase's, or a dict of shapes"):
         weft.connect("automerge+ws://127.0.0.1:9", layout="flat")
+    with pytest.raises(ValueError, match="TinyBase's only"):
+        weft.connect("tinybase+ws://127.0.0.1:9/room", layout={"todos": weft.MapOfMaps("todos")})
+    with pytest.raises(ValueError, match="twice"):
+        weft.connect(
+            "ws://127.0.0.1:9/room", layout={"a": weft.MapOfMaps("a"), "a.b.c": weft.SharedText("b")}
+        )
+    with pytest.raises(TypeError, match="no shape"):
+        weft.connect("ws://127.0.0.1:9/room", layout={"a": "b"})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from weft import Store
 
-__all__ = ["Access", "access", "address", "as_json", "is_missing", "opened", "run"]
+__all__ = ["Access", "access", "address", "as_json", "is_missing", "look_for_layout", "opened", "run"]
 
 T = TypeVar("T")
 
@@ -71,13 +71,16 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def opened(place: str, access: Access, *, make: bool = True) -> AsyncIterator[Store]:
+async def opened(
+    place: str, access: Access, *, make: bool = True, layout: Any = None
+) -> AsyncIterator[Store]:
     """Open a place: the Store has everything that is there, and what is written goes there at the end.
 
     Args:
         place: Of a server, a replica, a file or a database.
         access: To a server.
         make: Whether a file that is not there is made.
+        layout: As for ``weft.connect``.
 
     Raises:
         click.BadParameter: It is no place.
@@ -92,7 +95,7 @@ async def opened(place: str, access: Access, *, make: bool = True) -> AsyncItera
         if not make and is_missing(place):
             raise StorageError(f"{place}: there is no such file")
         try:
-            opening = weft.open(place)
+            opening = weft.open(place, layout=layout)
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
         async with opening as store:
@@ -105,7 +108,9 @@ async def opened(place: str, access: Access, *, make: bool = True) -> AsyncItera
             failed.set_result(error)
 
     try:
-        connecting = weft.connect(place, token=access.token, on_error=on_error, close_timeout=access.patience)
+        connecting = weft.connect(
+            place, layout=layout, token=access.token, on_error=on_error, close_timeout=access.patience
+        )
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
     async with connecting as store:
@@ -130,6 +135,27 @@ async def _synced(store: Any, failed: asyncio.Future[ProviderError], patience: f
 def is_missing(place: str) -> bool:
     """Whether it is a file, and not there."""
     return "://" not in place and not Path(place.removeprefix("sqlite:")).exists()
+
+
+async def look_for_layout(place: str, access: Access) -> Any:
+    """Propose a layout for the document of a place.
+
+    Raises:
+        click.UsageError: It has no document of its own, or nothing in it can be shown.
+        ProviderError, StorageError: As :func:`opened`.
+    """
+    import weft
+
+    # A shape has to be said, so that nothing is taken for a Store's and refused; this one is nobody's.
+    nothing = {"nothing": weft.MapOfValues("weft.nothing")}
+    async with opened(place, access, make=False, layout=nothing) as store:
+        document = getattr(store.sync, "document", None)  # type: ignore[attr-defined]
+        if document is None:
+            raise click.UsageError(f"{place} keeps no document whose shapes could be looked for")
+        found = weft.inspect(document)
+    if found.layout is None:
+        raise click.UsageError(f"nothing in {place} can be shown as tables: {found}")
+    return found.layout
 
 
 def _is_server(place: str) -> bool:

@@ -12,7 +12,7 @@ from weft.cli.command import command, verbose
 from weft.cli.differences import Difference, cells_in
 from weft.cli.output import say
 from weft.cli.paths import StorePath
-from weft.cli.places import Access, access, address, as_json, opened, run
+from weft.cli.places import Access, access, address, as_json, look_for_layout, opened, run
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ _MARGIN = 6  # lines of a table beside its rows
 @address()
 @click.argument("table", required=False, metavar="[TABLE]")
 @click.option("--once", is_flag=True, help="show what is there, and end")
+@click.option(
+    "--layout",
+    is_flag=True,
+    help="look for tables in a document of another application",
+)
 @access
 @as_json
 @verbose
@@ -39,17 +44,21 @@ def watch(
     access: Access,
     *,
     once: bool,
+    layout: bool,
     as_json: bool,
 ) -> None:
     """Show tables as they change, until Ctrl-C.
 
     In a terminal they stand there as they are; in a pipe there is a line for each cell that changes.
     """
-    run(_watch(address, table, access, once=once, as_json=as_json))
+    run(_watch(address, table, access, once=once, layout=layout, as_json=as_json))
 
 
-async def _watch(address: str, table: str | None, access: Access, *, once: bool, as_json: bool) -> None:
-    async with opened(address, access, make=False) as store:
+async def _watch(
+    address: str, table: str | None, access: Access, *, once: bool, layout: bool, as_json: bool
+) -> None:
+    found = await look_for_layout(address, access) if layout else None
+    async with opened(address, access, make=False, layout=found) as store:
         if sys.stdout.isatty() and not as_json:
             await _picture(store, table, once=once)
         else:
