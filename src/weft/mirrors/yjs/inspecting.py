@@ -11,6 +11,7 @@ from weft.deltas import utf16_length
 from weft.documents.yjs.binding import BindingText, raw_transaction
 from weft.mirrors.shapes.inspection import Inspection, Seen, propose
 from weft.mirrors.shapes.tree import Kind
+from weft.mirrors.yjs.declared_texts import DeclaredTexts
 from weft.mirrors.yjs.tree import YjsTree
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def inspect_update(update: bytes) -> Inspection:
     doc.apply_update(update)
     roots = {name: doc.get(name, type=_TYPES[kind]).integrated for name, kind in kinds.items()}
     with raw_transaction(doc) as txn:
-        tree = YjsTree(doc, txn, roots, lambda _error: None)
+        tree = YjsTree(doc, txn, roots, DeclaredTexts(doc, []), lambda _error: None)
         found: dict[str, object] = {
             name: _look(tree, roots[name], kind, lambda node: str(node.get_string(txn)))
             for name, kind in kinds.items()
