@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
+    from weft.mirrors import Shapes
     from weft.persisters._core.engine import TinyBaseOptions
     from weft.store import Store
 
@@ -47,7 +48,7 @@ class YjsPersister(MirrorPersister):
         doc: Doc[Any] | YDocument,
         map_name: str = "tinybase",
         *,
-        layout: Literal["tinybase", "flat"] = "tinybase",
+        layout: Literal["tinybase", "flat"] | Shapes = "tinybase",
         on_error: Callable[[Exception], object] | None = None,
         **tinybase: Unpack[TinyBaseOptions],
     ) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
+    from weft.mirrors import Shapes
     from weft.server.automerge_repo.documents import Documents
     from weft.server.automerge_repo.room import DocumentRoom
     from weft.server.tinybase.room import MergeableRoom
@@ -97,7 +98,7 @@ class EditableRooms(ABC):
         self,
         name: str,
         root: str = "tinybase",
-        layout: Literal["tinybase", "flat"] = "tinybase",
+        layout: Literal["tinybase", "flat"] | Shapes = "tinybase",
         *,
         on_error: Callable[[Exception], None] | None = None,
     ) -> AbstractAsyncContextManager[Store]:
@@ -161,7 +162,7 @@ async def _open_document(held: AbstractAsyncContextManager[Room]) -> AsyncIterat
 async def _open_store(
     held: AbstractAsyncContextManager[Room],
     root: str,
-    layout: Literal["tinybase", "flat"],
+    layout: Literal["tinybase", "flat"] | Shapes,
     *,
     on_error: Callable[[Exception], None] | None,
 ) -> AsyncIterator[Store]:

@@ -8,6 +8,7 @@ import pytest
 from pycrdt import Array, Doc, Map, Text
 
 from weft import Store
+from weft.deltas import Delta, apply
 from weft.errors import MirrorError
 from weft.mirrors import YDocument, YjsMirror, create_doc
 from weft.mirrors.shapes import ArrayOfMaps, MapOfMaps, MapOfValues, Nested, SharedText
@@ -185,3 +186,46 @@ def test_a_root_of_another_kind_is_refused() -> None:
     received.apply_update(other.get_update())
     with pytest.raises(MirrorError, match="map"):
         YjsMirror(Store(), received, layout={"shapes": MapOfMaps("shapes")}).start()
+
+
+@pytest.mark.parametrize(
+    ("table", "shape"),
+    [
+        ("shapes", MapOfMaps("shapes")),
+        ("todos", ArrayOfMaps("todos")),
+        ("inside", Nested("a.b", MapOfMaps("c"))),
+    ],
+)
+def test_texts_of_rows_are_edited_in_place_and_followed(table: str, shape: Any) -> None:
+    layout: Shapes = {table: shape, f"{table}.body": SharedText("b")}
+    one = Peer(layout=layout)
+    one.store.set_row(table, "r", {"body": "é😀 text", "n": 1})
+    two = Peer(one, layout=layout)
+    mine, theirs = one.store.text(table, "r", "body"), two.store.text(table, "r", "body")
+    heard: list[Delta] = []
+    theirs.add_listener(lambda _text, delta, _is_local: heard.append(delta))
+    cursor = theirs.cursor(3)
+    mine.insert(3, "new ", {"bold": True})
+    mine.append("!")
+    exchange(one, two)
+    assert str(theirs) == "é😀new  text!"
+    before = "é😀 text"
+    for delta in heard:
+        before = apply(before, delta)
+    assert before == str(theirs)
+    assert {"insert": "new ", "attributes": {"bold": True}} in theirs.delta()
+    assert cursor.offset in {3, 7}
+    theirs.delete(0, 1)
+    mine.format(3, 3, {"bold": None})
+    exchange(one, two)
+    assert str(mine) == str(theirs) == "😀new  text!"
+    assert mine.delta() == theirs.delta()
+    two.store.set_cell(table, "r", "body", "😀new text")
+    two.store.set_row(table, "s", {"body": "second"})
+    exchange(one, two)
+    assert (
+        one.store.get_table(table)
+        == two.store.get_table(table)
+        == {"r": {"body": "😀new text", "n": 1}, "s": {"body": "second"}}
+    )
+    assert not one.errors + two.errors

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weft.mirrors.mirror import DocumentWrite
     from weft.mirrors.shapes.part import Change, Context, Found
     from weft.mirrors.shapes.tree import Node, Place, Root, Tree
+    from weft.store.replica import TextKey
 
 __all__ = ["ArrayPart"]
 
@@ -76,6 +77,25 @@ class ArrayPart:
 
     def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
         return table_id == self._table_id
+
+    @property
+    def texts(self) -> Collection[str]:
+        """The cells of each row that are shared texts."""
+        return self._cells.texts
+
+    def find_text(self, tree: Tree, row_id: str, cell_id: str) -> Node | None:
+        """The shared text that a cell is."""
+        row = self._nodes.get(row_id)
+        return None if row is None else tree.text_at(row, self._cells.key(cell_id))
+
+    def path_of_text(self, row_id: str, cell_id: str) -> tuple[str, ...] | None:
+        """Where it stands in the document, if that can be said by keys alone."""
+        return None
+
+    def text_cell(self, at: tuple[str, ...]) -> TextKey | None:
+        """The cell that is the text at keys below the container."""
+        cell_id = self._cells.cell_id(at[1]) if len(at) == 2 else None
+        return (self._table_id, at[0], cell_id) if cell_id in self._cells.texts else None  # type: ignore[return-value]
 
     def places(self, keys: tuple[str, ...]) -> Collection[Place]:
         return ()  # a path of a document names elements by index, or not at all
@@ -271,7 +291,7 @@ class ArrayPart:
                     continue
                 self._insert_row(tree, node, row_id)
             unwritten = self._cells.write(
-                tree, (self._table_id, row_id), self._nodes[row_id], cells, compare=compare
+                tree, (self._table_id, row_id), self._nodes[row_id], cells, changes.texts, compare=compare
             )
             if unwritten:
                 refused.add({self._table_id: {row_id: unwritten}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weft.deltas import smallest_edit
@@ -12,8 +13,10 @@ from weft.values import UNDEFINED
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from weft.deltas import Delta
     from weft.mirrors.shapes.part import Change, Context
     from weft.mirrors.shapes.tree import Node, Place, Tree
+    from weft.store.replica import TextKey
 
 __all__ = ["Cells"]
 
@@ -47,6 +50,15 @@ class Cells:
     def is_plain(self) -> bool:
         """Whether nothing that happens inside a container of a row concerns a cell."""
         return not (self._deep or self._json or self._cell_ids)
+
+    @property
+    def texts(self) -> Collection[str]:
+        """The cells that are shared texts."""
+        return self._keys.keys()
+
+    def key(self, cell_id: str) -> str:
+        """The key at which a cell stands."""
+        return self._keys.get(cell_id, cell_id)
 
     def cell_id(self, key: str) -> str | None:
         """The cell at a key, if one can be there."""
@@ -115,7 +127,14 @@ class Cells:
     # -- writing -----------------------------------------------------------------------------------------
 
     def write(
-        self, tree: Tree, place: Place, node: Node, cells: Mapping[str, object], *, compare: bool
+        self,
+        tree: Tree,
+        place: Place,
+        node: Node,
+        cells: Mapping[str, object],
+        edits: Mapping[TextKey, Delta] = MappingProxyType({}),
+        *,
+        compare: bool,
     ) -> list[str]:
         """Write cells into a map; ``UNDEFINED`` deletes.
 
@@ -124,6 +143,7 @@ class Cells:
             place: The row, ``(table, row)``, or ``()`` for the values.
             node: The map.
             cells: By id.
+            edits: How texts are to be edited.
             compare: Whether the document may have the same already.
 
         Returns:
@@ -142,7 +162,7 @@ class Cells:
                     self._report(key, "has a text at", f"which is the cell {self._cell_ids[key]!r}")
                     refused.append(cell_id)
                 else:
-                    self._write_text(tree, (*place, cell_id), node, key, cell, compare=compare)
+                    self._write_text(tree, node, key, cell, edits.get((place[0], place[1], cell_id)))
                 continue
             found = tree.get(node, key)
             kind = tree.kind(found)
@@ -156,9 +176,7 @@ class Cells:
                 tree.put(node, key, cell, deep=key in self._json)
         return refused
 
-    def _write_text(
-        self, tree: Tree, place: Place, node: Node, key: str, cell: object, *, compare: bool
-    ) -> None:
+    def _write_text(self, tree: Tree, node: Node, key: str, cell: object, edit: Delta | None) -> None:
         text = tree.text_at(node, key)
         if cell is UNDEFINED:
             tree.remove(node, key)
@@ -167,10 +185,7 @@ class Cells:
         elif text is None:
             tree.make_text(node, key, cell)
         else:
-            delta = (
-                None if compare else self._context.replica.text_edits().get((place[0], place[1], place[2]))
-            )
-            tree.edit_text(text, smallest_edit(tree.text(text), cell) if delta is None else delta)
+            tree.edit_text(text, smallest_edit(tree.text(text), cell) if edit is None else edit)
 
     def _report(self, key: str, has: str, why: str) -> None:
         if (key, why) not in self._reported:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weft.mirrors.mirror import DocumentWrite
     from weft.mirrors.shapes.part import Context
     from weft.mirrors.shapes.tree import Node, Place, Root, Tree
+    from weft.store.replica import TextKey
 
 __all__ = ["MapPart"]
 
@@ -32,6 +33,25 @@ class MapPart:
 
     def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
         return table_id == self._table_id
+
+    @property
+    def texts(self) -> Collection[str]:
+        """The cells of each row that are shared texts."""
+        return self._cells.texts
+
+    def find_text(self, tree: Tree, row_id: str, cell_id: str) -> Node | None:
+        """The shared text that a cell is."""
+        row = self._row(tree, tree.find(self.root), row_id)
+        return None if row is None else tree.text_at(row, self._cells.key(cell_id))
+
+    def path_of_text(self, row_id: str, cell_id: str) -> tuple[str, ...] | None:
+        """Where it stands in the document, if that can be said by keys alone."""
+        return (*self.root.path, row_id, self._cells.key(cell_id))
+
+    def text_cell(self, at: tuple[str, ...]) -> TextKey | None:
+        """The cell that is the text at keys below the container."""
+        cell_id = self._cells.cell_id(at[1]) if len(at) == 2 else None
+        return (self._table_id, at[0], cell_id) if cell_id in self._cells.texts else None  # type: ignore[return-value]
 
     def places(self, keys: tuple[str, ...]) -> Collection[Place]:
         if len(keys) < 2:
@@ -144,7 +164,9 @@ class MapPart:
                 self._context.foreign(f"{self.root}/{row_id}", row)
                 refused.add({self._table_id: {row_id: cells}})
                 continue
-            unwritten = self._cells.write(tree, (self._table_id, row_id), row, cells, compare=compare)
+            unwritten = self._cells.write(
+                tree, (self._table_id, row_id), row, cells, changes.texts, compare=compare
+            )
             if unwritten:
                 refused.add({self._table_id: {row_id: unwritten}})
         return refused

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pycrdt import Array, Map, Text, XmlFragment
 
-from weft.documents.yjs.binding import BindingArray, other_kind
+from weft.deltas import from_cell
+from weft.documents.yjs.binding import BindingArray, BindingText, other_kind
 from weft.errors import MirrorError
 from weft.mirrors.shapes.array_of_maps import ArrayPart
+from weft.mirrors.shapes.map_of_maps import MapPart
 from weft.mirrors.shapes.part import Change, Found
 from weft.mirrors.shapes.parts import Parts
 from weft.mirrors.shapes.shared_text import TextPart
@@ -16,6 +18,7 @@ from weft.mirrors.shapes.tree import Kind
 from weft.mirrors.yjs.declared_texts import DeclaredTexts
 from weft.mirrors.yjs.healing import was_concurrent
 from weft.mirrors.yjs.losers import Losers
+from weft.mirrors.yjs.texts import to_utf16_delta
 from weft.mirrors.yjs.tree import YjsTree
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
@@ -49,6 +52,10 @@ class DeclaredLayout:
         self._report = report
         self.parts = Parts(layout, replica, report)
         self.texts = DeclaredTexts(doc, [part for part in self.parts.all if isinstance(part, TextPart)])
+        for part in self.parts.all:
+            if isinstance(part, MapPart | ArrayPart) and part.texts:
+                self.texts.rows[part.place[0]] = part
+        self.texts.tree = self._tree
         self._kinds = {part.root.name: _root_kind(part) for part in self.parts.all}
         self._roots: dict[str, Any] = {}
         self.find_roots()
@@ -149,7 +156,31 @@ class DeclaredLayout:
                 if row_id is None:
                     continue
                 at = (row_id, *at[1:])
-            yield part, Change(target, tuple(map(str, at)), keys, None if keys else _delta(event))
+            yield (
+                part,
+                Change(
+                    target, tuple(map(str, at)), keys, None if keys else self._delta(tree, part, at, event)
+                ),
+            )
+
+    def _delta(self, tree: YjsTree, part: Part, at: tuple[Any, ...], event: Any) -> Any:
+        """What was done to a list, or to a text in a row; of these the binding counts bytes."""
+        target = event.target
+        if type(target) is BindingArray:
+            return event.delta
+        if type(target) is not BindingText or not isinstance(part, MapPart | ArrayPart):
+            return None
+        key = part.text_cell(at)
+        if key is None:
+            return None
+        table_id, row_id, cell_id = key
+        cell: object = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
+        if self._replica.is_busy:  # what an open transaction has written is not in the document
+            touched, _ = self._replica.touched()
+            cell = touched.get(table_id, {}).get(row_id, {}).get(cell_id, cell)
+        if not isinstance(cell, str):
+            return None
+        return to_utf16_delta(event.delta, from_cell(cell), from_cell(tree.text(target)))
 
     def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths | None]:
         found, self._found = self._found, Found()
@@ -210,8 +241,3 @@ class DeclaredLayout:
 
 def _root_kind(part: Part) -> Kind:
     return Kind.MAP if part.root.keys else part.root.kind
-
-
-def _delta(event: Any) -> list[dict[str, object]] | None:
-    """What was done to a list; of a text the binding counts in bytes."""
-    return None if type(event.target) is not BindingArray else event.delta

@@ -1,4 +1,4 @@
-"""The texts of a declared layout: root types, or entries of maps, that are one cell each.
+"""The texts of a declared layout: root types, entries of maps that are one cell, entries of rows.
 
 A Y.Text is one as it is, a Y.XmlFragment as the lines of its blocks.
 """
@@ -6,13 +6,14 @@ A Y.Text is one as it is, a Y.XmlFragment as the lines of its blocks.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from pycrdt import Map, Text, XmlFragment
 
-from weft.documents.yjs.binding import BindingXmlFragment, raw_transaction
+from weft.documents.yjs.binding import BindingXmlFragment, in_observer, raw_transaction
 from weft.mirrors.shapes.tree import Kind
 from weft.mirrors.yjs import positions, xml_positions
+from weft.mirrors.yjs.healing import text_id
 from weft.mirrors.yjs.texts import read_delta, read_string, to_utf16_delta
 from weft.mirrors.yjs.xml_texts import XmlSharedText
 
@@ -21,15 +22,19 @@ if TYPE_CHECKING:
 
     from pycrdt import Doc
 
+    from weft._codecs.yjs.update import ItemId
     from weft.deltas import Delta
     from weft.documents.yjs.binding import Txn
+    from weft.mirrors.shapes.array_of_maps import ArrayPart
+    from weft.mirrors.shapes.map_of_maps import MapPart
     from weft.mirrors.shapes.shared_text import TextPart
-    from weft.mirrors.shapes.tree import Root
+    from weft.mirrors.shapes.tree import Root, Tree
     from weft.store.replica import Replica, TextKey
 
 __all__ = ["DeclaredTexts"]
 
 T = TypeVar("T")
+Name: TypeAlias = "Callable[[], ItemId | str | None]"
 
 
 class DeclaredTexts:
@@ -42,6 +47,8 @@ class DeclaredTexts:
 
     def __init__(self, doc: Doc[Any], parts: Iterable[TextPart]) -> None:
         self._doc = doc
+        self.rows: dict[str, MapPart | ArrayPart] = {}  # tables with texts in their rows
+        self.tree: Callable[[Txn], Tree] | None = None
         self.parts: dict[TextKey, TextPart] = {cast("TextKey", part.place): part for part in parts}
         self._strings: dict[int, str] = {}  # of each Y.Text, as it was read or written last
         self._xml: dict[int, XmlSharedText] = {}
@@ -51,7 +58,10 @@ class DeclaredTexts:
         """Tell the Store which cells are texts; gives what ends that."""
         for table_id, row_id, cell_id in self.parts:
             yield replica.declare_text(table_id, cell_id, row_id)
-        if self.parts:
+        for table_id, part in self.rows.items():
+            for cell_id in part.texts:
+                yield replica.declare_text(table_id, cell_id)
+        if self.parts or self.rows:
             yield replica.serve_texts(self)
 
     def forget(self) -> None:
@@ -125,7 +135,7 @@ class DeclaredTexts:
     def delta(self, table_id: str, row_id: str, cell_id: str) -> Delta | None:
         """The text with its formats."""
 
-        def read(txn: Txn, node: Any, root: Root) -> Delta | None:
+        def read(txn: Txn, node: Any, name: Name) -> Delta | None:
             if type(node) is BindingXmlFragment:
                 return self._fragment(txn, node).delta()
             return read_delta(txn, node)
@@ -137,10 +147,10 @@ class DeclaredTexts:
     ) -> dict[str, Any] | None:
         """The relative position of an offset, as ``Y.relativePositionToJSON`` gives it."""
 
-        def read(txn: Txn, node: Any, root: Root) -> dict[str, Any] | XmlSharedText | None:
+        def read(txn: Txn, node: Any, name: Name) -> dict[str, Any] | XmlSharedText | None:
             if type(node) is BindingXmlFragment:
                 return self._fragment(txn, node)
-            return positions.position_of(self._doc, txn, node, offset, assoc, lambda: _name(root))
+            return positions.position_of(self._doc, txn, node, offset, assoc, name)
 
         key = table_id, row_id, cell_id
         found: dict[str, Any] | XmlSharedText | None = self._look(key, read)
@@ -152,10 +162,10 @@ class DeclaredTexts:
     def offset(self, table_id: str, row_id: str, cell_id: str, position: Any) -> int | None:
         """The offset of a relative position."""
 
-        def read(txn: Txn, node: Any, root: Root) -> int | XmlSharedText | None:
+        def read(txn: Txn, node: Any, name: Name) -> int | XmlSharedText | None:
             if type(node) is BindingXmlFragment:
                 return self._fragment(txn, node)
-            return positions.resolve(self._doc, txn, node, position, lambda: _name(root))
+            return positions.resolve(self._doc, txn, node, position, name)
 
         key = table_id, row_id, cell_id
         found: int | XmlSharedText | None = self._look(key, read)
@@ -164,10 +174,10 @@ class DeclaredTexts:
         root = self.parts[key].root
         return xml_positions.resolve(self._doc, found, _finder(root), _name(root), position)
 
-    def _look(self, key: TextKey, read: Callable[[Txn, Any, Root], T]) -> T | None:
+    def _look(self, key: TextKey, read: Callable[[Txn, Any, Name], T]) -> T | None:
         """Read something of a text; ``None`` where there is none, and where nothing can be read."""
-        part = self.parts.get(key)
-        if part is None:
+        part, of_rows = self.parts.get(key), self.rows.get(key[0])
+        if part is None and of_rows is None:
             return None
         transaction = raw_transaction(self._doc)
         try:
@@ -176,8 +186,21 @@ class DeclaredTexts:
             return None
         with ExitStack() as stack:
             stack.push(transaction)
-            node = _find(self._doc, txn, part.root)
-            return None if node is None else read(txn, node, part.root)
+            if part is not None:
+                node, root = _find(self._doc, txn, part.root), part.root
+                return None if node is None else read(txn, node, lambda: _name(root))
+            path = cast("MapPart | ArrayPart", of_rows).path_of_text(key[1], key[2])
+            node = self._in_row(txn, key)
+            return None if node is None else read(txn, node, lambda: self._id(path))
+
+    def _in_row(self, txn: Txn, key: TextKey) -> Any | None:
+        part = self.rows[key[0]]
+        return None if self.tree is None else part.find_text(self.tree(txn), key[1], key[2])
+
+    def _id(self, path: tuple[str, ...] | None) -> ItemId | None:
+        if path is None or in_observer(self._doc):
+            return None  # an element of a list; or the binding gives no update
+        return text_id(self._doc.get_update(), path[0], path[1:])
 
 
 def _name(root: Root) -> str | None:
