@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from weft._support.arguments import wrong_kind
 from weft._support.callbacks import weakly
@@ -12,6 +12,7 @@ from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import LocalProtocolError, RemoteProtocolError
 from weft.jsoncodec import check_text
 from weft.mirrors.automerge.bulk import bulk, is_bulk
+from weft.mirrors.automerge.declared import DeclaredLayout
 from weft.mirrors.automerge.index import DocumentIndex
 from weft.mirrors.automerge.keys import TABLES, VALUES, genesis
 from weft.mirrors.automerge.places import places_in
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from weft.mirrors.automerge.index import Path
     from weft.mirrors.automerge.writer import Target
     from weft.mirrors.mirror import Deltas
+    from weft.mirrors.shapes import Shapes
     from weft.store import Store
     from weft.store.replica import Paths, RawTables, RawValues
 
@@ -57,12 +59,16 @@ class AutomergeMirror(Mirror):
         store: The Store.
         document: The document.
         name: The key in the document's root under which the Store stands; TinyBase's default.
+        layout: ``"tinybase"`` is the layout of TinyBase's Automerge persister. A dict declares the shapes of
+            another application's document, as ``{"todos": ArrayOfMaps("todos")}``: see docs/shapes.md.
+            ``name`` does not matter then, and what is not declared stays in the Store.
         on_error: Called with what could not be mirrored (something foreign in the document, a cell the schema
             refuses) and with exceptions of listeners during a remote change; without it they are logged
             to ``weft.mirrors`` at WARNING. The rest of a change is applied all the same.
 
     Raises:
-        ValueError: The name holds a lone surrogate.
+        ValueError: The name holds a lone surrogate; the layout is not one, or contradicts itself.
+        TypeError: A declared layout has something else than names and shapes.
     """
 
     _document: AutomergeDocument
@@ -73,6 +79,7 @@ class AutomergeMirror(Mirror):
         document: AutomergeDocument,
         name: str = "tinybase",
         *,
+        layout: Literal["tinybase"] | Shapes | None = None,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         super().__init__(store, on_error=on_error)
@@ -81,6 +88,11 @@ class AutomergeMirror(Mirror):
             raise wrong_kind("a weft.AutomergeDocument", document)
         self._document = document
         self._name = name
+        if isinstance(layout, str) and layout != "tinybase":
+            raise ValueError(f"layout is {layout!r}; it must be 'tinybase' or a dict of shapes")
+        self._declared: DeclaredLayout | None = None
+        if layout is not None and not isinstance(layout, str):
+            self._declared = DeclaredLayout(document, layout, self._replica, self._report)
         self._index = DocumentIndex(document, name, self._report)
         self._texts = SharedTexts(self._index, self._replica, lambda: self._owed, self._report)
         self._reader = ChangeReader(self._index, self._replica, lambda: self._owed, self._report, self._texts)
@@ -102,7 +114,9 @@ class AutomergeMirror(Mirror):
         Raises:
             RemoteProtocolError: They are none.
         """
-        return changes_at(self._replica.tables, self._replica.values, *places_in(chunks, self._index))
+        declared = self._declared
+        places = places_in(chunks, self._index) if declared is None else declared.places_in(chunks)
+        return changes_at(self._replica.tables, self._replica.values, *places)
 
     def start(self) -> Self:
         """Make both sides equal and keep them so: see the base class.
@@ -120,7 +134,8 @@ class AutomergeMirror(Mirror):
         self._unsubscribe = self._until_collected(
             self._document.subscribe(weakly(self._document_changed), but=self._token)
         )
-        self._ends.append(self._replica.serve_texts(self._texts))
+        if self._declared is None:
+            self._ends.append(self._replica.serve_texts(self._texts))
 
     def _unobserve(self) -> None:
         if self._unsubscribe is not None:
@@ -129,19 +144,31 @@ class AutomergeMirror(Mirror):
 
     def _document_changed(self, event: DocumentEvent) -> None:
         try:
-            self._texts.begin(event)
-            changes = list(event.decoded())
-            self._index.unsettle(changes, event.before)
-            tables, values, heals = self._reader.read(changes)
-            self._seen = event.after
-            if heals:
-                self._heal(heals)
-            self._receive(tables, values, self._texts.deltas)
+            if self._declared is not None:
+                self._read_declared(self._declared, event)
+            else:
+                self._read_changes(event)
         except Exception as error:  # noqa: BLE001 - reported: it would end in the document's log
             self._report(error)
             self._reconcile()  # the index may have been left half-way
         self._write_owed()
         self._schedule_flush()
+
+    def _read_declared(self, declared: DeclaredLayout, event: DocumentEvent) -> None:
+        found, heal = declared.translate(event.decoded())
+        self._seen = event.after
+        self._receive(found.tables, found.values, found.deltas)
+        self._owed.update(heal)
+
+    def _read_changes(self, event: DocumentEvent) -> None:
+        self._texts.begin(event)
+        changes = list(event.decoded())
+        self._index.unsettle(changes, event.before)
+        tables, values, heals = self._reader.read(changes)
+        self._seen = event.after
+        if heals:
+            self._heal(heals)
+        self._receive(tables, values, self._texts.deltas)
 
     def _heal(self, cells: dict[Path, object]) -> None:
         # Of copies, which others make as well, one stays: a text that was edited would have them all.
@@ -153,13 +180,13 @@ class AutomergeMirror(Mirror):
 
     def _read_all(self) -> tuple[RawTables, RawValues]:
         self._texts.forget()
-        found = self._index.read_all()
+        found = self._index.read_all() if self._declared is None else self._declared.read_all()
         self._seen = self._document.heads
         return found
 
     def refusal(self) -> MirrorError | None:
         """Look whether the root is somebody else's."""
-        return self._index.refusal()
+        return self._index.refusal() if self._declared is None else self._declared.refusal()
 
     def _blocked(self) -> bool:
         # Behind, where somebody else wrote to the document and we have not been told yet: so is the index.
@@ -168,11 +195,12 @@ class AutomergeMirror(Mirror):
     def _receive(
         self, tables: RawTables, values: RawValues, deltas: Deltas = None, *, are_written: bool = True
     ) -> None:
-        self._texts.to_cells(tables)
+        if self._declared is None:
+            self._texts.to_cells(tables)
         super()._receive(tables, values, deltas, are_written=are_written)
 
     def _store_finished(self) -> None:
-        if not self._write_letter():
+        if self._declared is not None or not self._write_letter():
             super()._store_finished()
 
     def _write_letter(self) -> bool:
@@ -195,6 +223,9 @@ class AutomergeMirror(Mirror):
         return True
 
     def _write(self, changes: DocumentWrite, *, compare: bool) -> None:
+        if self._declared is not None:
+            self._write_declared(self._declared, changes, compare=compare)
+            return
         if self._index.container(()) is None and _has_content(changes):
             self._document.apply_changes([genesis(self._name)], origin=self._token)
             self._index.read_tree((), self._index.map_at(()))
@@ -204,6 +235,21 @@ class AutomergeMirror(Mirror):
         self._texts.forget()
         for part in cut(changes, self._report):
             self._write_part(part)
+
+    def _write_declared(self, declared: DeclaredLayout, changes: DocumentWrite, *, compare: bool) -> None:
+        try:
+            refused = declared.write(changes, self._token, compare=compare)
+        except Exception:
+            self._read_all()  # what it knows of was rolled back
+            raise
+        self._seen = self._document.heads
+        if refused:
+            self.take_over(refused)
+
+    def _keeps(self, path: tuple[str, ...]) -> bool:
+        if self._declared is None:
+            return True
+        return self._declared.parts.covers(*path) if len(path) == 3 else self._declared.parts.covers_values
 
     def _write_part(self, changes: DocumentWrite) -> None:
         try:
@@ -245,6 +291,8 @@ class AutomergeMirror(Mirror):
                 yield TransactionTarget(transaction, self._texts)
 
     def _read(self, paths: Paths) -> tuple[RawTables, RawValues]:
+        if self._declared is not None:
+            return self._declared.read(paths)
         cell = self._index.cell
         return {
             table_id: {

@@ -66,6 +66,16 @@ class ArrayPart:
         """Whether what happens inside a container of a row is nothing to the Store."""
         return self._cells.is_plain
 
+    @property
+    def is_staged(self) -> bool:
+        """Whether rows were inserted, moved or deleted that :meth:`follow` was not told of."""
+        return self._staged is not None
+
+    def lost_row(self, tree: Tree, element: Node) -> tuple[str, dict[str, object]] | None:
+        """Read an element of a list that has lost to another one as a row; ``None`` if it is none."""
+        row_id = self._id_in(tree, element)
+        return None if row_id is None else (row_id, self._cells.read(tree, self, (row_id,), element))
+
     def row_of(self, tree: Tree, node: Node) -> str | None:
         """The row that a map in the list is, by the id in it, if it is known."""
         row_id = _row_id(tree.get(node, self._id))
@@ -307,10 +317,10 @@ class ArrayPart:
     def _insert_row(self, tree: Tree, node: Node, row_id: str) -> None:
         order = self._working()
         row = tree.insert_map(node, len(order))
+        tree.keep(self, (row_id,), row)
         tree.put(row, self._id, row_id, deep=False)
         order.append(row_id)
         self._nodes[row_id] = row
-        tree.keep(self, (row_id,), row)
 
     def _delete_row(self, tree: Tree, node: Node, row_id: str) -> None:
         if self._nodes.pop(row_id, None) is None:
@@ -381,6 +391,7 @@ class ArrayPart:
         self._nodes[row_id] = new
         self._twice.discard(row_id)
         tree.keep(self, (row_id,), new)
+        self._cells.read(tree, self, (row_id,), new)  # so that what is in the copy is kept too
 
 
 def _row_id(found: object) -> str | None:

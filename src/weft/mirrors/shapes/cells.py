@@ -161,8 +161,8 @@ class Cells:
                 if self._cell_ids.get(key) != cell_id:
                     self._report(key, "has a text at", f"which is the cell {self._cell_ids[key]!r}")
                     refused.append(cell_id)
-                else:
-                    self._write_text(tree, node, key, cell, edits.get((place[0], place[1], cell_id)))
+                elif not self._write_text(tree, node, key, cell, edits.get((place[0], place[1], cell_id))):
+                    refused.append(cell_id)
                 continue
             found = tree.get(node, key)
             kind = tree.kind(found)
@@ -172,20 +172,29 @@ class Cells:
             elif cell is UNDEFINED:
                 if found is not UNDEFINED:
                     tree.remove(node, key)
-            elif not (compare and is_equal(found, cell)):
-                tree.put(node, key, cell, deep=key in self._json)
+            elif not (compare and is_equal(found, cell)) and not self._put(tree, node, key, cell):
+                refused.append(cell_id)
         return refused
 
-    def _write_text(self, tree: Tree, node: Node, key: str, cell: object, edit: Delta | None) -> None:
+    def _put(self, tree: Tree, node: Node, key: str, cell: object) -> bool:
+        try:
+            tree.put(node, key, cell, deep=key in self._json)
+        except MirrorError as error:
+            self._context.report(error)
+            return False
+        return True
+
+    def _write_text(self, tree: Tree, node: Node, key: str, cell: object, edit: Delta | None) -> bool:
         text = tree.text_at(node, key)
         if cell is UNDEFINED:
             tree.remove(node, key)
         elif not isinstance(cell, str):
-            tree.put(node, key, cell, deep=False)
+            return self._put(tree, node, key, cell)
         elif text is None:
             tree.make_text(node, key, cell)
         else:
             tree.edit_text(text, smallest_edit(tree.text(text), cell) if edit is None else edit)
+        return True
 
     def _report(self, key: str, has: str, why: str) -> None:
         if (key, why) not in self._reported:

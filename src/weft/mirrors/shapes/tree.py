@@ -112,6 +112,9 @@ class Tree(Protocol):
             key: The key.
             cell: In its stored form.
             deep: Whether lists and dicts may become containers, where the document has no other way.
+
+        Raises:
+            MirrorError: They may not, and would have to. Nothing was written.
         """
 
     def remove(self, node: Node, key: str) -> None:
