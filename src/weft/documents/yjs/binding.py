@@ -208,13 +208,17 @@ def other_kind(doc: Doc[Any], txn: Txn, name: str, kind: type[Any]) -> str | Non
     return "Map" if as_map.keys(txn) else None
 
 
-def sequence_of(doc: Doc[Any], txn: Txn, name: str) -> list[object]:
-    """What a root sequence of that name holds, but for plain values, in one walk.
+def sequence_of(doc: Doc[Any], name: str) -> Callable[[Txn], list[object]]:
+    """Make what reads all that a root sequence of that name holds, but for plain values, in one walk.
+
+    It is made outside of observers, and may be called in them.
 
     To ask an array for an element by index is to walk it from its beginning; read as a text it is walked
     once.
     """
-    return [value for value, _ in doc._doc.get_or_insert_text(txn, name).diff(txn)]
+    with doc.transaction() as transaction:
+        text = doc._doc.get_or_insert_text(transaction._txn, name)  # type: ignore[arg-type]
+    return lambda txn: [value for value, _ in text.diff(txn)]
 
 
 def as_text(found: object) -> RawText | None:

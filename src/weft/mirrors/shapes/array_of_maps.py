@@ -83,7 +83,8 @@ class ArrayPart:
 
     def row_at(self, index: int) -> str | None:
         """The row at an index of the list."""
-        return self._order[index] if index < len(self._order) else None
+        order = self._order if self._staged is None else self._staged
+        return order[index] if index < len(order) else None
 
     def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
         return table_id == self._table_id
@@ -146,15 +147,19 @@ class ArrayPart:
     def _read_row(self, tree: Tree, row_id: str, index: int | None = None) -> dict[str, object]:
         cells = self._cells.read(tree, self, (row_id,), self._nodes[row_id])
         if self._position is not None:
-            cells[self._position] = self._order.index(row_id) if index is None else index
+            cells[self._position] = self._index(row_id) if index is None else index
         return cells
+
+    def _index(self, row_id: str) -> int:
+        # Of a list that was made with its rows, the document does not tell.
+        return (self._order if self._staged is None else self._staged).index(row_id)
 
     def read_at(self, tree: Tree, paths: Paths, found: Found) -> None:
         for row_id, cell_ids in paths.tables.get(self._table_id, {}).items():
             node = self._nodes.get(row_id)
             for cell_id in cell_ids:
                 if cell_id == self._position and node is not None:
-                    cell: object = self._order.index(row_id)
+                    cell: object = self._index(row_id)
                 else:
                     cell = self._cells.read_cell(tree, self, (row_id,), node, cell_id)
                 found.put(self._table_id, row_id, cell_id, cell)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pycrdt import Array, Map, Text, XmlFragment
 
 from weft.deltas import from_cell
-from weft.documents.yjs.binding import BindingArray, BindingText, other_kind
+from weft.documents.yjs.binding import BindingArray, BindingText, other_kind, sequence_of
 from weft.errors import MirrorError
 from weft.mirrors.shapes.array_of_maps import ArrayPart
 from weft.mirrors.shapes.map_of_maps import MapPart
@@ -77,11 +77,15 @@ class DeclaredLayout:
             for name, kind in self._kinds.items()
         )
 
+        self._sequences = {
+            name: sequence_of(self._doc, name) for name, kind in self._kinds.items() if kind is Kind.LIST
+        }
+
     def roots(self) -> tuple[Any, ...]:
         return tuple(self._roots.values())
 
     def _tree(self, txn: Txn) -> YjsTree:
-        return YjsTree(self._doc, txn, self._roots, self.texts, self._report)
+        return YjsTree(self._doc, txn, self._roots, self.texts, self._sequences, self._report)
 
     def refusal(self, txn: Txn) -> MirrorError | None:
         for name, kind in self._kinds.items():

@@ -8,7 +8,7 @@ from pycrdt import Array, Doc, Map, Text, XmlFragment
 
 from weft._codecs.yjs.update import parse_update
 from weft.deltas import utf16_length
-from weft.documents.yjs.binding import BindingText, raw_transaction
+from weft.documents.yjs.binding import BindingText, raw_transaction, sequence_of
 from weft.mirrors.shapes.inspection import Inspection, Seen, propose
 from weft.mirrors.shapes.tree import Kind
 from weft.mirrors.yjs.declared_texts import DeclaredTexts
@@ -39,8 +39,9 @@ def inspect_update(update: bytes) -> Inspection:
     doc: Doc[Any] = Doc()
     doc.apply_update(update)
     roots = {name: doc.get(name, type=_TYPES[kind]).integrated for name, kind in kinds.items()}
+    sequences = {name: sequence_of(doc, name) for name, kind in kinds.items() if kind is Kind.LIST}
     with raw_transaction(doc) as txn:
-        tree = YjsTree(doc, txn, roots, DeclaredTexts(doc, []), lambda _error: None)
+        tree = YjsTree(doc, txn, roots, DeclaredTexts(doc, []), sequences, lambda _error: None)
         found: dict[str, object] = {
             name: _look(tree, roots[name], kind, lambda node: str(node.get_string(txn)))
             for name, kind in kinds.items()

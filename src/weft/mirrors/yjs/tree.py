@@ -13,7 +13,6 @@ from weft.documents.yjs.binding import (
     BindingXmlElement,
     BindingXmlFragment,
     BindingXmlText,
-    sequence_of,
 )
 from weft.errors import MirrorError
 from weft.mirrors.shapes import Kind
@@ -22,7 +21,7 @@ from weft.mirrors.yjs.texts import copy_text, edit_text
 from weft.values import UNDEFINED, EncodedCell, decode_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pycrdt import Doc
 
@@ -52,10 +51,11 @@ class YjsTree:
         txn: The transaction.
         roots: The root types that are mirrored, by name.
         texts: The texts among what is mirrored.
+        sequences: For roots that are lists, what reads all that is in them at once.
         report: Called with what is of another kind than it should be.
     """
 
-    __slots__ = ("_doc", "_report", "_roots", "_texts", "_txn")
+    __slots__ = ("_doc", "_report", "_roots", "_sequences", "_texts", "_txn")
 
     nodes = frozenset(_KINDS)
 
@@ -65,12 +65,14 @@ class YjsTree:
         txn: Txn,
         roots: dict[str, Any],
         texts: DeclaredTexts,
+        sequences: Mapping[str, Callable[[Txn], list[object]]],
         report: Callable[[Exception], None],
     ) -> None:
         self._doc = doc
         self._txn = txn
         self._roots = roots
         self._texts = texts
+        self._sequences = sequences
         self._report = report
 
     # -- finding -----------------------------------------------------------------------------------------
@@ -120,9 +122,9 @@ class YjsTree:
         txn = self._txn
         count = node.len(txn)
         if count > 1:
-            for name, root in self._roots.items():
-                if root is node:
-                    found = sequence_of(self._doc, txn, name)
+            for name, read in self._sequences.items():
+                if self._roots[name] is node:
+                    found = read(txn)
                     if len(found) == count and not any(isinstance(value, str) for value in found):
                         return found
         return [node.get(txn, index) for index in range(count)]
