@@ -5,6 +5,7 @@
 // Values are tagged where JSON is too narrow (lib/wire.mjs). The process ends when stdin does.
 // tests/support/node.py is the other half.
 import readline from 'node:readline';
+import {applicationCommands} from './lib/applications.mjs';
 import {codecCommands} from './lib/codecs.mjs';
 import {documentCommands} from './lib/documents.mjs';
 import {liveCommands} from './lib/live_clients.mjs';
@@ -21,6 +22,7 @@ import {fromWire, toWire} from './lib/wire.mjs';
 process.setMaxListeners(0);
 
 const commands = {
+  ...applicationCommands,
   ...codecCommands,
   ...documentCommands,
   ...liveCommands,
