@@ -3,107 +3,21 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from support.amshapes import Peer, edit_at_random, exchange, fill, plain
 from weft import Store
-from weft.documents.automerge.binding import ROOT, ObjType, ScalarType
+from weft.documents.automerge.binding import ROOT, ObjType
 from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import MirrorError
 from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.automerge.keys import op_id
-from weft.mirrors.shapes import ArrayOfMaps, MapOfMaps, MapOfValues, Nested, SharedText
+from weft.mirrors.shapes import ArrayOfMaps, SharedText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from weft.mirrors.shapes import Shapes
-
-LAYOUT: Shapes = {
-    "shapes": MapOfMaps("shapes", json=["meta"]),
-    "shapes.label": SharedText("lbl"),
-    "todos": ArrayOfMaps("todos", position="order"),
-    "values": MapOfValues("settings"),
-    "notes.n.body": SharedText("note"),
-    "things": Nested("app.state", MapOfMaps("things", deep=True)),
-    "app.prefs": MapOfValues("prefs"),
-    "list": Nested("app.state", ArrayOfMaps("list")),
-}
-
-
-def plain(document: AutomergeDocument, made: bytes = ROOT) -> Any:
-    """The document as JSON, read round the mirror."""
-    core = document.core
-    return {
-        key: _plain(document, found) for key, found in zip(core.keys(made), core.values(made), strict=True)
-    }
-
-
-def _plain(document: AutomergeDocument, found: Any) -> Any:
-    kind, made = found
-    if type(kind) is tuple:
-        return kind[1]
-    if kind == ObjType.Text:
-        return document.core.text(made)
-    if kind == ObjType.List:
-        return [_plain(document, each) for each in document.core.values(made)]
-    return plain(document, made)
-
-
-def fill_in(tx: Any, made: bytes, key: str | int, value: Any) -> None:
-    """Write as JavaScript's assignment does."""
-    make = tx.insert_object if isinstance(key, int) else tx.put_object
-    if isinstance(value, dict):
-        below = make(made, key, ObjType.Map)
-        for name, each in value.items():
-            fill_in(tx, below, name, each)
-    elif isinstance(value, list):
-        below = make(made, key, ObjType.List)
-        for index, each in enumerate(value):
-            fill_in(tx, below, index, each)
-    elif isinstance(value, str):
-        tx.splice_text(make(made, key, ObjType.Text), 0, 0, value)
-    else:
-        kind = ScalarType.Boolean if isinstance(value, bool) else ScalarType.Int
-        (tx.insert if isinstance(key, int) else tx.put)(made, key, kind, value)
-
-
-class Peer:
-    def __init__(self, *others: Peer, layout: Shapes = LAYOUT) -> None:
-        self.document = AutomergeDocument()
-        self.store = Store()
-        self.errors: list[str] = []
-        for other in others:
-            self.document.apply_changes(other.document.changes_since(()))
-        self.mirror = AutomergeMirror(
-            self.store,
-            self.document,
-            layout=layout,
-            on_error=lambda error: self.errors.append(str(error)),
-        ).start()
-
-    def at(self, *keys: str | int) -> bytes:
-        made = ROOT
-        for key in keys:
-            found = self.document.core.get(made, key)
-            assert found is not None
-            made = found[1]
-        return made
-
-    def assign(self, *keys: str | int, value: Any) -> None:
-        made = self.at(*keys[:-1])
-        with self.document.transaction() as tx:
-            fill_in(tx, made, keys[-1], value)
-
-
-def exchange(*peers: Peer) -> None:
-    for _ in range(3):
-        for one in peers:
-            one.mirror.flush()
-            for other in peers:
-                if one is not other:
-                    other.document.apply_changes(one.document.changes_since(()))
 
 
 @pytest.fixture
@@ -119,18 +33,6 @@ def peers() -> Iterator[tuple[Peer, Peer]]:
         peer.mirror.reread()
         assert peer.store.get_content() == content
         peer.mirror.stop()
-
-
-def fill(store: Store) -> None:
-    store.set_cell("shapes", "a", "x", 1)
-    store.set_cell("shapes", "a", "label", "text")
-    store.set_value("theme", "dark")
-    store.set_cell("notes", "n", "body", "hello")
-    store.set_cell("things", "k", "v", 2)
-    store.set_cell("app", "prefs", "p", True)
-    for name in ("one", "two"):
-        store.set_cell("todos", name, "title", name)
-    store.set_cell("list", "q", "w", 1)
 
 
 def test_each_shape_is_where_it_was_declared(peers: tuple[Peer, Peer]) -> None:
@@ -323,7 +225,7 @@ def test_random_edits_of_three_peers_converge(seed: int) -> None:
     for _ in range(25):
         for peer in peers:
             for _ in range(rng.randrange(3)):
-                edit(peer, rng)
+                edit_at_random(peer, rng)
         if rng.random() < 0.5:
             exchange(*rng.sample(peers, 2))
     for _ in range(3):
@@ -335,31 +237,3 @@ def test_random_edits_of_three_peers_converge(seed: int) -> None:
         assert fresh.store.get_content() == peer.store.get_content()
         assert not [error for error in peer.errors if "no map with an id" not in error]
     assert contents[0] == contents[1] == contents[2]
-
-
-def edit(peer: Peer, rng: random.Random) -> None:
-    store, row, cell = peer.store, rng.choice("abcd"), rng.choice("xyz")
-    value: Any = rng.choice([1, 2.5, "text", True, None, "ü🙂"])
-    match rng.randrange(9):
-        case 0 | 1:
-            store.set_cell(rng.choice(["shapes", "things", "list", "todos"]), row, cell, value)
-        case 2:
-            store.del_row(rng.choice(["shapes", "things", "list", "todos"]), row)
-        case 3 if store.has_row("todos", row):
-            store.set_cell("todos", row, "order", rng.randrange(4))
-        case 4:
-            store.set_cell("notes", "n", "body", rng.choice(["hello", "hallo", "hell 🙂"]))
-        case 5:
-            store.set_cell("shapes", row, "label", rng.choice(["one", "two", "onetwo"]))
-        case 6:
-            store.set_value(cell, value)
-        case 7 if "todos" in plain(peer.document):
-            length = peer.document.core.length(peer.at("todos"))
-            index = rng.randrange(length + 1)
-            if index < length and rng.random() < 0.5:
-                with peer.document.transaction() as tx:
-                    tx.delete(peer.at("todos"), index)
-            else:
-                peer.assign("todos", index, value={"id": row, cell: "js"})
-        case 8:
-            store.del_cell("shapes", row, cell)

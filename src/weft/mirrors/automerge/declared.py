@@ -68,6 +68,7 @@ class DeclaredLayout:
         self._orders: dict[OpId, list[OpId]] = {}
         self._paths: dict[int, list[OpId]] = {}  # of each part: the maps above it and its container
         self._lost = LostObjects(self._kept, replica, report)
+        self._healed: dict[ArrayPart, set[str]] = {}  # rows of lists that are yet to be put back
 
     def _tree(self) -> AutomergeTree:
         return AutomergeTree(self._document.core, self._kept, self._orders, self._report)
@@ -141,6 +142,10 @@ class DeclaredLayout:
         for made in sorted(places, key=self._depth):
             self._read_object(tree, made, touched, lists.get(made), found, heal)
         self._lost.read_again()
+        self._lost.merge_put_back()
+        for part in self.parts.all:
+            if heal.tables and isinstance(part, ArrayPart):
+                self._healed.setdefault(part, set()).update(heal.tables.get(part.place[0], ()))
         return found, heal
 
     def _depth(self, made: OpId) -> int:
@@ -285,6 +290,10 @@ class DeclaredLayout:
             tree = AutomergeTree(transaction, self._kept, self._orders, self._report)
             refused = self.parts.write(tree, changes, compare=compare)
         tree = self._tree()
+        for healed, row_ids in self._healed.items():
+            for row_id in row_ids.intersection(changes.tables.get(healed.place[0], ())):
+                row_ids.discard(row_id)
+                self._lost.note_put_back(tree, healed, row_id)
         for part in self.parts.all:
             if len(self._paths.get(id(part), ())) < len(part.root.path):
                 self._paths[id(part)] = self._path(tree, part)

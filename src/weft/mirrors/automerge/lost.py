@@ -59,6 +59,7 @@ class LostObjects:
         self._replica = replica
         self._report = report
         self._lost: dict[OpId, tuple[Part, tuple[str, ...]]] = {}
+        self._put_back: dict[OpId, tuple[ArrayPart, str, int]] = {}  # rows of lists, with the last operation
 
     def begin(self, tree: AutomergeTree, touched: Touched, found: Found, heal: Paths) -> None:
         """Begin to look at what changes have done.
@@ -90,6 +91,33 @@ class LostObjects:
             else:
                 self.copy(part, at, node, [key for key in keys if key is not None])
 
+    def note_put_back(self, tree: AutomergeTree, part: ArrayPart, row_id: str) -> None:
+        """Note a row that was put into a list again, as others may do as well: the first is to be the row."""
+        made = self._kept.made_at(part, (row_id,))
+        if made is not None:
+            written = tree.writers(ObjectNode(Kind.MAP, object_id(made))).values()
+            last = max([counter for _, counter in written], default=made[1])
+            self._put_back[made] = part, row_id, last
+            if len(self._put_back) > _MAX_LOST:
+                del self._put_back[next(iter(self._put_back))]
+
+    def merge_put_back(self) -> None:
+        """Put what was written into such rows into those that others have put before them."""
+        for made, (part, row_id, last) in list(self._put_back.items()):
+            first = self._kept.made_at(part, (row_id,))
+            if first == made:
+                continue
+            del self._put_back[made]
+            if first is None:
+                continue
+            node = ObjectNode(Kind.MAP, object_id(made))
+            self.copy(part, (row_id,), node)
+            _, cells = part.lost_row(self._tree, node) or ("", {})
+            for key, (_, counter) in self._tree.writers(node).items():
+                if counter > last and key in cells:
+                    self._found.put(part.place[0], row_id, key, cells[key])
+                    self._heal.add({part.place[0]: {row_id: (key,)}})
+
     def copy_container(self, part: Part, loser: ObjectNode, keys: Iterable[str]) -> None:
         """Copy what a part's container holds, below a map that has lost."""
         for key in keys:
@@ -119,11 +147,14 @@ class LostObjects:
         if loser.kind is Kind.TEXT:
             self._restore(part, part.place, self._tree.text(loser))
             return
+        if isinstance(part, ArrayPart):
+            _, cells = part.lost_row(self._tree, loser) or ("", {})
+            for cell_id, cell in cells.items():
+                if keys is None or cell_id in keys:
+                    self._restore(part, (*part.place, *at, cell_id), cell)
+            return
         for key, value in self._tree.items(loser).items():
             if keys is not None and key not in keys:
-                continue
-            if isinstance(part, ArrayPart):
-                self._restore(part, (*part.place, *at, key), value)
                 continue
             for place in part.places((*at, key)):
                 if len(place) != 2:

@@ -172,6 +172,10 @@ class AutomergeTree:
         place = self._kept.place(node.made)
         return {key: self._value(found, place, key) for key, found in self._raw(node).items()}
 
+    def writers(self, node: ObjectNode) -> dict[str, OpId]:
+        """Which operation wrote each entry of a map."""
+        return {key: op_id(made) for key, (_, made) in self._raw(node).items()}
+
     def _raw(self, node: ObjectNode) -> dict[str, Read]:
         keys = self._reading.keys(node.id)
         try:
