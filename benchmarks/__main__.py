@@ -1,7 +1,7 @@
 """``python -m benchmarks [--quick] [--only CASE] [area ...]``: measure, and print one table.
 
-Areas: store, mergeable, mirror, automerge, texts, hop, persisters, replica, server, tinybase, abuse; all
-without an argument.
+Areas: store, mergeable, mirror, automerge, texts, shapes, hop, persisters, replica, server, tinybase, abuse;
+all without an argument.
 Times are minima over several rounds after warm-up on both sides, where the line does not say median. The
 peer runs before and after us, and its better run counts (server: see there). Each step is told on stderr;
 an area that takes five minutes is given up. The exit code is 0 however the targets fare: a figure of a busy
@@ -20,7 +20,18 @@ from benchmarks._measure import EFFORT, report
 from benchmarks._table import print_table, verdict
 
 AREAS = (
-    *("store", "mergeable", "mirror", "automerge", "texts", "hop", "persisters", "replica", "server"),
+    *(
+        "store",
+        "mergeable",
+        "mirror",
+        "automerge",
+        "texts",
+        "shapes",
+        "hop",
+        "persisters",
+        "replica",
+        "server",
+    ),
     *("tinybase", "abuse"),
 )
 AREA_S = 300  # seconds after which an area is given up

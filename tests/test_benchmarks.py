@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("mirror", "one added row at 100,000 cells"),
         ("automerge", "one remote cell until the listener at 5,000 cells"),
         ("texts", "letters typed, each a transaction"),
+        ("shapes", "received cell, map of maps, growth"),
         ("hop", "one hop to a Node peer"),
         ("persisters", "one changed cell, PostgreSQL, psycopg, 100,000 cells"),
         ("server", "200 clients, 10 x 100/s: latency, median"),
