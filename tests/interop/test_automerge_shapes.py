@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import weft
 from support.amshapes import Peer, edit_at_random, fill, project
 from weft import Store
 from weft.documents.automerge.document import AutomergeDocument
@@ -217,4 +218,11 @@ async def test_a_document_of_a_repo_in_a_room_of_our_server(weft_server: Server,
                 "shapes": {"s": {"r": 6}},
                 "note": "hi you!",
             }
+        await provider.flush()
+    async with weft.connect(f"automerge+{weft_server.url}#{url}", layout=layout) as shared:
+        await shared.sync.wait_synced(20)
+        assert shared.get_row("todos", "a") == {"title": "buy", "tags": ["z", {"deep": 1}]}
+        assert weft.inspect(shared.sync.document).layout is not None
+    async with weft_server.open(url, layout=layout) as edited:
+        assert edited.get_row("shapes", "s") == {"r": 6}
     assert not errors

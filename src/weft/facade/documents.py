@@ -74,7 +74,7 @@ def create_mirror(
         return mirror
     if kind == "yjs":
         return mirrors.YjsMirror(store, document, layout=layout or "tinybase", on_error=on_error)
-    return mirrors.AutomergeMirror(store, document, on_error=on_error)
+    return mirrors.AutomergeMirror(store, document, layout=layout, on_error=on_error)
 
 
 def pending_changes(replica: Replica, mirror: Any) -> Changes:

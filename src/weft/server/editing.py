@@ -116,7 +116,7 @@ class EditableRooms(ABC):
         Args:
             name: A room, an Automerge document's URL, or ``mergeable:`` and a room of TinyBase's clients.
             root: Under which name the document has the tables; TinyBase's default.
-            layout: As for ``YjsMirror``; of a room.
+            layout: As for ``YjsMirror``; of an Automerge document as for ``AutomergeMirror``.
             on_error: Called with what could not be mirrored; without it that is logged.
 
         Raises:
@@ -129,7 +129,7 @@ class EditableRooms(ABC):
         if name.startswith(_MERGEABLE):
             return _open_mergeable(self.use_mergeable(name.removeprefix(_MERGEABLE)), on_error=on_error)
         if name.startswith("automerge:"):
-            return _open_automerge(self.use_document(name), root, on_error=on_error)
+            return _open_automerge(self.use_document(name), root, layout, on_error=on_error)
         return _open_store(self.use(name), root, layout, on_error=on_error)
 
     def open_document(self, name: str) -> AbstractAsyncContextManager[Doc[Any]]:
@@ -179,6 +179,7 @@ async def _open_store(
 async def _open_automerge(
     held: AbstractAsyncContextManager[DocumentRoom],
     root: str,
+    layout: Any,
     *,
     on_error: Callable[[Exception], None] | None,
 ) -> AsyncIterator[Store]:
@@ -187,7 +188,7 @@ async def _open_automerge(
 
     store = Store()
     async with held as room:
-        with AutomergeMirror(store, room.document, root, on_error=on_error):
+        with AutomergeMirror(store, room.document, root, layout=layout, on_error=on_error):
             yield store
         await room.log.stored(room.log.ticket)
 
