@@ -14,10 +14,12 @@ from weft.documents.automerge.document import AutomergeDocument
 from weft.errors import MirrorError
 from weft.mirrors.automerge import AutomergeMirror
 from weft.mirrors.automerge.keys import op_id
-from weft.mirrors.shapes import ArrayOfMaps, SharedText
+from weft.mirrors.shapes import ArrayOfMaps, MapOfMaps, SharedText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from weft.mirrors.shapes import Shapes
 
 
 @pytest.fixture
@@ -237,3 +239,24 @@ def test_random_edits_of_three_peers_converge(seed: int) -> None:
         assert fresh.store.get_content() == peer.store.get_content()
         assert not [error for error in peer.errors if "no map with an id" not in error]
     assert contents[0] == contents[1] == contents[2]
+
+
+def test_a_declared_text_is_edited_as_one() -> None:
+    layout: Shapes = {
+        "rows": MapOfMaps("rows"),
+        "rows.body": SharedText("b"),
+        "notes.n.body": SharedText("note"),
+    }
+    store, document = Store(), AutomergeDocument()
+    with AutomergeMirror(store, document, layout=layout):
+        store.set_cell("rows", "r", "body", "é😀 text")
+        store.text("rows", "r", "body").insert(3, " new")
+        store.set_cell("notes", "n", "body", "begun")
+        text = store.text("notes", "n", "body")
+        cursor = text.cursor(5)
+        text.insert(0, "has ").append("!")
+        assert (str(text), cursor.offset) == ("has begun!", 9)
+        assert store.get_cell("rows", "r", "body") == "é😀 new text"
+    other = Store()
+    with AutomergeMirror(other, AutomergeDocument(document.save()), layout=layout):
+        assert other.get_content() == store.get_content()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, starmap
 from typing import TYPE_CHECKING, Literal, Self
 
 from weft._support.arguments import wrong_kind
@@ -136,6 +136,8 @@ class AutomergeMirror(Mirror):
         )
         if self._declared is None:
             self._ends.append(self._replica.serve_texts(self._texts))
+        else:
+            self._ends.extend(starmap(self._replica.declare_text, self._declared.parts.texts()))
 
     def _unobserve(self) -> None:
         if self._unsubscribe is not None:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from weft.errors import MirrorError
 from weft.mirrors.places import TABLES, VALUES
+from weft.mirrors.shapes.array_of_maps import ArrayPart
 from weft.mirrors.shapes.declared import parse_shapes
+from weft.mirrors.shapes.map_of_maps import MapPart
 from weft.mirrors.shapes.part import Context, Found
+from weft.mirrors.shapes.shared_text import TextPart
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from weft.mirrors import places
     from weft.mirrors.mirror import DocumentWrite
@@ -51,6 +54,16 @@ class Parts:
     def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
         """Whether a cell is kept in the document."""
         return any(part.covers(table_id, row_id, cell_id) for part in self._by_table.get(table_id, ()))
+
+    def texts(self) -> Iterator[tuple[str, str, str | None]]:
+        """The cells that are shared texts: table, cell, and row or ``None`` for each row."""
+        for part in self.all:
+            if isinstance(part, TextPart):
+                table_id, row_id, cell_id = part.place
+                yield table_id, cell_id, row_id
+            elif isinstance(part, MapPart | ArrayPart):
+                for cell_id in part.texts:
+                    yield part.place[0], cell_id, None
 
     @property
     def covers_values(self) -> bool:
