@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from differential.language import Op, Program, Trace
 
 # What comes on top of TinyBase.
-ONLY_PYTHON = {"copy", "get_tables_schema", "get_values_schema", "row", "same_content", "table", "to_dicts"}
+ONLY_PYTHON = {
+    *("copy", "get_tables_schema", "get_values_schema", "row", "same_content", "table", "text", "to_dicts"),
+    "undo_manager",
+}
 
 FAULTS: dict[str, Callable[..., Any]] = {
     "del_row": lambda store, *_: store,

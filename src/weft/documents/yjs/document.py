@@ -86,9 +86,8 @@ class YDocument(Owned):
     """Everything weft needs of one ``pycrdt.Doc``. Get it with :meth:`of`; there is one per document.
 
     While anybody listens, the document belongs to the thread that attached the listener. In another one all
-    that writes raises ``WrongThreadError``. A transaction of the ``pycrdt.Doc`` itself cannot be stopped: its
-    writer gets the error at the end of it, in pycrdt's ``ExceptionGroup``, and what was written stands and is
-    told to everybody in the document's own thread.
+    that writes raises ``WrongThreadError``. Of a transaction of the ``pycrdt.Doc`` itself the writer gets the
+    error at its end, in pycrdt's ``ExceptionGroup``; it stands, and is told to all in the document's thread.
     """
 
     __slots__ = (
@@ -112,8 +111,7 @@ class YDocument(Owned):
         self._blamed: list[Blamed] = []
         self._mirrors: list[tuple[weakref.ref[Attached], Committed, Hold]] = []
         self._unheard: list[bytes] = []  # local updates from other threads, told to nobody so far
-        # The received bytes while they are being applied: their own event must not be heard as a local one,
-        # and a mirror may look into them for what the event has lost already.
+        # What is being applied: no local change. A mirror looks in it for what the event has lost already.
         self._applying: bytes | None = None
         self._changed = False
         self._committing = False
@@ -351,6 +349,9 @@ class YDocument(Owned):
         """Tell, in the document's own thread, of what other threads wrote."""
         if not self._unheard or not self.is_writable:
             return
+        if in_transaction(self.doc) and (loop := self._owner.loop) is not None:
+            loop.call_later(0.001, self._collect)  # the other thread has not ended its commit yet
+            return
         unheard, self._unheard = self._unheard, []
         for update in unheard:
             self._tell(update, None)
@@ -438,8 +439,7 @@ class YDocument(Owned):
             return  # nobody is there to be told
         error.add_note("this was a transaction of the pycrdt.Doc itself: it stands, and is told to all")
         self._unheard.append(update)
-        loop = self._owner.loop
-        if loop is not None:
+        if (loop := self._owner.loop) is not None:
             loop.call_soon_threadsafe(self._collect)
 
     def _tell(self, update: bytes, origin: object | None) -> None:
