@@ -40,6 +40,9 @@ class Loop(Protocol):
     def call_soon_threadsafe(self, callback: Callable[[], object]) -> object:
         """The same, from another thread."""
 
+    def call_later(self, delay: float, callback: Callable[[], object]) -> object:
+        """The same, after so many seconds."""
+
 
 class Owner:
     """The thread to which an object belongs.
