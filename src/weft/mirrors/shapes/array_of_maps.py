@@ -144,10 +144,10 @@ class ArrayPart:
             tree.keep(self, (row_id,), element)
         return row_id
 
-    def _read_row(self, tree: Tree, row_id: str, index: int | None = None) -> dict[str, object]:
+    def _read_row(self, tree: Tree, row_id: str, index: int) -> dict[str, object]:
         cells = self._cells.read(tree, self, (row_id,), self._nodes[row_id])
         if self._position is not None:
-            cells[self._position] = self._index(row_id) if index is None else index
+            cells[self._position] = index
         return cells
 
     def _index(self, row_id: str) -> int:
@@ -253,11 +253,16 @@ class ArrayPart:
         for row_id in gone.keys() - came.keys():
             del self._nodes[row_id]
             self._gone(tree, row_id, found)
+        places: dict[str | None, int] = {}
+        if self._position is not None:  # found in one walk however many rows have come
+            places = {row_id: index for index, row_id in enumerate(self._order) if row_id in came}
         for row_id, element in came.items():
             tree.forget(self, (row_id,))
             self._nodes[row_id] = element
             tree.keep(self, (row_id,), element)
-            found.tables.setdefault(self._table_id, {})[row_id] = self._read_row(tree, row_id)
+            found.tables.setdefault(self._table_id, {})[row_id] = self._read_row(
+                tree, row_id, places.get(row_id, 0)
+            )
             self._lacking(row_id, found)
         if self._position is not None:
             self._place_anew(first, found)
