@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from weft._support.graphemes import is_border
+from weft._support.prefixes import common_prefix, common_suffix
 from weft.deltas.form import EMBED
 from weft.deltas.offsets import to_utf16, utf16_length
 from weft.values import JSON_PREFIX, UNDEFINED_MARK
@@ -94,10 +95,10 @@ def smallest_edit(old: str, new: str) -> Delta:
     if old == new:
         return []
     shorter = min(len(old), len(new))
-    start = _common(old, new, shorter)
+    start = common_prefix(old, new, shorter)
     while not (is_border(old, start) and is_border(new, start)):
         start -= 1
-    end = _common_end(old, new, shorter - start)
+    end = common_suffix(old, new, shorter - start)
     while not (is_border(old, len(old) - end) and is_border(new, len(new) - end)):
         end -= 1
     inserted = new[start : len(new) - end]
@@ -110,27 +111,3 @@ def smallest_edit(old: str, new: str) -> Delta:
     if deleted:
         delta.append({"delete": utf16_length(deleted)})
     return delta
-
-
-def _common(old: str, new: str, most: int) -> int:
-    """Count how many characters are the same at the beginning: halving compares fast, a loop would not."""
-    least = 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        if old[least:middle] == new[least:middle]:
-            least = middle
-        else:
-            most = middle - 1
-    return least
-
-
-def _common_end(old: str, new: str, most: int) -> int:
-    """Count how many characters are the same at the ends of both."""
-    least = 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        if old[len(old) - middle : len(old) - least] == new[len(new) - middle : len(new) - least]:
-            least = middle
-        else:
-            most = middle - 1
-    return least

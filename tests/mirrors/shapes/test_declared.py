@@ -23,6 +23,7 @@ from weft.mirrors.shapes import ArrayOfMaps, MapOfMaps, MapOfValues, Nested, Sha
         ({"a": MapOfMaps("x"), "a.b": MapOfValues("y")}, ValueError, "twice"),
         ({"a": MapOfMaps("x"), "b": Nested("x.y", MapOfMaps("z"))}, ValueError, "two shapes at"),
         ({"a": MapOfMaps("x"), "a.b": SharedText(xml=True)}, ValueError, "XML"),
+        ({"a": MapOfValues("x"), "a.b": SharedText("t")}, ValueError, "no texts"),
         ({"a": MapOfMaps("x"), "a.b": SharedText("t"), "a.c": SharedText("t")}, ValueError, "two cells"),
     ],
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pycrdt import Array, Doc, Map
 from pycrdt._pycrdt import (
@@ -57,6 +57,7 @@ __all__ = [
     "other_kind",
     "raise_after_commit",
     "raw_transaction",
+    "read_now",
     "root_kind",
     "root_map",
     "sequence_of",
@@ -67,6 +68,8 @@ __all__ = [
 
 # Client ids below this bound belong to the deterministic containers that every peer makes alike.
 CLIENT_ID_FLOOR = 1 << 28
+
+T = TypeVar("T")
 
 Txn = Any  # the binding's transaction: opaque, only handed back to RawMap's methods
 
@@ -178,6 +181,18 @@ def write_alone(doc: Doc[Any], origin: object, write: Callable[..., object], *ar
     """Call ``write(txn, *args)`` in a transaction of its own: none may be open, nor an observer be called."""
     with doc.transaction(origin) as transaction:
         write(transaction._txn, *args)
+
+
+def read_now(doc: Doc[Any], read: Callable[[Txn], T]) -> T | None:
+    """Read something; ``None`` while the binding is telling of a commit, when it lets nobody read."""
+    transaction = raw_transaction(doc)
+    try:
+        txn = transaction.__enter__()
+    except RuntimeError:
+        return None
+    with ExitStack() as stack:
+        stack.push(transaction)
+        return read(txn)
 
 
 def root_map(doc: Doc[Any], name: str) -> RawMap:

@@ -324,9 +324,5 @@ def _merge(now: Found, found: Found, heal: Paths, *, was_lost: bool) -> None:
     for _, owed in now.owed:
         if was_lost:
             heal.update(owed)
-            continue
-        for table_id, ids in owed.tables.items():
-            for row_id, cell_ids in ids.items():
-                row = found.tables.setdefault(table_id, {}).setdefault(row_id, {})
-                row.update(dict.fromkeys(cell_ids, UNDEFINED))
-        found.values.update(dict.fromkeys(owed.values, UNDEFINED))
+        else:
+            found.put_gone(owed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weft._support.prefixes import common_prefix
 from weft.deltas import utf16_length
 from weft.mirrors.automerge.keys import op_id
 from weft.mirrors.automerge.text_form import read_formats, with_embeds
@@ -85,8 +86,8 @@ def read_other(core: CoreDocument, made: bytes, old: str, then: Formats, *, has_
         The delta that leads from the one to the other.
     """
     new = core.text(made)
-    first = _common(old, new, min(len(old), len(new)))
-    last = _common(old[first:][::-1], new[first:][::-1], min(len(old), len(new)) - first)
+    first = common_prefix(old, new, min(len(old), len(new)))
+    last = common_prefix(old[first:][::-1], new[first:][::-1], min(len(old), len(new)) - first)
     pieces = [_Piece(first, len(old) - last - first, len(new) - last - first)]
     return _delta(core, made, old, new, pieces, then, has_marks=has_marks)
 
@@ -130,7 +131,7 @@ def _one_piece(
         return None
     if not inserted and not deleted:
         return _Piece(0, 0, 0) if old == new else None
-    first = _common(old, new, min(len(old) - deleted, len(new) - inserted))
+    first = common_prefix(old, new, min(len(old) - deleted, len(new) - inserted))
     if old[first + deleted :] != new[first + inserted :]:
         return None
     # The same comes of it further to the left, as far as what is replaced repeats itself.
@@ -150,18 +151,6 @@ def _one_piece(
             if all(found is not None and op_id(found[1]) in wanted for found in ends):
                 return _Piece(start, deleted, inserted)
     return None
-
-
-def _common(old: str, new: str, most: int) -> int:
-    """How many characters are the same at the beginning, by halving: comparing slices is fast."""
-    least = 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        if old[least:middle] == new[least:middle]:
-            least = middle
-        else:
-            most = middle - 1
-    return least
 
 
 def _pieces(core: CoreDocument, made: bytes, before: list[bytes]) -> Iterator[_Piece]:

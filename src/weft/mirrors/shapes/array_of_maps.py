@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 from weft.errors import MirrorError
 from weft.mirrors.shapes.cells import Cells
-from weft.mirrors.shapes.part import has_content, held_row
+from weft.mirrors.shapes.part import has_content, held_row, open_to_write
+from weft.mirrors.shapes.table_part import TablePart
 from weft.mirrors.shapes.tree import Kind
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from weft.mirrors.mirror import DocumentWrite
     from weft.mirrors.shapes.part import Change, Context, Found
     from weft.mirrors.shapes.tree import Node, Place, Root, Tree
-    from weft.store.replica import TextKey
 
 __all__ = ["ArrayPart"]
 
 
-class ArrayPart:
+class ArrayPart(TablePart):
     """Keeps a table: see :class:`~weft.mirrors.shapes.declared.ArrayOfMaps`.
 
     It knows the order of the rows: what happens to a list is told by index, and asking for an element takes
@@ -47,14 +47,10 @@ class ArrayPart:
         deep: bool,
         json: frozenset[str],
     ) -> None:
-        self.place = place
-        self.root = root
-        self._table_id = place[0]
-        self._context = context
+        hidden = {id_key} if position is None else {id_key, position}
+        super().__init__(place, root, context, Cells(context, f"a row of {root}", deep, json, hidden))
         self._id = id_key
         self._position = position
-        hidden = {id_key} if position is None else {id_key, position}
-        self._cells = Cells(context, f"a row of {root}", deep, json, hidden)
         self._order: list[str | None] = []  # ids of the elements; None for what is no row
         self._staged: list[str | None] | None = None  # the same with what was written and not told of yet
         self._nodes: dict[str, Node] = {}  # the element that is the row
@@ -86,27 +82,8 @@ class ArrayPart:
         order = self._order if self._staged is None else self._staged
         return order[index] if index < len(order) else None
 
-    def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
-        return table_id == self._table_id
-
-    @property
-    def texts(self) -> Collection[str]:
-        """The cells of each row that are shared texts."""
-        return self._cells.texts
-
-    def find_text(self, tree: Tree, row_id: str, cell_id: str) -> Node | None:
-        """The shared text that a cell is."""
-        row = self._nodes.get(row_id)
-        return None if row is None else tree.text_at(row, self._cells.key(cell_id))
-
-    def path_of_text(self, row_id: str, cell_id: str) -> tuple[str, ...] | None:
-        """Where it stands in the document, if that can be said by keys alone."""
-        return None
-
-    def text_cell(self, at: tuple[str, ...]) -> TextKey | None:
-        """The cell that is the text at keys below the container."""
-        cell_id = self._cells.cell_id(at[1]) if len(at) == 2 else None
-        return (self._table_id, at[0], cell_id) if cell_id in self._cells.texts else None  # type: ignore[return-value]
+    def find_row(self, tree: Tree, row_id: str) -> Node | None:
+        return self._nodes.get(row_id)
 
     def places(self, keys: tuple[str, ...]) -> Collection[Place]:
         return ()  # a path of a document names elements by index, or not at all
@@ -167,29 +144,12 @@ class ArrayPart:
     # -- changes -----------------------------------------------------------------------------------------
 
     def changed(self, tree: Tree, change: Change, found: Found) -> None:
-        match change.at:
-            case ():
-                self._list_changed(tree, change, found)
-            case (row_id,) if self._id in change.keys:
-                self._reread(tree, found)  # it has become another row
-            case (row_id,):
-                node = self._nodes.get(row_id)
-                for key in change.keys:
-                    cell_id = self._cells.cell_id(key)
-                    if cell_id is not None and node is not None:
-                        cell = self._cells.read_key(tree, self, (row_id,), node, key)
-                        found.put(self._table_id, row_id, cell_id, cell)
-            case (row_id, key, *deeper):
-                cell_id = self._cells.cell_id(key)
-                node = self._nodes.get(row_id)
-                if cell_id is None or node is None:
-                    return
-                cell = self._cells.read_key(tree, self, (row_id,), node, key)
-                if cell is UNDEFINED:
-                    return
-                found.put(self._table_id, row_id, cell_id, cell)
-                if change.delta is not None and isinstance(cell, str) and not deeper:
-                    found.deltas[self._table_id, row_id, cell_id] = change.delta
+        if not change.at:
+            self._list_changed(tree, change, found)
+        elif len(change.at) == 1 and self._id in change.keys:
+            self._reread(tree, found)  # it has become another row
+        else:
+            self._cells_changed(tree, change, found)
 
     def follow(self, tree: Tree, change: Change) -> None:
         if not change.at:
@@ -291,12 +251,9 @@ class ArrayPart:
         rows = changes.tables.get(self._table_id)
         if not rows:
             return refused
-        node = tree.find(self.root)
+        node = open_to_write(tree, self, lambda: any(map(has_content, rows.values())))
         if node is None:
-            node = tree.make(self.root) if any(map(has_content, rows.values())) else None
-            if node is None:
-                return refused
-            tree.keep(self, (), node)
+            return refused
         is_removed = self._table_id in changes.removed_tables
         moved: dict[str, object] = {}
         for row_id, cells in rows.items():
@@ -310,11 +267,8 @@ class ArrayPart:
                 if not has_content(cells) and moved.get(row_id, UNDEFINED) is UNDEFINED:
                     continue
                 self._insert_row(tree, node, row_id)
-            unwritten = self._cells.write(
-                tree, (self._table_id, row_id), self._nodes[row_id], cells, changes.texts, compare=compare
-            )
-            if unwritten:
-                refused.add({self._table_id: {row_id: unwritten}})
+            row = self._nodes[row_id]
+            self._write_cells(tree, row_id, row, cells, changes, refused, compare=compare)
         if self._position is not None:
             self._arrange(tree, node, rows, moved, refused)
         return refused

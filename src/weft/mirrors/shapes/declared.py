@@ -58,8 +58,7 @@ class MapOfMaps:
     json: Iterable[str] = ()
 
     def __post_init__(self) -> None:
-        _check_name("root", self.root)
-        object.__setattr__(self, "json", _names("json", self.json))
+        _check_map(self)
 
     def bind(self, place: Place, context: Context) -> Part:
         """Make the part that keeps a table."""
@@ -89,13 +88,12 @@ class ArrayOfMaps:
     json: Iterable[str] = ()
 
     def __post_init__(self) -> None:
-        _check_name("root", self.root)
+        _check_map(self)
         _check_name("id", self.id)
         if self.position is not None:
             _check_name("position", self.position)
             if self.position == self.id:
                 raise ValueError("position and id are the same entry")
-        object.__setattr__(self, "json", _names("json", self.json))
 
     def bind(self, place: Place, context: Context) -> Part:
         """Make the part that keeps a table."""
@@ -119,13 +117,14 @@ class MapOfValues:
     json: Iterable[str] = ()
 
     def __post_init__(self) -> None:
-        _check_name("root", self.root)
-        object.__setattr__(self, "json", _names("json", self.json))
+        _check_map(self)
 
     def bind(self, place: Place, context: Context) -> Part:
         """Make the part that keeps the values, or a row."""
         root = Root(self.root, Kind.MAP).below(context.base)
         json = frozenset(self.json)
+        if context.texts:
+            raise ValueError(f"layout: {sorted(context.texts.values())} are values, and those are no texts")
         if len(place) < 2:
             return ValuesPart((), root, context, self.deep, json)
         _check_place(self, place, 2)
@@ -260,6 +259,11 @@ def _check_name(what: str, name: object) -> None:
     if not isinstance(name, str):
         raise TypeError(f"{what} is {name!r}; it must be a str")
     check_text(name)
+
+
+def _check_map(shape: MapOfMaps | MapOfValues | ArrayOfMaps) -> None:
+    _check_name("root", shape.root)
+    object.__setattr__(shape, "json", _names("json", shape.json))
 
 
 def _names(what: str, names: object) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.mirrors.shapes.cells import Cells
-from weft.mirrors.shapes.part import Change, Found, has_content, held_row
+from weft.mirrors.shapes.part import Change, Found, has_content, held_row, open_to_write
+from weft.mirrors.shapes.table_part import TablePart
 from weft.mirrors.shapes.tree import Kind
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
@@ -16,42 +17,18 @@ if TYPE_CHECKING:
     from weft.mirrors.mirror import DocumentWrite
     from weft.mirrors.shapes.part import Context
     from weft.mirrors.shapes.tree import Node, Place, Root, Tree
-    from weft.store.replica import TextKey
 
 __all__ = ["MapPart"]
 
 
-class MapPart:
+class MapPart(TablePart):
     """Keeps a table: see :class:`~weft.mirrors.shapes.declared.MapOfMaps`."""
 
     def __init__(self, place: Place, root: Root, context: Context, deep: bool, json: frozenset[str]) -> None:
-        self.place = place
-        self.root = root
-        self._table_id = place[0]
-        self._context = context
-        self._cells = Cells(context, f"a row of {root}", deep, json)
+        super().__init__(place, root, context, Cells(context, f"a row of {root}", deep, json))
 
-    def covers(self, table_id: str, row_id: str, cell_id: str) -> bool:
-        return table_id == self._table_id
-
-    @property
-    def texts(self) -> Collection[str]:
-        """The cells of each row that are shared texts."""
-        return self._cells.texts
-
-    def find_text(self, tree: Tree, row_id: str, cell_id: str) -> Node | None:
-        """The shared text that a cell is."""
-        row = self._row(tree, tree.find(self.root), row_id)
-        return None if row is None else tree.text_at(row, self._cells.key(cell_id))
-
-    def path_of_text(self, row_id: str, cell_id: str) -> tuple[str, ...] | None:
-        """Where it stands in the document, if that can be said by keys alone."""
+    def path_of_text(self, row_id: str, cell_id: str) -> tuple[str, ...]:
         return (*self.root.path, row_id, self._cells.key(cell_id))
-
-    def text_cell(self, at: tuple[str, ...]) -> TextKey | None:
-        """The cell that is the text at keys below the container."""
-        cell_id = self._cells.cell_id(at[1]) if len(at) == 2 else None
-        return (self._table_id, at[0], cell_id) if cell_id in self._cells.texts else None  # type: ignore[return-value]
 
     def places(self, keys: tuple[str, ...]) -> Collection[Place]:
         if len(keys) < 2:
@@ -88,6 +65,12 @@ class MapPart:
                 cell = self._cells.read_cell(tree, self, (row_id,), row, cell_id)
                 found.put(self._table_id, row_id, cell_id, cell)
 
+    def find_row(self, tree: Tree, row_id: str) -> Node | None:
+        return self._row(tree, tree.find(self.root), row_id)
+
+    def _changed_row(self, tree: Tree, change: Change) -> Node | None:
+        return change.node if len(change.at) == 1 else self.find_row(tree, change.at[0])
+
     def _row(self, tree: Tree, node: Node | None, row_id: str) -> Node | None:
         row = UNDEFINED if node is None else tree.get(node, row_id)
         return row if tree.kind(row) is Kind.MAP else None
@@ -95,27 +78,11 @@ class MapPart:
     # -- changes -----------------------------------------------------------------------------------------
 
     def changed(self, tree: Tree, change: Change, found: Found) -> None:
-        match change.at:
-            case ():
-                for row_id, action in change.keys.items():
-                    self._row_changed(tree, row_id, tree.get(change.node, row_id), action, found)
-            case (row_id,):
-                for key in change.keys:
-                    cell_id = self._cells.cell_id(key)
-                    if cell_id is not None:
-                        cell = self._cells.read_key(tree, self, change.at, change.node, key)
-                        found.put(self._table_id, row_id, cell_id, cell)
-            case (row_id, key, *deeper):
-                cell_id = self._cells.cell_id(key)
-                row = self._row(tree, tree.find(self.root), row_id)
-                if cell_id is None or row is None:
-                    return
-                cell = self._cells.read_key(tree, self, (row_id,), row, key)
-                if cell is UNDEFINED:
-                    return
-                found.put(self._table_id, row_id, cell_id, cell)
-                if change.delta is not None and isinstance(cell, str) and not deeper:
-                    found.deltas[self._table_id, row_id, cell_id] = change.delta
+        if change.at:
+            self._cells_changed(tree, change, found)
+            return
+        for row_id, action in change.keys.items():
+            self._row_changed(tree, row_id, tree.get(change.node, row_id), action, found)
 
     def _row_changed(self, tree: Tree, row_id: str, row: object, action: str, found: Found) -> None:
         held = held_row(self._context, self._table_id, row_id)
@@ -141,12 +108,9 @@ class MapPart:
         rows = changes.tables.get(self._table_id)
         if not rows:
             return refused
-        node = tree.find(self.root)
+        node = open_to_write(tree, self, lambda: any(map(has_content, rows.values())))
         if node is None:
-            node = tree.make(self.root) if any(map(has_content, rows.values())) else None
-            if node is None:
-                return refused
-            tree.keep(self, (), node)
+            return refused
         is_removed = self._table_id in changes.removed_tables
         for row_id, cells in rows.items():
             row = tree.get(node, row_id)
@@ -164,9 +128,5 @@ class MapPart:
                 self._context.foreign(f"{self.root}/{row_id}", row)
                 refused.add({self._table_id: {row_id: cells}})
                 continue
-            unwritten = self._cells.write(
-                tree, (self._table_id, row_id), row, cells, changes.texts, compare=compare
-            )
-            if unwritten:
-                refused.add({self._table_id: {row_id: unwritten}})
+            self._write_cells(tree, row_id, row, cells, changes, refused, compare=compare)
         return refused

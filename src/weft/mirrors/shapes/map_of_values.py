@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from weft.mirrors.shapes.cells import Cells
-from weft.mirrors.shapes.part import has_content
+from weft.mirrors.shapes.part import has_content, open_to_write
 from weft.store.replica import Paths
-from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -78,12 +77,9 @@ class _OneMap(ABC):
         cells = self._written(changes)
         if not cells:
             return Paths()
-        node = tree.find(self.root)
+        node = open_to_write(tree, self, lambda: has_content(cells))
         if node is None:
-            node = tree.make(self.root) if has_content(cells) else None
-            if node is None:
-                return Paths()
-            tree.keep(self, (), node)
+            return Paths()
         return self._refused(self._cells.write(tree, self.place, node, cells, compare=compare))
 
 
@@ -123,11 +119,3 @@ class RowPart(_OneMap):
         if cells := dict.fromkeys(cell_ids):
             refused.add({self.place[0]: {self.place[1]: cells}})
         return refused
-
-    def changed(self, tree: Tree, change: Change, found: Found) -> None:
-        super().changed(tree, change, found)
-        if change.delta is not None and len(change.at) == 1:
-            cell_id = self._cells.cell_id(change.at[0])
-            cell = found.tables.get(self.place[0], {}).get(self.place[1], {}).get(cell_id or "", UNDEFINED)
-            if isinstance(cell, str):
-                found.deltas[self.place[0], self.place[1], str(cell_id)] = change.delta

@@ -46,9 +46,8 @@ class Found:
         tables: Cells, ``UNDEFINED`` where nothing is.
         values: Values likewise.
         deltas: How texts among the cells came to be what they are, where that is known.
-        owed: Rows that were replaced by others, by their key, with the cells that the Store has and the new
-            one
-            lacks: made twice at once, they are written again; replaced on purpose, they are gone.
+        owed: What was replaced by another, by its key, with the cells and values that the Store has and the
+            new one lacks: made twice at once, they are written again; replaced on purpose, they are gone.
     """
 
     tables: RawTables = field(default_factory=dict)
@@ -59,6 +58,14 @@ class Found:
     def put(self, table_id: str, row_id: str, cell_id: str, cell: object) -> None:
         """Note a cell."""
         self.tables.setdefault(table_id, {}).setdefault(row_id, {})[cell_id] = cell
+
+    def put_gone(self, paths: Paths) -> None:
+        """Note that nothing is at some places."""
+        for table_id, rows in paths.tables.items():
+            for row_id, cell_ids in rows.items():
+                row = self.tables.setdefault(table_id, {}).setdefault(row_id, {})
+                row.update(dict.fromkeys(cell_ids, UNDEFINED))
+        self.values.update(dict.fromkeys(paths.values, UNDEFINED))
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.values)
@@ -143,3 +150,11 @@ def held_row(context: Context, table_id: str, row_id: str) -> Mapping[str, objec
 def has_content(cells: Mapping[str, object]) -> bool:
     """Whether any of these cells is to be set."""
     return any(cell is not UNDEFINED for cell in cells.values())
+
+
+def open_to_write(tree: Tree, part: Part, is_wanted: Callable[[], bool]) -> Node | None:
+    """The container of a part; made where it is not there, if there is anything to be set in it."""
+    node = tree.find(part.root)
+    if node is None and is_wanted() and (node := tree.make(part.root)) is not None:
+        tree.keep(part, (), node)
+    return node

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from weft.errors import MirrorError
 from weft.mirrors.places import TABLES, VALUES
-from weft.mirrors.shapes.array_of_maps import ArrayPart
 from weft.mirrors.shapes.declared import parse_shapes
-from weft.mirrors.shapes.map_of_maps import MapPart
 from weft.mirrors.shapes.part import Context, Found
 from weft.mirrors.shapes.shared_text import TextPart
+from weft.mirrors.shapes.table_part import TablePart
 from weft.store.replica import Paths
-from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -61,7 +59,7 @@ class Parts:
             if isinstance(part, TextPart):
                 table_id, row_id, cell_id = part.place
                 yield table_id, cell_id, row_id
-            elif isinstance(part, MapPart | ArrayPart):
+            elif isinstance(part, TablePart):
                 for cell_id in part.texts:
                     yield part.place[0], cell_id, None
 
@@ -100,23 +98,18 @@ class Parts:
         now = Found()
         part.read(tree, now)
         owed = Paths()
-        for table_id, rows in self._replica.tables.items():
-            if table_id != (part.place[0] if part.place else None):
-                continue
-            for row_id, cells in rows.items():
+        if part.place:
+            table_id = part.place[0]
+            for row_id, cells in self._replica.tables.get(table_id, {}).items():
                 lacking = cells.keys() - now.tables.get(table_id, {}).get(row_id, {}).keys()
                 lacking = {cell_id for cell_id in lacking if part.covers(table_id, row_id, cell_id)}
-                if lacking and action == "update":
+                if lacking:
                     owed.add({table_id: {row_id: lacking}})
-                else:
-                    for cell_id in lacking:
-                        now.put(table_id, row_id, cell_id, UNDEFINED)
-        if not part.place:
-            lacking = self._replica.values.keys() - now.values.keys()
-            if action == "update":
-                owed.values.update(dict.fromkeys(lacking))
-            else:
-                now.values.update(dict.fromkeys(lacking, UNDEFINED))
+        else:
+            owed.values.update(dict.fromkeys(self._replica.values.keys() - now.values.keys()))
+        if action != "update":
+            now.put_gone(owed)
+            owed = Paths()
         if owed:
             found.owed.append((key, owed))
         for table_id, read in now.tables.items():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from weft.deltas import apply, from_cell, smallest_edit
 from weft.errors import MirrorError
+from weft.mirrors.shapes.part import open_to_write
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
 
@@ -80,12 +81,9 @@ class TextPart:
             self._context.report(MirrorError(f"{self.root} is a text, and cannot be {cell!r:.100}"))
             refused.add({self._table_id: {self._row_id: (self._cell_id,)}})
             return refused
-        node = tree.find(self.root)
+        node = open_to_write(tree, self, lambda: bool(cell))
         if node is None:
-            node = tree.make(self.root) if cell else None
-            if node is None:
-                return refused
-            tree.keep(self, (), node)
+            return refused
         old, new = from_cell(tree.text(node)), from_cell(cell)
         try:
             delta = edit if edit is not None and apply(old, edit) == new else smallest_edit(old, new)

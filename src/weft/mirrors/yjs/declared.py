@@ -10,18 +10,17 @@ from weft.deltas import from_cell
 from weft.documents.yjs.binding import BindingArray, BindingText, other_kind, sequence_of
 from weft.errors import MirrorError
 from weft.mirrors.shapes.array_of_maps import ArrayPart
-from weft.mirrors.shapes.map_of_maps import MapPart
 from weft.mirrors.shapes.part import Change, Found
 from weft.mirrors.shapes.parts import Parts
 from weft.mirrors.shapes.shared_text import TextPart
+from weft.mirrors.shapes.table_part import TablePart
 from weft.mirrors.shapes.tree import Kind
 from weft.mirrors.yjs.declared_texts import DeclaredTexts
 from weft.mirrors.yjs.healing import was_concurrent
 from weft.mirrors.yjs.losers import Losers
-from weft.mirrors.yjs.texts import to_utf16_delta
+from weft.mirrors.yjs.texts import text_before, to_utf16_delta
 from weft.mirrors.yjs.tree import YjsTree
 from weft.store.replica import Paths
-from weft.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +52,7 @@ class DeclaredLayout:
         self.parts = Parts(layout, replica, report)
         self.texts = DeclaredTexts(doc, [part for part in self.parts.all if isinstance(part, TextPart)])
         for part in self.parts.all:
-            if isinstance(part, MapPart | ArrayPart) and part.texts:
+            if isinstance(part, TablePart) and part.texts:
                 self.texts.rows[part.place[0]] = part
         self.texts.tree = self._tree
         self._kinds = {part.root.name: _root_kind(part) for part in self.parts.all}
@@ -131,9 +130,11 @@ class DeclaredLayout:
             return
         tree = self._tree(txn)
         for event in events:
-            if not hasattr(event, "keys"):
-                for part, change in self._changes(tree, root, event, Found()):
-                    part.follow(tree, change)
+            if type(event.target) is BindingArray:
+                path = tuple(event.path)
+                for part in self._of_root[root]:
+                    if isinstance(part, ArrayPart) and path == part.root.keys:
+                        part.follow(tree, Change(event.target))
 
     def _changes(self, tree: YjsTree, root: int, event: Any, found: Found) -> Iterator[tuple[Part, Change]]:
         keys = {key: change["action"] for key, change in event.keys.items()} if hasattr(event, "keys") else {}
@@ -160,31 +161,19 @@ class DeclaredLayout:
                 if row_id is None:
                     continue
                 at = (row_id, *at[1:])
-            yield (
-                part,
-                Change(
-                    target, tuple(map(str, at)), keys, None if keys else self._delta(tree, part, at, event)
-                ),
-            )
+            delta = None if keys else self._delta(tree, part, at, event)
+            yield part, Change(target, tuple(map(str, at)), keys, delta)
 
     def _delta(self, tree: YjsTree, part: Part, at: tuple[Any, ...], event: Any) -> Any:
         """What was done to a list, or to a text in a row; of these the binding counts bytes."""
         target = event.target
         if type(target) is BindingArray:
             return event.delta
-        if type(target) is not BindingText or not isinstance(part, MapPart | ArrayPart):
+        if type(target) is not BindingText or not isinstance(part, TablePart):
             return None
         key = part.text_cell(at)
-        if key is None:
-            return None
-        table_id, row_id, cell_id = key
-        cell: object = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
-        if self._replica.is_busy:  # what an open transaction has written is not in the document
-            touched, _ = self._replica.touched()
-            cell = touched.get(table_id, {}).get(row_id, {}).get(cell_id, cell)
-        if not isinstance(cell, str):
-            return None
-        return to_utf16_delta(event.delta, from_cell(cell), from_cell(tree.text(target)))
+        old = None if key is None else text_before(self._replica, key)
+        return None if old is None else to_utf16_delta(event.delta, old, from_cell(tree.text(target)))
 
     def committed(self, event: RawTransactionEvent, received: bytes | None) -> tuple[Received, Paths | None]:
         found, self._found = self._found, Found()
@@ -195,12 +184,8 @@ class DeclaredLayout:
             for key, owed in found.owed:
                 if was_concurrent(update, deleted, key):
                     heal.update(owed)
-                    continue
-                for table_id, rows in owed.tables.items():
-                    for row_id, cell_ids in rows.items():
-                        row = found.tables.setdefault(table_id, {}).setdefault(row_id, {})
-                        row.update(dict.fromkeys(cell_ids, UNDEFINED))
-                found.values.update(dict.fromkeys(owed.values, UNDEFINED))
+                else:
+                    found.put_gone(owed)
         if received is not None:
             for losers in self._losers.values():
                 losers.heard(event, received)

@@ -5,12 +5,11 @@ A Y.Text is one as it is, a Y.XmlFragment as the lines of its blocks.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from pycrdt import Map, Text, XmlFragment
 
-from weft.documents.yjs.binding import BindingXmlFragment, in_observer, raw_transaction
+from weft.documents.yjs.binding import BindingXmlFragment, in_observer, read_now
 from weft.mirrors.shapes.tree import Kind
 from weft.mirrors.yjs import positions, xml_positions
 from weft.mirrors.yjs.healing import text_id
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
     from weft._codecs.yjs.update import ItemId
     from weft.deltas import Delta
     from weft.documents.yjs.binding import Txn
-    from weft.mirrors.shapes.array_of_maps import ArrayPart
-    from weft.mirrors.shapes.map_of_maps import MapPart
     from weft.mirrors.shapes.shared_text import TextPart
+    from weft.mirrors.shapes.table_part import TablePart
     from weft.mirrors.shapes.tree import Root, Tree
     from weft.store.replica import Replica, TextKey
 
@@ -47,7 +45,7 @@ class DeclaredTexts:
 
     def __init__(self, doc: Doc[Any], parts: Iterable[TextPart]) -> None:
         self._doc = doc
-        self.rows: dict[str, MapPart | ArrayPart] = {}  # tables with texts in their rows
+        self.rows: dict[str, TablePart] = {}  # tables with texts in their rows
         self.tree: Callable[[Txn], Tree] | None = None
         self.parts: dict[TextKey, TextPart] = {cast("TextKey", part.place): part for part in parts}
         self._strings: dict[int, str] = {}  # of each Y.Text, as it was read or written last
@@ -179,19 +177,16 @@ class DeclaredTexts:
         part, of_rows = self.parts.get(key), self.rows.get(key[0])
         if part is None and of_rows is None:
             return None
-        transaction = raw_transaction(self._doc)
-        try:
-            txn = transaction.__enter__()
-        except RuntimeError:  # the binding is just telling of a commit, when it lets nobody read
-            return None
-        with ExitStack() as stack:
-            stack.push(transaction)
+
+        def look(txn: Txn) -> T | None:
             if part is not None:
                 node, root = _find(self._doc, txn, part.root), part.root
                 return None if node is None else read(txn, node, lambda: _name(root))
-            path = cast("MapPart | ArrayPart", of_rows).path_of_text(key[1], key[2])
+            path = cast("TablePart", of_rows).path_of_text(key[1], key[2])
             node = self._in_row(txn, key)
             return None if node is None else read(txn, node, lambda: self._id(path))
+
+        return read_now(self._doc, look)
 
     def _in_row(self, txn: Txn, key: TextKey) -> Any | None:
         part = self.rows[key[0]]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weft._codecs.yjs.update import ItemId
     from weft.documents.yjs.binding import RawText, Txn
 
-__all__ = ["Identify", "position_of", "resolve"]
+__all__ = ["Identify", "item_id", "position_of", "resolve"]
 
 Identify: TypeAlias = "Callable[[], ItemId | str | None]"
 """Gives the id of the text itself, its struct or the name of a root, where it can be had."""
@@ -68,9 +68,9 @@ def resolve(doc: Doc[Any], txn: Txn, text: RawText, position: Any, identify: Ide
     assoc = position.get("assoc", 0)
     is_before = isinstance(assoc, int) and assoc < 0
     measured, _ = measure(txn, text)
-    item = _item_id(position.get("item"))
+    item = item_id(position.get("item"))
     if item is None:
-        named: Any = position.get("tname") or _item_id(position.get("type"))
+        named: Any = position.get("tname") or item_id(position.get("type"))
         if named is None or named != identify():
             return None
         return 0 if is_before else utf16_length(measured)
@@ -178,7 +178,8 @@ def _aligned(data: bytes, place: int) -> int:
     return place
 
 
-def _item_id(given: Any) -> ItemId | None:
+def item_id(given: Any) -> ItemId | None:
+    """The id that a position names; ``None`` where it names none, or not rightly."""
     if not isinstance(given, dict):
         return None
     client, clock = given.get("client"), given.get("clock")

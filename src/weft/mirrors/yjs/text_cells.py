@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft.deltas import from_cell, to_cell
-from weft.documents.yjs.binding import BindingText, as_text, in_observer, raw_transaction
+from weft.documents.yjs.binding import BindingText, as_text, in_observer, read_now
 from weft.mirrors.writes import is_equal
 from weft.mirrors.yjs.healing import was_concurrent
 from weft.mirrors.yjs.positions import position_of, resolve
-from weft.mirrors.yjs.texts import read_delta, read_string, to_utf16_delta, write_delta, write_text
+from weft.mirrors.yjs.texts import (
+    read_delta,
+    read_string,
+    text_before,
+    to_utf16_delta,
+    write_delta,
+    write_text,
+)
 from weft.store.replica import Paths
 from weft.values import UNDEFINED
 
@@ -119,12 +125,7 @@ class TextCells:
         """The string that the document had before the commit in progress."""
         if (known := self._strings.get(key)) is not None:
             return known
-        table_id, row_id, cell_id = key
-        cell = self._replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id, UNDEFINED)
-        if self._replica.is_busy:  # what an open transaction has written is not in the document
-            touched, _ = self._replica.touched()
-            cell = touched.get(table_id, {}).get(row_id, {}).get(cell_id, cell)
-        return from_cell(cell) if isinstance(cell, str) else None
+        return text_before(self._replica, key)
 
     # -- two texts in one place --------------------------------------------------------------------------
 
@@ -307,15 +308,12 @@ class TextCells:
 
     def _look(self, key: TextKey, read: Callable[[Txn, RawText], T | None]) -> T | None:
         """Read something of a text; ``None`` where there is none, and where nothing can be read."""
-        transaction = raw_transaction(self._doc)
-        try:
-            txn = transaction.__enter__()
-        except RuntimeError:  # the binding is just telling of a commit, when it lets nobody read
-            return None
-        with ExitStack() as stack:
-            stack.push(transaction)
+
+        def look(txn: Txn) -> T | None:
             text = self._text(txn, key)
             return None if text is None else read(txn, text)
+
+        return read_now(self._doc, look)
 
     def _id(self, key: TextKey) -> ItemId | str | None:
         if key not in self._ids:

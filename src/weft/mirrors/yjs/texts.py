@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weft.deltas import EMBED, apply, compose, smallest_edit, utf16_length
+from weft.deltas import EMBED, apply, compose, from_cell, smallest_edit, utf16_length
 from weft.jsoncodec import normal_number
 
 if TYPE_CHECKING:
     from weft.deltas import Delta
     from weft.documents.yjs.binding import RawText, Txn
+    from weft.store.replica import Replica, TextKey
 
 __all__ = [
     "copy_text",
@@ -21,6 +22,7 @@ __all__ = [
     "measure",
     "read_delta",
     "read_string",
+    "text_before",
     "to_utf16_delta",
     "write_delta",
     "write_text",
@@ -195,3 +197,16 @@ def _apply(txn: Txn, text: RawText, delta: Delta, measured: str | None) -> None:
         else:
             text.insert_embed(txn, at, inserted, iter((attributes or {}).items()))
             at += 1
+
+
+def text_before(replica: Replica, key: TextKey) -> str | None:
+    """The string of a text that a Store has, without what an open transaction has written.
+
+    It is the document's before the commit in progress, where nothing is owed; ``None`` where it is no text.
+    """
+    table_id, row_id, cell_id = key
+    cell: object = replica.tables.get(table_id, {}).get(row_id, {}).get(cell_id)
+    if replica.is_busy:
+        touched, _ = replica.touched()
+        cell = touched.get(table_id, {}).get(row_id, {}).get(cell_id, cell)
+    return from_cell(cell) if isinstance(cell, str) else None

@@ -195,34 +195,25 @@ class YjsTree:
 
     def copy(self, source: Any, target: Any) -> None:
         """Copy all that a map holds."""
-        txn = self._txn
         for key, value in self.items(source).items():
-            match _KINDS.get(type(value)):
-                case None:
-                    target.insert(txn, key, value)
-                case Kind.MAP:
-                    self.copy(value, target.insert_map_prelim(txn, key))
-                case Kind.LIST:
-                    self._copy_list(value, target.insert_array_prelim(txn, key))
-                case Kind.TEXT:
-                    copy_text(value, target.insert_text_prelim(txn, key), txn)
-                case kind:
-                    raise _uncopied(key, kind)
+            self._copy_into(target, key, value)
 
-    def _copy_list(self, source: Any, target: Any) -> None:
+    def _copy_into(self, target: Any, key: str | int, value: Any) -> None:
+        """Put a copy at a key of a map, or at an index of a list."""
         txn = self._txn
-        for index, value in enumerate(self.elements(source)):
-            match _KINDS.get(type(value)):
-                case None:
-                    target.insert(txn, index, value)
-                case Kind.MAP:
-                    self.copy(value, target.insert_map_prelim(txn, index))
-                case Kind.LIST:
-                    self._copy_list(value, target.insert_array_prelim(txn, index))
-                case Kind.TEXT:
-                    copy_text(value, target.insert_text_prelim(txn, index), txn)
-                case kind:
-                    raise _uncopied(str(index), kind)
+        match _KINDS.get(type(value)):
+            case None:
+                target.insert(txn, key, value)
+            case Kind.MAP:
+                self.copy(value, target.insert_map_prelim(txn, key))
+            case Kind.LIST:
+                made = target.insert_array_prelim(txn, key)
+                for index, element in enumerate(self.elements(value)):
+                    self._copy_into(made, index, element)
+            case Kind.TEXT:
+                copy_text(value, target.insert_text_prelim(txn, key), txn)
+            case kind:
+                raise _uncopied(str(key), kind)
 
     def keep(self, part: object, at: tuple[str, ...], node: Any) -> None:
         """Changes come with their path."""

@@ -27,6 +27,7 @@ from weft.documents.yjs.binding import (
     raw_transaction,
 )
 from weft.errors import RemoteProtocolError
+from weft.mirrors.yjs.positions import item_id
 from weft.mirrors.yjs.xml_tree import Run, children_of, delta_length, find_line, is_atom, lines, measured
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def resolve(doc: Doc[Any], text: XmlSharedText, find: Find, root: str | None, po
         return None
     assoc = position.get("assoc", 0)
     is_before = isinstance(assoc, int) and assoc < 0
-    item, type_id = (_item_id(position.get(key)) for key in ("item", "type"))
+    item, type_id = (item_id(position.get(key)) for key in ("item", "type"))
     if item is None and type_id is None:
         if root is None or position.get("tname") != root:
             return None
@@ -181,15 +182,6 @@ def _place_of(doc: Doc[Any], text: XmlSharedText, find: Find, client: int, clock
     deletion = Writer().uint(0).uint(1).uint(client).uint(1).uint(clock).uint(1)
     heard = _ask(doc, find, deletion.finish())
     return None if heard is None else _offset(text, heard[0], heard[1], in_run=heard[2])
-
-
-def _item_id(given: Any) -> ItemId | None:
-    if not isinstance(given, dict):
-        return None
-    client, clock = given.get("client"), given.get("clock")
-    if type(client) is not int or type(clock) is not int:
-        return None
-    return (client, clock) if 0 <= client < 1 << 53 and 0 <= clock < 1 << 32 else None
 
 
 def _copy(doc: Doc[Any]) -> Doc[Any]:
