@@ -31,9 +31,12 @@ ROOTS: dict[str, Any] = {
 
 
 class Peer:
-    """Somebody with a document; the application, who has no weft, edits that alone."""
+    """Somebody with a document.
 
-    def __init__(self, rng: Random, number: int, start: bytes, *, has_store: bool) -> None:
+    Two edit a Store, one the document beneath a mirror, and one, the application, has no weft at all.
+    """
+
+    def __init__(self, rng: Random, number: int, start: bytes, *, has_store: bool, has_mirror: bool) -> None:
         self.rng = rng
         self.number = number
         self.doc: Doc[Any] = create_doc()
@@ -42,16 +45,21 @@ class Peer:
             self.doc.get(name, type=kind)
         self.store = Store()
         self.errors: list[Exception] = []
-        self.mirror = YjsMirror(self.store, self.doc, layout=LAYOUT, on_error=self.errors.append)
         self.has_store = has_store
-        self.mirror.start()
+        self.mirror: YjsMirror | None = None
+        if has_mirror:
+            self.mirror = YjsMirror(self.store, self.doc, layout=LAYOUT, on_error=self.errors.append).start()
+
+    def flush(self) -> None:
+        if self.mirror is not None:
+            self.mirror.flush()
 
     def edit(self) -> None:
         if self.has_store:
             self._edit_store()
         else:
             self._edit_document()
-            self.mirror.flush()
+            self.flush()
 
     def _edit_store(self) -> None:
         rng, store = self.rng, self.store
@@ -108,6 +116,8 @@ class Peer:
 
     def check(self) -> None:
         """The Store is what is read from the document without a mirror."""
+        if self.mirror is None:
+            return
         assert self.store.get_tables() == _tables(self.doc)
         assert self.store.get_values() == _cells(self.doc["values"])
 
@@ -116,6 +126,11 @@ def _cells(shared: Any) -> dict[str, Any]:
     return {
         key: value for key, value in shared.to_py().items() if not isinstance(shared[key], Map | Array | Text)
     }
+
+
+def _roots(doc: Doc[Any]) -> dict[str, Any]:
+    """All that is in a document, foreign content in rows too."""
+    return {name: str(doc[name]) if kind is Text else doc[name].to_py() for name, kind in ROOTS.items()}
 
 
 def _tables(doc: Doc[Any]) -> dict[str, Any]:
@@ -149,9 +164,13 @@ def _rows(shared: Any, position: str | None) -> dict[str, Any]:
 def _meet(one: Peer, other: Peer) -> None:
     for _ in range(3):  # what is healed at one is told to the other
         for source, target in ((one, other), (other, one)):
-            source.mirror.flush()
-            YDocument.of(target.doc).apply(source.doc.get_update(target.doc.get_state()), origin=None)
-            target.mirror.flush()
+            source.flush()
+            update = source.doc.get_update(target.doc.get_state())
+            if target.mirror is None:
+                target.doc.apply_update(update)
+            else:
+                YDocument.of(target.doc).apply(update, origin=None)
+            target.flush()
 
 
 def _run(seed: int) -> None:
@@ -159,7 +178,10 @@ def _run(seed: int) -> None:
     print(f"seed {seed}")
     start = create_doc()
     start["foreign"] = Map({"kept": "as it is"})
-    peers = [Peer(rng, number, start.get_update(), has_store=number < 2) for number in range(3)]
+    peers = [
+        Peer(rng, number, start.get_update(), has_store=number < 2, has_mirror=number < 3)
+        for number in range(4)
+    ]
     for _ in range(40):
         for peer in peers:
             for _ in range(rng.randrange(3)):
@@ -177,6 +199,9 @@ def _run(seed: int) -> None:
                 if one is not other:
                     _meet(one, other)
     for peer in peers:
+        assert _roots(peer.doc) == _roots(peers[0].doc)
+        if peer.mirror is None:
+            continue
         peer.check()
         assert peer.store.get_content() == peers[0].store.get_content()
         assert peer.doc["foreign"].to_py() == peers[0].doc["foreign"].to_py()
