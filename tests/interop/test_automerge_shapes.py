@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import weft
-from support.amshapes import Peer, edit_at_random, fill, project
+from support.amshapes import Peer, edit_at_random, project
+from support.shapes import fill
 from weft import Store
 from weft.documents.automerge.document import AutomergeDocument
 from weft.mirrors.automerge import AutomergeMirror

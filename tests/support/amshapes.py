@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from weft.mirrors.shapes import Shapes
 
-__all__ = ["LAYOUT", "Peer", "edit_at_random", "exchange", "fill", "plain", "project"]
+__all__ = ["LAYOUT", "Peer", "edit_at_random", "exchange", "plain", "project"]
 
 LAYOUT: Shapes = {
     "shapes": MapOfMaps("shapes", json=["meta"]),
@@ -101,18 +101,6 @@ def exchange(*peers: Peer) -> None:
             for other in peers:
                 if one is not other:
                     other.document.apply_changes(one.document.changes_since(()))
-
-
-def fill(store: Store) -> None:
-    store.set_cell("shapes", "a", "x", 1)
-    store.set_cell("shapes", "a", "label", "text")
-    store.set_value("theme", "dark")
-    store.set_cell("notes", "n", "body", "hello")
-    store.set_cell("things", "k", "v", 2)
-    store.set_cell("app", "prefs", "p", True)
-    for name in ("one", "two"):
-        store.set_cell("todos", name, "title", name)
-    store.set_cell("list", "q", "w", 1)
 
 
 def edit_at_random(peer: Peer, rng: Random) -> None:

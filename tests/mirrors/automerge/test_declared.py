@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.amshapes import Peer, edit_at_random, exchange, fill, plain
+from support.amshapes import Peer, edit_at_random, exchange, plain
+from support.shapes import fill
 from weft import Store
 from weft.documents.automerge.binding import ROOT, ObjType
 from weft.documents.automerge.document import AutomergeDocument

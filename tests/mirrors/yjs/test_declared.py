@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycrdt import Array, Doc, Map, Text
 
+from support.shapes import fill
 from weft import Store
 from weft.deltas import Delta, apply
 from weft.errors import MirrorError
@@ -65,18 +66,6 @@ def peers() -> Iterator[tuple[Peer, Peer]]:
     assert one.json() == two.json()
     for peer in (one, two):
         peer.mirror.stop()
-
-
-def fill(store: Store) -> None:
-    store.set_cell("shapes", "a", "x", 1)
-    store.set_cell("shapes", "a", "label", "text")
-    store.set_value("theme", "dark")
-    store.set_cell("notes", "n", "body", "hello")
-    store.set_cell("things", "k", "v", 2)
-    store.set_cell("app", "prefs", "p", True)
-    for name in ("one", "two"):
-        store.set_cell("todos", name, "title", name)
-    store.set_cell("list", "q", "w", 1)
 
 
 def test_each_shape_is_where_it_was_declared(peers: tuple[Peer, Peer]) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "copy_text",
     "edit_text",
     "measure",
+    "plain",
     "read_delta",
     "read_string",
     "text_before",
@@ -53,21 +54,21 @@ def read_delta(txn: Txn, text: RawText) -> Delta:
     """The text with its formats."""
     return compose(
         [
-            {"insert": _plain(part), "attributes": _plain(attributes)}
+            {"insert": plain(part), "attributes": plain(attributes)}
             if attributes
-            else {"insert": _plain(part)}
+            else {"insert": plain(part)}
             for part, attributes in text.diff(txn)
         ],
         [],
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value of the binding with numbers in their one form; a shared type in a text is an empty object."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if type(value) is float:
         return normal_number(value)
     return value if value is None or isinstance(value, (str, int, float)) else {}
@@ -93,7 +94,7 @@ def to_utf16_delta(heard: list[dict[str, Any]], old: str, new: str) -> Delta | N
             made: dict[str, Any] = {}
             for kind, content in operation.items():
                 if kind in {"insert", "attributes"}:
-                    made[kind] = _plain(content)
+                    made[kind] = plain(content)
                     continue
                 units = content if is_ascii else utf16_length(measured[at : at + content].decode())
                 at += content

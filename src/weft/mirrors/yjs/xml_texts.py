@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from weft.deltas import EMBED, apply, compose, utf16_length
+from weft.mirrors.yjs.texts import plain
 from weft.mirrors.yjs.xml_edits import Add, Drop, Edits
 from weft.mirrors.yjs.xml_tree import (
     Element,
@@ -16,7 +17,6 @@ from weft.mirrors.yjs.xml_tree import (
     delta_length,
     line_count,
     measured,
-    plain,
     read_node,
     read_run,
     units,

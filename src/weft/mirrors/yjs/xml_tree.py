@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from weft.deltas import compose, utf16_length
 from weft.documents.yjs.binding import BindingXmlText
-from weft.jsoncodec import normal_number
+from weft.mirrors.yjs.texts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,6 @@ __all__ = [
     "line_count",
     "lines",
     "measured",
-    "plain",
     "read_node",
     "read_run",
     "units",
@@ -130,17 +129,6 @@ def read_run(txn: Txn, raw: Any) -> Delta:
         if attributes:
             made[-1]["attributes"] = plain(attributes)
     return compose(made, ())
-
-
-def plain(value: Any) -> Any:
-    """A value of the binding with numbers in their one form; a shared type is an empty object."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if type(value) is float:
-        return normal_number(value)
-    return value if value is None or isinstance(value, (str, int, float)) else {}
 
 
 def delta_length(delta: Delta) -> int:
